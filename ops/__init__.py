@@ -1,0 +1,1 @@
+"""What the operator's machine does besides the machine-learning jobs."""
