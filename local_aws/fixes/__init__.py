@@ -1,0 +1,7 @@
+"""What moto's server lacks or gets wrong, one file per service."""
+
+from local_aws.runtime import Runtime
+
+
+def install(current: Runtime) -> None:
+    """Install every fix, before moto's first request."""

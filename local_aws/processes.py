@@ -1,0 +1,92 @@
+"""Child processes that never outlive the embedded AWS."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import IO
+
+
+class Supervisor:
+    """Starts children as leaders of their own process groups and ends them group by group.
+
+    A guardian process is told of every group and kills what is left if this process dies without ending them.
+    """
+
+    def __init__(self) -> None:
+        self._children: dict[int, subprocess.Popen] = {}
+        self._lock = threading.Lock()
+        self._guardian: subprocess.Popen | None = None
+
+    def spawn(
+        self,
+        command: list[str],
+        *,
+        env: dict[str, str],
+        cwd: Path,
+        stdout: int | IO | None = subprocess.PIPE,
+        stderr: int | IO | None = subprocess.STDOUT,
+        stdin: int | IO | None = subprocess.DEVNULL,
+        pass_fds: tuple[int, ...] = (),
+    ) -> subprocess.Popen:
+        """Start `command` in a new session and process group. Pipes are binary."""
+        with self._lock:
+            child = subprocess.Popen(
+                command, env=env, cwd=cwd, stdin=stdin, stdout=stdout, stderr=stderr,
+                pass_fds=pass_fds, start_new_session=True,
+            )  # fmt: skip
+            self._tell_guardian(f"+{child.pid}")
+            for pid in [p for p, c in self._children.items() if c.poll() is not None]:
+                del self._children[pid]
+                if not _group_exists(pid):
+                    self._tell_guardian(f"-{pid}")
+            self._children[child.pid] = child
+        return child
+
+    def end(self, child: subprocess.Popen, grace: float = 5.0) -> int:
+        """End a child's whole group: SIGTERM, `grace` seconds to comply, SIGKILL. Returns its exit status."""
+        _signal_group(child.pid, signal.SIGTERM)
+        try:
+            child.wait(grace)
+        except subprocess.TimeoutExpired:
+            _signal_group(child.pid, signal.SIGKILL)
+        _signal_group(child.pid, signal.SIGKILL)  # members that ignored the first
+        return child.wait()
+
+    def end_all(self, grace: float = 3.0) -> None:
+        """End every group still running, all at once."""
+        with self._lock:
+            children = list(self._children.values())
+        for child in children:
+            _signal_group(child.pid, signal.SIGTERM)
+        for child in children:
+            self.end(child, grace)
+
+    def _tell_guardian(self, line: str) -> None:
+        if self._guardian is None:
+            self._guardian = subprocess.Popen(
+                [sys.executable, "-S", "-E", str(Path(__file__).with_name("guardian.py"))],
+                stdin=subprocess.PIPE, start_new_session=True, text=True,
+            )  # fmt: skip
+        assert self._guardian.stdin is not None
+        self._guardian.stdin.write(line + "\n")
+        self._guardian.stdin.flush()
+
+
+def _group_exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _signal_group(group: int, number: int) -> None:
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return  # the group is gone

@@ -1,0 +1,96 @@
+"""What every service of the embedded AWS shares: home folder, address, credentials of roles, hooks."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import boto3
+
+from local_aws import ACCOUNT_ID
+from local_aws.processes import Supervisor
+
+
+@dataclass(kw_only=True)
+class Runtime:
+    """The running embedded AWS.
+
+    home: folder for state and working files. port: of the HTTP listener on 127.0.0.1.
+    time_scale: how many times faster than real time the service clocks run (scaling, alarms).
+    on_start, on_stop: hooks of the services, called after the state is loaded and before it is saved.
+    """
+
+    home: Path
+    port: int
+    time_scale: float = 1.0
+    supervisor: Supervisor = field(default_factory=Supervisor)
+    on_start: list[Callable[[], None]] = field(default_factory=list)
+    on_stop: list[Callable[[], None]] = field(default_factory=list)
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def endpoint_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def folder(self, *parts: str) -> Path:
+        """A working folder below home, created if missing."""
+        path = self.home.joinpath(*parts)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def assume(self, role_arn: str, service: str, region: str, session_name: str) -> dict[str, str]:
+        """Credentials of a role, as AWS's service `service` (e.g. "sagemaker.amazonaws.com") would get them.
+
+        Returns AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
+        Raises RoleNotAssumable if the role is missing or its trust policy names another service.
+        """
+        from local_aws.access.trust import assume_for_service
+
+        return assume_for_service(role_arn, service, region, session_name)
+
+    def environment(self, role_arn: str, service: str, region: str, session_name: str) -> dict[str, str]:
+        """The environment of a process that runs for a service: this one's, less every AWS_* variable,
+        plus the role's credentials, the region and the address of the embedded AWS."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MOTO_", "TF_"))}
+        return {
+            **inherited,
+            **self.assume(role_arn, service, region, session_name),
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self, name: str, role_arn: str, service: str, region: str, session_name: str):
+        """A boto3 client that acts as the role, so that its permissions apply to what a service does for it."""
+        keys = self.assume(role_arn, service, region, session_name)
+        return boto3.Session().client(
+            name,
+            region_name=region,
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=keys["AWS_SESSION_TOKEN"],
+        )
+
+
+_current: Runtime | None = None
+
+
+def install(runtime: Runtime) -> None:
+    """Make `runtime` the one of this process; moto creates its backends without our arguments."""
+    global _current
+    _current = runtime
+
+
+def current() -> Runtime:
+    """The runtime of this process."""
+    if _current is None:
+        raise RuntimeError("the embedded AWS has not been started in this process")
+    return _current
+
+
+__all__ = ["ACCOUNT_ID", "Runtime", "current", "install"]
