@@ -1,0 +1,11 @@
+#!/bin/sh
+# Rewrites requirements.lock from pyproject.toml: one file for every platform and Python from 3.10, with hashes.
+# torch is left out: `inv` installs the build that fits the machine.
+set -eu
+cd "$(dirname "$0")"
+without_torch=$(mktemp)
+trap 'rm -f "$without_torch"' EXIT
+echo "torch; python_version < '3'" > "$without_torch"
+exec .venv/bin/python -m uv pip compile pyproject.toml --group local --group torch-requirements --group dev \
+    --universal --python-version 3.10 --generate-hashes --override "$without_torch" \
+    --no-annotate --no-header --quiet --output-file requirements.lock "$@"
