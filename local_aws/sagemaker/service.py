@@ -4,9 +4,13 @@ from moto.sagemaker import models, urls
 from moto.sagemaker.responses import SageMakerResponse
 
 from local_aws.runtime import Runtime
+from local_aws.sagemaker.tags import TagOperations, TagStore
 
 
-class LocalSageMakerBackend(models.SageMakerModelBackend):
+class LocalSageMakerBackend(
+    TagStore,
+    models.SageMakerModelBackend,
+):
     """moto's backend; the parts keep their records in attributes of it, so that they are saved with it."""
 
     _url_module = urls  # moto derives it from __module__ otherwise
@@ -16,5 +20,8 @@ class LocalSageMakerBackend(models.SageMakerModelBackend):
         """Register the start and stop hooks of the parts."""
 
 
-class LocalSageMakerResponse(SageMakerResponse):
+class LocalSageMakerResponse(
+    TagOperations,
+    SageMakerResponse,
+):
     """moto's responses, with ours in front."""
