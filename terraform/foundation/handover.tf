@@ -1,0 +1,39 @@
+# What the later stacks and the Python tasks need to know; they never read this state.
+
+locals {
+  handover = {
+    project                   = var.project
+    environment               = var.environment
+    region                    = var.region
+    account_id                = local.account_id
+    prefix                    = local.prefix
+    bucket                    = module.storage.bucket
+    bucket_arn                = local.bucket_arn
+    kms_key_arn               = module.key.arn
+    kms_key_alias             = module.key.alias
+    training_role_arn         = module.training_role.arn
+    tuning_role_arn           = module.tuning_role.arn
+    endpoint_role_arn         = module.endpoint_role.arn
+    ec2_host_role_arn         = module.ec2_host_role.arn
+    ec2_host_instance_profile = module.ec2_host_role.name
+    model_package_group_name  = local.prefix
+    model_package_group_arn   = "arn:${local.partition}:sagemaker:${var.region}:${local.account_id}:model-package-group/${local.prefix}"
+    training_log_group        = local.training_log_group
+    ec2_log_group             = local.ec2_log_group
+  }
+}
+
+resource "aws_ssm_parameter" "handover" {
+  name        = "/${var.project}/${var.environment}/foundation"
+  description = "Outputs of the foundation stack, as JSON"
+  type        = "String" # names and ARNs, no secret
+  value       = jsonencode(local.handover)
+
+  # Published last, withdrawn first.
+  depends_on = [
+    aws_cloudwatch_log_group.ec2,
+    aws_cloudwatch_log_group.training,
+    aws_iam_instance_profile.ec2_host,
+    aws_sagemaker_model_package_group.this,
+  ]
+}

@@ -1,0 +1,13 @@
+# SageMaker writes every training job of an account and region to one group: one environment owns it.
+resource "aws_cloudwatch_log_group" "training" {
+  count             = var.logs.manage_training_group ? 1 : 0
+  name              = local.training_log_group
+  retention_in_days = var.logs.retention_days
+  kms_key_id        = module.key.arn
+}
+
+resource "aws_cloudwatch_log_group" "ec2" {
+  name              = local.ec2_log_group
+  retention_in_days = var.logs.retention_days
+  kms_key_id        = module.key.arn
+}
