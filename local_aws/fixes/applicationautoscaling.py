@@ -1,0 +1,73 @@
+"""Application Auto Scaling: tags of scalable targets, which moto drops."""
+
+from __future__ import annotations
+
+import json
+
+from moto.applicationautoscaling import models, urls
+from moto.applicationautoscaling.models import ApplicationAutoscalingBackend, FakeScalableTarget
+from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
+from moto.core.exceptions import JsonRESTError
+
+
+class ResourceNotFoundException(JsonRESTError):
+    """AWS's answer to an ARN that is no scalable target."""
+
+    def __init__(self, arn: str) -> None:
+        super().__init__("ResourceNotFoundException", f"No scalable target found for ARN: {arn}")
+
+
+class LocalApplicationAutoscalingBackend(ApplicationAutoscalingBackend):
+    """moto's backend, with the tags of each scalable target by its ARN."""
+
+    _url_module = urls  # moto derives it from __module__ otherwise
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.tags: dict[str, dict[str, str]] = {}
+
+    def target_tags(self, arn: str) -> dict[str, str]:
+        """Tags of a registered target, to read or change. Raises ResourceNotFoundException."""
+        targets = (target for by_id in self.targets.values() for target in by_id.values())
+        if all(target.arn != arn for target in targets):
+            raise ResourceNotFoundException(arn)
+        return self.tags.setdefault(arn, {})
+
+    def deregister_scalable_target(self, namespace: str, r_id: str, dimension: str) -> None:
+        target: FakeScalableTarget | None = self.targets.get(dimension, {}).get(r_id)
+        super().deregister_scalable_target(namespace, r_id, dimension)
+        if target:
+            self.tags.pop(target.arn, None)
+
+
+class LocalApplicationAutoScalingResponse(ApplicationAutoScalingResponse):
+    """moto's responses, with ours in front."""
+
+    def register_scalable_target(self) -> str:
+        answer = super().register_scalable_target()
+        tags = self._get_param("Tags")
+        if tags:
+            arn = json.loads(answer)["ScalableTargetARN"]
+            self.applicationautoscaling_backend.target_tags(arn).update(tags)
+        return answer
+
+    def list_tags_for_resource(self) -> str:
+        return json.dumps({"Tags": self._tags()})
+
+    def tag_resource(self) -> str:
+        self._tags().update(self._get_param("Tags"))
+        return json.dumps({})
+
+    def untag_resource(self) -> str:
+        for key in self._get_param("TagKeys"):
+            self._tags().pop(key, None)
+        return json.dumps({})
+
+    def _tags(self) -> dict[str, str]:
+        return self.applicationautoscaling_backend.target_tags(self._get_param("ResourceARN"))
+
+
+def install() -> None:
+    """Put our backend and responses in moto's place."""
+    models.applicationautoscaling_backends.backend = LocalApplicationAutoscalingBackend
+    urls.url_paths["{0}/$"] = LocalApplicationAutoScalingResponse.dispatch

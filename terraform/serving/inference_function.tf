@@ -1,0 +1,51 @@
+# The function in front of the endpoint, with a role that may call no other.
+
+locals {
+  policies = "${path.module}/../../policies"
+
+  # What its documents in policies/ may refer to.
+  policy_values = {
+    account_id    = local.account_id
+    bucket_arn    = local.foundation.bucket_arn
+    endpoint_arn  = module.endpoint.arn
+    function_arn  = local.function_arn
+    function_name = local.function_name
+    image_prefix  = var.lambda.image_prefix
+    kms_key_arn   = local.foundation.kms_key_arn
+    partition     = local.partition
+    region        = var.region
+  }
+}
+
+module "inference_function_role" {
+  source       = "../modules/role"
+  name         = local.function_name
+  description  = "Runs the inference function of ${var.endpoint_name}"
+  trust_policy = templatefile("${local.policies}/trust/lambda.json", local.policy_values)
+  policy       = templatefile("${local.policies}/inference_function.json", local.policy_values)
+}
+
+module "inference_function" {
+  source                  = "../modules/inference_function"
+  name                    = local.function_name
+  role_arn                = module.inference_function_role.arn
+  kms_key_arn             = local.foundation.kms_key_arn
+  memory_mb               = var.lambda.memory_mb
+  timeout_seconds         = var.lambda.timeout_seconds
+  provisioned_concurrency = var.lambda.provisioned_concurrency
+  log_retention_days      = var.logs.retention_days
+
+  package = {
+    zip_path     = var.lambda.zip_path
+    architecture = var.lambda.architecture
+  }
+
+  environment = {
+    ENDPOINT_NAME     = var.endpoint_name
+    IMAGE_BUCKET      = local.foundation.bucket
+    IMAGE_PREFIX      = var.lambda.image_prefix
+    MAX_IMAGE_BYTES   = var.lambda.max_image_bytes
+    ALLOWED_URL_HOSTS = join(",", var.lambda.allowed_url_hosts)
+    LOG_LEVEL         = var.lambda.log_level
+  }
+}
