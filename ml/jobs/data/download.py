@@ -1,0 +1,86 @@
+"""Download a large file over HTTP, going on where the last attempt stopped."""
+
+import http.client
+import json
+import shutil
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from ml.jobs.data.parallel import Progress, quiet
+from ops.errors import OperatorError
+
+ATTEMPTS = 5
+PAUSE = 1.0  # seconds before the second attempt in a row that brings nothing; then twice that, and so on
+_TIMEOUT = 30  # seconds without a byte
+_CHUNK = 2**18
+_KEEP_FREE = 256 * 2**20  # bytes
+
+
+def download(url: str, target: Path, progress: Progress = quiet) -> Path:
+    """Fetch url into target, through `target.part`, which a later call takes up if the server still has that version.
+
+    Raises OperatorError when the server refuses, goes away ATTEMPTS times without sending anything, or the file
+    does not fit the disk.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part, version = target.with_name(target.name + ".part"), target.with_name(target.name + ".part.json")
+    fruitless = 0
+    while True:
+        before = part.stat().st_size if part.exists() else 0
+        try:
+            _attempt(url, part, version, progress)
+            break
+        except urllib.error.HTTPError as error:
+            if error.code == 416 and before:  # our part is no piece of what is there now
+                part.unlink()
+                continue
+            if error.code < 500 and error.code != 429:
+                raise OperatorError(
+                    f"{url} answered {error.code} {error.reason}: check the address, or download it and give the file."
+                ) from error
+            failure: Exception = error
+        except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+            failure = error
+        gained = (part.stat().st_size if part.exists() else 0) > before
+        fruitless = 0 if gained else fruitless + 1
+        if fruitless >= ATTEMPTS:
+            raise OperatorError(
+                f"{url} could not be downloaded ({failure}): run again to go on from {before:,} bytes, or give a "
+                "folder or zip you have."
+            ) from failure
+        if fruitless:
+            time.sleep(PAUSE * 2 ** (fruitless - 1))
+    part.replace(target)
+    version.unlink(missing_ok=True)
+    return target
+
+
+def _attempt(url: str, part: Path, version: Path, progress: Progress) -> None:
+    have = part.stat().st_size if part.exists() else 0
+    headers = {"User-Agent": "image-classifier-ops", "Accept-Encoding": "identity"}
+    tag = json.loads(version.read_text()).get("tag") if have and version.exists() else None
+    if tag:
+        # The server sends the rest only if the file is still the one that was begun.
+        headers |= {"Range": f"bytes={have}-", "If-Range": tag}
+    with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT) as response:
+        if response.status != 206:
+            have = 0
+        length = response.headers.get("Content-Length")
+        total = have + int(length) if length else 0
+        free = shutil.disk_usage(part.parent).free - _KEEP_FREE
+        if total - have > free:
+            raise OperatorError(
+                f"{url} needs {total - have:,} more bytes and {part.parent} has room for {max(free, 0):,}: free some "
+                "disk and run again."
+            )
+        strong = response.headers.get("ETag") or response.headers.get("Last-Modified")
+        version.write_text(json.dumps({"tag": strong if strong and not strong.startswith("W/") else None}))
+        with open(part, "ab" if have else "wb") as sink:
+            while chunk := response.read(_CHUNK):
+                sink.write(chunk)
+                have += len(chunk)
+                progress("downloading", have, total)
+        if total and have < total:
+            raise http.client.IncompleteRead(b"", total - have)

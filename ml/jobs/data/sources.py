@@ -1,0 +1,102 @@
+"""Bring pictures to a local folder, from wherever the operator says they are, once."""
+
+import errno
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from ml.jobs.data import sample
+from ml.jobs.data.archive import extract
+from ml.jobs.data.download import download
+from ml.jobs.data.parallel import Progress, quiet
+from ops.errors import OperatorError
+
+DOGS_URL = "https://s3-us-west-1.amazonaws.com/udacity-aind/dog-project/dogImages.zip"
+_ORIGIN = ".origin.json"  # in every folder made here: what it was made from; written last
+
+
+def fetch(source: str, workdir: Path, progress: Progress = quiet) -> Path:
+    """The folder with the pictures of `sample`, `dogs`, a folder, a zip or the http(s) URL of a zip.
+
+    What has to be made (downloaded, unpacked) is made under workdir and taken from there the next time. Raises
+    OperatorError when the source is none of these, is refused, or does not fit the disk.
+    """
+    workdir = Path(workdir)
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        if source == "sample":
+            return _once(workdir / sample.NAME, {"sample": 1}, lambda folder: sample.write(folder, progress))
+        if source == "dogs":
+            return _from_url(DOGS_URL, workdir, progress)
+        if re.match(r"https?://", source, re.IGNORECASE):
+            return _from_url(source, workdir, progress)
+        return _from_path(source, workdir, progress)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OperatorError(
+                f"The disk of {workdir} is full: free some and run again; what was downloaded is kept."
+            ) from error
+        raise OperatorError(f"Source '{source}' could not be read into {workdir}: {error}.") from error
+
+
+def _from_url(url: str, workdir: Path, progress: Progress) -> Path:
+    name = Path(unquote(urlsplit(url).path)).name
+    folder = workdir / _folder_name(name)
+
+    def make(new: Path) -> None:
+        # Two addresses may end in the same name; their half-done downloads must not meet.
+        archive = workdir / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}.zip"
+        if not archive.exists():
+            download(url, archive, progress)
+        try:
+            extract(archive, new, progress)
+        except OperatorError:
+            archive.unlink()
+            raise
+        archive.unlink()
+
+    return _once(folder, {"url": url}, make)
+
+
+def _from_path(source: str, workdir: Path, progress: Progress) -> Path:
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return path
+    if not path.is_file():
+        raise OperatorError(
+            f"Source '{source}' does not exist: give sample, dogs, a folder, a zip, or the http(s) URL of a zip."
+        )
+    about = path.stat()
+    origin = {"file": str(path.resolve()), "size": about.st_size, "modified_ns": about.st_mtime_ns}
+    return _once(workdir / _folder_name(path.name), origin, lambda folder: extract(path, folder, progress))
+
+
+def _once(folder: Path, origin: dict, make: Callable[[Path], None]) -> Path:
+    """Make folder unless it was made in full from the same origin."""
+    mark = folder / _ORIGIN
+    if mark.exists() and json.loads(mark.read_text()) == origin:
+        return folder
+    if folder.exists() and not mark.exists():
+        raise OperatorError(
+            f"{folder} is in the way and was not made here: move it, or give it as the source."
+        )
+    new = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    try:
+        make(new)
+        (new / _ORIGIN).write_text(json.dumps(origin))
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+    new.replace(folder)
+    return folder
+
+
+def _folder_name(archive: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", Path(archive).stem).strip("-") or "dataset"

@@ -1,0 +1,192 @@
+"""What is wrong with a folder of pictures, by kind and file name, before anything is uploaded."""
+
+import hashlib
+import warnings
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from ml.jobs.data.layout import SPLITS, Layout, scan
+from ml.jobs.data.parallel import Progress, each, quiet
+from ops.errors import OperatorError
+
+MIN_SIDE = 8  # pixels; the sample's digits are 8 by 8
+MAX_PIXELS = 50_000_000  # what the endpoint accepts as well
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM")
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
+_LISTED = 20
+_LONGEST_KEY = 900  # bytes; S3 ends at 1,024, prefix included
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong. file: the key `<split>/<class>/<file>`, a `<split>/<class>` folder, or a path in no class."""
+
+    kind: str
+    file: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `validate` found. pictures: how many files it looked at. notes: what was done to read the folder."""
+
+    root: Path
+    pictures: int
+    problems: list[Problem]
+    skip: frozenset[str] = field(repr=False)
+    """The keys to leave out so that nothing of `problems` is left."""
+    left: int
+    notes: list[str]
+
+    def accept(self, skip_bad: bool = False) -> frozenset[str]:
+        """The keys to leave out of the manifest.
+
+        Raises OperatorError when there are problems and skip_bad is false, or when too little would be left.
+        """
+        if self.problems and not skip_bad:
+            raise OperatorError(
+                f"{len(self.problems)} problem(s) in {self.root}; nothing was uploaded.\n{self.listing()}\n"
+                "Mend them, or run again with --skip-bad to leave them out."
+            )
+        if not self.left:
+            raise OperatorError(
+                f"No data set is left in {self.root}: at least two classes need a sound picture in each of train, valid "
+                f"and test.\n{self.listing()}".rstrip()
+            )
+        return self.skip
+
+    def listing(self) -> str:
+        """The problems by kind, at most 20 file names in all, as indented lines."""
+        by_kind: dict[str, list[Problem]] = defaultdict(list)
+        for problem in self.problems:
+            by_kind[problem.kind].append(problem)
+        # Every kind shows itself, however many files another has.
+        share = max(1, _LISTED // max(1, len(by_kind)))
+        lines = []
+        for kind, problems in by_kind.items():
+            shown = [p.file + (f" ({p.detail})" if p.detail else "") for p in problems[:share]]
+            more = f", and {len(problems) - share} more" if len(problems) > share else ""
+            lines.append(f"  {kind}, {len(problems)}: {', '.join(shown)}{more}")
+        return "\n".join(lines)
+
+
+def validate(root: Path, progress: Progress = quiet) -> Report:
+    """Decode every picture in full and compare splits and classes. Raises OperatorError when root is no data set.
+
+    Kinds: bad name, not a picture, unreadable, truncated, tiny, too large, duplicate, misplaced, empty class,
+    missing class.
+    """
+    layout = scan(root)
+    keys = sorted(layout.files)
+    problems = [
+        Problem("misplaced", _printable(str(p.relative_to(layout.root))), "in no class folder")
+        for p in layout.misplaced
+    ]
+    bad: set[str] = set()
+    seen: dict[str, list[str]] = defaultdict(list)
+    with warnings.catch_warnings():
+        # Pillow warns above its own limit of pixels; ours is lower, and a problem of the report.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        for key, (problem, digest) in zip(
+            keys, each(lambda k: examine(k, layout.files[k]), keys, "checking", progress), strict=True
+        ):
+            if problem:
+                problems.append(problem)
+                bad.add(key)
+            else:
+                seen[digest].append(key)
+    for duplicate in _duplicates(seen):
+        problems.append(duplicate)
+        bad.add(duplicate.file)
+    problems += _class_problems(layout)
+    dropped = _unusable_classes(layout, bad)
+    skip = frozenset(key for key in keys if key in bad or key.split("/")[1] in dropped)
+    # Emptied by what is left out, not by the operator: said here, as no problem above names it.
+    problems += [
+        Problem("empty class", _printable(name), "no sound picture left in every split")
+        for name in sorted(dropped - _named_classes(problems))
+    ]
+    classes_left = len(set().union(*layout.classes.values()) - dropped)
+    left = len(keys) - len(skip) if classes_left >= 2 else 0
+    problems.sort(key=lambda p: (p.kind, p.file))
+    return Report(layout.root, len(keys), problems, skip, left, layout.notes)
+
+
+def examine(key: str, path: Path) -> tuple[Problem | None, str]:
+    """Decode one picture: its problem, or None and the digest of its pixels as the model sees them (RGB)."""
+    if not key.isprintable() or len(key.encode("utf-8", "surrogateescape")) > _LONGEST_KEY:
+        return Problem("bad name", _printable(key), "control characters, not UTF-8, or too long"), ""
+    if path.suffix.lower() not in SUFFIXES:
+        return Problem("not a picture", key), ""
+    try:
+        with Image.open(path, formats=FORMATS) as picture:
+            width, height = picture.size
+            if min(width, height) < MIN_SIDE:
+                return Problem("tiny", key, f"{width}×{height}"), ""
+            if width * height > MAX_PIXELS:
+                return Problem("too large", key, f"{width}×{height}"), ""
+            pixels = picture.convert("RGB").tobytes()
+    except Image.DecompressionBombError:
+        return Problem("too large", key), ""
+    except UnidentifiedImageError:
+        return Problem("unreadable", key, "empty file" if not path.stat().st_size else ""), ""
+    except Exception as error:  # a decoder may raise anything on hostile bytes; the file is named either way
+        kind = "truncated" if "truncated" in str(error).lower() else "unreadable"
+        return Problem(kind, key), ""
+    return None, hashlib.sha256(b"%d,%d," % (width, height) + pixels).hexdigest()
+
+
+def _duplicates(seen: dict[str, list[str]]) -> list[Problem]:
+    """Pictures with the same pixels in two splits: training on one would be graded on the other.
+
+    The held-out copy is the one to keep, so that leaving out the rest does not change the test. Pixels are compared,
+    not bytes: another compression or other metadata of the same picture is still that picture. Copies within one
+    split do no harm to the measurement and pass.
+    """
+    found = []
+    for keys in seen.values():
+        splits = {key.split("/")[0] for key in keys}
+        if len(splits) < 2:
+            continue
+        keep = next(split for split in reversed(SPLITS) if split in splits)
+        kept = next(key for key in keys if key.startswith(f"{keep}/"))
+        found += [
+            Problem("duplicate", k, f"same pixels as {kept}") for k in keys if not k.startswith(f"{keep}/")
+        ]
+    return found
+
+
+def _class_problems(layout: Layout) -> list[Problem]:
+    problems = []
+    filled = {"/".join(key.split("/")[:2]) for key in layout.files}
+    for name in sorted(set().union(*layout.classes.values())):
+        lacking = [split for split in SPLITS if name not in layout.classes[split]]
+        if lacking:
+            problems.append(Problem("missing class", _printable(name), f"not in {', '.join(lacking)}"))
+        problems += [
+            Problem("empty class", _printable(f"{split}/{name}"))
+            for split in SPLITS
+            if split not in lacking and f"{split}/{name}" not in filled
+        ]
+    return problems
+
+
+def _unusable_classes(layout: Layout, bad: set[str]) -> set[str]:
+    """Classes that do not have a sound picture in every split."""
+    sound: dict[str, set[str]] = defaultdict(set)
+    for key in layout.files:
+        if key not in bad:
+            split, name, _ = key.split("/")
+            sound[name].add(split)
+    return {name for name in set().union(*layout.classes.values()) if len(sound[name]) < len(SPLITS)}
+
+
+def _named_classes(problems: list[Problem]) -> set[str]:
+    return {p.file.split("/")[-1] for p in problems if p.kind in ("empty class", "missing class")}
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "�" for c in text)
