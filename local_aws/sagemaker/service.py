@@ -5,9 +5,12 @@ from moto.sagemaker.responses import SageMakerResponse
 
 from local_aws.runtime import Runtime
 from local_aws.sagemaker.tags import TagOperations, TagStore
+from local_aws.sagemaker.training.operations import TrainingJobs, TrainingOperations
+from local_aws.sagemaker.training.runs import TrainingRuns
 
 
 class LocalSageMakerBackend(
+    TrainingJobs,
     TagStore,
     models.SageMakerModelBackend,
 ):
@@ -18,9 +21,19 @@ class LocalSageMakerBackend(
     @classmethod
     def start_services(cls, current: Runtime) -> None:
         """Register the start and stop hooks of the parts."""
+        cls.training_runs = TrainingRuns(current)
+        current.on_start.append(cls._resume_jobs)
+        current.on_stop.append(cls.training_runs.halt)
+
+    @classmethod
+    def _resume_jobs(cls) -> None:
+        for regions in models.sagemaker_backends.values():
+            for backend in regions.values():
+                backend.resume_training()
 
 
 class LocalSageMakerResponse(
+    TrainingOperations,
     TagOperations,
     SageMakerResponse,
 ):

@@ -1,0 +1,51 @@
+"""Network addresses of a job's instances: a block of the loopback network for each job."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from dataclasses import dataclass
+
+MASTER_PORT = 7777  # fixed in AWS's toolkit; two jobs that share an address would join each other's group
+LARGEST_CLUSTER = 250
+
+
+class NoLoopbackNetwork(Exception):
+    """This system answers on 127.0.0.1 only."""
+
+
+@dataclass
+class Block:
+    """The addresses of one job's instances, in order; free again after `release`."""
+
+    hosts: list[str]
+    reservation: socket.socket | None
+
+    def release(self) -> None:
+        if self.reservation:
+            self.reservation.close()
+
+
+def reserve(count: int) -> Block:
+    """Addresses 127.a.b.1 to 127.a.b.`count` that no job of this machine uses, of this server or another.
+
+    A socket bound to the block's last address is the reservation; the system drops it with the process.
+    Raises NoLoopbackNetwork if there is no such network and `count` is above 1.
+    """
+    for block in range(256, 256 * 256):
+        prefix = f"127.{block // 256}.{block % 256}"
+        reservation = socket.socket()
+        try:
+            reservation.bind((f"{prefix}.254", MASTER_PORT))
+            return Block([f"{prefix}.{number}" for number in range(1, count + 1)], reservation)
+        except OSError as error:
+            reservation.close()
+            if error.errno == errno.EADDRINUSE:
+                continue
+            if count == 1:
+                return Block(["127.0.0.1"], None)
+            raise NoLoopbackNetwork(
+                f"{count} instances need {count} loopback addresses, and this system has only 127.0.0.1. "
+                f"Use one instance, or add addresses {prefix}.1 and up to the loopback interface."
+            ) from error
+    raise NoLoopbackNetwork("Every block of the loopback network is in use by a training job.")

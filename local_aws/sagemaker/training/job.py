@@ -1,0 +1,258 @@
+"""The run of one training job, from its input in S3 to its artifacts in S3."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from local_aws.runtime import Runtime
+from local_aws.sagemaker.training import addresses, channels, containers
+from local_aws.sagemaker.training.artifacts import Artifacts, Checkpoints
+from local_aws.sagemaker.training.channels import Cancelled, JobFailure
+from local_aws.sagemaker.training.cluster import Cluster, Instance, threads_per_instance
+from local_aws.sagemaker.training.logs import LogStream, MetricSink
+from local_aws.sagemaker.training.metrics import MetricReader, final_metric
+from local_aws.sagemaker.training.records import TrainingJob, now
+from local_aws.sagemaker.training.validation import DEFAULT_CHECKPOINTS
+
+log = logging.getLogger(__name__)
+
+SERVICE = "sagemaker.amazonaws.com"
+SESSION = "SageMaker"  # AWS's role session name
+STOP_GRACE = 120.0  # seconds between SIGTERM and SIGKILL, of AWS
+CHECKPOINT_INTERVAL = 3.0  # seconds
+RENEW = 2400.0  # seconds after which a client gets new credentials; they last an hour
+INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please try again."
+
+OnMetric = Callable[[str, float], None]
+OnEnd = Callable[[TrainingJob], None]
+
+
+class TrainingRun:
+    """A running training job. Its record tells the outside what happens.
+
+    share: how many such jobs run at once, for the number of threads. on_metric(name, value): every metric seen.
+    on_end(job): called once, when the job has reached a terminal status.
+    """
+
+    def __init__(
+        self,
+        job: TrainingJob,
+        runtime: Runtime,
+        share: int = 1,
+        on_metric: OnMetric | None = None,
+        on_end: OnEnd | None = None,
+    ) -> None:
+        self.job, self._runtime, self._share = job, runtime, share
+        self._on_metric, self._on_end = on_metric, on_end
+        self._algorithm = job.request["AlgorithmSpecification"]
+        self._metrics = MetricReader(self._algorithm.get("MetricDefinitions", []))
+        self._stop, self._halt = threading.Event(), threading.Event()
+        self._cluster: Cluster | None = None
+        self._clients: dict[str, tuple[float, Any]] = {}
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name=f"training {job.name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask for SIGTERM, the grace period, and the upload of what is there."""
+        self._stop.set()
+        if self._cluster:
+            self._cluster.wake()
+
+    def halt(self) -> None:
+        """End the processes because the embedded AWS goes down; the record stays as it is."""
+        self._halt.set()
+        self.stop()
+
+    def join(self, timeout: float) -> None:
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        ending: tuple[str, str | None, str | None]
+        folder = self._runtime.folder("training", self.job.region, self.job.name)
+        try:
+            shutil.rmtree(folder)  # of a run that the embedded AWS did not survive
+            ending = self._train(folder)
+        except Cancelled:
+            ending = "Stopped", None, None
+        except JobFailure as failure:
+            ending = "Failed", None, str(failure)
+        except Exception:
+            if not self._halt.is_set():
+                log.exception("training job %s", self.job.name)
+            ending = "Failed", None, INTERNAL_ERROR
+        shutil.rmtree(folder, ignore_errors=True)
+        if self._halt.is_set():
+            return
+        self.job.end(*ending)
+        if self._on_end:
+            self._on_end(self.job)
+
+    def _train(self, folder: Path) -> tuple[str, str | None, str | None]:
+        """Returns the terminal status, its secondary status if another, and the failure reason."""
+        count = self.job.request["ResourceConfig"]["InstanceCount"]
+        try:
+            block = addresses.reserve(count)
+        except addresses.NoLoopbackNetwork as error:
+            raise JobFailure(f"ClientError: {error}") from error
+        try:
+            instances = [
+                Instance(folder / f"algo-{number}", host) for number, host in enumerate(block.hosts, 1)
+            ]
+            return self._train_on(instances)
+        finally:
+            block.release()
+
+    def _train_on(self, instances: list[Instance]) -> tuple[str, str | None, str | None]:
+        job, request = self.job, self.job.request
+        job.enter("Downloading")
+        inputs = request.get("InputDataConfig", [])
+        for channel in inputs:
+            folders = [i.base / "input/data" / channel["ChannelName"] for i in instances]
+            channels.download(
+                self._client("s3"), channel, folders, request["RoleArn"], job.region, self._stop.is_set
+            )
+        checkpoints = self._checkpoints(instances)
+        if checkpoints:
+            checkpoints.restore()
+        mode = self._algorithm["TrainingInputMode"]
+        for instance in instances:
+            instance.configure(
+                request.get("HyperParameters", {}),
+                channels.input_data_config(inputs, mode),
+                sorted(i.host for i in instances),
+                request["ResourceConfig"]["InstanceType"],
+            )
+        if self._stop.is_set():
+            raise Cancelled
+        outcome = self._run_program(instances, checkpoints)
+        if self._halt.is_set():
+            raise Cancelled
+        return self._upload(instances, outcome)
+
+    def _run_program(
+        self, instances: list[Instance], checkpoints: Checkpoints | None
+    ) -> tuple[int, int] | None:
+        """Returns as Cluster.wait; when this returns, log, metrics and checkpoints have arrived."""
+        stamp = int(time.time())
+        logs = self._client("logs")
+        streams = [LogStream(logs, f"{self.job.name}/algo-{n + 1}-{stamp}") for n in range(len(instances))]
+        sink = MetricSink(self._client("cloudwatch"), self.job.name)
+        for stream in streams:
+            stream.open()
+        last_save = time.monotonic()
+
+        def on_line(number: int, line: str) -> None:
+            streams[number].add(line)
+            for name, value in self._metrics.read(line):
+                moment = now()
+                sink.add(name, value, moment)
+                with self._lock:
+                    self.job.metrics = {**self.job.metrics, name: final_metric(name, value, moment)}
+                if self._on_metric:
+                    self._on_metric(name, value)
+
+        def tick() -> None:
+            nonlocal last_save
+            for stream in streams:
+                stream.flush()
+            sink.flush()
+            if checkpoints and time.monotonic() - last_save > CHECKPOINT_INTERVAL:
+                checkpoints.save()
+                last_save = time.monotonic()
+
+        if self.job.request.get("EnableNetworkIsolation"):
+            for stream in streams:
+                stream.add(
+                    "[embedded AWS] Network isolation: no credentials are given; connections are not blocked."
+                )
+        environments = [self._environment(instance, len(instances)) for instance in instances]
+        self.job.enter("Training")
+        self.job.start_time = now()
+        self._cluster = Cluster(self._runtime.supervisor, instances)
+        self._cluster.start(self._algorithm, environments, on_line)
+        deadline = time.monotonic() + self.job.max_runtime
+        outcome = self._cluster.wait(deadline, self._stop.is_set, self._grace, tick)
+        if self._halt.is_set():
+            return outcome
+        tick()
+        for stream in streams:
+            stream.close()
+        if checkpoints:
+            checkpoints.save()
+        return outcome
+
+    def _grace(self) -> float:
+        return 0.0 if self._halt.is_set() else STOP_GRACE / self._runtime.time_scale
+
+    def _upload(
+        self, instances: list[Instance], outcome: tuple[int, int] | None
+    ) -> tuple[str, str | None, str | None]:
+        job = self.job
+        job.enter("Uploading")
+        artifacts = Artifacts(self._client("s3"), job.request["OutputDataConfig"], job.name)
+        outputs = [instance.base / "output/data" for instance in instances]
+        if any(path.is_file() for folder in outputs for path in folder.rglob("*")):
+            artifacts.upload("output", outputs)
+        if outcome is not None and outcome[1]:
+            number, status = outcome
+            return "Failed", None, failure_reason(instances[number].base, status)
+        job.artifacts_uri = artifacts.upload("model", [instance.base / "model" for instance in instances])
+        if outcome is None:
+            return "Stopped", None if self._stop.is_set() else "MaxRuntimeExceeded", None
+        return "Completed", None, None
+
+    def _environment(self, instance: Instance, count: int) -> dict[str, str]:
+        job = self.job
+        variables = self._runtime.environment(job.request["RoleArn"], SERVICE, job.region, SESSION)
+        if job.request.get("EnableNetworkIsolation"):
+            keep = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED")
+            variables = {k: v for k, v in variables.items() if not k.startswith("AWS_") or k in keep}
+        threads = threads_per_instance(count, self._share)
+        requested = job.request.get("Environment", {})
+        return {
+            **variables,
+            **containers.environment(instance.base, threads),
+            **{name: containers.relocate(value, instance.base) for name, value in requested.items()},
+            "TRAINING_JOB_NAME": job.name,
+            "TRAINING_JOB_ARN": job.arn,
+        }
+
+    def _checkpoints(self, instances: list[Instance]) -> Checkpoints | None:
+        config = self.job.request.get("CheckpointConfig")
+        if not config:
+            return None
+        path = config.get("LocalPath", DEFAULT_CHECKPOINTS).rstrip("/")
+        folders = [Path(containers.relocate(path, instance.base)) for instance in instances]
+        return Checkpoints(self._client("s3"), config["S3Uri"], folders)
+
+    def _client(self, name: str) -> Any:
+        """A client that acts as the job's role."""
+        made, client = self._clients.get(name, (0.0, None))
+        if client is None or time.monotonic() - made > RENEW:
+            client = self._runtime.client(
+                name, self.job.request["RoleArn"], SERVICE, self.job.region, SESSION
+            )
+            self._clients[name] = time.monotonic(), client
+        return client
+
+
+def failure_reason(base: Path, status: int) -> str:
+    """AWS's FailureReason of a program that failed: what it wrote to output/failure, and its exit status."""
+    code = 128 - status if status < 0 else status  # as a shell and a container report a signal
+    file = base / "output/failure"
+    message = file.read_text(errors="replace") if file.exists() else ""
+    if not message and code == 137:
+        message = (
+            "Please use an instance type with more memory, or reduce the size of job input on an instance"
+        )
+    ending = f", exit code: {code}"
+    return f"AlgorithmError: {message.strip()}"[: 1024 - len(ending)] + ending

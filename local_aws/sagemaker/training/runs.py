@@ -1,0 +1,53 @@
+"""The training jobs that run in this process; their records are in the backends."""
+
+from __future__ import annotations
+
+import threading
+
+from local_aws.runtime import Runtime
+from local_aws.sagemaker.training.job import OnEnd, OnMetric, TrainingRun
+from local_aws.sagemaker.training.records import TrainingJob
+
+
+class TrainingRuns:
+    """Starts, stops and counts running jobs."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._runs: dict[tuple[str, str, str], TrainingRun] = {}
+        self._lock = threading.Lock()
+
+    def start(
+        self, job: TrainingJob, share: int = 1, on_metric: OnMetric | None = None, on_end: OnEnd | None = None
+    ) -> None:
+        """Run a job whose record is in its backend. Arguments as of TrainingRun."""
+
+        def ended(job: TrainingJob) -> None:
+            with self._lock:
+                del self._runs[job.key]
+            if on_end:
+                on_end(job)
+
+        run = TrainingRun(job, self._runtime, share, on_metric, ended)
+        with self._lock:
+            self._runs[job.key] = run
+        run.start()
+
+    def stop(self, job: TrainingJob) -> None:
+        """Ask a running job to stop; nothing happens to one that has ended."""
+        with self._lock:
+            run = self._runs.get(job.key)
+            if run is None or job.status != "InProgress":
+                return
+            job.enter("Stopping")
+            job.status = "Stopping"
+        run.stop()
+
+    def halt(self) -> None:
+        """End every process, because the embedded AWS goes down. Records stay InProgress."""
+        with self._lock:
+            runs = list(self._runs.values())
+        for run in runs:
+            run.halt()
+        for run in runs:
+            run.join(10)

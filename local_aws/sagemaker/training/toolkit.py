@@ -1,0 +1,29 @@
+"""Starts AWS's training toolkit as the `train` command does, in a process that stands in for a container.
+
+Run as a script. Two differences from the command: it lets SIGTERM pass, as the first process of a container
+does, so that the program it started has the grace period; and it reads torch's version without importing
+torch, which would cost two seconds a job.
+"""
+
+import importlib.metadata
+import os
+import signal
+import sys
+
+
+def main() -> None:
+    sys.path.pop(0)  # this folder, which the toolkit would hand to the program
+    signal.signal(signal.SIGTERM, lambda *_: None)  # a handler, as an ignored signal would be inherited
+    from sagemaker_pytorch_container import training
+    from sagemaker_training.cli import train
+
+    training._set_torch_version_environment = set_torch_version
+    train.main()
+
+
+def set_torch_version() -> None:
+    os.environ["SM_DLC_TORCH_VERSION"] = importlib.metadata.version("torch")
+
+
+if __name__ == "__main__":
+    main()
