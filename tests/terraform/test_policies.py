@@ -1,0 +1,204 @@
+"""The documents in policies/: well-formed, scoped, and supplied with every value by the root that renders them."""
+
+import fnmatch
+import json
+import re
+from pathlib import Path
+from string import Template
+
+import pytest
+from policy_sentry.querying.actions import get_action_data
+
+ROOT = Path(__file__).parents[2]
+POLICIES = ROOT / "policies"
+ROLE_DOCUMENTS = sorted(POLICIES.glob("*.json"))
+TRUST_DOCUMENTS = sorted((POLICIES / "trust").glob("*.json"))
+RESOURCE_DOCUMENTS = sorted((POLICIES / "resources").glob("*.json"))
+ALL_DOCUMENTS = ROLE_DOCUMENTS + TRUST_DOCUMENTS + RESOURCE_DOCUMENTS
+
+VALUES = {
+    "account_id": "123456789012",
+    "bucket_arn": "arn:aws:s3:::image-classifier-dev-123456789012-us-east-1",
+    "ec2_host_role_arn": "arn:aws:iam::123456789012:role/image-classifier-dev-ec2-host",
+    "endpoint_arn": "arn:aws:sagemaker:us-east-1:123456789012:endpoint/image-classifier-dev",
+    "endpoint_role_arn": "arn:aws:iam::123456789012:role/image-classifier-dev-endpoint",
+    "environment": "dev",
+    "function_arn": "arn:aws:lambda:us-east-1:123456789012:function:image-classifier-dev-inference",
+    "function_name": "image-classifier-dev-inference",
+    "image_account_id": "763104351884",
+    "image_prefix": "datasets/",
+    "kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    "partition": "aws",
+    "prefix": "image-classifier-dev",
+    "project": "image-classifier",
+    "region": "us-east-1",
+    "serving_repository": "ray",
+    "training_repository": "pytorch",
+    "training_role_arn": "arn:aws:iam::123456789012:role/image-classifier-dev-training",
+    "tuning_role_arn": "arn:aws:iam::123456789012:role/image-classifier-dev-tuning",
+}
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(POLICIES))
+
+
+def as_list(value) -> list:
+    return value if isinstance(value, list) else [value]
+
+
+def render(path: Path) -> dict:
+    return json.loads(Template(path.read_text()).substitute(VALUES))
+
+
+def arn_shapes(action: str) -> list[str] | None:
+    """Glob patterns of the ARNs an action can be limited to: [] if only "*", None if AWS has no such action."""
+    service, _, operation = action.partition(":")
+    rows = (get_action_data(service, operation) or {}).get(service)
+    if not rows:
+        return None
+    formats = {row["resource_arn_format"] for row in rows} - {"*"}
+    return [re.sub(r"\$\{\w+\}", "*", shape) for shape in formats]
+
+
+def fits(resource: str, shape: str) -> bool:
+    """Whether a Resource, wildcards and all, can name ARNs of a shape (both may hold wildcards)."""
+    return fnmatch.fnmatchcase(resource, shape) or fnmatch.fnmatchcase(shape, resource)
+
+
+def findings(document: dict) -> list[str]:
+    """What is wrong with a role's document, in words; empty if nothing."""
+    found = []
+    for statement in document["Statement"]:
+        if statement["Effect"] != "Allow":
+            continue
+        sid, resources = statement.get("Sid"), as_list(statement.get("Resource", []))
+        if "NotAction" in statement or "NotResource" in statement:
+            found.append(f"{sid}: negated element")
+        for action in as_list(statement.get("Action", [])):
+            if "*" in action or "?" in action:
+                found.append(f"{sid}: wildcard action {action}")
+                continue
+            shapes = arn_shapes(action)
+            if shapes is None:
+                found.append(f"{sid}: AWS has no action {action}")
+            elif shapes and "*" in resources:
+                found.append(f"{sid}: {action} on every resource")
+            elif shapes and not any(fits(resource, shape) for resource in resources for shape in shapes):
+                found.append(f"{sid}: {action} does not apply to {resources}")
+            if action == "iam:PassRole":
+                service = statement.get("Condition", {}).get("StringEquals", {}).get("iam:PassedToService")
+                if not service or any("*" in resource for resource in resources):
+                    found.append(f"{sid}: passes any role, or to any service")
+    return found
+
+
+def supplied(root: str) -> set[str]:
+    """Keys of the `policy_values` map of a Terraform root, and of what is merged into it."""
+    text = "\n".join(path.read_text() for path in (ROOT / "terraform" / root).glob("*.tf"))
+    blocks = re.findall(
+        r"(?:policy_values\s*=\s*|merge\(local\.policy_values, )\{(.*?)\n\s*\}", text, re.DOTALL
+    )
+    return {key for block in blocks for key in re.findall(r"^\s*(\w+)\s*=", block, re.MULTILINE)}
+
+
+@pytest.mark.parametrize("path", ALL_DOCUMENTS, ids=name)
+def test_document_is_valid_with_its_placeholders_and_without(path):
+    source = json.loads(path.read_text())
+    assert source["Version"] == "2012-10-17"
+    assert "${" not in json.dumps(render(path))
+    sids = [statement["Sid"] for statement in source["Statement"]]
+    assert len(sids) == len(set(sids))
+    assert all(re.fullmatch("[A-Za-z0-9]+", sid) for sid in sids)  # IAM refuses others
+
+
+@pytest.mark.parametrize("path", ALL_DOCUMENTS, ids=name)
+def test_root_that_renders_the_document_supplies_every_value(path):
+    users = [
+        root
+        for root in ("foundation", "serving")
+        if any(f"}}/{name(path)}" in tf.read_text() for tf in (ROOT / "terraform" / root).glob("*.tf"))
+    ]
+    assert users, "no root renders it"
+    placeholders = set(re.findall(r"\$\{(\w+)\}", path.read_text()))
+    for root in users:
+        assert placeholders <= supplied(root)
+
+
+@pytest.mark.parametrize("path", ROLE_DOCUMENTS, ids=name)
+def test_role_is_scoped(path):
+    assert findings(render(path)) == []
+
+
+@pytest.mark.parametrize("path", ROLE_DOCUMENTS, ids=name)
+def test_every_resource_fits_one_of_its_actions(path):
+    for statement in render(path)["Statement"]:
+        shapes = [shape for action in as_list(statement["Action"]) for shape in arn_shapes(action) or ["*"]]
+        for resource in as_list(statement["Resource"]):
+            assert any(fits(resource, shape) for shape in shapes), (statement["Sid"], resource)
+
+
+@pytest.mark.parametrize(
+    ("statement", "complaint"),
+    [
+        ({"Action": "s3:*", "Resource": "arn:aws:s3:::b/*"}, "wildcard action"),
+        ({"NotAction": "s3:GetObject", "Resource": "*"}, "negated"),
+        ({"Action": "s3:GetObject", "Resource": "*"}, "every resource"),
+        ({"Action": "s3:GetObjekt", "Resource": "arn:aws:s3:::b/*"}, "no action"),
+        ({"Action": "sagemaker:InvokeEndpoint", "Resource": "arn:aws:s3:::b/k"}, "does not apply"),
+        ({"Action": "iam:PassRole", "Resource": "arn:aws:iam::123456789012:role/r"}, "to any service"),
+        (
+            {
+                "Action": "iam:PassRole",
+                "Resource": "arn:aws:iam::123456789012:role/*",
+                "Condition": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+            },
+            "passes any role",
+        ),
+    ],
+)
+def test_known_bad_statement_is_found(statement, complaint):
+    document = {"Statement": [{"Sid": "Bad", "Effect": "Allow", **statement}]}
+    assert any(complaint in finding for finding in findings(document))
+
+
+@pytest.mark.parametrize("path", TRUST_DOCUMENTS, ids=name)
+def test_trust_is_limited_to_this_account(path):
+    for statement in render(path)["Statement"]:
+        assert statement["Action"] == "sts:AssumeRole"
+        condition = statement.get("Condition", {})
+        if statement["Principal"] == {"Service": "ec2.amazonaws.com"}:
+            assert condition == {}  # EC2 sends neither key: a condition on one would refuse every instance
+        elif "Service" in statement["Principal"]:
+            assert condition["StringEquals"]["aws:SourceAccount"] == VALUES["account_id"]
+            assert VALUES["account_id"] in condition["ArnLike"]["aws:SourceArn"]
+        else:
+            assert statement["Principal"] == {"AWS": f"arn:aws:iam::{VALUES['account_id']}:root"}
+
+
+def test_bucket_policy_denies_plain_http_for_bucket_and_objects():
+    (statement,) = render(POLICIES / "resources/bucket.json")["Statement"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+    assert statement["Resource"] == [VALUES["bucket_arn"], VALUES["bucket_arn"] + "/*"]
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_key_policy_names_its_principals_and_conditions_its_use():
+    statements = {s["Sid"]: s for s in render(POLICIES / "resources/key.json")["Statement"]}
+    for statement in statements.values():
+        assert "*" not in json.dumps(statement["Principal"])
+        assert all(arn_shapes(action) is not None for action in as_list(statement["Action"]))
+    for sid in ("RolesUseKeyForBucket", "RolesEncryptVolumes", "CloudWatchLogsEncrypts"):
+        assert statements[sid]["Condition"]
+    # Without these the account could no longer change, or delete, its own key.
+    assert {"kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"} <= set(
+        statements["AccountAdministersKey"]["Action"]
+    )
+
+
+def test_inference_function_invokes_one_endpoint_only():
+    document = render(POLICIES / "inference_function.json")
+    invoke = [s for s in document["Statement"] if "sagemaker" in json.dumps(s["Action"])]
+    assert [(s["Action"], s["Resource"]) for s in invoke] == [
+        ("sagemaker:InvokeEndpoint", VALUES["endpoint_arn"])
+    ]
