@@ -1,9 +1,49 @@
 """The SageMaker runtime: InvokeEndpoint."""
 
+import json
+import re
+from urllib.parse import unquote
+
+from moto.core.common_types import TYPE_RESPONSE
+from moto.sagemaker.models import sagemaker_backends
 from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
+
+from local_aws.sagemaker.hosting.routing import invoke
+
+BODY_LIMIT = 6_291_456  # bytes of a request or an answer, from the API's model
+PATH = re.compile(r"/endpoints/([^/]+)/invocations$")
+FORWARDED = (
+    "Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes", "X-Amzn-SageMaker-Inference-Id",
+    "X-Amzn-SageMaker-Target-Model", "X-Amzn-SageMaker-Session-Id",
+)  # fmt: skip
 
 
 class LocalSageMakerRuntimeResponse(SageMakerRuntimeResponse):
     """Bodies are bytes: pictures are not text."""
 
     use_raw_body = True
+
+    def invoke_endpoint(self) -> TYPE_RESPONSE:
+        if len(self.raw_body or b"") > BODY_LIMIT:
+            text = json.dumps({"message": f"HTTP content length exceeded {BODY_LIMIT} bytes."})
+            return 413, {"Content-Type": "application/json", "status": 413}, text
+        name = unquote(PATH.search(self.path)[1])
+        endpoint = sagemaker_backends[self.current_account][self.region].hosted_endpoints.get(name)
+        answer = invoke(
+            (self.current_account, self.region, name),
+            endpoint,
+            self.headers.get("X-Amzn-SageMaker-Target-Variant"),
+            self.raw_body or b"",
+            {key: self.headers[key] for key in FORWARDED if key in self.headers},
+        )
+        headers = {
+            "Content-Type": answer.headers.get("Content-Type", "application/octet-stream"),
+            "x-Amzn-Invoked-Production-Variant": answer.variant,
+        }
+        attributes = answer.headers.get("X-Amzn-SageMaker-Custom-Attributes")
+        if attributes:
+            headers["X-Amzn-SageMaker-Custom-Attributes"] = attributes
+        return 200, headers, answer.body
+
+    def invoke_endpoint_async(self) -> TYPE_RESPONSE:
+        raise NotImplementedError("InvokeEndpointAsync")

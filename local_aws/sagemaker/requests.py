@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from datetime import datetime, timezone
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import botocore.session
@@ -61,7 +61,7 @@ def _filtered(items: list[dict], request: dict[str, Any], name: str) -> list[dic
     def wanted(item: dict) -> bool:
         for moment in ("CreationTime", "LastModifiedTime"):
             after, before = request.get(f"{moment}After"), request.get(f"{moment}Before")
-            if after and item[moment] < after or before and item[moment] > before:
+            if (after and item[moment] < after) or (before and item[moment] > before):
                 return False
         status = request.get("StatusEquals")
         if status and status not in (v for k, v in item.items() if k.endswith("Status")):
@@ -159,7 +159,7 @@ def _join(path: str, member: str) -> str:
     return f"{path}.{member}" if path else member
 
 
-@lru_cache(maxsize=None)
+@cache
 def _pattern(rule: str | None) -> re.Pattern | None:
     """The model's Java pattern; None for the few with character classes that `re` does not have."""
     if not rule:

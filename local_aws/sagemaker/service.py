@@ -4,6 +4,9 @@ from moto.sagemaker import models, urls
 from moto.sagemaker.responses import SageMakerResponse
 
 from local_aws.runtime import Runtime
+from local_aws.sagemaker import hosting
+from local_aws.sagemaker.hosting import HostingBackend, HostingOperations
+from local_aws.sagemaker.registry import RegistryBackend, RegistryOperations
 from local_aws.sagemaker.tags import TagOperations, TagStore
 from local_aws.sagemaker.training.operations import TrainingJobs, TrainingOperations
 from local_aws.sagemaker.training.runs import TrainingRuns
@@ -11,6 +14,8 @@ from local_aws.sagemaker.training.runs import TrainingRuns
 
 class LocalSageMakerBackend(
     TrainingJobs,
+    HostingBackend,
+    RegistryBackend,
     TagStore,
     models.SageMakerModelBackend,
 ):
@@ -21,6 +26,7 @@ class LocalSageMakerBackend(
     @classmethod
     def start_services(cls, current: Runtime) -> None:
         """Register the start and stop hooks of the parts."""
+        hosting.install(current)
         cls.training_runs = TrainingRuns(current)
         current.on_start.append(cls._resume_jobs)
         current.on_stop.append(cls.training_runs.halt)
@@ -34,6 +40,8 @@ class LocalSageMakerBackend(
 
 class LocalSageMakerResponse(
     TrainingOperations,
+    HostingOperations,
+    RegistryOperations,
     TagOperations,
     SageMakerResponse,
 ):

@@ -23,6 +23,10 @@ class TagStore:
         super().__init__(region_name, account_id)
         self.resource_tags: dict[str, dict[str, str]] = {}
 
+    def resource_arn(self, kind: str, name: str) -> str:
+        """The ARN of a resource of this account and region, e.g. kind "model"."""
+        return f"arn:{self.partition}:sagemaker:{self.region_name}:{self.account_id}:{kind}/{name}"
+
     def keep_tags(self, arn: str, tags: list[dict[str, str]] | None) -> None:
         """Make `arn` a resource with tags, none of them or some, as a Create request lists them."""
         self.resource_tags[arn] = {}

@@ -1,0 +1,30 @@
+"""Hosting: models, endpoint configurations, and endpoints whose instances are processes."""
+
+from moto.sagemaker.models import sagemaker_backends
+
+from local_aws.runtime import Runtime
+from local_aws.sagemaker.hosting.endpoint_configs import EndpointConfigOperations, EndpointConfigsBackend
+from local_aws.sagemaker.hosting.endpoints import EndpointOperations, EndpointsBackend
+from local_aws.sagemaker.hosting.models import ModelOperations, ModelsBackend
+
+
+class HostingBackend(ModelsBackend, EndpointConfigsBackend, EndpointsBackend):
+    """Backend mixin: needs the tag store and the registry beside it."""
+
+
+class HostingOperations(ModelOperations, EndpointConfigOperations, EndpointOperations):
+    """Response mixin."""
+
+
+def install(current: Runtime) -> None:
+    """Endpoints come back after a restart."""
+
+    def recover() -> None:
+        for regions in list(sagemaker_backends.values()):
+            for backend in list(regions.values()):
+                backend.recover_endpoints()
+
+    current.on_start.append(recover)
+
+
+__all__ = ["HostingBackend", "HostingOperations", "install"]

@@ -1,0 +1,278 @@
+"""Endpoints: their records and operations."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timezone
+from typing import Any
+
+from moto.applicationautoscaling.models import applicationautoscaling_backends
+from moto.core.responses import ActionResult, EmptyResult
+from moto.sagemaker.exceptions import ValidationError
+
+from local_aws.sagemaker.hosting import deployments
+from local_aws.sagemaker.hosting.live import Key, traffic
+from local_aws.sagemaker.requests import page, validated
+
+DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+
+
+class EndpointsBackend:
+    """Backend mixin.
+
+    A record holds what DescribeEndpoint shows and two members that it does not: "Deployed" and "Pending", the
+    deployment that serves and the one under way, each with all that its instances need, so that they outlive
+    the configuration and the models that they came from.
+    """
+
+    def __init__(self, region_name: str, account_id: str):
+        super().__init__(region_name, account_id)
+        self.hosted_endpoints: dict[str, dict[str, Any]] = {}
+
+    def hosted_endpoint(self, name: str) -> dict[str, Any]:
+        """Raises ValidationException if there is none."""
+        if name not in self.hosted_endpoints:
+            raise ValidationError(message=f'Could not find endpoint "{self.resource_arn("endpoint", name)}".')
+        return self.hosted_endpoints[name]
+
+    def create_hosted_endpoint(self, request: dict[str, Any]) -> str:
+        """Returns the ARN; instances start in the background."""
+        name = request["EndpointName"]
+        arn = self.resource_arn("endpoint", name)
+        if name in self.hosted_endpoints:
+            raise ValidationError(message=f'Cannot create already existing endpoint "{arn}".')
+        _check_deployment_config(request.get("DeploymentConfig", {}))
+        pending = self._deployment(request["EndpointConfigName"])
+        self.keep_tags(arn, request.get("Tags"))
+        now = datetime.now(timezone.utc)
+        endpoint = self.hosted_endpoints[name] = {
+            "EndpointName": name,
+            "EndpointArn": arn,
+            "EndpointConfigName": request["EndpointConfigName"],
+            "EndpointStatus": "Creating",
+            "CreationTime": now,
+            "LastModifiedTime": now,
+            "Deployed": None,
+            "Pending": pending,
+        }
+        if "DeploymentConfig" in request:
+            endpoint["LastDeploymentConfig"] = request["DeploymentConfig"]
+        deployments.start(deployments.deploy, self._key(name), endpoint)
+        return arn
+
+    def update_hosted_endpoint(self, request: dict[str, Any]) -> str:
+        """Returns the ARN; the new fleet starts beside the old one in the background."""
+        endpoint = self._endpoint_in_service(request["EndpointName"])
+        _check_deployment_config(request.get("DeploymentConfig", {}))
+        pending = self._deployment(request["EndpointConfigName"])
+        deployed = {v["VariantName"]: v for v in endpoint["Deployed"]["Variants"]}
+        excluded = {e["VariantPropertyType"] for e in request.get("ExcludeRetainedVariantProperties", [])}
+        for variant in pending["Variants"]:
+            old = deployed.get(variant["VariantName"])
+            if old is None:
+                continue
+            if old["InstanceType"] != variant["InstanceType"] and self.scalable_target(
+                request["EndpointName"], variant["VariantName"]
+            ):
+                raise ValidationError(
+                    message=f"The instance type of variant {variant['VariantName']} cannot be changed from "
+                    f"{old['InstanceType']} to {variant['InstanceType']} while it is registered as a scalable "
+                    "target: deregister the target, update the endpoint, and register it again."
+                )
+            if request.get("RetainAllVariantProperties"):
+                if "DesiredInstanceCount" not in excluded:
+                    variant["DesiredInstanceCount"] = old["DesiredInstanceCount"]
+                if "DesiredWeight" not in excluded:
+                    variant["DesiredWeight"] = variant["CurrentWeight"] = old["DesiredWeight"]
+        if request.get("RetainDeploymentConfig"):
+            if "DeploymentConfig" in request:
+                raise ValidationError(
+                    message="DeploymentConfig and RetainDeploymentConfig cannot be given together."
+                )
+        elif "DeploymentConfig" in request:
+            endpoint["LastDeploymentConfig"] = request["DeploymentConfig"]
+        else:
+            endpoint.pop("LastDeploymentConfig", None)
+        endpoint["Pending"] = pending
+        self._begin(endpoint)
+        deployments.start(deployments.deploy, self._key(request["EndpointName"]), endpoint)
+        return endpoint["EndpointArn"]
+
+    def resize_hosted_endpoint(self, name: str, wanted: list[dict[str, Any]]) -> str:
+        """Change variants' DesiredInstanceCount and DesiredWeight. Returns the ARN."""
+        endpoint = self._endpoint_in_service(name)
+        variants = {variant["VariantName"]: variant for variant in endpoint["Deployed"]["Variants"]}
+        for desired in wanted:
+            if desired["VariantName"] not in variants:
+                raise ValidationError(
+                    message=f'The variant name(s) "{desired["VariantName"]}" is/are not present within endpoint '
+                    f'configuration "{endpoint["EndpointConfigName"]}".'
+                )
+            if desired.get("DesiredInstanceCount") == 0:
+                raise ValidationError(message="DesiredInstanceCount must be at least 1.")
+        for desired in wanted:
+            changes = {k: desired[k] for k in ("DesiredInstanceCount", "DesiredWeight") if k in desired}
+            variants[desired["VariantName"]].update(changes)
+        self._begin(endpoint)
+        by_name = {desired["VariantName"]: desired for desired in wanted}
+        deployments.start(deployments.resize, self._key(name), endpoint, by_name)
+        return endpoint["EndpointArn"]
+
+    def delete_hosted_endpoint(self, name: str) -> None:
+        """Ends in the background; a scalable target of a variant goes with it, as on AWS."""
+        endpoint = self._idle_endpoint(name)
+        for variant in (endpoint["Deployed"] or {"Variants": []})["Variants"]:
+            self._deregister(name, variant["VariantName"])
+        self._begin(endpoint, "Deleting")
+
+        def remove() -> None:
+            self.forget_tags(endpoint["EndpointArn"])
+            del self.hosted_endpoints[name]
+
+        deployments.start(deployments.delete, self._key(name), remove)
+
+    def described_endpoint(self, name: str) -> dict[str, Any]:
+        """DescribeEndpoint's answer."""
+        endpoint = self.hosted_endpoint(name)
+        answer = {k: v for k, v in endpoint.items() if k not in ("Deployed", "Pending")}
+        fleet = traffic(self._key(name)).current
+        if endpoint["Deployed"]:
+            answer["ProductionVariants"] = [
+                _summary(variant, fleet.count(variant["VariantName"]) if fleet else 0)
+                for variant in endpoint["Deployed"]["Variants"]
+            ]
+        if endpoint["Deployed"] and endpoint["Pending"]:
+            answer["PendingDeploymentSummary"] = {
+                "EndpointConfigName": endpoint["Pending"]["EndpointConfigName"],
+                "StartTime": endpoint["LastModifiedTime"],
+            }
+        return answer
+
+    def recover_endpoints(self) -> None:
+        """Bring back, after a restart, what the records say."""
+        for name, endpoint in list(self.hosted_endpoints.items()):
+            if endpoint["EndpointStatus"] == "Deleting":
+                self.forget_tags(endpoint["EndpointArn"])
+                del self.hosted_endpoints[name]
+            elif endpoint["Deployed"] or endpoint["Pending"]:
+                if not endpoint["Pending"]:
+                    endpoint["EndpointStatus"] = "SystemUpdating"
+                deployments.start(deployments.recover, self._key(name), endpoint)
+
+    def scalable_target(self, endpoint: str, variant: str):
+        """The variant's target in Application Auto Scaling, or None."""
+        scaling = applicationautoscaling_backends[self.account_id][self.region_name]
+        return scaling.targets.get(DIMENSION, {}).get(f"endpoint/{endpoint}/variant/{variant}")
+
+    def _deregister(self, endpoint: str, variant: str) -> None:
+        scaling = applicationautoscaling_backends[self.account_id][self.region_name]
+        if self.scalable_target(endpoint, variant):
+            resource = f"endpoint/{endpoint}/variant/{variant}"
+            for policy in [p for p in scaling.policies.values() if p.resource_id == resource]:
+                scaling.delete_scaling_policy(policy.policy_name, "sagemaker", resource, DIMENSION)
+            scaling.deregister_scalable_target("sagemaker", resource, DIMENSION)
+
+    def _deployment(self, config_name: str) -> dict[str, Any]:
+        """All that a configuration's instances need, as a record. Raises ValidationException."""
+        variants = []
+        for variant in self.hosted_config(config_name)["ProductionVariants"]:
+            model = self.hosted_model(variant["ModelName"])
+            if "PrimaryContainer" not in model and len(model["Containers"]) > 1:
+                raise ValidationError(
+                    message=f"The embedded AWS serves models of one container; {variant['ModelName']} has more."
+                )
+            weight = variant["InitialVariantWeight"]
+            variants.append(
+                {
+                    **variant,
+                    "Container": self.resolve_container(
+                        model.get("PrimaryContainer") or model["Containers"][0]
+                    ),
+                    "RoleArn": model["ExecutionRoleArn"],
+                    "EnableNetworkIsolation": model["EnableNetworkIsolation"],
+                    "DesiredInstanceCount": variant["InitialInstanceCount"],
+                    "DesiredWeight": weight,
+                    "CurrentWeight": weight,
+                    "ResolutionTime": datetime.now(timezone.utc),
+                }
+            )
+        return {"Id": uuid.uuid4().hex, "EndpointConfigName": config_name, "Variants": variants}
+
+    def _idle_endpoint(self, name: str) -> dict[str, Any]:
+        endpoint = self.hosted_endpoint(name)
+        if endpoint["EndpointStatus"] not in ("InService", "Failed"):
+            raise ValidationError(message=f'Cannot update in-progress endpoint "{endpoint["EndpointArn"]}".')
+        return endpoint
+
+    def _endpoint_in_service(self, name: str) -> dict[str, Any]:
+        endpoint = self._idle_endpoint(name)
+        if endpoint["EndpointStatus"] != "InService":
+            raise ValidationError(
+                message=f'Cannot update endpoint "{endpoint["EndpointArn"]}" in status '
+                f"{endpoint['EndpointStatus']}: DeleteEndpoint is the only operation that it allows."
+            )
+        return endpoint
+
+    def _begin(self, endpoint: dict[str, Any], status: str = "Updating") -> None:
+        endpoint["EndpointStatus"] = status
+        endpoint["LastModifiedTime"] = datetime.now(timezone.utc)
+
+    def _key(self, name: str) -> Key:
+        return self.account_id, self.region_name, name
+
+
+def _summary(variant: dict[str, Any], count: int) -> dict[str, Any]:
+    image = variant["Container"]["Image"]
+    return {
+        "VariantName": variant["VariantName"],
+        "DeployedImages": [
+            {
+                "SpecifiedImage": image,
+                "ResolvedImage": image,
+                "ResolutionTime": variant["ResolutionTime"],
+            }
+        ],
+        "CurrentWeight": variant["CurrentWeight"],
+        "DesiredWeight": variant["DesiredWeight"],
+        "CurrentInstanceCount": count,
+        "DesiredInstanceCount": variant["DesiredInstanceCount"],
+    }
+
+
+def _check_deployment_config(config: dict[str, Any]) -> None:
+    if "RollingUpdatePolicy" in config:
+        raise ValidationError(
+            message="The embedded AWS deploys blue/green; it does not do RollingUpdatePolicy."
+        )
+
+
+class EndpointOperations:
+    """Response mixin."""
+
+    def create_endpoint(self) -> ActionResult:
+        return ActionResult({"EndpointArn": self.sagemaker_backend.create_hosted_endpoint(validated(self))})
+
+    def describe_endpoint(self) -> ActionResult:
+        return ActionResult(self.sagemaker_backend.described_endpoint(validated(self)["EndpointName"]))
+
+    def update_endpoint(self) -> ActionResult:
+        return ActionResult({"EndpointArn": self.sagemaker_backend.update_hosted_endpoint(validated(self))})
+
+    def update_endpoint_weights_and_capacities(self) -> ActionResult:
+        request = validated(self)
+        arn = self.sagemaker_backend.resize_hosted_endpoint(
+            request["EndpointName"], request["DesiredWeightsAndCapacities"]
+        )
+        return ActionResult({"EndpointArn": arn})
+
+    def list_endpoints(self) -> ActionResult:
+        members = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
+        endpoints = [
+            {key: endpoint[key] for key in members}
+            for endpoint in self.sagemaker_backend.hosted_endpoints.values()
+        ]
+        return ActionResult(page(endpoints, validated(self), "Endpoints", "EndpointName"))
+
+    def delete_endpoint(self) -> ActionResult:
+        self.sagemaker_backend.delete_hosted_endpoint(validated(self)["EndpointName"])
+        return EmptyResult()
