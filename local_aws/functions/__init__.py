@@ -5,3 +5,16 @@ from local_aws.runtime import Runtime
 
 def install(current: Runtime) -> None:
     """Put our functions in moto's place, before its first request."""
+    from moto.awslambda import models, urls
+
+    from local_aws.functions import service
+    from local_aws.functions.backend import LocalLambdaBackend
+    from local_aws.functions.responses import PATHS, LocalLambdaResponse
+
+    models.lambda_backends.backend = LocalLambdaBackend  # type: ignore[attr-defined]
+    for path in (*urls.url_paths, *PATHS):
+        urls.url_paths[path] = LocalLambdaResponse.dispatch
+    running = service.LambdaService(current)
+    service.install(running)
+    current.on_start.append(running.start)
+    current.on_stop.append(running.stop)

@@ -1,0 +1,69 @@
+"""Deployment packages on disk, and the runtime folder: what a function can import."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import os
+import shutil
+import tempfile
+import zipfile
+from pathlib import Path
+
+MAX_UNZIPPED_BYTES = 262_144_000
+
+# What AWS's Python runtimes bring along: the interface client, and boto3 with all it needs.
+RUNTIME_MODULES = (
+    "awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py",
+    "boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3",
+)  # fmt: skip
+
+
+def check(package: bytes) -> str | None:
+    """Why Lambda would refuse a deployment package, in its words; None if it would not."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(package)) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+    except zipfile.BadZipFile:
+        return "Could not unzip uploaded file. Please check your file, then try to upload again."
+    if size > MAX_UNZIPPED_BYTES:
+        return f"Unzipped size must be smaller than {MAX_UNZIPPED_BYTES} bytes"
+    return None
+
+
+def unpack(package: bytes, digest: str, root: Path) -> Path:
+    """The folder with the package's content, below root, unpacked once per digest (hexadecimal SHA-256)."""
+    target = root / digest
+    if target.is_dir():
+        return target
+    scratch = Path(tempfile.mkdtemp(dir=root))
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
+        for member in archive.infolist():
+            path = Path(archive.extract(member, scratch))
+            if mode := (member.external_attr >> 16) & 0o777:
+                path.chmod(mode | (0o700 if path.is_dir() else 0o400))
+    try:
+        scratch.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+        shutil.rmtree(scratch)  # another environment was faster
+    return target
+
+
+def runtime_folder(root: Path) -> Path:
+    """A folder below root that links RUNTIME_MODULES out of this interpreter's packages."""
+    root.mkdir(parents=True, exist_ok=True)
+    for name in RUNTIME_MODULES:
+        spec = importlib.util.find_spec(name)
+        if spec is None or spec.origin is None:
+            raise RuntimeError(f"Lambda functions need the Python package {name}, which is not installed")
+        origin = Path(spec.origin)
+        source = origin.parent if spec.submodule_search_locations else origin
+        link = root / source.name
+        if not link.is_symlink() or link.readlink() != source:
+            fresh = root / f".{source.name}.{os.getpid()}"
+            fresh.unlink(missing_ok=True)
+            fresh.symlink_to(source)
+            fresh.replace(link)
+    return root

@@ -1,0 +1,83 @@
+"""What an execution environment prints: lines for the log, and the tail of the current invocation."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections.abc import Callable
+from typing import IO
+
+TAIL_BYTES = 4096
+
+
+class Output:
+    """Reads a process's pipe on a thread of its own; `pump` catches up with it at once.
+
+    The runtime flushes what the handler printed before it posts the response, so that a `pump` after the
+    response has every line of the invocation.
+    """
+
+    def __init__(self, ship: Callable[[int, str], None]) -> None:
+        """ship: takes (Unix milliseconds, message) of every line."""
+        self._ship = ship
+        self._lock = threading.RLock()
+        self._partial = b""
+        self._tail = bytearray()
+        self._pipe: IO[bytes] | None = None
+
+    def attach(self, pipe: IO[bytes]) -> None:
+        """Start reading the pipe, until its end."""
+        os.set_blocking(pipe.fileno(), False)
+        self._pipe = pipe
+        threading.Thread(target=self._follow, args=(pipe,), daemon=True).start()
+
+    def begin(self) -> None:
+        """A new invocation: forget the tail of the last one."""
+        with self._lock:
+            self.pump()
+            self._tail.clear()
+
+    def say(self, text: str) -> None:
+        """Lambda's own lines, after what the process has printed so far."""
+        with self._lock:
+            self.pump()
+            self._take(text.encode())
+
+    def tail(self) -> bytes:
+        """The last 4 KB of the invocation's log."""
+        with self._lock:
+            return bytes(self._tail[-TAIL_BYTES:])
+
+    def pump(self) -> bool:
+        """Take everything the pipe holds now. False at its end."""
+        with self._lock:
+            while self._pipe is not None:
+                try:
+                    chunk = os.read(self._pipe.fileno(), 65536)
+                except BlockingIOError:
+                    return True
+                if not chunk:
+                    self._pipe.close()
+                    self._pipe = None
+                    break
+                self._take(chunk)
+            return False
+
+    def _follow(self, pipe: IO[bytes]) -> None:
+        poll = select.poll()
+        poll.register(pipe.fileno(), select.POLLIN | select.POLLHUP)
+        while True:
+            poll.poll()
+            if not self.pump():
+                return
+
+    def _take(self, chunk: bytes) -> None:
+        self._tail += chunk.replace(b"\r", b"\n")
+        del self._tail[:-TAIL_BYTES]
+        *lines, self._partial = (self._partial + chunk).split(b"\n")
+        now = int(time.time() * 1000)
+        for line in lines:
+            # The runtime joins the lines of one error by carriage returns.
+            self._ship(now, line.replace(b"\r", b"\n").decode(errors="replace") + "\n")
