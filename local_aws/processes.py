@@ -66,6 +66,11 @@ class Supervisor:
         for child in children:
             self.end(child, grace)
 
+    def count(self) -> int:
+        """How many children are running."""
+        with self._lock:
+            return sum(child.poll() is None for child in self._children.values())
+
     def _tell_guardian(self, line: str) -> None:
         if self._guardian is None:
             self._guardian = subprocess.Popen(

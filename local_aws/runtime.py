@@ -7,11 +7,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 
 from local_aws import ACCOUNT_ID
 from local_aws.processes import Supervisor
+
+if TYPE_CHECKING:
+    from local_aws.access import Gate
 
 
 @dataclass(kw_only=True)
@@ -21,6 +25,7 @@ class Runtime:
     home: folder for state and working files. port: of the HTTP listener on 127.0.0.1.
     time_scale: how many times faster than real time the service clocks run (scaling, alarms).
     on_start, on_stop: hooks of the services, called after the state is loaded and before it is saved.
+    gate: in front of every service; its `decisions` are the latest of access control.
     """
 
     home: Path
@@ -30,6 +35,7 @@ class Runtime:
     on_start: list[Callable[[], None]] = field(default_factory=list)
     on_stop: list[Callable[[], None]] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
+    gate: Gate | None = None
 
     @property
     def endpoint_url(self) -> str:

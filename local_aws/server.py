@@ -1,4 +1,4 @@
-"""The embedded AWS's HTTP server: moto's dispatcher, our services, access control, AWS-shaped errors."""
+"""The embedded AWS as a process: moto's dispatcher behind our gate, our services, its own few pages, its log."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ import logging
 import os
 import signal
 import threading
+import time
+from collections.abc import Callable, Iterable
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import Any
 
 from local_aws import ACCOUNT_ID, runtime
 
 log = logging.getLogger("local_aws")
 
 
-def build(current: runtime.Runtime):
+def build(current: runtime.Runtime) -> Callable:
     """The WSGI application, for a runtime whose port is known. Call once per process."""
     # Read by moto when it is imported.
     os.environ.update(
-        MOTO_IAM_LOAD_MANAGED_POLICIES="true", MOTO_ACCOUNT_ID=ACCOUNT_ID, MOTO_PORT=str(current.port)
+        MOTO_IAM_LOAD_MANAGED_POLICIES="true",
+        MOTO_ACCOUNT_ID=ACCOUNT_ID,
+        MOTO_PORT=str(current.port),
+        MOTO_DISABLE_GLOBAL_CORS="true",
     )
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
@@ -28,41 +35,139 @@ def build(current: runtime.Runtime):
     for part in (fixes, sagemaker, functions):
         part.install(current)
 
-    def create_app(service):
+    def create_app(service: str) -> Any:
         app = create_backend_app(service)
-        app.register_error_handler(NotImplementedError, lambda error: _not_implemented(service, error))
+        app.debug = False
+        app.config["PROPAGATE_EXCEPTIONS"] = False
+        app.register_error_handler(NotImplementedError, _not_implemented(service))
+        app.register_error_handler(500, _failed(service))
         return app
 
-    return access.Gate(DomainDispatcherApplication(create_app), current)
+    current.gate = access.install(DomainDispatcherApplication(create_app), current)
+    return Front(current.gate, current)
 
 
-def _not_implemented(service: str, error: NotImplementedError):
+class Front:
+    """What is answered before the gate: our own pages, and refusals of requests that a browser was made to send."""
+
+    def __init__(self, app: Callable, current: runtime.Runtime):
+        self._app, self._runtime = app, current
+        self._hosts = {f"{name}:{current.port}" for name in ("127.0.0.1", "localhost")}
+        self._started = time.time()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+        # A page on the web can reach loopback under a name of its own (DNS rebinding) or by a form.
+        if environ.get("HTTP_HOST") not in self._hosts or "HTTP_ORIGIN" in environ:
+            return _page(
+                start_response, "403 Forbidden", {"message": "Only this machine's own tools are served."}
+            )
+        if environ["PATH_INFO"] == "/_local/health":
+            return _page(start_response, "200 OK", self._health())
+        return self._app(environ, start_response)
+
+    def _health(self) -> dict[str, Any]:
+        return {
+            "home": str(self._runtime.home),
+            "pid": os.getpid(),
+            "port": self._runtime.port,
+            "version": version(),
+            "uptime": round(time.time() - self._started, 1),
+            "time_scale": self._runtime.time_scale,
+            "processes": self._runtime.supervisor.count(),
+        }
+
+
+def version() -> str:
+    """Of moto, on which the saved state depends."""
+    import moto
+
+    return moto.__version__
+
+
+def _page(start_response: Callable, status: str, content: dict[str, Any]) -> list[bytes]:
+    body = json.dumps(content).encode()
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def _answer(service: str, code: str, message: str, status: int) -> Any:
+    from flask import Response, request
+    from moto.core.utils import get_service_model
+
+    from local_aws.access import errors
+    from local_aws.access.request import protocol_of
+
+    try:
+        get_service_model(service)
+    except Exception:  # moto's name for the service is not botocore's
+        protocol = "json" if "json" in (request.content_type or "") else "query"
+    else:
+        protocol = protocol_of(service, request.environ)
+    line, headers, body = errors.error(protocol, code, message, status, head=request.method == "HEAD")
+    return Response(body, line, headers)
+
+
+def _not_implemented(service: str) -> Callable:
     """AWS's error shape at once: an HTML 500 would be retried for minutes by the SDKs."""
-    message = f"The embedded AWS does not do this: {service}: {error}"
-    headers = {"Content-Type": "application/json", "x-amzn-errortype": "NotImplementedException"}
-    return json.dumps({"__type": "NotImplementedException", "message": message}), 501, headers
+
+    def handle(error: NotImplementedError) -> Any:
+        message = f"The embedded AWS does not do this: {service}: {error}"
+        return _answer(service, "NotImplementedException", message, 501)
+
+    return handle
+
+
+def _failed(service: str) -> Callable:
+    def handle(error: Any) -> Any:
+        cause = getattr(error, "original_exception", None) or error
+        log.error("%s failed", service, exc_info=cause)
+        message = f"The embedded AWS failed ({type(cause).__name__}); its log has the details."
+        return _answer(service, "InternalFailure", message, 500)
+
+    return handle
+
+
+def _log_to(folder: Path) -> None:
+    """Everything goes to files: service.log, and one line per request in requests.log."""
+    logging.captureWarnings(True)
+    for name, file, level in (
+        ("", "service.log", logging.INFO),
+        ("local_aws.requests", "requests.log", logging.INFO),
+    ):
+        handler = RotatingFileHandler(folder / file, maxBytes=10_000_000, backupCount=2)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.setLevel(level)
+    logging.getLogger("local_aws.requests").propagate = False
+    for noisy in ("botocore", "boto3", "urllib3", "s3transfer", "werkzeug", "matplotlib"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def serve(home: Path, port: int, time_scale: float) -> None:
     """Run until SIGTERM or SIGINT; then end the children, save the state and return."""
-    from moto.moto_server.werkzeug_app import MotoRequestHandler
-    from werkzeug.serving import make_server
-
     current = runtime.Runtime(home=home, port=port, time_scale=time_scale)
+    _log_to(current.folder("log"))
     app = build(current)
-    server = make_server("127.0.0.1", port, app, threaded=True, request_handler=MotoRequestHandler)
-    server.daemon_threads = True
+
+    from local_aws.http_server import Server
+
+    server = Server(port, app)  # fails here if the port is taken, before any state is touched
     for hook in current.on_start:
         hook()
 
     def stop(*_: object) -> None:
         current.stopping.set()
-        threading.Thread(target=server.shutdown).start()
+        threading.Thread(target=server.shutdown, name="shutdown").start()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     log.info("listening on %s", current.endpoint_url)
-    server.serve_forever()
-    for hook in current.on_stop:
-        hook()
-    current.supervisor.end_all()
+    try:
+        server.serve_forever(poll_interval=0.2)
+    finally:
+        server.server_close()
+        for hook in current.on_stop:
+            hook()
+        current.supervisor.end_all()
+        log.info("stopped")

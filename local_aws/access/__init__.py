@@ -1,5 +1,26 @@
-"""IAM of the embedded AWS: every request is authenticated and authorised before moto sees it."""
+"""IAM of the embedded AWS: every request is authenticated and authorised before moto sees it.
 
-from local_aws.access.gate import Gate
+Only `install` and `RoleNotAssumable` are for others; the parts, in the order a request meets them: `authenticate`
+(signatures), `request` (operation and parameters), `checks` and `objects` (actions and resources), `evaluate`
+(policies), `errors` (refusals).
+"""
 
-__all__ = ["Gate"]
+from collections.abc import Callable
+
+from local_aws import credentials
+from local_aws.access import moto_checks, trust
+from local_aws.access.gate import Gate, Record
+from local_aws.access.principals import Directory
+from local_aws.access.trust import RoleNotAssumable
+from local_aws.runtime import Runtime
+
+
+def install(app: Callable, current: Runtime) -> Gate:
+    """`app`, moto's dispatcher, behind a gate. Call before moto's first request."""
+    root = credentials.root(current.home)
+    trust.install(root.aws_access_key_id)
+    moto_checks.install()
+    return Gate(app, Directory(root.aws_access_key_id, root.aws_secret_access_key))
+
+
+__all__ = ["Gate", "Record", "RoleNotAssumable", "install"]

@@ -1,13 +1,191 @@
-"""WSGI gate in front of moto."""
+"""WSGI gate in front of moto: passes on only what the caller's policies allow."""
 
-from local_aws.runtime import Runtime
+from __future__ import annotations
+
+import io
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from moto.kms.models import kms_backends
+
+from local_aws import ACCOUNT_ID
+from local_aws.access import authenticate, checks, errors, objects, request, trust
+from local_aws.access.checks import Check
+from local_aws.access.errors import Refusal
+from local_aws.access.evaluate import Decision, decide
+from local_aws.access.moto_checks import denied_objects
+from local_aws.access.principals import ANONYMOUS, Directory, Principal
+
+log = logging.getLogger("local_aws.access")
+
+# moto's own control endpoints, which it serves whoever asks.
+_RESERVED = ("/moto-api", "/latest/meta-data/", "/latest/api/", "/favicon.ico")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One decision. principal: the user's or role's ARN; session: the ARN with the session's name."""
+
+    moment: float
+    principal: str
+    session: str
+    action: str
+    resource: str
+    allowed: bool
+    reason: str
 
 
 class Gate:
-    """Passes on what the caller's policies allow."""
+    """Authenticates and authorises every request, then hands it to `app`."""
 
-    def __init__(self, app, current: Runtime):
-        self._app, self._runtime = app, current
+    def __init__(self, app: Callable, directory: Directory):
+        self._app, self._directory = app, directory
+        self.decisions: deque[Record] = deque(maxlen=20_000)
 
-    def __call__(self, environ, start_response):
-        return self._app(environ, start_response)
+    def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        model, protocol = "s3", "s3"
+        try:
+            if environ["PATH_INFO"].startswith(_RESERVED):
+                raise Refusal("denied", "Access Denied")
+            signature = authenticate.read(environ)
+            if signature is not None:
+                model = request.model_name(signature.service, environ)
+                protocol = request.protocol_of(model, environ)
+                principal = authenticate.authenticate(signature, environ, body, self._directory.find)
+                call = request.read(signature.service, signature.region, environ, body)
+            else:
+                protocol = _unsigned_protocol(environ)
+                if protocol != "s3":
+                    raise Refusal("unsigned", "Missing Authentication Token")
+                principal = ANONYMOUS
+                call = request.read("s3", "us-east-1", environ, body)
+            denied_objects.set(self._authorise(principal, call, environ))
+        except Refusal as refusal:
+            head = environ["REQUEST_METHOD"] == "HEAD"
+            compatible = protocol in ("json", "cbor") and request.query_compatible(model)
+            status, headers, content = errors.render(refusal, protocol, head, compatible)
+            start_response(status, headers)
+            return [content]
+        onward = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        # moto finds the service and the caller in this header alone.
+        onward["HTTP_AUTHORIZATION"] = signature.authorization if signature else _anonymous_header()
+        return self._app(onward, start_response)
+
+    def _authorise(self, principal: Principal, call: request.Call, environ: dict[str, Any]) -> frozenset[str]:
+        """Raises Refusal if a permission is missing. Returns the objects that DeleteObjects must leave."""
+        if (call.prefix, call.operation) == ("sts", "GetCallerIdentity"):
+            return frozenset()
+        context = _context(principal, call, environ)
+        if call.model == "s3":
+            needed = objects.checks_of(call)
+            if call.operation == "DeleteObjects":
+                kept = {c.resource for c in needed if not self._decide(principal, call, c, context).allowed}
+                return frozenset(kept)
+        else:
+            needed = checks.checks_of(call)
+        for check in needed:
+            self._demand(principal, call, check, context)
+        hidden = objects.hides_absence(call) if call.model == "s3" else None
+        if hidden is not None:
+            self._demand(principal, call, hidden, context)
+        return frozenset()
+
+    def _demand(
+        self, principal: Principal, call: request.Call, check: Check, context: dict[str, Any]
+    ) -> None:
+        decision = self._decide(principal, call, check, context)
+        if decision.allowed:
+            return
+        if principal is ANONYMOUS:
+            raise Refusal("denied", "Access Denied")
+        raise Refusal(
+            "denied",
+            f"User: {principal.arn} is not authorized to perform: {check.action} on resource: {check.resource} "
+            f"{decision.reason}",
+        )
+
+    def _decide(
+        self, principal: Principal, call: request.Call, check: Check, context: dict[str, Any]
+    ) -> Decision:
+        full = {**context, **check.context}
+        prefix = check.action.partition(":")[0]
+        if check.action == "sts:AssumeRole":
+            decision = trust.may_assume(principal, check.resource, full)
+        elif prefix == "s3":
+            policy = objects.bucket_policy(check.resource)
+            if principal is ANONYMOUS and objects.restricts_public(check.resource):
+                decision = Decision(
+                    False, "because the bucket's public access block restricts public buckets"
+                )
+            else:
+                decision = decide(principal, check.action, check.resource, full, policy)
+        elif prefix == "kms":
+            policy = _key_policy(check.resource)
+            decision = decide(principal, check.action, check.resource, full, policy, delegated=policy is None)
+        else:
+            decision = decide(principal, check.action, check.resource, full)
+        self.decisions.append(
+            Record(
+                time.time(),
+                principal.identity_arn,
+                principal.arn,
+                check.action,
+                check.resource,
+                decision.allowed,
+                decision.reason,
+            )
+        )
+        return decision
+
+
+def _unsigned_protocol(environ: dict[str, Any]) -> str:
+    content_type = environ.get("CONTENT_TYPE", "")
+    if "HTTP_X_AMZ_TARGET" in environ:
+        return "json"
+    if environ.get("HTTP_SMITHY_PROTOCOL") == "rpc-v2-cbor":
+        return "cbor"
+    if content_type.startswith("application/x-www-form-urlencoded") or "Action=" in environ.get(
+        "QUERY_STRING", ""
+    ):
+        return "query"
+    if environ["PATH_INFO"].startswith(("/2015-03-31/", "/endpoints/")):  # Lambda and the SageMaker runtime
+        return "rest-json"
+    return "s3"
+
+
+def _anonymous_header() -> str:
+    return (
+        "AWS4-HMAC-SHA256 Credential=ANONYMOUS/20000101/us-east-1/s3/aws4_request, SignedHeaders=host, "
+        f"Signature={'0' * 64}"
+    )
+
+
+def _context(principal: Principal, call: request.Call, environ: dict[str, Any]) -> dict[str, Any]:
+    """The global condition keys. The loopback listener stands for AWS's TLS endpoints: transport is secure."""
+    now = datetime.now(timezone.utc)
+    return {
+        "aws:securetransport": "true",
+        "aws:requestedregion": call.region,
+        "aws:sourceip": environ.get("REMOTE_ADDR", "127.0.0.1"),
+        "aws:currenttime": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:epochtime": str(int(now.timestamp())),
+        "aws:useragent": environ.get("HTTP_USER_AGENT", ""),
+        "aws:resourceaccount": ACCOUNT_ID,
+        "aws:viaawsservice": "false",
+        **principal.context(),
+    }
+
+
+def _key_policy(arn: str) -> str | None:
+    """The policy of a KMS key, or None if there is no such key."""
+    region, _, resource = arn.split(":", 5)[3:]
+    if not resource.startswith("key/"):
+        return None
+    key = kms_backends[ACCOUNT_ID][region].keys.get(resource.removeprefix("key/"))
+    return key.policy if key is not None else None

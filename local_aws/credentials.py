@@ -1,0 +1,52 @@
+"""The account's root key pair: random, made on first use, readable by its owner alone. Standard library only."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import string
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """An access key pair."""
+
+    aws_access_key_id: str
+    aws_secret_access_key: str
+
+    def variables(self) -> dict[str, str]:
+        """As environment variables of the SDKs."""
+        return {
+            "AWS_ACCESS_KEY_ID": self.aws_access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.aws_secret_access_key,
+        }
+
+
+def _random(length: int, alphabet: str) -> str:
+    return "".join(secrets.choice(alphabet) for _ in range(length))
+
+
+def root(home: Path) -> Credentials:
+    """The root key pair of the embedded AWS whose state is in `home`, created if missing."""
+    path = home / "credentials.json"
+    try:
+        return Credentials(**json.loads(path.read_text()))
+    except FileNotFoundError:
+        made = Credentials(
+            "AKIA" + _random(16, string.ascii_uppercase + "234567"),
+            _random(40, string.ascii_letters + string.digits),
+        )
+    home.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(asdict(made), file)
+    try:
+        os.link(draft, path)  # fails if another process was first: then its pair counts
+    except FileExistsError:
+        return Credentials(**json.loads(path.read_text()))
+    finally:
+        draft.unlink()
+    return made
