@@ -1,10 +1,9 @@
-"""S3: delete markers that can be emptied, and bucket policies left to the gate."""
+"""S3: delete markers that can be removed, so that a versioned bucket can be emptied."""
 
 from __future__ import annotations
 
-from moto.iam.access_control import PermissionResult
 from moto.s3 import models, responses
-from moto.s3.models import FakeBucket, FakeDeleteMarker
+from moto.s3.models import FakeDeleteMarker
 
 
 class DeleteMarker(FakeDeleteMarker):
@@ -14,17 +13,6 @@ class DeleteMarker(FakeDeleteMarker):
         """Nothing to release: a marker holds no bytes."""
 
 
-class Bucket(FakeBucket):
-    """A bucket whose policy is evaluated by local_aws.access, with principal and conditions.
-
-    moto's evaluation knows neither: it takes a deny of plain HTTP for a deny of everything.
-    """
-
-    def get_permission(self, action: str, resource: str) -> PermissionResult:
-        return PermissionResult.NEUTRAL
-
-
 def install() -> None:
-    """moto creates both by name, so the names are what is replaced."""
-    models.FakeBucket = Bucket
+    """moto creates markers by name, so the name is what is replaced."""
     models.FakeDeleteMarker = responses.FakeDeleteMarker = DeleteMarker
