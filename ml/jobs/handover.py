@@ -1,0 +1,119 @@
+"""What one stage leaves for the next: SSM parameters of the stacks, JSON objects of the jobs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from botocore.exceptions import ClientError
+from pydantic import BaseModel
+
+from ops.aws import client, error_code
+from ops.errors import OperatorError
+from ops.settings import Settings
+
+
+class Foundation(BaseModel):
+    """What the foundation stack published."""
+
+    account_id: str
+    bucket: str
+    kms_key_arn: str
+    training_role_arn: str
+    endpoint_role_arn: str
+    model_package_group_name: str
+    model_package_group_arn: str
+
+
+class Serving(BaseModel):
+    """What the serving stack of one endpoint published."""
+
+    endpoint_name: str
+    endpoint_config_name: str
+    model_package_arn: str
+    variant_name: str
+    instance_type: str
+    autoscaling_enabled: bool
+    min_capacity: int
+    max_capacity: int
+    function_name: str
+    function_alias: str
+    function_alias_arn: str
+    function_version: str
+    provisioned_concurrency: int
+
+
+def foundation(settings: Settings) -> Foundation:
+    """The foundation of an environment. Raises OperatorError if there is none yet."""
+    value = _parameter(settings, f"/{settings.project}/{settings.environment}/foundation")
+    if value is None:
+        raise OperatorError(
+            f"Environment {settings.environment} has no foundation (bucket, keys, roles) yet: run "
+            f"./inv apply --stack foundation{flag(settings)}."
+        )
+    return Foundation(**value)
+
+
+def serving(settings: Settings, endpoint: str | None = None) -> Serving:
+    """The serving stack of an endpoint; without a name, of the environment's own."""
+    endpoint = endpoint_name(settings, endpoint)
+    value = _parameter(settings, f"/{settings.project}/{settings.environment}/serving/{endpoint}")
+    if value is None:
+        raise OperatorError(f"There is no endpoint {endpoint} yet: run ./inv deploy{flag(settings)}.")
+    return Serving(**value)
+
+
+def all_serving(settings: Settings) -> list[Serving]:
+    """Every serving stack of an environment, by endpoint name."""
+    pages = client("ssm", settings.region).get_paginator("get_parameters_by_path")
+    path = f"/{settings.project}/{settings.environment}/serving"
+    found = [p["Value"] for page in pages.paginate(Path=path, Recursive=True) for p in page["Parameters"]]
+    return sorted((Serving(**json.loads(value)) for value in found), key=lambda s: s.endpoint_name)
+
+
+def endpoint_name(settings: Settings, name: str | None) -> str:
+    """The full name of an endpoint: `multi` means <project>-<environment>-multi."""
+    if not name or name == settings.prefix:
+        return settings.prefix
+    return name if name.startswith(f"{settings.prefix}-") else f"{settings.prefix}-{name}"
+
+
+def flag(settings: Settings) -> str:
+    """The --env flag to type for an environment; empty for the default."""
+    return "" if settings.environment == "local" else f" --env {settings.environment}"
+
+
+def read(settings: Settings, bucket: str, name: str) -> dict[str, Any] | None:
+    """The hand-over object `name` of a stage, or None if that stage has not run."""
+    try:
+        body = (
+            client("s3", settings.region)
+            .get_object(Bucket=bucket, Key=f"handover/{name}.json")["Body"]
+            .read()
+        )
+    except ClientError as error:
+        if error_code(error) == "NoSuchKey":
+            return None
+        raise
+    return json.loads(body)
+
+
+def write(settings: Settings, foundation: Foundation, name: str, value: dict[str, Any]) -> None:
+    """Leave the hand-over object `name` for the next stage."""
+    client("s3", settings.region).put_object(
+        Bucket=foundation.bucket,
+        Key=f"handover/{name}.json",
+        Body=json.dumps(value, indent=2, sort_keys=True).encode(),
+        ContentType="application/json",
+        ServerSideEncryption="aws:kms",
+        SSEKMSKeyId=foundation.kms_key_arn,
+    )
+
+
+def _parameter(settings: Settings, name: str) -> dict[str, Any] | None:
+    try:
+        return json.loads(client("ssm", settings.region).get_parameter(Name=name)["Parameter"]["Value"])
+    except ClientError as error:
+        if error_code(error) == "ParameterNotFound":
+            return None
+        raise

@@ -1,0 +1,28 @@
+"""Names of jobs, computed from what decides their result: a killed command finds its job again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ml.jobs.program import fingerprint
+
+Describe = Callable[[str], dict | None]
+
+
+def attempt(stem: str, digest: str, describe: Describe, *, again: bool = False) -> tuple[str, dict | None]:
+    """The name to use for a job, and its description if it already runs or has succeeded.
+
+    AWS never forgets the name of a job, so a failed or stopped one is followed by the next attempt, whose name has
+    another suffix. describe(name): the job as {"status": …, "usable": bool, …}, or None if there is no such job.
+    again: pass over jobs that have succeeded, too.
+    """
+    for number in range(1000):
+        name = f"{stem}-{fingerprint(digest=digest, attempt=number)[:7]}"
+        job = describe(name)
+        if job is None:
+            return name, None
+        if job["status"] in ("InProgress", "Stopping") or (
+            job["status"] == "Completed" and job["usable"] and not again
+        ):
+            return name, job
+    raise AssertionError(f"1000 attempts of {stem}")

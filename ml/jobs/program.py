@@ -1,0 +1,146 @@
+"""What every training job shares, alone or in a tuning job: image, program, channels, metrics."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from ml.jobs import weights
+from ml.jobs.handover import Foundation
+from ops import packaging
+from ops.aws import client, error_code
+from ops.settings import Settings
+
+CONTAINER = Path(__file__).resolve().parent.parent / "container"
+OBJECTIVE = "validation:accuracy"
+
+# AWS Deep Learning Containers: the training image, and the Ray Serve image that is the successor of its inference image.
+_REGISTRY = "763104351884.dkr.ecr.{region}.amazonaws.com"
+_TRAINING_IMAGE = "pytorch:2.13-{device}-amzn2023-sagemaker"
+_SERVING_IMAGE = "ray:serve-ml-sagemaker-{device}-v1"
+
+_NUMBER = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
+METRICS = [
+    *(f"{split}:{name}" for split in ("train", "validation", "test") for name in ("loss", "accuracy")),
+    "images_per_second",
+]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The training program in S3. uri: of the tar.gz. digest: SHA-256 of its contents, hexadecimal."""
+
+    uri: str
+    digest: str
+
+
+def upload_source(settings: Settings, foundation: Foundation) -> Source:
+    """Put the training program into S3, once per content."""
+    body, digest = packaging.source_bundle(CONTAINER)
+    key = f"code/{digest[:16]}/source.tar.gz"
+    s3 = client("s3", settings.region)
+    try:
+        s3.head_object(Bucket=foundation.bucket, Key=key)
+    except ClientError as error:
+        if error_code(error) not in ("404", "NoSuchKey", "NotFound"):
+            raise
+        s3.put_object(
+            Bucket=foundation.bucket, Key=key, Body=body,
+            ServerSideEncryption="aws:kms", SSEKMSKeyId=foundation.kms_key_arn,
+        )  # fmt: skip
+    return Source(f"s3://{foundation.bucket}/{key}", digest)
+
+
+def metric_definitions() -> list[dict[str, str]]:
+    """How SageMaker finds the metrics in the program's log lines (`name=value`)."""
+    return [{"name": name, "regex": rf"(?<![\w:]){name}={_NUMBER}"} for name in METRICS]
+
+
+def static_hyperparameters(settings: Settings, source: Source, epochs: int) -> dict[str, str]:
+    """The hyperparameters that are not tuned, as strings, with what the training toolkit needs to start."""
+    return {
+        "architecture": settings.model.architecture,
+        "image-size": str(settings.model.image_size),
+        "pretrained": str(settings.model.pretrained).lower(),
+        "epochs": str(epochs),
+        "weight-decay": str(settings.training.weight_decay),
+        "seed": str(settings.training.seed),
+        "sagemaker_program": "train.py",
+        "sagemaker_submit_directory": source.uri,
+        "sagemaker_region": settings.region,
+    }
+
+
+def channels(settings: Settings, foundation: Foundation, dataset: str, splits: list[str]) -> list[dict]:
+    """Input channels, one for each split, named after it, and `weights` for a pretrained network."""
+    uris = {split: f"s3://{foundation.bucket}/datasets/{dataset}/{split}/" for split in splits}
+    if settings.model.pretrained:
+        uris["weights"] = weights.upload(settings, foundation)
+    return [
+        {
+            "channel_name": name,
+            "input_mode": "File",
+            "data_source": {
+                "s3_data_source": {
+                    "s3_data_type": "S3Prefix", "s3_uri": uri, "s3_data_distribution_type": "FullyReplicated",
+                }
+            },
+        }
+        for name, uri in uris.items()
+    ]  # fmt: skip
+
+
+def training_image(settings: Settings) -> str:
+    """The AWS Deep Learning Container for the training instance type."""
+    return f"{_registry(settings)}/{_TRAINING_IMAGE.format(device=_device(settings.training.instance_type, 'cu133'))}"
+
+
+def serving_image(settings: Settings) -> str:
+    """The AWS Deep Learning Container for the endpoint's instance type."""
+    return f"{_registry(settings)}/{_SERVING_IMAGE.format(device=_device(settings.serving.instance_type, 'cuda'))}"
+
+
+def tags(settings: Settings, manifest) -> list[dict[str, str]]:
+    """Cost-allocation tags, as the stacks have them, and the data a job reads."""
+    values = {
+        "Project": settings.project, "Environment": settings.environment, "ManagedBy": "invoke",
+        "DataHash": manifest.hash[:16],
+    }  # fmt: skip
+    return [{"key": key, "value": value} for key, value in values.items()]
+
+
+def git_commit() -> str:
+    """The commit of the working tree, with `-dirty` if it has changes; "unknown" outside a repository."""
+    command = ["git", "-C", str(CONTAINER), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def is_missing(error: ClientError) -> bool:
+    """Whether SageMaker means that there is no such job."""
+    message = error.response.get("Error", {}).get("Message", "")
+    return error_code(error) in ("ResourceNotFound", "ResourceNotFoundException") or (
+        error_code(error) == "ValidationException"
+        and bool(re.search(r"not found|does not exist|could not find", message, re.I))
+    )
+
+
+def fingerprint(**parts) -> str:
+    """A digest of everything that decides a job's result: the same parts, the same job."""
+    return sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _registry(settings: Settings) -> str:
+    return _REGISTRY.format(region=settings.region)
+
+
+def _device(instance_type: str, gpu: str) -> str:
+    return gpu if instance_type.split(".")[1][0] in "gp" else "cpu"

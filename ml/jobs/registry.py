@@ -1,0 +1,124 @@
+"""The model registry: versions with their metrics and lineage, approval, lookup."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from ml.jobs import handover, program
+from ml.jobs.handover import Foundation
+from ml.jobs.sdk import sdk
+from ops.aws import client, session
+from ops.errors import OperatorError
+from ops.settings import Settings
+
+APPROVED, PENDING = "Approved", "PendingManualApproval"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version in the model package group. lineage: data hash, git commit, jobs, architecture, metrics as text."""
+
+    number: int
+    arn: str
+    approval: str
+    created: datetime
+    lineage: dict[str, str]
+
+
+def register(
+    settings: Settings, foundation: Foundation, *, training_job: str, artifact: str,
+    metrics: dict[str, float], lineage: dict[str, str],
+) -> Version:  # fmt: skip
+    """Register a training job's artifact, once. Approved if its test accuracy reaches the environment's minimum."""
+    for version in versions(settings, foundation):
+        if version.lineage.get("training_job") == training_job:
+            return version
+    accuracy = metrics.get("test:accuracy")
+    good = accuracy is not None and accuracy >= settings.training.minimum_accuracy
+    key = f"training/{training_job}/metrics.json"
+    client("s3", settings.region).put_object(
+        Bucket=foundation.bucket, Key=key, Body=json.dumps(metrics, indent=2, sort_keys=True).encode(),
+        ContentType="application/json", ServerSideEncryption="aws:kms", SSEKMSKeyId=foundation.kms_key_arn,
+    )  # fmt: skip
+    package = sdk().ModelPackage.create(
+        model_package_group_name=foundation.model_package_group_name,
+        model_package_description=f"{lineage['architecture']} trained by {training_job}",
+        inference_specification={
+            "containers": [
+                {
+                    "image": program.serving_image(settings),
+                    "model_data_url": artifact,
+                    "environment": {"SM_RAYSERVE_APP": "app:app"},
+                }
+            ],
+            "supported_content_types": ["image/png", "image/jpeg", "image/webp", "application/x-image"],
+            "supported_response_mime_types": ["application/json"],
+            "supported_realtime_inference_instance_types": [settings.serving.instance_type],
+        },
+        model_metrics={
+            "model_quality": {
+                "statistics": {
+                    "content_type": "application/json",
+                    "s3_uri": f"s3://{foundation.bucket}/{key}",
+                }
+            }
+        },
+        model_approval_status=APPROVED if good else PENDING,
+        customer_metadata_properties={
+            **lineage,
+            **{name.replace(":", "_"): str(v) for name, v in metrics.items()},
+        },
+        session=session(settings.region),
+        region=settings.region,
+    )
+    return _version(
+        settings,
+        package.get_name() if not hasattr(package, "model_package_arn") else package.model_package_arn,
+    )
+
+
+def versions(settings: Settings, foundation: Foundation) -> list[Version]:
+    """All versions, newest first."""
+    pages = client("sagemaker", settings.region).get_paginator("list_model_packages")
+    found = [
+        _version(settings, summary["ModelPackageArn"])
+        for page in pages.paginate(ModelPackageGroupName=foundation.model_package_group_name)
+        for summary in page["ModelPackageSummaryList"]
+    ]
+    return sorted(found, key=lambda v: -v.number)
+
+
+def choose(settings: Settings, foundation: Foundation, number: int | None) -> Version:
+    """The version `number`, or the newest approved one. Raises OperatorError if there is none such."""
+    found = versions(settings, foundation)
+    flag = handover.flag(settings)
+    if not found:
+        raise OperatorError(f"No model is registered yet: run ./inv train{flag}.")
+    if number is not None:
+        chosen = next((v for v in found if v.number == number), None)
+        if chosen is None:
+            there = ", ".join(str(v.number) for v in reversed(found))
+            raise OperatorError(
+                f"There is no model version {number}: there are {there} (./inv models{flag})."
+            )
+        return chosen
+    approved = next((v for v in found if v.approval == APPROVED), None)
+    if approved is None:
+        raise OperatorError(
+            f"None of the {len(found)} model versions is approved: name one with --model N to deploy it all the same, "
+            f"or train a better one (./inv models{flag} shows their accuracy)."
+        )
+    return approved
+
+
+def _version(settings: Settings, arn: str) -> Version:
+    package = client("sagemaker", settings.region).describe_model_package(ModelPackageName=arn)
+    return Version(
+        number=package["ModelPackageVersion"],
+        arn=package["ModelPackageArn"],
+        approval=package["ModelApprovalStatus"],
+        created=package["CreationTime"],
+        lineage=package.get("CustomerMetadataProperties", {}),
+    )

@@ -1,0 +1,116 @@
+"""What exists in an environment, asked of AWS, not remembered."""
+
+from __future__ import annotations
+
+from botocore.exceptions import ClientError
+
+from ml.jobs import data, handover, program, registry
+from ops.aws import client, error_code
+from ops.errors import OperatorError
+from ops.settings import Settings
+
+
+def collect(settings: Settings) -> dict:
+    """Foundation, data, search, models and endpoints; None or empty where there is nothing."""
+    try:
+        foundation = handover.foundation(settings)
+    except OperatorError:
+        return {"foundation": None, "data": None, "tuning": None, "models": [], "endpoints": []}
+    return {
+        "foundation": {"bucket": foundation.bucket},
+        "data": _data(settings, foundation.bucket),
+        "tuning": handover.read(settings, foundation.bucket, "tuning"),
+        "models": [
+            {
+                "version": v.number,
+                "approval": v.approval,
+                "test_accuracy": v.lineage.get("test_accuracy"),
+                "training_job": v.lineage.get("training_job"),
+            }
+            for v in registry.versions(settings, foundation)
+        ],
+        "endpoints": [_endpoint(settings, serving) for serving in handover.all_serving(settings)],
+    }
+
+
+def rows(found: dict) -> list[tuple[str, str, str]]:
+    """The same as lines of a table: what, name, state."""
+    if not found["foundation"]:
+        return [("foundation", "", "none: nothing exists yet")]
+    about, tuning = found["data"], found["tuning"]
+    lines = [("foundation", found["foundation"]["bucket"], "there")]
+    if about:
+        counts = ", ".join(f"{n:,} {split}" for split, n in about["counts"].items())
+        lines.append(("data", about["dataset"], f"{counts}; {about['classes']} classes"))
+    else:
+        lines.append(("data", "", "none"))
+    lines.append(
+        ("tuning", tuning["tuning_job"], f"validation accuracy {tuning['best_objective']:.4f}")
+        if tuning
+        else ("tuning", "", "none")
+    )
+    lines += [
+        ("model", f"version {m['version']}", f"{m['approval']}, test accuracy {m['test_accuracy']}")
+        for m in found["models"]
+    ] or [("model", "", "none")]
+    for endpoint in found["endpoints"]:
+        lines.append(
+            (
+                "endpoint",
+                endpoint["name"],
+                f"{endpoint['status']}, {endpoint['instances']} × {endpoint['instance_type']}, model {endpoint['model']}",
+            )
+        )
+        lines.append(("function", endpoint["function"], endpoint["provisioned_concurrency"]))
+    return lines if found["endpoints"] else [*lines, ("endpoint", "", "none")]
+
+
+def _data(settings: Settings, bucket: str) -> dict | None:
+    try:
+        manifest = data.current(bucket, client("s3", settings.region))
+    except OperatorError:
+        return None
+    counts = {split: sum(n.values()) for split, n in manifest.counts.items()}
+    return {
+        "dataset": manifest.dataset,
+        "hash": manifest.hash,
+        "counts": counts,
+        "classes": len(manifest.classes),
+    }
+
+
+def _endpoint(settings: Settings, serving: handover.Serving) -> dict:
+    shown = {
+        "name": serving.endpoint_name,
+        "instance_type": serving.instance_type,
+        "function": f"{serving.function_name}:{serving.function_alias}",
+        "model": serving.model_package_arn.rpartition("/")[2],
+        "provisioned_concurrency": _provisioned(settings, serving),
+    }
+    try:
+        live = client("sagemaker", settings.region).describe_endpoint(EndpointName=serving.endpoint_name)
+    except ClientError as error:
+        if program.is_missing(error):
+            return {**shown, "status": "missing", "instances": 0}
+        raise
+    instances = sum(v.get("CurrentInstanceCount", 0) for v in live.get("ProductionVariants", []))
+    return {**shown, "status": live["EndpointStatus"], "instances": instances}
+
+
+def _provisioned(settings: Settings, serving: handover.Serving) -> str:
+    try:
+        config = client("lambda", settings.region).get_provisioned_concurrency_config(
+            FunctionName=serving.function_name, Qualifier=serving.function_version
+        )
+    except ClientError as error:
+        if error_code(error) in (
+            "ProvisionedConcurrencyConfigNotFoundException",
+            "ResourceNotFoundException",
+        ):
+            return "no provisioned concurrency"
+        raise
+    ready, wanted = (
+        config["AvailableProvisionedConcurrentExecutions"],
+        config["RequestedProvisionedConcurrentExecutions"],
+    )
+    return f"{config['Status']}, {ready} of {wanted} provisioned"

@@ -1,0 +1,101 @@
+"""Output for people: steps with live progress, tables, a closing summary. All on standard error.
+
+Standard output belongs to `--json`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+
+
+@cache
+def console():
+    """The one rich console, bound to the real standard error."""
+    from rich.console import Console
+
+    return Console(file=sys.stderr, highlight=False)
+
+
+def say(message: str = "") -> None:
+    """A line for people; rich markup allowed."""
+    console().print(message, soft_wrap=True)
+
+
+def emit(result: object, as_json: bool) -> None:
+    """A task's result as JSON on standard output, if the operator asked for it."""
+    if as_json:
+        print(json.dumps(result, indent=2, sort_keys=True, default=str))
+
+
+@dataclass
+class Stage:
+    """A stage of the pipeline in the summary. seconds: wall time. note: what it made, or why it did nothing."""
+
+    name: str
+    seconds: float = 0.0
+    note: str = ""
+
+
+@dataclass
+class Step:
+    """A stage under way: `with Step("data") as step: step("uploading 3 of 100"); step.note = "100 pictures"`.
+
+    On a terminal the latest text replaces the one before; elsewhere (a log) every new text is a line, at most one
+    a second unless it is `important`.
+    """
+
+    name: str
+    stages: list[Stage] | None = None
+    note: str = ""
+    _began: float = field(default=0.0, init=False)
+    _last: tuple[float, str] = field(default=(0.0, ""), init=False)
+
+    def __enter__(self) -> Step:
+        self._began = time.monotonic()
+        self._live = console().status("", spinner="dots") if console().is_terminal else None
+        if self._live:
+            self._live.start()
+        self("…")
+        return self
+
+    def __call__(self, text: str, important: bool = False) -> None:
+        from rich.markup import escape
+
+        if self._live:
+            self._live.update(f"[bold]{self.name}[/] [dim]{escape(text)}[/]")
+        if self._live is None or important:
+            now = time.monotonic()
+            if text != self._last[1] and (important or now - self._last[0] >= 1):
+                self._last = (now, text)
+                console().print(f"  [dim]{self.name}: {escape(text)}[/]", soft_wrap=True)
+
+    def __exit__(self, kind, error, trace) -> None:
+        if self._live:
+            self._live.stop()
+        seconds = time.monotonic() - self._began
+        if error is None:
+            console().print(
+                f"[green]✓[/] [bold]{self.name:<12}[/] {seconds:6.1f} s  {self.note}", soft_wrap=True
+            )
+            if self.stages is not None:
+                self.stages.append(Stage(self.name, seconds, self.note))
+        else:
+            console().print(f"[red]✗[/] [bold]{self.name:<12}[/] {seconds:6.1f} s", soft_wrap=True)
+
+
+def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """A table, no wider than the terminal; in a log as wide as it needs."""
+    from rich.table import Table
+
+    shown = Table(title=title, title_justify="left", header_style="bold", title_style="bold")
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+    wide = None if console().is_terminal else 200
+    console().print(shown, width=wide)

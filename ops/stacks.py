@@ -1,0 +1,137 @@
+"""The stacks of an environment: which root, which state, which inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from ops import packaging
+from ops.aws import account_id, client, error_code
+from ops.errors import OperatorError
+from ops.settings import Settings
+from ops.terraform import WORK, Stack
+
+ROOT = Path(__file__).resolve().parent.parent
+NAMES = ("foundation", "serving")
+
+Progress = Callable[[str], None]
+
+
+def state_bucket(settings: Settings) -> str:
+    """The bucket with the states of all environments of a project in one account and region."""
+    return f"{settings.project}-tfstate-{account_id(settings.region)}-{settings.region}"
+
+
+def ensure_state_bucket(settings: Settings) -> str:
+    """Make the state bucket if it is missing: versioned, encrypted, private. Returns its name."""
+    name, s3 = state_bucket(settings), client("s3", settings.region)
+    try:
+        s3.head_bucket(Bucket=name)
+        return name
+    except ClientError as error:
+        if error_code(error) not in ("404", "NoSuchBucket"):
+            raise
+    place = {} if settings.region == "us-east-1" else {
+        "CreateBucketConfiguration": {"LocationConstraint": settings.region}
+    }  # fmt: skip
+    s3.create_bucket(Bucket=name, **place)
+    s3.put_public_access_block(
+        Bucket=name,
+        PublicAccessBlockConfiguration=dict.fromkeys(
+            ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
+        ),
+    )
+    s3.put_bucket_encryption(
+        Bucket=name,
+        ServerSideEncryptionConfiguration={
+            "Rules": [
+                {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}, "BucketKeyEnabled": True}
+            ]
+        },
+    )
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return name
+
+
+def foundation(settings: Settings, progress: Progress) -> Stack:
+    """What exists before training: bucket, key, roles, registry, log groups."""
+    return Stack(
+        root="foundation",
+        key=f"{settings.environment}/foundation.tfstate",
+        state_bucket=ensure_state_bucket(settings),
+        region=settings.region,
+        progress=progress,
+        variables={
+            **_common(settings),
+            "storage": {
+                "force_destroy": settings.storage.force_destroy,
+                "expiry": {"enabled": settings.storage.expire_old_versions},
+            },
+            "key": {"deletion_window_days": settings.key_deletion_window_days},
+            "logs": {"retention_days": settings.log_retention_days},
+        },
+    )
+
+
+def serving(settings: Settings, endpoint: str, model_package_arn: str, progress: Progress) -> Stack:
+    """What serves a registered model version: model, endpoint, scaling, function."""
+    serving, function = settings.serving, settings.function
+    return Stack(
+        root="serving",
+        key=f"{settings.environment}/serving/{endpoint}.tfstate",
+        state_bucket=ensure_state_bucket(settings),
+        region=settings.region,
+        progress=progress,
+        variables={
+            **_common(settings),
+            "endpoint_name": endpoint,
+            "model_package_arn": model_package_arn,
+            "instance_type": serving.instance_type,
+            "initial_instance_count": serving.initial_instance_count,
+            "autoscaling": serving.autoscaling.model_dump(),
+            "deployment": {"termination_wait_seconds": serving.termination_wait_seconds},
+            "lambda": {"zip_path": str(_function_zip()), **function.model_dump()},
+            "logs": {"retention_days": settings.log_retention_days},
+        },
+    )
+
+
+def deployed_endpoints(settings: Settings) -> list[str]:
+    """The endpoints that have a state, also those whose deployment stopped half-way."""
+    prefix = f"{settings.environment}/serving/"
+    pages = client("s3", settings.region).get_paginator("list_objects_v2")
+    try:
+        keys = [
+            item["Key"]
+            for page in pages.paginate(Bucket=state_bucket(settings), Prefix=prefix)
+            for item in page.get("Contents", [])
+        ]
+    except ClientError as error:
+        if error_code(error) == "NoSuchBucket":
+            return []
+        raise
+    return sorted(
+        key.removeprefix(prefix).removesuffix(".tfstate") for key in keys if key.endswith(".tfstate")
+    )
+
+
+def check_name(name: str) -> str:
+    """Raise OperatorError unless `name` is a stack."""
+    if name not in NAMES:
+        raise OperatorError(f"There is no stack {name!r}: choose {' or '.join(NAMES)}.")
+    return name
+
+
+def _common(settings: Settings) -> dict:
+    return {"project": settings.project, "environment": settings.environment, "region": settings.region}
+
+
+def _function_zip() -> Path:
+    """The function's zip, at a path that names its content."""
+    folder = WORK.parent / "packages"
+    folder.mkdir(parents=True, exist_ok=True)
+    building = folder / "building.zip"
+    digest = packaging.lambda_zip(ROOT / "lambda_function", building)
+    return building.rename(folder / f"inference-{digest[:16]}.zip")

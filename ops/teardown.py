@@ -1,0 +1,163 @@
+"""Leaving nothing behind: what Terraform does not own, and a sweep that looks for leftovers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from ops.aws import client, error_code
+from ops.settings import Settings
+from ops.stacks import state_bucket
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """Something that still exists. billable: whether it costs money while it lies there."""
+
+    kind: str
+    name: str
+    billable: bool
+
+
+def stop_jobs(settings: Settings) -> list[str]:
+    """Stop every tuning and training job that is under way. Returns their names."""
+    sagemaker, mine = client("sagemaker", settings.region), f"{settings.prefix}-"
+    stopped = []
+    for kind, operation, stop, argument in (
+        ("HyperParameterTuningJob", "list_hyper_parameter_tuning_jobs", sagemaker.stop_hyper_parameter_tuning_job,
+         "HyperParameterTuningJobName"),
+        ("TrainingJob", "list_training_jobs", sagemaker.stop_training_job, "TrainingJobName"),
+    ):  # fmt: skip
+        pages = sagemaker.get_paginator(operation).paginate(
+            NameContains=settings.prefix, StatusEquals="InProgress"
+        )
+        names = [item[argument] for page in pages for item in page[f"{kind}Summaries"]]
+        for name in (n for n in names if n.startswith(mine)):
+            stop(**{argument: name})
+            stopped.append(name)
+    return stopped
+
+
+def delete_models(settings: Settings) -> int:
+    """Delete every version in the model package group: a group that has some cannot go. Returns how many."""
+    sagemaker = client("sagemaker", settings.region)
+    pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=settings.prefix)
+    try:
+        arns = [item["ModelPackageArn"] for page in pages for item in page["ModelPackageSummaryList"]]
+    except ClientError as error:
+        if error_code(error) in ("ValidationException", "ResourceNotFound"):
+            return 0  # no such group
+        raise
+    for arn in arns:
+        sagemaker.delete_model_package(ModelPackageName=arn)
+    return len(arns)
+
+
+def delete_states(settings: Settings) -> None:
+    """Delete the environment's states, and the state bucket with the last environment."""
+    bucket = state_bucket(settings)
+    try:
+        _delete_versions(settings, bucket, f"{settings.environment}/")
+        if not client("s3", settings.region).list_object_versions(Bucket=bucket, MaxKeys=1).get("Versions"):
+            client("s3", settings.region).delete_bucket(Bucket=bucket)
+    except ClientError as error:
+        if error_code(error) != "NoSuchBucket":
+            raise
+
+
+def sweep(settings: Settings) -> list[Leftover]:
+    """Everything of the environment that still exists, found by its name, whoever made it."""
+    # image-classifier-dev is not image-classifier-dev2; parameters have a path instead.
+    mine = re.compile(
+        rf"(?<![a-z0-9]){re.escape(settings.prefix)}(?![a-z0-9])|^/{settings.project}/{settings.environment}/"
+    )
+    return [
+        Leftover(kind, name, billable)
+        for kind, billable, names in _inventory(settings)
+        for name in names()
+        if mine.search(name)
+    ]
+
+
+def _inventory(settings: Settings) -> Iterator[tuple[str, bool, Callable[[], list[str]]]]:
+    region, mine = settings.region, settings.prefix
+
+    def listed(service: str, operation: str, items: str, name: str, **arguments) -> Callable[[], list[str]]:
+        def names() -> list[str]:
+            pages = client(service, region).get_paginator(operation).paginate(**arguments)
+            return [item[name] for page in pages for item in page[items]]
+
+        return names
+
+    yield (
+        "endpoint",
+        True,
+        listed("sagemaker", "list_endpoints", "Endpoints", "EndpointName", NameContains=mine),
+    )
+    yield "running tuning job", True, listed(
+        "sagemaker", "list_hyper_parameter_tuning_jobs", "HyperParameterTuningJobSummaries",
+        "HyperParameterTuningJobName", NameContains=mine, StatusEquals="InProgress",
+    )  # fmt: skip
+    yield "running training job", True, listed(
+        "sagemaker", "list_training_jobs", "TrainingJobSummaries", "TrainingJobName",
+        NameContains=mine, StatusEquals="InProgress",
+    )  # fmt: skip
+    yield "instance", True, lambda: _instances(settings)
+    yield "bucket", True, lambda: [b["Name"] for b in client("s3", region).list_buckets()["Buckets"]]
+    yield "KMS key", True, lambda: _enabled_keys(region)
+    yield "log group", True, listed("logs", "describe_log_groups", "logGroups", "logGroupName")
+    yield "alarm", True, listed("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName")
+    yield "function", False, listed("lambda", "list_functions", "Functions", "FunctionName")
+    yield (
+        "endpoint configuration",
+        False,
+        listed(
+            "sagemaker", "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName", NameContains=mine
+        ),
+    )
+    yield "model", False, listed("sagemaker", "list_models", "Models", "ModelName", NameContains=mine)
+    yield "model package group", False, listed(
+        "sagemaker", "list_model_package_groups", "ModelPackageGroupSummaryList", "ModelPackageGroupName",
+        NameContains=mine,
+    )  # fmt: skip
+    yield "scalable target", False, listed(
+        "application-autoscaling", "describe_scalable_targets", "ScalableTargets", "ResourceId",
+        ServiceNamespace="sagemaker",
+    )  # fmt: skip
+    yield "role", False, listed("iam", "list_roles", "Roles", "RoleName")
+    yield "parameter", False, listed(
+        "ssm", "get_parameters_by_path", "Parameters", "Name", Recursive=True,
+        Path=f"/{settings.project}/{settings.environment}",
+    )  # fmt: skip
+
+
+def _instances(settings: Settings) -> list[str]:
+    pages = client("ec2", settings.region).get_paginator("describe_instances").paginate(
+        Filters=[
+            {"Name": "tag:Project", "Values": [settings.project]},
+            {"Name": "tag:Environment", "Values": [settings.environment]},
+            {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]},
+        ]
+    )  # fmt: skip
+    found = [i["InstanceId"] for page in pages for r in page["Reservations"] for i in r["Instances"]]
+    return [f"{settings.prefix} {instance}" for instance in found]
+
+
+def _enabled_keys(region: str) -> list[str]:
+    """Aliases of keys that are not already waiting for their deletion (those cost nothing)."""
+    kms = client("kms", region)
+    aliases = [a for page in kms.get_paginator("list_aliases").paginate() for a in page["Aliases"]]
+    return [
+        a["AliasName"] for a in aliases if "TargetKeyId" in a and not a["AliasName"].startswith("alias/aws/")
+    ]
+
+
+def _delete_versions(settings: Settings, bucket: str, prefix: str) -> None:
+    s3 = client("s3", settings.region)
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        if objects := [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found]:
+            s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})

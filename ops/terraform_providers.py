@@ -1,0 +1,109 @@
+"""Where Terraform gets its provider: an unpacked or packed copy on this machine, else the registry."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from functools import cache
+from pathlib import Path
+
+from ops.errors import OperatorError
+
+ROOT = Path(__file__).resolve().parent.parent
+PROVIDER = "hashicorp/aws"
+HOW_TO = (
+    "The Terraform provider hashicorp/aws could neither be downloaded nor found on this machine: connect to the "
+    "network once, or unpack it into a provider mirror and name that folder with TF_PLUGIN_DIR."
+)
+
+
+@cache
+def cli_config() -> Path | None:
+    """The Terraform CLI configuration to use, or None to leave the user's own in force.
+
+    A provider copy found on this machine is used by a configuration of ours; its bytes are still checked against
+    the committed lock file. Without a copy, the same file only makes downloads shared between the stacks.
+    Raises OperatorError if TF_PLUGIN_DIR is set and holds no copy.
+    """
+    if _has_own_configuration():
+        return None
+    mirror = find_mirror()
+    cache_folder = ROOT / ".work" / "terraform" / "providers"
+    cache_folder.mkdir(parents=True, exist_ok=True)
+    lines = [f'plugin_cache_dir = "{cache_folder}"']
+    if mirror:
+        lines = [
+            "provider_installation {",
+            f'  filesystem_mirror {{\n    path    = "{mirror}"\n    include = ["{PROVIDER}"]\n  }}',
+            f'  direct {{\n    exclude = ["{PROVIDER}"]\n  }}',
+            "}",
+        ]
+    path = ROOT / ".work" / "terraform" / "cli.tfrc"
+    text = "\n".join(lines) + "\n"
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+    return path
+
+
+def find_mirror() -> Path | None:
+    """A folder laid out as a provider mirror that has the locked version for this machine."""
+    named = os.environ.get("TF_PLUGIN_DIR")
+    folders = [Path(named).expanduser()] if named else _usual_folders()
+    version, machine = locked_version(), _machine()
+    for folder in folders:
+        unpacked = folder.glob(f"*/{PROVIDER}/{version}/{machine}")
+        packed = folder.glob(f"*/{PROVIDER}/terraform-provider-aws_{version}_{machine}.zip")
+        if any(unpacked) or any(packed):
+            return folder.resolve()
+    if named:
+        raise OperatorError(
+            f"TF_PLUGIN_DIR is {named}, which holds no */{PROVIDER}/{version}/{machine}: name the folder above "
+            "the host's, or unset it."
+        )
+    return None
+
+
+@cache
+def locked_version() -> str:
+    """The version of the provider in the committed lock file."""
+    text = (ROOT / "terraform" / "foundation" / ".terraform.lock.hcl").read_text()
+    found = re.search(r'version\s*=\s*"([^"]+)"', text)
+    if not found:
+        raise OperatorError("terraform/foundation/.terraform.lock.hcl names no provider version: restore it.")
+    return found.group(1)
+
+
+def is_unreachable(message: str) -> bool:
+    """Whether Terraform's words mean that it could not get the provider."""
+    return bool(re.search(r"Failed to (query available|install) provider|could not connect to", message))
+
+
+def _has_own_configuration() -> bool:
+    named = os.environ.get("TF_CLI_CONFIG_FILE")
+    candidates = [Path(named)] if named else [Path.home() / ".terraformrc", Path.home() / "terraform.rc"]
+    return any(path.is_file() and "provider_installation" in path.read_text() for path in candidates)
+
+
+def _usual_folders() -> list[Path]:
+    home = Path.home()
+    shared = os.environ.get("XDG_DATA_DIRS", "/usr/local/share:/usr/share").split(":")
+    data = Path(os.environ.get("XDG_DATA_HOME", home / ".local" / "share"))
+    folders = [
+        home / ".terraform.d" / "plugins",
+        data / "terraform" / "plugins",
+        home / "Library" / "Application Support" / "io.terraform" / "plugins",
+        *(Path(folder) / "terraform" / "plugins" for folder in shared if folder),
+    ]
+    opt = Path("/opt")
+    if opt.is_dir():
+        children = sorted(child for child in opt.iterdir() if child.is_dir())
+        folders += children
+        folders += [child / "plugins" for child in children] + [child / "providers" for child in children]
+    return folders
+
+
+def _machine() -> str:
+    system = {"Linux": "linux", "Darwin": "darwin"}.get(platform.system(), platform.system().lower())
+    processor = platform.machine().lower()
+    return system + "_" + {"x86_64": "amd64", "aarch64": "arm64"}.get(processor, processor)
