@@ -1,5 +1,7 @@
 """Hosting: models, endpoint configurations, and endpoints whose instances are processes."""
 
+import threading
+
 from moto.sagemaker.models import sagemaker_backends
 
 from local_aws.runtime import Runtime
@@ -17,12 +19,16 @@ class HostingOperations(ModelOperations, EndpointConfigOperations, EndpointOpera
 
 
 def install(current: Runtime) -> None:
-    """Endpoints come back after a restart."""
+    """Endpoints come back after a restart; their scaling is ours."""
+    from local_aws import scaling
+
+    scaling.install()
 
     def recover() -> None:
         for regions in list(sagemaker_backends.values()):
             for backend in list(regions.values()):
                 backend.recover_endpoints()
+        threading.Thread(target=scaling.run, args=(current,), name="scaling", daemon=True).start()
 
     current.on_start.append(recover)
 

@@ -86,7 +86,12 @@ def recover(key: Key, endpoint: dict[str, Any]) -> None:
         deploy(key, endpoint)
 
 
-def resize(key: Key, endpoint: dict[str, Any], wanted: dict[str, dict[str, Any]]) -> None:
+def resize(
+    key: Key,
+    endpoint: dict[str, Any],
+    wanted: dict[str, dict[str, Any]],
+    finished: Callable[[str | None], None],
+) -> None:
     """Bring variants to {"DesiredInstanceCount", "DesiredWeight"} by name; a count that fails is given up."""
     live = traffic(key)
     assert live.current
@@ -102,6 +107,7 @@ def resize(key: Key, endpoint: dict[str, Any], wanted: dict[str, dict[str, Any]]
             reason = str(failure)
             variant["DesiredInstanceCount"] = live.current.count(name)
         variant["CurrentWeight"] = variant["DesiredWeight"]
+    finished(reason)
     _settle(endpoint, "InService", reason)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
@@ -98,8 +99,16 @@ class EndpointsBackend:
         deployments.start(deployments.deploy, self._key(request["EndpointName"]), endpoint)
         return endpoint["EndpointArn"]
 
-    def resize_hosted_endpoint(self, name: str, wanted: list[dict[str, Any]]) -> str:
-        """Change variants' DesiredInstanceCount and DesiredWeight. Returns the ARN."""
+    def resize_hosted_endpoint(
+        self,
+        name: str,
+        wanted: list[dict[str, Any]],
+        finished: Callable[[str | None], None] = lambda reason: None,
+    ) -> str:
+        """Change variants' DesiredInstanceCount and DesiredWeight. Returns the ARN.
+
+        finished: called once it is done, with the reason if it failed.
+        """
         endpoint = self._endpoint_in_service(name)
         variants = {variant["VariantName"]: variant for variant in endpoint["Deployed"]["Variants"]}
         for desired in wanted:
@@ -115,7 +124,7 @@ class EndpointsBackend:
             variants[desired["VariantName"]].update(changes)
         self._begin(endpoint)
         by_name = {desired["VariantName"]: desired for desired in wanted}
-        deployments.start(deployments.resize, self._key(name), endpoint, by_name)
+        deployments.start(deployments.resize, self._key(name), endpoint, by_name, finished)
         return endpoint["EndpointArn"]
 
     def delete_hosted_endpoint(self, name: str) -> None:
@@ -167,10 +176,9 @@ class EndpointsBackend:
     def _deregister(self, endpoint: str, variant: str) -> None:
         scaling = applicationautoscaling_backends[self.account_id][self.region_name]
         if self.scalable_target(endpoint, variant):
-            resource = f"endpoint/{endpoint}/variant/{variant}"
-            for policy in [p for p in scaling.policies.values() if p.resource_id == resource]:
-                scaling.delete_scaling_policy(policy.policy_name, "sagemaker", resource, DIMENSION)
-            scaling.deregister_scalable_target("sagemaker", resource, DIMENSION)
+            scaling.deregister_scalable_target(
+                "sagemaker", f"endpoint/{endpoint}/variant/{variant}", DIMENSION
+            )
 
     def _deployment(self, config_name: str) -> dict[str, Any]:
         """All that a configuration's instances need, as a record. Raises ValidationException."""
