@@ -36,6 +36,8 @@ class Runtime:
     on_stop: list[Callable[[], None]] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
     gate: Gate | None = None
+    _session: boto3.Session = field(default_factory=boto3.Session, repr=False)
+    _making_clients: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
     def endpoint_url(self) -> str:
@@ -73,14 +75,15 @@ class Runtime:
     def client(self, name: str, role_arn: str, service: str, region: str, session_name: str):
         """A boto3 client that acts as the role, so that its permissions apply to what a service does for it."""
         keys = self.assume(role_arn, service, region, session_name)
-        return boto3.Session().client(
-            name,
-            region_name=region,
-            endpoint_url=self.endpoint_url,
-            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=keys["AWS_SESSION_TOKEN"],
-        )
+        with self._making_clients:  # a session is not thread-safe; one for all parses each service model once
+            return self._session.client(
+                name,
+                region_name=region,
+                endpoint_url=self.endpoint_url,
+                aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+                aws_session_token=keys["AWS_SESSION_TOKEN"],
+            )
 
 
 _current: Runtime | None = None

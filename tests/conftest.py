@@ -1,0 +1,90 @@
+"""Fixtures of every test: the embedded AWS, started only when one asks, once per worker."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from local_aws import daemon
+
+REGION = "us-east-1"
+
+
+class EmbeddedAws:
+    """A running embedded AWS in a temporary folder.
+
+    credentials: the AWS_* variables that point any tool at it, as root.
+    """
+
+    def __init__(self, home: Path, port: int, time_scale: float = 1.0):
+        self.home, self.port, self.time_scale = home, port, time_scale
+        self.address = daemon.start(home, port, time_scale)
+
+    @property
+    def endpoint_url(self) -> str:
+        return self.address.endpoint_url
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        return daemon.variables(self.home, REGION)
+
+    def client(self, service: str, **overrides: Any) -> Any:
+        """A boto3 client, of root unless `overrides` says otherwise; it does not retry."""
+        variables = self.credentials
+        settings: dict[str, Any] = {
+            "region_name": REGION,
+            "endpoint_url": self.endpoint_url,
+            "aws_access_key_id": variables["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": variables["AWS_SECRET_ACCESS_KEY"],
+            "config": Config(retries={"total_max_attempts": 1}),
+        }
+        return boto3.Session().client(service, **(settings | overrides))
+
+    def session_of(self, role_name: str) -> dict[str, str]:
+        """Keyword arguments for `client` that make it act as a role."""
+        identity = self.client("sts")
+        arn = f"arn:aws:iam::{identity.get_caller_identity()['Account']}:role/{role_name}"
+        keys = identity.assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+        return {
+            "aws_access_key_id": keys["AccessKeyId"],
+            "aws_secret_access_key": keys["SecretAccessKey"],
+            "aws_session_token": keys["SessionToken"],
+        }
+
+    def restart(self) -> None:
+        """Stop, so that the state is saved, and start again on it."""
+        daemon.stop(self.home)
+        self.address = daemon.start(self.home, self.port, self.time_scale)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
+    """The embedded AWS of this worker. Names in tests should be their own: all of them share it."""
+    home = tmp_path_factory.mktemp("embedded-aws")
+    try:
+        yield EmbeddedAws(home, free_port())
+    finally:
+        daemon.destroy(home)
+
+
+@pytest.fixture(autouse=True)
+def _no_real_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches an account by the operator's own variables or files."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
