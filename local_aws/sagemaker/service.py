@@ -8,12 +8,13 @@ from local_aws.sagemaker import hosting
 from local_aws.sagemaker.hosting import HostingBackend, HostingOperations
 from local_aws.sagemaker.registry import RegistryBackend, RegistryOperations
 from local_aws.sagemaker.tags import TagOperations, TagStore
-from local_aws.sagemaker.training.operations import TrainingJobs, TrainingOperations
+from local_aws.sagemaker.training.operations import TrainingOperations
 from local_aws.sagemaker.training.runs import TrainingRuns
+from local_aws.sagemaker.tuning.operations import TuningJobs, TuningOperations, TuningRuns
 
 
 class LocalSageMakerBackend(
-    TrainingJobs,
+    TuningJobs,
     HostingBackend,
     RegistryBackend,
     TagStore,
@@ -27,19 +28,21 @@ class LocalSageMakerBackend(
     def start_services(cls, current: Runtime) -> None:
         """Register the start and stop hooks of the parts."""
         hosting.install(current)
-        cls.training_runs = TrainingRuns(current)
+        cls.training_runs, cls.tuning_runs = TrainingRuns(current), TuningRuns()
         current.on_start.append(cls._resume_jobs)
-        current.on_stop.append(cls.training_runs.halt)
+        current.on_stop += [cls.tuning_runs.halt, cls.training_runs.halt]
 
     @classmethod
     def _resume_jobs(cls) -> None:
         for regions in models.sagemaker_backends.values():
             for backend in regions.values():
                 backend.resume_training()
+                backend.resume_tuning()
 
 
 class LocalSageMakerResponse(
     TrainingOperations,
+    TuningOperations,
     HostingOperations,
     RegistryOperations,
     TagOperations,

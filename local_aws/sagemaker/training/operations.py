@@ -8,6 +8,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import AWSValidationException, ResourceInUseException
 
 from local_aws import runtime
+from local_aws.access.trust import RoleNotAssumable
 from local_aws.sagemaker.requests import page, validated
 from local_aws.sagemaker.training import validation
 from local_aws.sagemaker.training.job import SERVICE, SESSION, OnEnd, OnMetric
@@ -109,12 +110,7 @@ class TrainingOperations:
 
 def check_role(role_arn: str, region: str) -> None:
     """Raise ValidationException, in AWS's words, if SageMaker may not assume the role."""
-    from local_aws.access.trust import RoleNotAssumable
-
     try:
         runtime.current().assume(role_arn, SERVICE, region, SESSION)
     except RoleNotAssumable as error:
-        raise AWSValidationException(
-            f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
-            f"'{SERVICE}' to assume the role."
-        ) from error
+        raise AWSValidationException(str(error)) from error

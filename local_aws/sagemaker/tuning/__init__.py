@@ -1,0 +1,1 @@
+"""Hyperparameter tuning jobs: Optuna proposes, real training jobs try."""
