@@ -1,0 +1,128 @@
+"""The archives: what is in them, that ordinary tools read them, and that they are the same bytes every time."""
+
+import gzip
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops.errors import OperatorError
+from ops.packaging import _gzip_stored, lambda_zip, source_bundle
+
+# Of the files that `make` writes. Another Python, zlib or system must give these too.
+ZIP_SHA256 = "308cd40bfbce77360a8c4658acc8af6caecb81de9e8964aab34475b7cd79f304"
+BUNDLE_SHA256 = "a2a6e60bd47e57384f163b1701257c646c3a73020b62f8b1d1934fdd614b8233"
+
+
+def make(folder: Path, names=("handler.py", "b/data.json", "a.py", "é.txt")) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(f"content of {name}\n".encode() * 3000)
+    return folder
+
+
+@pytest.fixture
+def program(tmp_path) -> Path:
+    return make(tmp_path / "program")
+
+
+def test_lambda_zip_holds_the_files(program, tmp_path):
+    digest = lambda_zip(program, tmp_path / "build" / "function.zip")
+    content = (tmp_path / "build" / "function.zip").read_bytes()
+    assert digest == hashlib.sha256(content).hexdigest() == ZIP_SHA256
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["a.py", "b/data.json", "handler.py", "é.txt"]
+        assert archive.read("handler.py") == (program / "handler.py").read_bytes()
+        for info in archive.infolist():
+            assert info.external_attr >> 16 == 0o100644 and info.date_time == (1980, 1, 1, 0, 0, 0)
+
+
+def test_source_bundle_holds_the_files(program):
+    content, digest = source_bundle(program)
+    assert digest == hashlib.sha256(content).hexdigest() == BUNDLE_SHA256
+    with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
+        assert archive.getnames() == ["a.py", "b/data.json", "handler.py", "é.txt"]
+        assert archive.extractfile("a.py").read() == (program / "a.py").read_bytes()
+        assert {(m.mode, m.mtime, m.uid, m.gid, m.uname) for m in archive} == {(0o644, 0, 0, 0, "")}
+
+
+def test_tar_itself_reads_the_bundle(program, tmp_path):
+    (tmp_path / "x.tar.gz").write_bytes(source_bundle(program)[0])
+    listed = subprocess.run(["tar", "tzf", tmp_path / "x.tar.gz"], capture_output=True, text=True, check=True)
+    assert len(listed.stdout.split()) == 4 and listed.stderr == ""
+
+
+def test_times_modes_order_and_leftovers_do_not_matter(program, tmp_path):
+    before = source_bundle(program)[1], lambda_zip(program, tmp_path / "1.zip")
+    other = make(tmp_path / "other", ("é.txt", "a.py", "handler.py", "b/data.json"))
+    os.utime(other / "a.py", (1, 1))
+    (other / "a.py").chmod(0o700)
+    (other / "b" / "__pycache__").mkdir()
+    (other / "b" / "__pycache__" / "a.cpython-311.pyc").write_bytes(b"x")
+    (other / "old.pyc").write_bytes(b"x")
+    (other / ".DS_Store").write_bytes(b"x")
+    (other / "empty").mkdir()
+    assert (source_bundle(other)[1], lambda_zip(other, tmp_path / "2.zip")) == before
+
+
+def test_contents_and_names_do_matter(program, tmp_path):
+    seen = {source_bundle(program)[1]}
+    (program / "a.py").write_text("other")
+    seen.add(source_bundle(program)[1])
+    (program / "a.py").rename(program / "c.py")
+    seen.add(source_bundle(program)[1])
+    assert len(seen) == 3
+
+
+def test_an_unchanged_zip_is_not_touched(program, tmp_path):
+    target = tmp_path / "function.zip"
+    first = lambda_zip(program, target)
+    os.utime(target, (5, 5))
+    assert lambda_zip(program, target) == first and target.stat().st_mtime == 5
+    (program / "a.py").write_text("other")
+    assert lambda_zip(program, target) != first and target.stat().st_mtime != 5
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["function.zip", "program"]
+
+
+def test_links_and_empty_folders_are_refused(program, tmp_path):
+    (program / "link.py").symlink_to("/etc/passwd")
+    with pytest.raises(OperatorError, match=r"link\.py is a link"):
+        source_bundle(program)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(OperatorError, match="no files"):
+        lambda_zip(tmp_path / "empty", tmp_path / "x.zip")
+
+
+@given(st.integers(1, 200_000).map(lambda size: bytes(range(256)) * (size // 256) + b"x" * (size % 256)))
+def test_gzip_reads_back_what_was_stored(content):
+    assert gzip.decompress(_gzip_stored(content)) == content
+
+
+def test_the_function_starts_from_its_zip(tmp_path):
+    """Flat, as Lambda unpacks it: the handler and all it imports are there."""
+    lambda_zip(Path(__file__).parents[2] / "lambda_function", tmp_path / "function.zip")
+    environment = {
+        "PYTHONPATH": str(tmp_path / "function.zip"),
+        "ENDPOINT_NAME": "e",
+        "AWS_DEFAULT_REGION": "eu-west-1",
+    }
+    code = "import handler; print(handler.__file__)"
+    started = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert started.stdout.strip() == str(tmp_path / "function.zip" / "handler.py"), started.stderr
