@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local_aws.sagemaker.training.channels import JobFailure, list_objects, split
+from local_aws.sagemaker.training.objects import RoleObjects, S3Error
 
 
 class Artifacts:
@@ -56,7 +57,9 @@ class Artifacts:
 class Checkpoints:
     """The checkpoint folders of a job's instances, kept the same as an S3 prefix, in both directions."""
 
-    def __init__(self, s3: Any, uri: str, folders: list[Path]) -> None:
+    def __init__(self, s3: Any, objects: RoleObjects, uri: str, folders: list[Path]) -> None:
+        """s3: a client, for uploads. folders: one per instance."""
+        self._objects = objects
         self._s3, self._uri, self._folders = s3, uri.rstrip("/"), folders
         self._sent: dict[Path, tuple[int, int]] = {}
 
@@ -66,13 +69,12 @@ class Checkpoints:
         try:
             for folder in self._folders:
                 folder.mkdir(parents=True, exist_ok=True)
-                for _, key, relative in list_objects(self._s3, bucket, prefix):
+                for _, key, relative in list_objects(self._objects, bucket, prefix):
                     path = folder / relative
                     path.parent.mkdir(parents=True, exist_ok=True)
-                    with path.open("wb") as file:
-                        self._s3.download_fileobj(bucket, key, file)
+                    path.write_bytes(self._objects.read(bucket, key))
                     self._sent[path] = _version(path)
-        except (ClientError, OSError) as error:
+        except (S3Error, OSError) as error:
             raise JobFailure(f"ClientError: Checkpoint download failed: {_cause(error)}") from error
 
     def save(self) -> None:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlparse
 
-from botocore.exceptions import ClientError
 from moto.sagemaker.exceptions import AWSValidationException
 
-WORKERS = 8
+from local_aws.sagemaker.training.objects import RoleObjects, S3Error
 
 
 class JobFailure(Exception):
@@ -45,7 +42,7 @@ def check(channels: list[dict[str, Any]]) -> None:
 
 
 def download(
-    s3: Any,
+    s3: RoleObjects,
     channel: dict[str, Any],
     folders: list[Path],
     role_arn: str,
@@ -63,32 +60,26 @@ def download(
         folder.mkdir(parents=True, exist_ok=True)
     try:
         objects = sorted(_objects(s3, source))
-    except ClientError as error:
+    except S3Error as error:
         raise JobFailure(_not_listed(source["S3Uri"], region, role_arn, error)) from error
     if not objects:
         raise JobFailure(_not_listed(source["S3Uri"], region, role_arn, None))
 
-    def fetch(number_object: tuple[int, tuple[str, str, str]]) -> None:
-        number, (bucket, key, relative) = number_object
-        if cancelled():
-            raise Cancelled
-        targets = [folders[number % len(folders)]] if sharded else folders
-        first = _target(targets[0], relative)
-        try:
-            with first.open("wb") as file:
-                shutil.copyfileobj(s3.get_object(Bucket=bucket, Key=key)["Body"], file)
-        except ClientError as error:
-            code, text = error.response["Error"]["Code"], error.response["Error"]["Message"]
-            raise JobFailure(
-                "ClientError: Data download failed: Failed to download data. "
-                f"S3 key: s3://{bucket}/{key}: {code}: {text}"
-            ) from error
-        for folder in targets[1:]:
-            os.link(first, _target(folder, relative))
-
     try:
-        with ThreadPoolExecutor(WORKERS) as pool:
-            list(pool.map(fetch, enumerate(objects)))
+        for number, (bucket, key, relative) in enumerate(objects):
+            if cancelled():
+                raise Cancelled
+            targets = [folders[number % len(folders)]] if sharded else folders
+            first = _target(targets[0], relative)
+            try:
+                first.write_bytes(s3.read(bucket, key))
+            except S3Error as error:
+                raise JobFailure(
+                    "ClientError: Data download failed: Failed to download data. "
+                    f"S3 key: s3://{bucket}/{key}: {error}"
+                ) from error
+            for folder in targets[1:]:
+                os.link(first, _target(folder, relative))
     except OSError as error:
         raise JobFailure(
             f"ClientError: Data download failed: Channel {channel['ChannelName']}: {error}"
@@ -115,23 +106,21 @@ def split(uri: str) -> tuple[str, str]:
     return parsed.netloc, parsed.path.lstrip("/")
 
 
-def list_objects(s3: Any, bucket: str, prefix: str) -> Iterator[tuple[str, str, str]]:
-    """(bucket, key, path relative to the prefix) of every object below a prefix."""
-    for answer in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        for item in answer.get("Contents", []):
-            key = item["Key"]
-            if not key.endswith("/"):
-                yield bucket, key, key[len(prefix) :].lstrip("/") or PurePosixPath(key).name
+def list_objects(s3: RoleObjects, bucket: str, prefix: str) -> Iterator[tuple[str, str, str]]:
+    """(bucket, key, path relative to the prefix) of every object below a prefix; raises S3Error."""
+    for key in s3.list(bucket, prefix):
+        if not key.endswith("/"):  # the console's folders
+            yield bucket, key, key[len(prefix) :].lstrip("/") or PurePosixPath(key).name
 
 
-def _objects(s3: Any, source: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+def _objects(s3: RoleObjects, source: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     bucket, key = split(source["S3Uri"])
     if source["S3DataType"] == "S3Prefix":
         yield from list_objects(s3, bucket, key)
         return
     uri = source["S3Uri"]
     try:
-        manifest = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        manifest = json.loads(s3.read(bucket, key))
         prefix, names = manifest[0]["prefix"], manifest[1:]
     except (ValueError, LookupError, TypeError) as error:
         raise JobFailure(
@@ -149,7 +138,7 @@ def _target(folder: Path, relative: str) -> Path:
     return path
 
 
-def _not_listed(uri: str, region: str, role_arn: str, error: ClientError | None) -> str:
+def _not_listed(uri: str, region: str, role_arn: str, error: S3Error | None) -> str:
     """AWS's words for an input without objects, whatever the reason."""
     bucket = split(uri)[0]
     reason = (
@@ -158,6 +147,5 @@ def _not_listed(uri: str, region: str, role_arn: str, error: ClientError | None)
         f'prefix, and that the role "{role_arn}" has "s3:ListBucket" permissions on bucket "{bucket}".'
     )
     if error:
-        text = error.response["Error"]
-        reason += f" Error message from S3: {text['Code']}: {text['Message']}"
+        reason += f" Error message from S3: {error}"
     return reason

@@ -17,6 +17,7 @@ from local_aws.sagemaker.training.channels import Cancelled, JobFailure
 from local_aws.sagemaker.training.cluster import Cluster, Instance, threads_per_instance
 from local_aws.sagemaker.training.logs import LogStream, MetricSink
 from local_aws.sagemaker.training.metrics import MetricReader, final_metric
+from local_aws.sagemaker.training.objects import RoleObjects
 from local_aws.sagemaker.training.records import TrainingJob, now
 from local_aws.sagemaker.training.validation import DEFAULT_CHECKPOINTS
 
@@ -118,7 +119,7 @@ class TrainingRun:
         for channel in inputs:
             folders = [i.base / "input/data" / channel["ChannelName"] for i in instances]
             channels.download(
-                self._client("s3"), channel, folders, request["RoleArn"], job.region, self._stop.is_set
+                self._objects(), channel, folders, request["RoleArn"], job.region, self._stop.is_set
             )
         checkpoints = self._checkpoints(instances)
         if checkpoints:
@@ -232,7 +233,11 @@ class TrainingRun:
             return None
         path = config.get("LocalPath", DEFAULT_CHECKPOINTS).rstrip("/")
         folders = [Path(containers.relocate(path, instance.base)) for instance in instances]
-        return Checkpoints(self._client("s3"), config["S3Uri"], folders)
+        return Checkpoints(self._client("s3"), self._objects(), config["S3Uri"], folders)
+
+    def _objects(self) -> RoleObjects:
+        role_arn, region = self.job.request["RoleArn"], self.job.region
+        return RoleObjects(self._runtime, self._runtime.assume(role_arn, SERVICE, region, SESSION), region)
 
     def _client(self, name: str) -> Any:
         """A client that acts as the job's role."""
