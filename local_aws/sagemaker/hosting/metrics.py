@@ -54,7 +54,8 @@ def sums(key: Key, variant: str, name: str, minutes: range) -> list[float]:
     dimensions = {("EndpointName", endpoint), ("VariantName", variant)}
     for datum in reversed(cloudwatch_backends[account][region].metric_data):
         if datum.namespace == NAMESPACE and datum.name == name and isinstance(datum, MetricAggregatedDatum):
-            number = minute(datum.timestamp.replace(tzinfo=timezone.utc).timestamp())
+            began = datum.timestamp.replace(tzinfo=timezone.utc).timestamp()
+            number = minute(began + period() / 1000)  # rounding must not put it into the minute before
             if number < minutes.start:
                 break
             if number in found and {(d.name, d.value) for d in datum.dimensions} == dimensions:
