@@ -25,6 +25,7 @@ class Runtime:
     home: folder for state and working files. port: of the HTTP listener on 127.0.0.1.
     time_scale: how many times faster than real time the service clocks run (scaling, alarms).
     on_start, on_stop: hooks of the services, called after the state is loaded and before it is saved.
+    changed: to be called after a change of state that no request made, so that it is saved soon.
     gate: in front of every service; its `decisions` are the latest of access control.
     """
 
@@ -35,6 +36,7 @@ class Runtime:
     on_start: list[Callable[[], None]] = field(default_factory=list)
     on_stop: list[Callable[[], None]] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
+    changed: Callable[[], None] = lambda: None  # noqa: E731
     gate: Gate | None = None
     _session: boto3.Session = field(default_factory=boto3.Session, repr=False)
     _making_clients: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -49,15 +51,19 @@ class Runtime:
         path.mkdir(parents=True, exist_ok=True)
         return path
 
-    def assume(self, role_arn: str, service: str, region: str, session_name: str) -> dict[str, str]:
+    def assume(
+        self, role_arn: str, service: str, region: str, session_name: str, source_arn: str | None = None
+    ) -> dict[str, str]:
         """Credentials of a role, as AWS's service `service` (e.g. "sagemaker.amazonaws.com") would get them.
 
+        source_arn: what the service acts for (aws:SourceArn in trust policies); by default any resource of it.
         Returns AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
         Raises RoleNotAssumable if the role is missing or its trust policy names another service.
         """
         from local_aws.access.trust import assume_for_service
 
-        return assume_for_service(role_arn, service, region, session_name)
+        source_arn = source_arn or f"arn:aws:{service.partition('.')[0]}:{region}:{ACCOUNT_ID}:*"
+        return assume_for_service(role_arn, service, region, session_name, source_arn)
 
     def environment(self, role_arn: str, service: str, region: str, session_name: str) -> dict[str, str]:
         """The environment of a process that runs for a service: this one's, less every AWS_* variable,
@@ -72,9 +78,17 @@ class Runtime:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def client(self, name: str, role_arn: str, service: str, region: str, session_name: str):
+    def client(
+        self,
+        name: str,
+        role_arn: str,
+        service: str,
+        region: str,
+        session_name: str,
+        source_arn: str | None = None,
+    ):
         """A boto3 client that acts as the role, so that its permissions apply to what a service does for it."""
-        keys = self.assume(role_arn, service, region, session_name)
+        keys = self.assume(role_arn, service, region, session_name, source_arn)
         with self._making_clients:  # a session is not thread-safe; one for all parses each service model once
             return self._session.client(
                 name,

@@ -113,7 +113,12 @@ class Events:
         service, region, name = arn.split(":")[2], arn.split(":")[3], arn.split(":")[-1]
         values = {k: {"DataType": "String", "StringValue": v} for k, v in attributes.items() if v}
         client = self._service.runtime.client(
-            service, function.role, "lambda.amazonaws.com", region, function.function_name
+            service,
+            function.role,
+            "lambda.amazonaws.com",
+            region,
+            function.function_name,
+            function.unqualified_arn,
         )
         try:
             if service == "sqs":

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local_aws import ACCOUNT_ID
 from local_aws.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,12 @@ class LogShipper:
         made, client = self._clients.get(key, (0.0, None))
         if client is None or time.monotonic() - made > CLIENT_SECONDS:
             client = self._runtime.client(
-                "logs", stream.role_arn, "lambda.amazonaws.com", stream.region, stream.function_name
+                "logs",
+                stream.role_arn,
+                "lambda.amazonaws.com",
+                stream.region,
+                stream.function_name,
+                f"arn:aws:lambda:{stream.region}:{ACCOUNT_ID}:function:{stream.function_name}",
             )
             self._clients[key] = (time.monotonic(), client)
         return client

@@ -195,7 +195,9 @@ class LambdaService:
         from local_aws.access import RoleNotAssumable
 
         try:
-            keys = self.runtime.assume(function.role, SERVICE, function.region, function.function_name)
+            keys = self.runtime.assume(
+                function.role, SERVICE, function.region, function.function_name, function.unqualified_arn
+            )
         except RoleNotAssumable as error:
             raise RoleCannotBeAssumed() from error
         logging = function.logging_config
