@@ -1,6 +1,7 @@
 """`python -m local_aws serve`: the embedded AWS as a foreground process."""
 
 import argparse
+import sys
 from pathlib import Path
 
 
@@ -16,8 +17,12 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from local_aws import server
+    from local_aws.errors import LocalAwsError
 
-    server.serve(arguments.home.resolve(), arguments.port, arguments.time_scale)
+    try:
+        server.serve(arguments.home.resolve(), arguments.port, arguments.time_scale)
+    except LocalAwsError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

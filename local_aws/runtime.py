@@ -36,7 +36,7 @@ class Runtime:
     on_start: list[Callable[[], None]] = field(default_factory=list)
     on_stop: list[Callable[[], None]] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
-    changed: Callable[[], None] = lambda: None  # noqa: E731
+    changed: Callable[[], None] = lambda: None
     gate: Gate | None = None
     _session: boto3.Session = field(default_factory=boto3.Session, repr=False)
     _making_clients: threading.Lock = field(default_factory=threading.Lock, repr=False)

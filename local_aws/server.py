@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from local_aws import ACCOUNT_ID, runtime
+from local_aws.errors import LocalAwsError
 
 log = logging.getLogger("local_aws")
 
@@ -145,16 +146,29 @@ def _log_to(folder: Path) -> None:
 
 
 def serve(home: Path, port: int, time_scale: float) -> None:
-    """Run until SIGTERM or SIGINT; then end the children, save the state and return."""
+    """Run until SIGTERM or SIGINT; then end the children, save the state and return.
+
+    Raises LocalAwsError if the port is taken or the saved state cannot be used.
+    """
     current = runtime.Runtime(home=home, port=port, time_scale=time_scale)
     _log_to(current.folder("log"))
     app = build(current)
 
+    from local_aws import blobs, state
     from local_aws.http_server import Server
 
-    server = Server(port, app)  # fails here if the port is taken, before any state is touched
+    try:
+        server = Server(port, app)  # before any state is touched
+    except OSError as error:
+        raise LocalAwsError(f"Port {port} of 127.0.0.1 cannot be used: {error.strerror}.") from None
+    state.forget_instances()
+    keeper = state.Keeper(current.folder("state"), blobs.install(current.folder("blobs")))
+    restored = state.load(keeper.path)
+    log.info("%d backends restored", restored)
+    current.changed = keeper.changed
     for hook in current.on_start:
         hook()
+    keeper.start()
 
     def stop(*_: object) -> None:
         current.stopping.set()
@@ -170,4 +184,5 @@ def serve(home: Path, port: int, time_scale: float) -> None:
         for hook in current.on_stop:
             hook()
         current.supervisor.end_all()
+        keeper.end()
         log.info("stopped")

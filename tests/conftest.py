@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,36 @@ def embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedA
         yield EmbeddedAws(home, free_port())
     finally:
         daemon.destroy(home)
+
+
+@pytest.fixture
+def new_embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., EmbeddedAws]]:
+    """Starts an embedded AWS of a test's own, for tests that kill it or need other settings."""
+    homes: list[Path] = []
+
+    def start(time_scale: float = 1.0) -> EmbeddedAws:
+        homes.append(tmp_path_factory.mktemp("own-aws"))
+        return EmbeddedAws(homes[-1], free_port(), time_scale)
+
+    try:
+        yield start
+    finally:
+        for home in homes:
+            daemon.destroy(home)
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[..., Any]:
+    """Waits until a condition gives something true, and returns that."""
+
+    def wait(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+        deadline = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < deadline, f"not so within {seconds} s"
+            time.sleep(0.05)
+        return found
+
+    return wait
 
 
 @pytest.fixture(autouse=True)

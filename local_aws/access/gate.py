@@ -25,6 +25,8 @@ log = logging.getLogger("local_aws.access")
 
 # moto's own control endpoints, which it serves whoever asks.
 _RESERVED = ("/moto-api", "/latest/meta-data/", "/latest/api/", "/favicon.ico")
+# Operations so named change nothing that is to be kept.
+_READING = ("Get", "List", "Describe", "Head", "Search", "Invoke", "BatchGet", "Filter", "Query", "Simulate")
 
 
 @dataclass(frozen=True)
@@ -41,10 +43,10 @@ class Record:
 
 
 class Gate:
-    """Authenticates and authorises every request, then hands it to `app`."""
+    """Authenticates and authorises every request, then hands it to `app`; `changed` is called after those that write."""
 
-    def __init__(self, app: Callable, directory: Directory):
-        self._app, self._directory = app, directory
+    def __init__(self, app: Callable, directory: Directory, changed: Callable[[], None]):
+        self._app, self._directory, self._changed = app, directory, changed
         self.decisions: deque[Record] = deque(maxlen=20_000)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
@@ -75,7 +77,11 @@ class Gate:
         onward = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         # moto finds the service and the caller in this header alone.
         onward["HTTP_AUTHORIZATION"] = signature.authorization if signature else _anonymous_header()
-        return self._app(onward, start_response)
+        try:
+            return self._app(onward, start_response)
+        finally:
+            if not call.operation.startswith(_READING):
+                self._changed()
 
     def _authorise(self, principal: Principal, call: request.Call, environ: dict[str, Any]) -> frozenset[str]:
         """Raises Refusal if a permission is missing. Returns the objects that DeleteObjects must leave."""

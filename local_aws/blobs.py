@@ -1,0 +1,108 @@
+"""S3 objects' bytes in files named by their hash, so that neither memory nor a snapshot of the state holds them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from moto.s3 import models, responses
+from moto.s3.models import FakeKey
+
+INLINE = 1024  # bytes; smaller values stay in memory
+
+
+class BlobStore:
+    """Files `<folder>/<2 hex digits>/<sha256>`. A file is complete once it has its name."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._lock = threading.Lock()  # a sweep must not take what a put counts on
+        for number in range(256):
+            (folder / f"{number:02x}").mkdir(parents=True, exist_ok=True)
+
+    def put(self, value: bytes) -> str:
+        """Store bytes; returns their digest."""
+        digest = hashlib.sha256(value).hexdigest()
+        path = self._path(digest)
+        with self._lock:
+            try:
+                os.utime(path)  # in use again: not for the next sweep
+                return digest
+            except FileNotFoundError:
+                draft = path.with_name(f"{digest}.{threading.get_ident()}.tmp")
+        draft.write_bytes(value)
+        draft.replace(path)
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        return self._path(digest).read_bytes()
+
+    def sweep(self, used: set[str], before: float) -> int:
+        """Remove files older than `before` (seconds of the epoch) that are not in `used`. Returns how many."""
+        removed = 0
+        for folder in self._folder.iterdir():
+            for entry in os.scandir(folder):
+                if entry.name in used:
+                    continue
+                with self._lock:
+                    if os.stat(entry.path).st_mtime < before:
+                        os.unlink(entry.path)
+                        removed += 1
+        return removed
+
+    def _path(self, digest: str) -> Path:
+        return self._folder / digest[:2] / digest
+
+
+class StoredKey(FakeKey):
+    """moto's S3 object, with its bytes in the blob store. `digest` is None for small values, kept inline."""
+
+    store: BlobStore
+    digest: str | None = None
+    _inline: bytes = b""
+
+    @property
+    def value(self) -> bytes:
+        return self._inline if self.digest is None else self.store.get(self.digest)
+
+    @value.setter
+    def value(self, new_value: bytes | str) -> None:
+        data = new_value.encode() if isinstance(new_value, str) else bytes(new_value)
+        self.__dict__.pop("_value_buffer", None)  # moto's own place for it
+        self.contentsize = len(data)
+        if self._etag is None:
+            self._etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        if len(data) < INLINE:
+            self.digest, self._inline = None, data
+        else:
+            self.digest, self._inline = self.store.put(data), b""
+
+    @property
+    def etag(self) -> str:
+        return f'"{self._etag}"'
+
+    def dispose(self, garbage: bool = False) -> None:
+        """Nothing to close: the bytes go when a sweep finds them unused."""
+        if self.multipart and not garbage:
+            self.multipart.dispose()
+        self.disposed = True
+
+    def __del__(self) -> None:
+        """moto warns here of buffers left open; there are none."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.lock = threading.Lock()
+
+
+def install(folder: Path) -> BlobStore:
+    """Keep objects created from now on in `folder`; moto creates them by name, so the name is what is replaced."""
+    StoredKey.store = BlobStore(folder)
+    models.FakeKey = responses.FakeKey = StoredKey
+    return StoredKey.store
