@@ -1,0 +1,208 @@
+"""The training program as a job runs it: under the toolkit, over several hosts; and its artifact alone."""
+
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+CONTAINER = Path(__file__).resolve().parents[3] / "ml" / "container"
+pytestmark = pytest.mark.slow
+
+
+def clean_environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SM_", "PYTHONPATH"))}
+    return {**kept, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def write_job(base: Path, data: Path, hyperparameters: dict[str, str], channels: list[str]) -> None:
+    """The files that SageMaker gives a training container."""
+    config = base / "input" / "config"
+    config.mkdir(parents=True)
+    (base / "input" / "data").mkdir()
+    for channel in channels:
+        (base / "input" / "data" / channel).symlink_to(data / channel)
+    bundle = base / "source.tar.gz"
+    with tarfile.open(bundle, "w:gz") as archive:
+        for module in CONTAINER.glob("*.py"):
+            archive.add(module, module.name)
+    program = {"sagemaker_program": "train.py", "sagemaker_submit_directory": str(bundle)}
+    contents = {
+        "hyperparameters": {**program, **hyperparameters},
+        "inputdataconfig": {channel: {"TrainingInputMode": "File"} for channel in channels},
+        "resourceconfig": {
+            "current_host": "algo-1",
+            "hosts": ["algo-1"],
+            "current_instance_type": "ml.m5.large",
+            "current_group_name": "homogeneousCluster",
+            "instance_groups": [
+                {
+                    "instance_group_name": "homogeneousCluster",
+                    "instance_type": "ml.m5.large",
+                    "hosts": ["algo-1"],
+                }
+            ],
+            "network_interface_name": "lo",
+        },
+    }
+    for name, content in contents.items():
+        (config / f"{name}.json").write_text(json.dumps(content))
+
+
+def run_toolkit(base: Path) -> subprocess.CompletedProcess:
+    """AWS's own `train` command, as the container's entrypoint runs it."""
+    environment = {
+        **clean_environment(),
+        "SAGEMAKER_BASE_DIR": str(base),
+        "SAGEMAKER_TRAINING_MODULE": "sagemaker_pytorch_container.training:main",
+        "SM_STUDIO_LOCAL_MODE": "true",
+    }
+    command = [str(Path(sys.executable).with_name("train"))]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, cwd=base)
+
+
+@pytest.fixture(scope="module")
+def trained(digits, tmp_path_factory) -> tuple[Path, str]:
+    """The digits, trained by the toolkit: base folder and log."""
+    base = tmp_path_factory.mktemp("job")
+    hyperparameters = {"architecture": "small_cnn", "image-size": "32", "epochs": "8", "pretrained": "false"}
+    write_job(base, digits, hyperparameters, ["train", "valid", "test"])
+    result = run_toolkit(base)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return base, result.stdout
+
+
+def test_the_toolkit_trains_the_digits(trained):
+    base, log = trained
+    assert (base / "output" / "success").exists()
+    assert len(re.findall(r"^epoch=\d+ train:loss=", log, re.MULTILINE)) == 8
+    assert float(re.search(r"test:accuracy=(\S+)", log)[1]) >= 0.95
+    metrics = json.loads((base / "model" / "metrics.json").read_text())
+    assert sum(map(sum, metrics["confusion_matrix"]["matrix"])) == 269
+
+
+def test_the_toolkit_reports_an_operator_s_error(digits, tmp_path):
+    write_job(tmp_path, digits, {"epochs": "8"}, ["train"])
+    assert run_toolkit(tmp_path).returncode != 0
+    reason = (tmp_path / "output" / "failure").read_text()
+    assert reason == "the job has no channel 'valid' (it has: train); add it to InputDataConfig\n"
+
+
+def test_the_artifact_serves_by_itself(trained, digits, tmp_path):
+    """With the artifact's own code and a `ray.serve` that only records, and no torchvision needed."""
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray" / "__init__.py").touch()
+    (tmp_path / "ray" / "serve.py").write_text(
+        "def ingress(asgi):\n"
+        "    def wrap(cls):\n"
+        "        cls.bind = staticmethod(lambda: asgi)\n"
+        "        return cls\n"
+        "    return wrap\n"
+        "def deployment(cls):\n"
+        "    return cls\n"
+    )
+    script = (
+        "import asyncio, sys, pathlib, app\n"
+        "async def start():\n"
+        "    async with app.app.router.lifespan_context(app.app):\n"
+        "        return app.app.state.predictor\n"
+        "predictor = asyncio.run(start())\n"
+        "files = list(pathlib.Path(sys.argv[1]).glob('*/*.png'))\n"
+        "answers = [predictor.predict(f.read_bytes(), 1)['predictions'][0]['label'] for f in files]\n"
+        "print(sum(a == f.parent.name for a, f in zip(answers, files)) / len(files))\n"
+        "print('torchvision' in sys.modules, 'train' in sys.modules)\n"
+    )
+    model = trained[0] / "model"
+    environment = {**clean_environment(), "PYTHONPATH": f"{model}:{model / 'code'}:{tmp_path}"}
+    result = subprocess.run(
+        [sys.executable, "-c", script, str(digits / "test")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=tmp_path,
+    )
+    assert result.returncode == 0, result.stderr
+    accuracy, modules = result.stdout.splitlines()
+    assert float(accuracy) == pytest.approx(json.loads((model / "metrics.json").read_text())["test:accuracy"])
+    assert modules == "False False"
+
+
+def run_hosts(digits: Path, folder: Path, hosts: list[str], changes: dict[int, dict] | None = None):
+    """train.py once per host, together: exit statuses, outputs and base folders."""
+    flags = [
+        "--image-size",
+        "16",
+        "--epochs",
+        "2",
+        "--batch-size",
+        "63",
+        "--optimizer",
+        "sgd",
+        "--learning-rate",
+        "0.02",
+    ]
+    processes, bases = [], []
+    for rank, host in enumerate(hosts):
+        base = folder / f"algo-{rank + 1}"
+        base.mkdir(parents=True)
+        environment = {
+            **clean_environment(),
+            "SAGEMAKER_BASE_DIR": str(base),
+            "SM_HOSTS": json.dumps(hosts),
+            "SM_CURRENT_HOST": host,
+            "SM_NETWORK_INTERFACE_NAME": "lo",
+            **{f"SM_CHANNEL_{name.upper()}": str(digits / name) for name in ("train", "valid", "test")},
+            **(changes or {}).get(rank, {}),
+        }
+        command = [sys.executable, str(CONTAINER / "train.py"), *flags]
+        processes.append(
+            subprocess.Popen(
+                command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+        )
+        bases.append(base)
+    try:
+        outputs = [process.communicate(timeout=200) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    return [process.returncode for process in processes], outputs, bases
+
+
+@pytest.fixture
+def hosts() -> list[str]:
+    """Two loopback addresses of this test's own: the port is the toolkit's, the same for every job."""
+    network = f"127.{random.randint(1, 254)}.{random.randint(0, 254)}"
+    return [f"{network}.1", f"{network}.2"]
+
+
+def test_two_hosts_train_the_model_of_one(digits, tmp_path, hosts):
+    _, _, [base] = run_hosts(digits, tmp_path / "single", ["127.0.0.1"])
+    status, double, bases = run_hosts(digits, tmp_path / "double", hosts)
+    assert status == [0, 0], double
+
+    # Ranks that did not talk would each have learned from half of every batch, and counted half of it.
+    one, two = (json.loads((b / "model" / "metrics.json").read_text()) for b in (base, bases[0]))
+    for name in ("train:loss", "validation:loss", "test:loss"):
+        assert two[name] == pytest.approx(one[name], abs=2e-3)
+    assert two["history"][0]["train:loss"] == pytest.approx(one["history"][0]["train:loss"], abs=1e-4)
+    counts = [sum(map(sum, m["confusion_matrix"]["matrix"])) for m in (one, two)]
+    assert counts == [269, 269]
+
+    # Only rank 0 prints and saves.
+    assert "2 x cpu" in double[0][0]
+    assert double[1][0] == ""
+    assert not (bases[1] / "model").exists()
+
+
+def test_hosts_that_see_different_data_are_refused(digits, tmp_path, hosts):
+    changes = {1: {"SM_CHANNEL_VALID": str(digits / "train")}}
+    status, outputs, _ = run_hosts(digits, tmp_path, hosts, changes)
+    assert status == [1, 1]
+    assert all("the hosts see different data" in stderr for _, stderr in outputs)

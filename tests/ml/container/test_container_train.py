@@ -1,0 +1,137 @@
+"""The training program in this process, on a tiny set: artifact, reproducibility, resume, stop and errors."""
+
+import json
+import os
+import re
+import signal
+
+import pytest
+import torch
+
+import train
+from predict import Predictor
+
+FLAGS = "--image-size 8 --epochs 3 --batch-size 8 --learning-rate 0.01"
+
+
+@pytest.fixture
+def run(shades, tmp_path, monkeypatch, capsys):
+    """Run train.main in a base folder of its own; gives exit status, output and that folder."""
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def run(flags: str = FLAGS, base: str = "job", channels=("train", "valid", "test")):
+        folder = tmp_path / base
+        folder.mkdir(exist_ok=True)
+        for name in [name for name in os.environ if name.startswith("SM_")]:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(folder))
+        for channel in channels:
+            monkeypatch.setenv(f"SM_CHANNEL_{channel.upper()}", str(shades / channel))
+        status = train.main(flags.split())
+        return status, capsys.readouterr(), folder
+
+    yield run
+    signal.signal(signal.SIGTERM, handler)
+
+
+def losses(output: str) -> list[str]:
+    return re.findall(r"train:loss=(\S+)", output)
+
+
+def test_writes_the_artifact(run, shades):
+    status, output, folder = run()
+    assert status == 0
+    assert len(losses(output.out)) == 3
+
+    description = json.loads((folder / "model" / "model.json").read_text())
+    assert description["architecture"] == "small_cnn"
+    assert description["classes"] == ["dark", "light"]
+    assert (description["image_size"], description["channels"]) == (8, 1)
+    assert (description["mean"], description["std"]) == ([0.5], [0.5])
+    assert description["hyperparameters"]["batch_size"] == 8
+    assert description["metrics"]["test:accuracy"] == 1.0
+    assert f"test:accuracy={description['metrics']['test:accuracy']:.6f}" in output.out
+
+    metrics = json.loads((folder / "model" / "metrics.json").read_text())
+    assert metrics == json.loads((folder / "output" / "data" / "metrics.json").read_text())
+    assert metrics["confusion_matrix"] == {
+        "split": "test",
+        "classes": ["dark", "light"],
+        "matrix": [[8, 0], [0, 8]],
+    }
+    assert len(metrics["history"]) == 3
+
+    state = torch.load(folder / "model" / "model.pt", weights_only=True)
+    assert all(isinstance(value, torch.Tensor) for value in state.values())
+    assert (folder / "model" / "code" / "app.py").is_file()
+    assert not (folder / "output" / "failure").exists()
+
+    picture = (shades / "test" / "light" / "0.png").read_bytes()
+    assert Predictor(folder / "model").predict(picture, top_k=1)["predictions"][0]["label"] == "light"
+
+
+def test_without_a_test_channel_nothing_is_tested(run):
+    status, output, folder = run(channels=("train", "valid"))
+    assert status == 0
+    assert "test:" not in output.out
+    metrics = json.loads((folder / "model" / "metrics.json").read_text())
+    assert "test:accuracy" not in metrics
+    assert metrics["confusion_matrix"]["split"] == "valid"
+
+
+def test_the_seed_decides_the_run(run):
+    first, second, other = (
+        losses(run(f"{FLAGS} --seed {seed}", base)[1].out) for seed, base in ((1, "a"), (1, "b"), (2, "c"))
+    )
+    assert first == second
+    assert first != other
+
+
+def test_a_stopped_run_resumes_where_it_was(run, tmp_path, monkeypatch):
+    whole = run(base="whole")[1].out
+    (tmp_path / "stopped" / "checkpoints").mkdir(parents=True)
+
+    check_finite = train.check_finite
+    monkeypatch.setattr(train, "check_finite", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    status, output, folder = run(base="stopped")
+    assert status == 0
+    assert "stopped after epoch 1" in output.out
+    assert not (folder / "model").exists()
+
+    monkeypatch.setattr(train, "check_finite", check_finite)
+    status, resumed, folder = run(base="stopped")
+    assert status == 0
+    assert "resumed after epoch 1" in resumed.out
+    assert losses(output.out) + losses(resumed.out) == losses(whole)
+    assert re.search("test:loss=.*", resumed.out)[0] == re.search("test:loss=.*", whole)[0]
+    assert len(json.loads((folder / "model" / "metrics.json").read_text())["history"]) == 3
+
+
+def test_a_checkpoint_of_another_run_is_refused(run, tmp_path):
+    (tmp_path / "job" / "checkpoints").mkdir(parents=True)
+    assert run()[0] == 0
+    status, output, _ = run(f"{FLAGS} --optimizer sgd")
+    assert status == 1
+    assert "checkpoint is of another run: optimizer differ" in output.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "channels", "message"),
+    [
+        ("--epochs 0", ("train", "valid"), "--epochs is 0"),
+        (FLAGS, ("train", "test"), "no channel 'valid'"),
+        (f"{FLAGS} --pretrained true", ("train", "valid"), "--pretrained true needs a channel 'weights'"),
+        (
+            f"{FLAGS} --optimizer sgd --learning-rate 100",
+            ("train", "valid"),
+            "in epoch 1; lower --learning-rate",
+        ),
+    ],
+)
+def test_an_operator_s_error_is_one_sentence(run, flags, channels, message):
+    status, output, folder = run(flags, channels=channels)
+    assert status == 1
+    assert message in output.err
+    assert output.err.count("\n") == 1
+    assert message in (folder / "output" / "failure").read_text()
+    assert not (folder / "model").exists()
