@@ -111,6 +111,8 @@ def _data(settings, source: str | None = None, skip_bad: bool = False, stages=No
 
         folder = data.fetch(source, ROOT / ".work" / "data", progress)
         report = data.validate(folder, progress)
+        for note in report.notes:
+            step(note, important=True)
         left_out = report.accept(skip_bad)
         name = source if source in ("sample", "dogs") else None
         manifest = data.manifest(folder, left_out, name, progress)
@@ -329,7 +331,7 @@ def down(c, env=None, json=False):
     if settings.embedded_aws:
         from local_aws import daemon
 
-        if not daemon.status(LOCAL_HOME).exists:
+        if not LOCAL_HOME.exists():
             say("Nothing is left: the embedded AWS has never been started here, or is gone.")
             emit({"left": []}, json)
             return
@@ -387,10 +389,9 @@ def status(c, env=None, json=False):
     if settings.embedded_aws:
         from local_aws import daemon
 
-        if not (local := daemon.status(LOCAL_HOME)).running:
-            say(
-                f"The embedded AWS is not running{' (its state is kept)' if local.exists else ''}: nothing serves. ./inv up starts it."
-            )
+        if not daemon.status(LOCAL_HOME).running:
+            kept = " (its state is kept)" if LOCAL_HOME.exists() else ""
+            say(f"The embedded AWS is not running{kept}: nothing serves. ./inv up starts it.")
             emit({"embedded_aws": {"running": False}}, json)
             return
         _point_at(settings)

@@ -290,6 +290,8 @@ def _parse(line: str) -> dict:
 def _progress_text(event: dict) -> str:
     """What a person wants to know of an event; empty for the rest."""
     resource = event.get("hook", {}).get("resource", {}).get("addr", "")
+    if event.get("hook", {}).get("action") == "read":
+        return ""
     if event["type"] == "apply_start":
         return f"{_DOING.get(event['hook'].get('action', ''), 'changing')} {resource}"
     if event["type"] == "apply_complete":

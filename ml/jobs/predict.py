@@ -71,7 +71,7 @@ def invoke(settings: Settings, target: Serving, request: dict) -> dict:
 
 def example(settings: Settings, foundation: Foundation, split: str = "test") -> tuple[str, str]:
     """A picture of a split: its S3 URI and its label."""
-    manifest = data.current(foundation.bucket, client("s3", settings.region))
+    manifest = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
     key = min(key for key in manifest.files if key.startswith(f"{split}/"))
     return f"s3://{foundation.bucket}/{data.PREFIX}/{manifest.dataset}/{key}", key.split("/")[1]
 
@@ -81,7 +81,7 @@ def accuracy(
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Accuracy:  # fmt: skip
     """Send the pictures of a split through the function, as many at a time as it has warm environments."""
-    manifest = data.current(foundation.bucket, client("s3", settings.region))
+    manifest = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
     keys = sorted(key for key in manifest.files if key.startswith(f"{split}/"))
     if limit:
         keys = keys[:: max(1, len(keys) // limit)][:limit]

@@ -129,7 +129,7 @@ def is_missing(error: ClientError) -> bool:
     message = error.response.get("Error", {}).get("Message", "")
     return error_code(error) in ("ResourceNotFound", "ResourceNotFoundException") or (
         error_code(error) == "ValidationException"
-        and bool(re.search(r"not found|does not exist|could not find", message, re.I))
+        and bool(re.search(r"not found|does not exist|could not find|can't find", message, re.I))
     )
 
 

@@ -8,8 +8,7 @@ from datetime import datetime
 
 from ml.jobs import handover, program
 from ml.jobs.handover import Foundation
-from ml.jobs.sdk import sdk
-from ops.aws import client, session
+from ops.aws import client
 from ops.errors import OperatorError
 from ops.settings import Settings
 
@@ -42,41 +41,31 @@ def register(
         Bucket=foundation.bucket, Key=key, Body=json.dumps(metrics, indent=2, sort_keys=True).encode(),
         ContentType="application/json", ServerSideEncryption="aws:kms", SSEKMSKeyId=foundation.kms_key_arn,
     )  # fmt: skip
-    package = sdk().ModelPackage.create(
-        model_package_group_name=foundation.model_package_group_name,
-        model_package_description=f"{lineage['architecture']} trained by {training_job}",
-        inference_specification={
-            "containers": [
+    # Not through the SDK: its ModelPackage.create looks for a name in AWS's answer, which has only the ARN.
+    package = client("sagemaker", settings.region).create_model_package(
+        ModelPackageGroupName=foundation.model_package_group_name,
+        ModelPackageDescription=f"{lineage['architecture']} trained by {training_job}",
+        InferenceSpecification={
+            "Containers": [
                 {
-                    "image": program.serving_image(settings),
-                    "model_data_url": artifact,
-                    "environment": {"SM_RAYSERVE_APP": "app:app"},
+                    "Image": program.serving_image(settings),
+                    "ModelDataUrl": artifact,
+                    "Environment": {"SM_RAYSERVE_APP": "app:app"},
                 }
             ],
-            "supported_content_types": ["image/png", "image/jpeg", "image/webp", "application/x-image"],
-            "supported_response_mime_types": ["application/json"],
-            "supported_realtime_inference_instance_types": [settings.serving.instance_type],
+            "SupportedContentTypes": ["image/png", "image/jpeg", "image/webp", "application/x-image"],
+            "SupportedResponseMIMETypes": ["application/json"],
+            "SupportedRealtimeInferenceInstanceTypes": [settings.serving.instance_type],
         },
-        model_metrics={
-            "model_quality": {
-                "statistics": {
-                    "content_type": "application/json",
-                    "s3_uri": f"s3://{foundation.bucket}/{key}",
-                }
+        ModelMetrics={
+            "ModelQuality": {
+                "Statistics": {"ContentType": "application/json", "S3Uri": f"s3://{foundation.bucket}/{key}"}
             }
         },
-        model_approval_status=APPROVED if good else PENDING,
-        customer_metadata_properties={
-            **lineage,
-            **{name.replace(":", "_"): str(v) for name, v in metrics.items()},
-        },
-        session=session(settings.region),
-        region=settings.region,
+        ModelApprovalStatus=APPROVED if good else PENDING,
+        CustomerMetadataProperties={**lineage, **{name.replace(":", "_"): str(v) for name, v in metrics.items()}},
     )
-    return _version(
-        settings,
-        package.get_name() if not hasattr(package, "model_package_arn") else package.model_package_arn,
-    )
+    return _version(settings, package["ModelPackageArn"])
 
 
 def versions(settings: Settings, foundation: Foundation) -> list[Version]:

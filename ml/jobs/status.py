@@ -67,7 +67,7 @@ def rows(found: dict) -> list[tuple[str, str, str]]:
 
 def _data(settings: Settings, bucket: str) -> dict | None:
     try:
-        manifest = data.current(bucket, client("s3", settings.region))
+        manifest = data.current(bucket, client("s3", settings.region), settings.environment)
     except OperatorError:
         return None
     counts = {split: sum(n.values()) for split, n in manifest.counts.items()}

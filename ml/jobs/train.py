@@ -38,7 +38,7 @@ def run(
     Returns the result and whether anything ran. Raises OperatorError if an earlier stage is missing or the job fails.
     """
     foundation = handover.foundation(settings)
-    manifest = data.current(foundation.bucket, client("s3", settings.region))
+    manifest = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
     tuned = tune.latest(settings, foundation)
     source = program.upload_source(settings, foundation)
     count = instances or settings.training.instance_count

@@ -57,7 +57,7 @@ def run(
     Raises OperatorError if there is no data, or the search fails.
     """
     foundation = handover.foundation(settings)
-    manifest = data.current(foundation.bucket, client("s3", settings.region))
+    manifest = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
     source = program.upload_source(settings, foundation)
     digest = program.fingerprint(
         data=manifest.hash, source=source.digest, tuning=settings.tuning.model_dump(),
@@ -79,7 +79,7 @@ def latest(settings: Settings, foundation: Foundation) -> Result:
     if found is None:
         raise OperatorError(f"There are no tuned hyperparameters yet: {todo}.")
     result = Result(**found)
-    now = data.current(foundation.bucket, client("s3", settings.region))
+    now = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
     if result.data_hash != now.hash:
         raise OperatorError(f"The hyperparameters of {result.tuning_job} were tuned on other data: {todo}.")
     return result
