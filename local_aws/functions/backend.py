@@ -126,7 +126,7 @@ class LocalLambdaBackend(LambdaBackend):
         published = self.versions(latest.function_name)
         if published and published[-1].published_from == latest.fingerprint():
             return published[-1]
-        version = latest.publish(description)
+        version = latest.new_version(description)
         self._lambdas._functions[latest.function_name]["versions"].append(version)
         self._lambdas._arns[version.function_arn] = version
         return version
@@ -227,12 +227,13 @@ class LocalLambdaBackend(LambdaBackend):
                 " or remove the existing statement."
             )
         auth_type = request.pop("FunctionUrlAuthType", None)
-        if re.fullmatch(r"\d{12}", request["Principal"]):
-            request["Principal"] = f"arn:aws:iam::{request['Principal']}:root"
-        if request["Principal"].startswith("arn:"):
-            request["Principal"] = {"AWS": request["Principal"]}
         _, qualifier = self.split(function_name, qualifier)
         statement, _ = policy.add_statement(json.dumps(request), qualifier)
+        principal = statement["Principal"]
+        if isinstance(principal, str) and re.fullmatch(r"\d{12}", principal):
+            principal = f"arn:aws:iam::{principal}:root"
+        if isinstance(principal, str) and principal.startswith("arn:"):
+            statement["Principal"] = {"AWS": principal}
         if auth_type:
             condition = statement.setdefault("Condition", {}).setdefault("StringEquals", {})
             condition["lambda:FunctionUrlAuthType"] = auth_type

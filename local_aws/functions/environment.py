@@ -187,7 +187,7 @@ class ExecutionEnvironment:
             except Empty:
                 if (resident := memory.resident(self._process.pid)) > self.version.memory << 20:
                     self._peak_bytes = resident
-                    self._supervisor.end(self._process, grace=0)
+                    self._process.kill()  # the rest of its group follows when the environment is ended
                 continue
             wanted = outcome.kind != "ready" and outcome.request_id in ("", request_id)
             if wanted or not request_id:

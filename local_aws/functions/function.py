@@ -123,7 +123,7 @@ class LocalFunction(LambdaFunction):
         self._touch()
         return self.get_configuration()
 
-    def publish(self, description: str) -> LocalFunction:
+    def new_version(self, description: str) -> LocalFunction:
         """A new version of this `$LATEST`."""
         self.last_version += 1
         version = copy.copy(self)
