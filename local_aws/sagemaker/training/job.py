@@ -164,7 +164,9 @@ class TrainingRun:
         def tick() -> None:
             nonlocal last_save
             for stream in streams:
-                stream.flush()
+                stream.drop() if self._halt.is_set() else stream.flush()
+            if self._halt.is_set():
+                return  # nobody answers any more
             sink.flush()
             if checkpoints and time.monotonic() - last_save > CHECKPOINT_INTERVAL:
                 checkpoints.save()

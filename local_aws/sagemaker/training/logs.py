@@ -74,6 +74,12 @@ class LogStream:
             text += f"lines or {STREAM_BYTES // 1024**2} MiB of an instance's log."
             self._send([{"timestamp": int(time.time() * 1000), "message": text}])
 
+    def drop(self) -> None:
+        """Take no more, and let a waiting writer go on."""
+        with self._space:
+            self._denied = True
+            self._space.notify_all()
+
     def _create_group(self) -> None:
         try:
             self._client.create_log_group(logGroupName=GROUP)
@@ -88,9 +94,7 @@ class LogStream:
 
     def _deny(self, error: ClientError) -> None:
         log.warning("log stream %s is not written: %s", self._name, error)
-        with self._space:
-            self._denied = True
-            self._space.notify_all()
+        self.drop()
 
 
 class MetricSink:

@@ -108,7 +108,7 @@ class TrainingJob:
             "LastModifiedTime": self.last_modified_time,
             "TrainingStartTime": self.start_time,
             "TrainingEndTime": self.end_time,
-            "ModelArtifacts": {"S3ModelArtifacts": self.artifacts_uri} if self.artifacts_uri else {},
+            "ModelArtifacts": {"S3ModelArtifacts": self.artifacts_uri} if self.artifacts_uri else None,
             "FinalMetricDataList": list(self.metrics.values()),
         }
         if self.start_time:

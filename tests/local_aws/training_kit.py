@@ -1,0 +1,149 @@
+"""A role, a bucket and small programs for tests of training and tuning jobs."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch:2.13-cpu-amzn2023-sagemaker"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+ENDED = ("Completed", "Failed", "Stopped")
+
+
+def unique(prefix: str) -> str:
+    return f"{prefix}-{uuid.uuid4().hex[:8]}"
+
+
+def wait_for(condition: Callable[[], Any], timeout: float = 60) -> Any:
+    """The first true value of `condition()`."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    raise AssertionError("the condition did not come true in time")
+
+
+class Workplace:
+    """One bucket and one role that may use it, on a running embedded AWS."""
+
+    def __init__(self, aws: Any):
+        self.aws = aws
+        self.sagemaker, self.s3, self.iam = (aws.client(name) for name in ("sagemaker", "s3", "iam"))
+        self.bucket = unique("training")
+        self.s3.create_bucket(Bucket=self.bucket)
+        allowed = [
+            {
+                "Effect": "Allow",
+                "Action": ["s3:ListBucket", "s3:GetObject", "s3:PutObject"],
+                "Resource": [f"arn:aws:s3:::{self.bucket}", f"arn:aws:s3:::{self.bucket}/*"],
+            },
+            {
+                "Effect": "Allow",
+                "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+                "Resource": "*",
+            },
+            {"Effect": "Allow", "Action": "cloudwatch:PutMetricData", "Resource": "*"},
+        ]
+        self.role_arn = self.role(allowed)
+
+    def role(self, statements: list[dict[str, Any]]) -> str:
+        name = unique("training")
+        arn = self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        self.iam.put_role_policy(RoleName=name, PolicyName="inline", PolicyDocument=policy)
+        return arn
+
+    def put(self, key: str, body: bytes | str) -> str:
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
+        return f"s3://{self.bucket}/{key}"
+
+    def source(self, program: str) -> str:
+        """Upload a program as a source bundle; returns its URI."""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+            member = tarfile.TarInfo("train.py")
+            member.size = len(program.encode())
+            archive.addfile(member, io.BytesIO(program.encode()))
+        return self.put(f"code/{uuid.uuid4().hex}/source.tar.gz", buffer.getvalue())
+
+    def hyperparameters(self, program: str) -> dict[str, str]:
+        return {"sagemaker_program": "train.py", "sagemaker_submit_directory": self.source(program)}
+
+    def request(
+        self, program: str = "", hyperparameters: dict[str, str] | None = None, **changes: Any
+    ) -> dict:
+        """A CreateTrainingJob request; `changes` replaces members, `instances` the instance count."""
+        own = self.hyperparameters(program) if program else {}
+        return {
+            "TrainingJobName": unique("job"),
+            "RoleArn": self.role_arn,
+            "AlgorithmSpecification": {
+                "TrainingImage": IMAGE,
+                "TrainingInputMode": "File",
+                "MetricDefinitions": [
+                    {"Name": "validation:loss", "Regex": "validation:loss=([0-9.]+(?:e[-+]?[0-9]+)?)"}
+                ],
+            },
+            "HyperParameters": {**own, **(hyperparameters or {})},
+            "OutputDataConfig": {"S3OutputPath": f"s3://{self.bucket}/training"},
+            "ResourceConfig": {
+                "InstanceType": "ml.m5.large",
+                "InstanceCount": changes.pop("instances", 1),
+                "VolumeSizeInGB": 10,
+            },
+            "StoppingCondition": {"MaxRuntimeInSeconds": 300},
+            **changes,
+        }
+
+    def start(self, program: str = "", hyperparameters: dict[str, str] | None = None, **changes: Any) -> str:
+        request = self.request(program, hyperparameters, **changes)
+        self.sagemaker.create_training_job(**request)
+        return request["TrainingJobName"]
+
+    def run(self, program: str = "", hyperparameters: dict[str, str] | None = None, **changes: Any) -> dict:
+        """Start a training job and wait for its end; returns its description."""
+        return self.ended(self.start(program, hyperparameters, **changes))
+
+    def ended(self, name: str) -> dict[str, Any]:
+        def description() -> dict[str, Any] | None:
+            found = self.sagemaker.describe_training_job(TrainingJobName=name)
+            return found if found["TrainingJobStatus"] in ENDED else None
+
+        return wait_for(description)
+
+    def log(self, job_name: str) -> dict[str, list[str]]:
+        """The lines of each log stream of a job."""
+        logs, group = self.aws.client("logs"), "/aws/sagemaker/TrainingJobs"
+        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{job_name}/")
+        return {
+            stream["logStreamName"]: [
+                event["message"]
+                for event in logs.get_log_events(
+                    logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True
+                )["events"]
+            ]
+            for stream in streams["logStreams"]
+        }
+
+    def archive(self, uri: str) -> dict[str, bytes]:
+        """The files of a tar.gz in S3."""
+        bucket, key = uri.removeprefix("s3://").split("/", 1)
+        body = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        with tarfile.open(fileobj=io.BytesIO(body)) as archive:
+            return {m.name: archive.extractfile(m).read() for m in archive.getmembers() if m.isfile()}
+
+
+def channel(name: str, uri: str, data_type: str = "S3Prefix", distribution: str = "FullyReplicated") -> dict:
+    source = {"S3DataType": data_type, "S3Uri": uri, "S3DataDistributionType": distribution}
+    return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
