@@ -1,5 +1,11 @@
 # Instances follow the load: the alarms react after 3 minutes over the target, and 15 under it.
 
+# SageMaker changes the instance type of no variant that is registered to scale. Replacing this between the
+# endpoint and its scaling orders the steps: deregister, update the endpoint, register again.
+resource "terraform_data" "scalable_instance_type" {
+  triggers_replace = var.instance_type
+}
+
 resource "aws_appautoscaling_target" "this" {
   count              = var.autoscaling.enabled ? 1 : 0
   service_namespace  = "sagemaker"
@@ -7,6 +13,10 @@ resource "aws_appautoscaling_target" "this" {
   scalable_dimension = "sagemaker:variant:DesiredInstanceCount"
   min_capacity       = var.autoscaling.min_capacity
   max_capacity       = var.autoscaling.max_capacity
+
+  lifecycle {
+    replace_triggered_by = [terraform_data.scalable_instance_type]
+  }
 }
 
 resource "aws_appautoscaling_policy" "this" {
@@ -25,5 +35,9 @@ resource "aws_appautoscaling_policy" "this" {
     predefined_metric_specification {
       predefined_metric_type = "SageMakerVariantInvocationsPerInstance"
     }
+  }
+
+  lifecycle {
+    replace_triggered_by = [terraform_data.scalable_instance_type]
   }
 }

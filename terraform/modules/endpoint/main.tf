@@ -97,6 +97,8 @@ resource "aws_sagemaker_endpoint" "this" {
     }
   }
 
-  # Its containers write there as soon as they start.
-  depends_on = [aws_cloudwatch_log_group.this]
+  depends_on = [
+    aws_cloudwatch_log_group.this, # its containers write there as soon as they start
+    terraform_data.scalable_instance_type,
+  ]
 }
