@@ -5,10 +5,11 @@ import re
 from urllib.parse import unquote
 
 from moto.core.common_types import TYPE_RESPONSE
+from moto.sagemaker import urls
 from moto.sagemaker.models import sagemaker_backends
 from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 
-from local_aws.sagemaker.hosting.routing import invoke
+from local_aws.sagemaker.hosting.routing import ValidationError, invoke
 
 BODY_LIMIT = 6_291_456  # bytes of a request or an answer, from the API's model
 PATH = re.compile(r"/endpoints/([^/]+)/invocations$")
@@ -46,4 +47,14 @@ class LocalSageMakerRuntimeResponse(SageMakerRuntimeResponse):
         return 200, headers, answer.body
 
     def invoke_endpoint_async(self) -> TYPE_RESPONSE:
-        raise NotImplementedError("InvokeEndpointAsync")
+        name = self.path.split("/")[2]
+        raise ValidationError(f"Endpoint {name} is not configured for asynchronous inference.")
+
+    def invoke_endpoint_with_response_stream(self) -> TYPE_RESPONSE:
+        raise ValidationError("The embedded AWS does not stream responses: use InvokeEndpoint.")
+
+
+def install() -> None:
+    """Route what moto does not know, to where moto sends it: not to the runtime. Before its first request."""
+    stream = "{0}/endpoints/(?P<name>[^/]+)/invocations-response-stream$"
+    urls.url_paths[stream] = LocalSageMakerRuntimeResponse.dispatch

@@ -1,28 +1,19 @@
-"""An embedded AWS of its own, with a role, a bucket and small models to serve: for the tests of hosting."""
+"""A role, a bucket and small models to serve on the embedded AWS: for the tests of hosting."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import json
-import socket
-import subprocess
-import sys
 import tarfile
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
-
-import boto3
 
 REGION = "us-east-1"
 IMAGE = f"763104351884.dkr.ecr.{REGION}.amazonaws.com/ray:serve-ml-sagemaker-cpu-v1"
-ROLE = "arn:aws:iam::123456789012:role/endpoint"
+ROLE = "arn:aws:iam::123456789012:role/hosting-endpoint"
 SETTLING = ("Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting")
-READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::models/*"}
-LIST = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::models"}
+READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::hosting-models/*"}
+LIST = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::hosting-models"}
 
 APP = """
 import asyncio, os
@@ -67,57 +58,14 @@ def archive(files: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-class Cloud:
-    """The running embedded AWS and what the tests do with it."""
+class Hosting:
+    """What the tests do with an embedded AWS."""
 
-    def __init__(self, home: Path, time_scale: float):
-        self.home, self.time_scale = home, time_scale
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.start()
+    def __init__(self, aws):
+        self.aws, self.client = aws, aws.client
         self.sagemaker = self.client("sagemaker")
         self.runtime = self.client("sagemaker-runtime")
-
-    def start(self) -> None:
-        command = [
-            sys.executable,
-            "-m",
-            "local_aws",
-            "serve",
-            "--home",
-            str(self.home),
-            "--port",
-            str(self.port),
-        ]
-        with open(self.home / "test.log", "ab") as log:
-            self.process = subprocess.Popen(
-                [*command, "--time-scale", str(self.time_scale)], stdout=log, stderr=log
-            )
-        self.until(self._answers)
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(30)
-
-    def _answers(self) -> bool:
-        assert self.process.poll() is None, (self.home / "test.log").read_text()[-3000:]
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=5)
-        except urllib.error.HTTPError:
-            return True
-        except OSError:
-            return False
-        return True
-
-    def client(self, name: str):
-        keys = json.loads((self.home / "credentials.json").read_text())
-        return boto3.client(
-            name,
-            region_name=REGION,
-            endpoint_url=f"http://127.0.0.1:{self.port}",
-            **{key.lower(): value for key, value in keys.items() if key.lower().startswith("aws_")},
-        )
+        self._prepare()
 
     @staticmethod
     def until(condition, timeout: float = 60.0):
@@ -128,7 +76,7 @@ class Cloud:
             time.sleep(0.05)
         return result
 
-    def prepare(self) -> None:
+    def _prepare(self) -> None:
         """The role, the bucket, and a model.tar.gz."""
         trust = {
             "Effect": "Allow",
@@ -137,25 +85,26 @@ class Cloud:
         }
         iam, s3 = self.client("iam"), self.client("s3")
         document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-        iam.create_role(RoleName="endpoint", AssumeRolePolicyDocument=document)
+        with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+            iam.create_role(RoleName="hosting-endpoint", AssumeRolePolicyDocument=document)
         self.allow(READ, LIST)
-        s3.create_bucket(Bucket="models")
+        s3.create_bucket(Bucket="hosting-models")
         self.put("model.tar.gz", {"code/app.py": APP, "model.json": "{}"})
 
     def allow(self, *statements: dict) -> None:
         """Make these the permissions of the endpoint's role."""
         self.client("iam").put_role_policy(
-            RoleName="endpoint",
+            RoleName="hosting-endpoint",
             PolicyName="endpoint",
             PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": list(statements)}),
         )
 
     def put(self, key: str, files: dict[str, str]) -> str:
-        self.client("s3").put_object(Bucket="models", Key=key, Body=archive(files))
-        return f"s3://models/{key}"
+        self.client("s3").put_object(Bucket="hosting-models", Key=key, Body=archive(files))
+        return f"s3://hosting-models/{key}"
 
     def model(
-        self, name: str, url: str = "s3://models/model.tar.gz", image: str = IMAGE, **variables: str
+        self, name: str, url: str = "s3://hosting-models/model.tar.gz", image: str = IMAGE, **variables: str
     ) -> str:
         self.sagemaker.create_model(
             ModelName=name,
@@ -203,13 +152,3 @@ def variant(
         "InitialInstanceCount": count,
         "InitialVariantWeight": weight,
     }
-
-
-@contextlib.contextmanager
-def cloud(home: Path, time_scale: float = 1.0) -> Iterator[Cloud]:
-    running = Cloud(home, time_scale)
-    try:
-        running.prepare()
-        yield running
-    finally:
-        running.stop()

@@ -7,18 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local_aws.hosting_kit import IMAGE, LIST, READ, ROLE, cloud, variant
+from tests.local_aws.hosting_kit import IMAGE, LIST, READ, ROLE, Hosting, variant
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def aws(tmp_path_factory):
-    with cloud(tmp_path_factory.mktemp("aws")) as running:
-        running.model("model")
-        running.config("one", variant("model"))
-        running.endpoint("serving", "one")
-        yield running
+def aws(embedded_aws):
+    running = Hosting(embedded_aws)
+    running.model("model")
+    running.config("one", variant("model"))
+    running.endpoint("serving", "one")
+    return running
 
 
 def refused(call, **request) -> tuple[str, str]:
@@ -32,7 +32,7 @@ def refused(call, **request) -> tuple[str, str]:
 
 def test_a_model_is_described_as_it_was_asked_for(aws):
     described = aws.sagemaker.describe_model(ModelName="model")
-    assert described["PrimaryContainer"]["ModelDataUrl"] == "s3://models/model.tar.gz"
+    assert described["PrimaryContainer"]["ModelDataUrl"] == "s3://hosting-models/model.tar.gz"
     assert described["EnableNetworkIsolation"] is True
     assert not {"VpcConfig", "Containers"} & described.keys()
 
@@ -45,14 +45,14 @@ def test_a_model_of_a_name_in_use_is_refused(aws):
 
 
 def test_missing_model_data_is_found_when_the_model_is_created(aws):
-    with pytest.raises(ClientError, match="Could not find model data at s3://models/absent"):
-        aws.model("no-data", url="s3://models/absent")
+    with pytest.raises(ClientError, match="Could not find model data at s3://hosting-models/absent"):
+        aws.model("no-data", url="s3://hosting-models/absent")
 
 
 def test_a_role_that_may_not_read_is_found_when_the_model_is_created(aws):
     aws.allow(LIST)
     try:
-        with pytest.raises(ClientError, match="Could not access model data at s3://models/model"):
+        with pytest.raises(ClientError, match="Could not access model data at s3://hosting-models/model"):
             aws.model("no-permission")
     finally:
         aws.allow(READ, LIST)
@@ -102,7 +102,7 @@ def test_a_configuration_is_described_as_it_was_asked_for(aws):
         ),
         (
             [variant("model")],
-            {"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://models/out"}}},
+            {"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://hosting-models/out"}}},
             "does not do AsyncInferenceConfig",
         ),
     ],
@@ -152,7 +152,7 @@ def test_network_isolation_means_no_credentials(aws):
 def test_without_isolation_the_container_has_the_roles_credentials(aws):
     container = {
         "Image": IMAGE,
-        "ModelDataUrl": "s3://models/model.tar.gz",
+        "ModelDataUrl": "s3://hosting-models/model.tar.gz",
         "Environment": {"SM_RAYSERVE_APP": "app:app"},
     }
     aws.sagemaker.create_model(ModelName="open", ExecutionRoleArn=ROLE, PrimaryContainer=container)

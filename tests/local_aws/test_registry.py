@@ -5,7 +5,7 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local_aws.hosting_kit import IMAGE, cloud, variant
+from tests.local_aws.hosting_kit import IMAGE, Hosting, variant
 
 pytestmark = pytest.mark.slow
 
@@ -13,7 +13,7 @@ INFERENCE = {
     "Containers": [
         {
             "Image": IMAGE,
-            "ModelDataUrl": "s3://models/model.tar.gz",
+            "ModelDataUrl": "s3://hosting-models/model.tar.gz",
             "Environment": {"SM_RAYSERVE_APP": "app:app", "VERSION": "package"},
         }
     ],
@@ -22,14 +22,16 @@ INFERENCE = {
     "SupportedRealtimeInferenceInstanceTypes": ["ml.m5.large"],
 }
 METRICS = {
-    "ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": "s3://models/metrics.json"}}
+    "ModelQuality": {
+        "Statistics": {"ContentType": "application/json", "S3Uri": "s3://hosting-models/metrics.json"}
+    }
 }
 
 
 @pytest.fixture(scope="module")
-def aws(tmp_path_factory):
-    with cloud(tmp_path_factory.mktemp("aws")) as running:
-        yield running
+def aws(embedded_aws):
+    running = Hosting(embedded_aws)
+    return running
 
 
 @pytest.fixture
@@ -148,7 +150,7 @@ def test_an_approved_package_is_served(aws, group):
     arn = register(aws, group, InferenceSpecification=INFERENCE)
     request = {
         "ModelName": "from-package",
-        "ExecutionRoleArn": "arn:aws:iam::123456789012:role/endpoint",
+        "ExecutionRoleArn": "arn:aws:iam::123456789012:role/hosting-endpoint",
         "PrimaryContainer": {"ModelPackageName": arn},
     }
     with pytest.raises(ClientError, match="is not approved"):

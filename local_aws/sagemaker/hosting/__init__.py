@@ -21,8 +21,10 @@ class HostingOperations(ModelOperations, EndpointConfigOperations, EndpointOpera
 def install(current: Runtime) -> None:
     """Endpoints come back after a restart; their scaling is ours."""
     from local_aws import scaling
+    from local_aws.sagemaker import invocations
 
     scaling.install()
+    invocations.install()
 
     def recover() -> None:
         for regions in list(sagemaker_backends.values()):
