@@ -16,4 +16,4 @@ class ImageClassifier:
     """One replica of the application; the model is loaded when the replica starts."""
 
 
-app = ImageClassifier.bind()
+app = ImageClassifier.bind()  # type: ignore[attr-defined]

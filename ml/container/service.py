@@ -40,7 +40,7 @@ def create_app(model_dir: Path) -> FastAPI:
     app = FastAPI(title="image-classifier", lifespan=load, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_api_route("/", classify, methods=["POST"])
     app.add_api_route("/healthz", health, methods=["GET"])
-    app.add_exception_handler(RequestError, _refuse)
+    app.add_exception_handler(RequestError, _refuse)  # type: ignore[arg-type]
     return app
 
 

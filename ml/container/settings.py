@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, NoReturn
 
@@ -59,7 +59,7 @@ def parse_hyperparameters(argv: Sequence[str], architectures: Sequence[str]) -> 
     """Read `--key value` pairs as the SageMaker toolkit passes them. Raises InputError for anything else."""
     parser = _Parser(prog="train.py", allow_abbrev=False)
     choices = {"architecture": architectures, "optimizer": OPTIMIZERS}
-    kinds = {"str": str, "int": int, "float": float, "bool": _boolean}
+    kinds: dict[str, Callable[[str], Any]] = {"str": str, "int": int, "float": float, "bool": _boolean}
     for field in fields(Hyperparameters):
         parser.add_argument(
             f"--{field.name.replace('_', '-')}",
