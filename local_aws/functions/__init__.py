@@ -9,10 +9,10 @@ def install(current: Runtime) -> None:
 
     from local_aws.functions import service
     from local_aws.functions.backend import LocalLambdaBackend
-    from local_aws.functions.responses import PATHS, LocalLambdaResponse
+    from local_aws.functions.responses import LocalLambdaResponse, paths
 
     models.lambda_backends.backend = LocalLambdaBackend  # type: ignore[attr-defined]
-    for path in (*urls.url_paths, *PATHS):
+    for path in (*urls.url_paths, *paths()):
         urls.url_paths[path] = LocalLambdaResponse.dispatch
     running = service.LambdaService(current)
     service.install(running)

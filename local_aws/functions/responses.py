@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import uuid
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -11,20 +12,20 @@ from urllib.parse import parse_qs, unquote
 from moto.awslambda.models import FunctionUrlConfig
 from moto.awslambda.responses import LambdaResponse
 from moto.core.responses import TYPE_RESPONSE
+from moto.core.utils import get_service_model
 
 from local_aws.functions.backend import LATEST, LocalLambdaBackend
 from local_aws.functions.errors import ResourceConflictException
 from local_aws.functions.pool import ACCOUNT_CONCURRENCY
 from local_aws.functions.service import current
 
-FUNCTION_PATH = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)"
-# Operations that moto has no address for.
-PATHS = (
-    FUNCTION_PATH + r"/provisioned-concurrency/?$",
-    FUNCTION_PATH + r"/urls/?$",
-    FUNCTION_PATH + r"/event-invoke-config/list/?$",
-    r"{0}/(?P<api_version>[^/]+)/account-settings/?$",
-)
+
+def paths() -> list[str]:
+    """An address for every operation that the API has, in moto's notation: those missing here are refused as
+    such, where moto knows the address of some only."""
+    model = get_service_model("lambda")
+    uris = {model.operation_model(name).http["requestUri"].split("?")[0] for name in model.operation_names}
+    return sorted("{0}" + re.sub(r"\{\w+\+?\}", "[^/]+", uri) + "/?$" for uri in uris)
 
 
 class LocalLambdaResponse(LambdaResponse):
