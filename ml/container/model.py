@@ -118,8 +118,8 @@ def _load_backbone(model: nn.Module, weights: Path, architecture: str) -> None:
 def _replace_last_linear(model: nn.Module, head: str, classes: int) -> None:
     """Give the head an output per class and make it trainable."""
     last: Any = model.get_submodule(head)
-    if isinstance(last, nn.Sequential):
-        last[-1] = nn.Linear(last[-1].in_features, classes)
-    else:
+    if isinstance(last, nn.Linear):
         setattr(model, head, nn.Linear(last.in_features, classes))
+    else:
+        last[-1] = nn.Linear(last[-1].in_features, classes)
     model.get_submodule(head).requires_grad_(True)
