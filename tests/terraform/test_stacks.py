@@ -1,0 +1,214 @@
+"""Both stacks on the embedded AWS: applied, found unchanged, updated, destroyed to the last resource."""
+
+import io
+import json
+import tarfile
+import zipfile
+
+import pytest
+
+from ops import terraform
+from ops.terraform import Stack
+
+pytestmark = pytest.mark.slow
+
+PREFIX = "stacks-test"
+REGION = "us-east-1"
+COMMON = {"project": "stacks", "environment": "test", "region": REGION}
+APP = """
+from fastapi import FastAPI
+from ray import serve
+
+asgi = FastAPI()
+
+@asgi.post("/")
+async def predict():
+    return {"predictions": []}
+
+@serve.deployment
+@serve.ingress(asgi)
+class Classifier:
+    pass
+
+app = Classifier.bind()
+"""
+
+
+@pytest.fixture(scope="module")
+def aws(embedded_aws, tmp_path_factory):
+    """The embedded AWS, with Terraform pointed at it and a bucket for its states."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in embedded_aws.credentials.items():
+            patch.setenv(name, value)
+        patch.setattr(terraform, "WORK", tmp_path_factory.mktemp("terraform"))
+        embedded_aws.client("s3").create_bucket(Bucket=f"{PREFIX}-state")
+        yield embedded_aws
+
+
+@pytest.fixture(autouse=True)
+def _in_reach(_no_real_account, aws, monkeypatch):
+    """Every test loses its AWS_ variables first, those that the module set included."""
+    for name, value in aws.credentials.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="module")
+def foundation(aws):
+    stack = Stack(
+        root="foundation",
+        key="foundation.tfstate",
+        state_bucket=f"{PREFIX}-state",
+        region=REGION,
+        variables={
+            **COMMON,
+            "storage": {"force_destroy": True, "expiry": {"enabled": False}},
+            "key": {"deletion_window_days": 7},
+        },
+    )
+    stack.up()
+    return stack
+
+
+@pytest.fixture(scope="module")
+def handover(aws, foundation) -> dict:
+    return read(aws, "foundation")
+
+
+def read(aws, stack: str) -> dict:
+    parameter = aws.client("ssm").get_parameter(Name=f"/stacks/test/{stack}")
+    return json.loads(parameter["Parameter"]["Value"])
+
+
+def register(aws, handover) -> str:
+    """The ARN of a new model version, of a model that answers with no class at all."""
+    content, archive = APP.encode(), io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as tar:
+        member = tarfile.TarInfo("code/app.py")
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
+    key = "training/job/output/model.tar.gz"
+    aws.client("s3").put_object(Bucket=handover["bucket"], Key=key, Body=archive.getvalue())
+    container = {
+        "Image": f"763104351884.dkr.ecr.{REGION}.amazonaws.com/ray:serve-ml-sagemaker-cpu-v1",
+        "ModelDataUrl": f"s3://{handover['bucket']}/{key}",
+        "Environment": {"SM_RAYSERVE_APP": "app:app"},
+    }
+    return aws.client("sagemaker").create_model_package(
+        ModelPackageGroupName=handover["model_package_group_name"],
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={
+            "Containers": [container],
+            "SupportedContentTypes": ["image/png"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        },
+    )["ModelPackageArn"]
+
+
+def serving(model_package_arn: str, zip_path, **variables) -> Stack:
+    return Stack(
+        root="serving",
+        key=f"serving/{PREFIX}.tfstate",
+        state_bucket=f"{PREFIX}-state",
+        region=REGION,
+        variables={
+            **COMMON,
+            "endpoint_name": PREFIX,
+            "model_package_arn": model_package_arn,
+            "deployment": {"termination_wait_seconds": 0},
+            "lambda": {"zip_path": str(zip_path)},
+            **variables,
+        },
+    )
+
+
+def write_function(path, answer: str):
+    with zipfile.ZipFile(path, "w") as package:
+        package.writestr("handler.py", f"def handler(event, context):\n    return {answer!r}\n")
+    return path
+
+
+def test_second_plan_of_the_foundation_is_empty(foundation):
+    assert foundation.plan().changes == ()
+
+
+def test_bucket_is_private_encrypted_and_versioned(aws, handover):
+    s3, bucket = aws.client("s3"), handover["bucket"]
+    assert bucket == f"{PREFIX}-{handover['account_id']}-{REGION}"
+    blocked = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    assert len(blocked) == 4 and all(blocked.values())
+    (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"]["KMSMasterKeyID"] == handover["kms_key_arn"]
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+    assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=bucket)["Policy"]
+
+
+def test_everything_carries_the_tags(aws, handover):
+    tags = aws.client("sagemaker").list_tags(ResourceArn=handover["model_package_group_arn"])["Tags"]
+    assert {tag["Key"]: tag["Value"] for tag in tags} == {
+        "Project": "stacks",
+        "Environment": "test",
+        "ManagedBy": "terraform",
+        "Stack": "foundation",
+    }
+
+
+def test_serving_is_applied_updated_and_destroyed(aws, handover, tmp_path):
+    package = write_function(tmp_path / "function.zip", "first")
+    stack = serving(register(aws, handover), package)
+    stack.up()
+    assert stack.plan().changes == ()
+    first = read(aws, f"serving/{PREFIX}")
+    assert invoke(aws, first) == "first"
+    assert aws.client("sagemaker").describe_endpoint(EndpointName=PREFIX)["EndpointStatus"] == "InService"
+
+    # A new model, new code, and another instance type while the old one is registered to scale.
+    write_function(package, "second")
+    updated = serving(register(aws, handover), package, instance_type="ml.c5.large")
+    updated.up()
+    assert updated.plan().changes == ()
+    second = read(aws, f"serving/{PREFIX}")
+    assert invoke(aws, second) == "second"
+    live = aws.client("sagemaker").describe_endpoint(EndpointName=PREFIX)
+    assert live["EndpointConfigName"] == second["endpoint_config_name"] != first["endpoint_config_name"]
+    scaling = aws.client("application-autoscaling")
+    assert len(scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]) == 1
+
+    updated.down()
+    assert left_of_serving(aws) == []
+
+
+def test_foundation_is_destroyed_with_all_versions_of_its_objects(aws, foundation, handover):
+    s3, sagemaker = aws.client("s3"), aws.client("sagemaker")
+    for body in (b"old", b"new"):
+        s3.put_object(Bucket=handover["bucket"], Key="datasets/a", Body=body)
+    s3.delete_object(Bucket=handover["bucket"], Key="datasets/a")
+    packages = sagemaker.list_model_packages(ModelPackageGroupName=handover["model_package_group_name"])
+    for package in packages["ModelPackageSummaryList"]:  # a group with versions in it cannot be deleted
+        sagemaker.delete_model_package(ModelPackageName=package["ModelPackageArn"])
+
+    foundation.down()
+
+    assert handover["bucket"] not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+    roles = aws.client("iam").list_roles()["Roles"]
+    assert [role["RoleName"] for role in roles if role["RoleName"].startswith(PREFIX)] == []
+    assert aws.client("kms").describe_key(KeyId=handover["kms_key_arn"])["KeyMetadata"]["KeyState"] == (
+        "PendingDeletion"
+    )
+
+
+def invoke(aws, handover):
+    answer = aws.client("lambda").invoke(
+        FunctionName=handover["function_name"], Qualifier=handover["function_alias"], Payload=b"{}"
+    )
+    return json.loads(answer["Payload"].read())
+
+
+def left_of_serving(aws) -> list[str]:
+    sagemaker = aws.client("sagemaker")
+    names = [item["EndpointName"] for item in sagemaker.list_endpoints()["Endpoints"]]
+    names += [item["EndpointConfigName"] for item in sagemaker.list_endpoint_configs()["EndpointConfigs"]]
+    names += [item["ModelName"] for item in sagemaker.list_models()["Models"]]
+    names += [item["FunctionName"] for item in aws.client("lambda").list_functions()["Functions"]]
+    targets = aws.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="sagemaker")
+    names += [item["ResourceId"] for item in targets["ScalableTargets"]]
+    return [name for name in names if PREFIX in name]
