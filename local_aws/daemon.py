@@ -208,7 +208,8 @@ def _launch(home: Path, port: int, time_scale: float) -> int:
 
 def _environment() -> dict[str, str]:
     """This process's, less what would change the daemon's own behaviour."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MOTO_", "TF_"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MOTO_", "TF_"))}
+    return {**kept, "MALLOC_ARENA_MAX": "2"}  # a heap per thread would double the memory
 
 
 def _health(port: int) -> dict[str, Any] | None:

@@ -40,10 +40,10 @@ class Supervisor:
                 pass_fds=pass_fds, start_new_session=True,
             )  # fmt: skip
             self._tell_guardian(f"+{child.pid}")
-            for pid in [p for p, c in self._children.items() if c.poll() is not None]:
+            ended = [p for p, c in self._children.items() if c.poll() is not None and not _group_exists(p)]
+            for pid in ended:
                 del self._children[pid]
-                if not _group_exists(pid):
-                    self._tell_guardian(f"-{pid}")
+                self._tell_guardian(f"-{pid}")
             self._children[child.pid] = child
         return child
 
@@ -55,7 +55,11 @@ class Supervisor:
         except subprocess.TimeoutExpired:
             _signal_group(child.pid, signal.SIGKILL)
         _signal_group(child.pid, signal.SIGKILL)  # members that ignored the first
-        return child.wait()
+        status = child.wait()
+        with self._lock:
+            if self._children.pop(child.pid, None) is not None:
+                self._tell_guardian(f"-{child.pid}")
+        return status
 
     def end_all(self, grace: float = 3.0) -> None:
         """End every group still running, all at once."""
@@ -72,11 +76,13 @@ class Supervisor:
             return sum(child.poll() is None for child in self._children.values())
 
     def _tell_guardian(self, line: str) -> None:
-        if self._guardian is None:
+        if self._guardian is None or self._guardian.poll() is not None:
+            # The first, or one in place of a guardian that somebody killed: it is told of every group.
             self._guardian = subprocess.Popen(
                 [sys.executable, "-S", "-E", str(Path(__file__).with_name("guardian.py"))],
                 stdin=subprocess.PIPE, start_new_session=True, text=True,
             )  # fmt: skip
+            line = "".join(f"+{pid}\n" for pid in self._children if _group_exists(pid)) + line
         assert self._guardian.stdin is not None
         self._guardian.stdin.write(line + "\n")
         self._guardian.stdin.flush()

@@ -17,6 +17,8 @@ from local_aws.processes import Supervisor
 if TYPE_CHECKING:
     from local_aws.access import Gate
 
+_OURS = ("AWS_", "MOTO_", "TF_", "MALLOC_")  # variables of this process that no child is to have
+
 
 @dataclass(kw_only=True)
 class Runtime:
@@ -68,7 +70,7 @@ class Runtime:
     def environment(self, role_arn: str, service: str, region: str, session_name: str) -> dict[str, str]:
         """The environment of a process that runs for a service: this one's, less every AWS_* variable,
         plus the role's credentials, the region and the address of the embedded AWS."""
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MOTO_", "TF_"))}
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(_OURS)}
         return {
             **inherited,
             **self.assume(role_arn, service, region, session_name),

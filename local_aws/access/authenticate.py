@@ -107,6 +107,8 @@ def _claims(
     scope = credential.rsplit("/", 4)
     if len(scope) != 5 or scope[4] != "aws4_request" or not timestamp.startswith(scope[1]):
         raise Refusal("bad signature", "Credential should be scoped to a valid date, region and service.")
+    if "host" not in signed.lower().split(";"):
+        raise Refusal("bad signature", "'Host' must be a 'SignedHeader' in the Authorization.")
     return Signature(
         access_key_id=scope[0],
         date=scope[1],

@@ -74,6 +74,14 @@ class Gate:
             status, headers, content = errors.render(refusal, protocol, head, compatible)
             start_response(status, headers)
             return [content]
+        except Exception as error:  # a fault of ours: nothing passes, in a shape that SDKs read
+            log.exception("%s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"])
+            message = (
+                f"The embedded AWS failed to check this request ({type(error).__name__}); its log says more."
+            )
+            status, headers, content = errors.error(protocol, "InternalFailure", message, 500)
+            start_response(status, headers)
+            return [content]
         onward = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         # moto finds the service and the caller in this header alone.
         onward["HTTP_AUTHORIZATION"] = signature.authorization if signature else _anonymous_header()

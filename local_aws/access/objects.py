@@ -71,7 +71,7 @@ _VERSIONED = {
     "PutObjectTagging": "PutObjectVersionTagging",
 }
 _READS = {"GetObject", "HeadObject", "GetObjectAttributes", "SelectObjectContent"}
-_WRITES = {"PutObject", "CreateMultipartUpload", "CopyObject", "UploadPart", "UploadPartCopy"}
+_WRITES = {"PutObject", "CreateMultipartUpload", "CopyObject"}  # parts use the key that the upload got
 
 
 def bucket(name: str | None) -> FakeBucket | None:
@@ -105,6 +105,12 @@ def checks_of(call: Call) -> list[Check]:
         needed += _kms_check("kms:Decrypt", call, _stored(name, key, call.parameter("VersionId")))
     if call.operation in _WRITES:
         needed += _kms_check("kms:GenerateDataKey", call, None)
+        if call.operation == "CreateMultipartUpload":  # S3 decrypts the parts to put them together
+            needed += [
+                Check("kms:Decrypt", c.resource, c.context)
+                for c in needed
+                if c.action == "kms:GenerateDataKey"
+            ]
     return needed
 
 
