@@ -15,8 +15,8 @@ from ops import console
 from ops import settings as environments
 from ops.console import Step, emit, say
 from ops.errors import OperatorError
+from ops.paths import ROOT, WORK
 
-ROOT = Path(__file__).resolve().parent
 LOCAL_HOME = Path(os.environ.get("LOCAL_AWS_HOME", ROOT / ".local_aws"))
 ENV = {"env": "environment: local (default), dev, prod, or another environments/*.toml; INVOKE_ENV sets it"}
 JSON = {"json": "print the result as JSON on standard output"}
@@ -30,8 +30,8 @@ def operator_task(*, help: dict[str, str] | None = None, **options):
         @functools.wraps(body)
         def run(*arguments, **named):
             from botocore.exceptions import BotoCoreError, ClientError
-            from local_aws.errors import LocalAwsError
 
+            from local_aws.errors import LocalAwsError
             from ops.aws import aws_errors
 
             try:
@@ -109,7 +109,7 @@ def _data(settings, source: str | None = None, skip_bad: bool = False, stages=No
         def progress(stage: str, done: int, total: int) -> None:
             step(f"{stage} {done:,} of {total:,}" if total else f"{stage} {done:,}")
 
-        folder = data.fetch(source, ROOT / ".work" / "data", progress)
+        folder = data.fetch(source, WORK / "data", progress)
         report = data.validate(folder, progress)
         for note in report.notes:
             step(note, important=True)
@@ -267,7 +267,13 @@ def _pipeline(settings, source: str | None = None, skip_bad: bool = False) -> tu
         "data": _data(settings, source, skip_bad, stages),
         "tune": _tune(settings, stages=stages),
         "train": _train(settings, stages=stages),
-        "deploy": _deploy(settings, stages=stages),
+    }
+    # Not a newer version of somebody else's: the one of this run, if it is good enough.
+    trained = results["train"]
+    results |= {
+        "deploy": _deploy(
+            settings, trained["model_version"] if trained["approval"] == "Approved" else None, stages=stages
+        ),
         "predict": _accuracy(settings, stages=stages),
     }
     return stages, results
@@ -534,29 +540,42 @@ STACK = {
 }
 
 
-def _stacks(settings, stack: str | None, model: int, endpoint: str | None, step: Step):
-    """The chosen stacks in the order they are applied; serving needs a registered model."""
+def _serving_package(settings, model: int, endpoint: str) -> str:
+    """The model version to plan with: the one named, else the one that serves, else the newest approved."""
     from ml.jobs import handover, registry
-    from ops import stacks
 
-    chosen = [stacks.check_name(stack)] if stack else list(stacks.NAMES)
-    for name in chosen:
-        if name == "foundation":
-            yield stacks.foundation(settings, step)
-        else:
-            version = registry.choose(settings, handover.foundation(settings), model or None)
-            yield stacks.serving(settings, handover.endpoint_name(settings, endpoint), version.arn, step)
+    foundation = handover.foundation(settings)
+    if not model:
+        serving = {s.endpoint_name: s.model_package_arn for s in handover.all_serving(settings)}
+        if endpoint in serving:
+            return serving[endpoint]
+    return registry.choose(settings, foundation, model or None).arn
 
 
 @operator_task(help={**ENV, **JSON, **STACK})
 def plan(c, env=None, stack=None, model=0, endpoint=None, json=False):
     """What Terraform would change, resource by resource."""
+    from ml.jobs import handover
+    from ops import stacks
+
+    chosen = [stacks.check_name(stack)] if stack else list(stacks.NAMES)
     settings = _environment(env)
+    name = handover.endpoint_name(settings, endpoint)
     plans = {}
     with Step("plan") as step:
-        for item in _stacks(settings, stack, model, endpoint, step):
-            step(item.root)
-            plans[item.root] = item.plan().changes
+        if "foundation" in chosen:
+            step("foundation")
+            plans["foundation"] = stacks.foundation(settings, step, plan_only=True).plan().changes
+        if "serving" in chosen:
+            step("serving")
+            try:
+                package = _serving_package(settings, model, name)
+            except OperatorError as error:
+                if stack or model:
+                    raise
+                say(f"  serving is not planned: {error}")
+            else:
+                plans["serving"] = stacks.serving(settings, name, package, step).plan().changes
         step.note = ", ".join(f"{root}: {len(changes)} changes" for root, changes in plans.items())
     rows = [(root, "/".join(c.actions), c.address) for root, changes in plans.items() for c in changes]
     if rows:

@@ -6,11 +6,14 @@ Standard output belongs to `--json`.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
+
+LOG_WIDTH = 200  # columns of a table where there is no terminal
 
 
 @cache
@@ -18,7 +21,8 @@ def console():
     """The one rich console, bound to the real standard error."""
     from rich.console import Console
 
-    return Console(file=sys.stderr, highlight=False)
+    wide = None if sys.stderr.isatty() else LOG_WIDTH
+    return Console(file=sys.stderr, highlight=False, width=wide)
 
 
 def say(message: str = "") -> None:
@@ -89,13 +93,14 @@ class Step:
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """A table, no wider than the terminal; in a log as wide as it needs."""
+    """A table as wide as it needs; where the terminal is narrower, headings break between their words."""
     from rich.table import Table
 
+    narrow = console().width < 150
     shown = Table(title=title, title_justify="left", header_style="bold", title_style="bold")
     for column in columns:
-        shown.add_column(column, overflow="fold")
+        heading = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[_-])", "\n", column) if narrow else column
+        shown.add_column(heading, overflow="fold")
     for row in rows:
         shown.add_row(*("" if cell is None else str(cell) for cell in row))
-    wide = None if console().is_terminal else 200
-    console().print(shown, width=wide)
+    console().print(shown)

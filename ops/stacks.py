@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +11,10 @@ from botocore.exceptions import ClientError
 from ops import packaging
 from ops.aws import account_id, client, error_code
 from ops.errors import OperatorError
+from ops.paths import ROOT, WORK
 from ops.settings import Settings
-from ops.terraform import WORK, Stack
+from ops.terraform import Stack
 
-ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("foundation", "serving")
 
 Progress = Callable[[str], None]
@@ -24,15 +25,22 @@ def state_bucket(settings: Settings) -> str:
     return f"{settings.project}-tfstate-{account_id(settings.region)}-{settings.region}"
 
 
-def ensure_state_bucket(settings: Settings) -> str:
-    """Make the state bucket if it is missing: versioned, encrypted, private. Returns its name."""
-    name, s3 = state_bucket(settings), client("s3", settings.region)
+def has_state(settings: Settings) -> bool:
+    """Whether the state bucket exists."""
     try:
-        s3.head_bucket(Bucket=name)
-        return name
+        client("s3", settings.region).head_bucket(Bucket=state_bucket(settings))
     except ClientError as error:
         if error_code(error) not in ("404", "NoSuchBucket"):
             raise
+        return False
+    return True
+
+
+def ensure_state_bucket(settings: Settings) -> str:
+    """Make the state bucket if it is missing: versioned, encrypted, private. Returns its name."""
+    name, s3 = state_bucket(settings), client("s3", settings.region)
+    if has_state(settings):
+        return name
     place = {} if settings.region == "us-east-1" else {
         "CreateBucketConfiguration": {"LocationConstraint": settings.region}
     }  # fmt: skip
@@ -55,12 +63,16 @@ def ensure_state_bucket(settings: Settings) -> str:
     return name
 
 
-def foundation(settings: Settings, progress: Progress) -> Stack:
-    """What exists before training: bucket, key, roles, registry, log groups."""
+def foundation(settings: Settings, progress: Progress, *, plan_only: bool = False) -> Stack:
+    """What exists before training: bucket, key, roles, registry, log groups.
+
+    plan_only: do not make the state bucket; a stack without one is planned as new.
+    """
+    stateless = plan_only and not has_state(settings)
     return Stack(
         root="foundation",
         key=f"{settings.environment}/foundation.tfstate",
-        state_bucket=ensure_state_bucket(settings),
+        state_bucket=None if stateless else ensure_state_bucket(settings),
         region=settings.region,
         progress=progress,
         variables={
@@ -130,8 +142,8 @@ def _common(settings: Settings) -> dict:
 
 def _function_zip() -> Path:
     """The function's zip, at a path that names its content."""
-    folder = WORK.parent / "packages"
+    folder = WORK / "packages"
     folder.mkdir(parents=True, exist_ok=True)
-    building = folder / "building.zip"
+    building = folder / f"building-{os.getpid()}.zip"
     digest = packaging.lambda_zip(ROOT / "lambda_function", building)
     return building.rename(folder / f"inference-{digest[:16]}.zip")

@@ -21,9 +21,7 @@ from pathlib import Path
 
 from ops import terraform_providers
 from ops.errors import OperatorError
-
-ROOT = Path(__file__).resolve().parent.parent
-WORK = ROOT / ".work" / "terraform"
+from ops.paths import ROOT, WORK
 
 Progress = Callable[[str], None]
 
@@ -48,21 +46,23 @@ class Plan:
 class Stack:
     """One root module with one state.
 
-    root: folder under terraform/. key: of the state object in `state_bucket`. variables: input variables.
-    progress: called with a short text whenever something starts or ends.
+    root: folder under terraform/. key: of the state object in `state_bucket`; without a bucket the stack can only
+    be planned, as if nothing existed. variables: input variables. progress: called with a short text whenever something starts or ends.
     """
 
     root: str
     key: str
-    state_bucket: str
+    state_bucket: str | None
     region: str
     variables: dict = field(default_factory=dict)
     progress: Progress = lambda text: None
 
     def __post_init__(self) -> None:
         self.folder = ROOT / "terraform" / self.root
-        self.work = WORK / self.state_bucket / self.key.removesuffix(".tfstate")
+        self.work = WORK / "terraform" / _where() / (self.state_bucket or "no-state") / self.key
         self.work.mkdir(parents=True, exist_ok=True)
+        if self.state_bucket is None:
+            self._use_local_state()
 
     def plan(self, *, destroy: bool = False) -> Plan:
         """Compare the configuration with what exists. Raises OperatorError with Terraform's own sentences."""
@@ -106,8 +106,16 @@ class Stack:
             raise OperatorError(f"terraform show failed for {self.root}: {error.strip()}")
         return json.loads(out)
 
+    def _use_local_state(self) -> None:
+        """Work on a copy of the configuration whose backend is an empty local state."""
+        copy = self.work / "configuration"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(self.folder.parent, copy)
+        self.folder = copy / self.root
+        (self.folder / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+
     def _init(self) -> None:
-        backend = {
+        backend = self.state_bucket and {
             "bucket": self.state_bucket, "key": self.key, "region": self.region,
             "use_lockfile": "true", "encrypt": "true",
         }  # fmt: skip
@@ -228,6 +236,11 @@ class Stack:
         finally:
             for name, value in before.items():
                 os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _where() -> str:
+    """Which AWS, as a folder's name: several embedded ones may be at work beside the real one."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", os.environ.get("AWS_ENDPOINT_URL", "aws"))
 
 
 def _NamedCommands(base):

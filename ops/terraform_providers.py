@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 
 from ops.errors import OperatorError
+from ops.paths import ROOT, WORK
 
-ROOT = Path(__file__).resolve().parent.parent
 PROVIDER = "hashicorp/aws"
 HOW_TO = (
     "The Terraform provider hashicorp/aws could neither be downloaded nor found on this machine: connect to the "
@@ -29,7 +29,7 @@ def cli_config() -> Path | None:
     if _has_own_configuration():
         return None
     mirror = find_mirror()
-    cache_folder = ROOT / ".work" / "terraform" / "providers"
+    cache_folder = WORK / "terraform" / "providers"
     cache_folder.mkdir(parents=True, exist_ok=True)
     lines = [f'plugin_cache_dir = "{cache_folder}"']
     if mirror:
@@ -39,10 +39,12 @@ def cli_config() -> Path | None:
             f'  direct {{\n    exclude = ["{PROVIDER}"]\n  }}',
             "}",
         ]
-    path = ROOT / ".work" / "terraform" / "cli.tfrc"
+    path = WORK / "terraform" / "cli.tfrc"
     text = "\n".join(lines) + "\n"
     if not path.exists() or path.read_text() != text:
-        path.write_text(text)
+        draft = path.with_suffix(f".{os.getpid()}")
+        draft.write_text(text)
+        draft.replace(path)
     return path
 
 

@@ -63,7 +63,10 @@ def register(
             }
         },
         ModelApprovalStatus=APPROVED if good else PENDING,
-        CustomerMetadataProperties={**lineage, **{name.replace(":", "_"): str(v) for name, v in metrics.items()}},
+        CustomerMetadataProperties={
+            **lineage,
+            **{name.replace(":", "_"): str(v) for name, v in metrics.items()},
+        },
     )
     return _version(settings, package["ModelPackageArn"])
 

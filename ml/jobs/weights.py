@@ -9,10 +9,11 @@ from pathlib import Path
 from ml.jobs.handover import Foundation
 from ops.aws import client
 from ops.errors import OperatorError
+from ops.paths import WORK
 from ops.settings import Settings
 
 _CONTAINER = Path(__file__).resolve().parent.parent / "container"
-_CACHE = Path(__file__).resolve().parents[2] / ".work" / "weights"
+_CACHE = WORK / "weights"
 
 # In a process of its own: the operator's tools need not load torch, and ml/container is no package of theirs.
 _DOWNLOAD = """
