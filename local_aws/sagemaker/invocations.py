@@ -11,7 +11,7 @@ from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 
 from local_aws.sagemaker.hosting.routing import ValidationError, invoke
 
-BODY_LIMIT = 6_291_456  # bytes of a request or an answer, from the API's model
+BODY_LIMIT = 6_291_456  # bytes of a request, from the API's model
 PATH = re.compile(r"/endpoints/([^/]+)/invocations$")
 FORWARDED = (
     "Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes", "X-Amzn-SageMaker-Inference-Id",

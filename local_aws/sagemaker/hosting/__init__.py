@@ -1,5 +1,6 @@
 """Hosting: models, endpoint configurations, and endpoints whose instances are processes."""
 
+import shutil
 import threading
 
 from moto.sagemaker.models import sagemaker_backends
@@ -27,9 +28,13 @@ def install(current: Runtime) -> None:
     invocations.install()
 
     def recover() -> None:
-        for regions in list(sagemaker_backends.values()):
-            for backend in list(regions.values()):
-                backend.recover_endpoints()
+        backends = [backend for regions in list(sagemaker_backends.values()) for backend in regions.values()]
+        kept = {deployment for backend in backends for deployment in backend.deployment_ids()}
+        for folder in current.folder("endpoints").iterdir():  # what a crash left behind
+            if folder.name not in kept:
+                shutil.rmtree(folder)
+        for backend in backends:
+            backend.recover_endpoints()
         threading.Thread(target=scaling.run, args=(current,), name="scaling", daemon=True).start()
 
     current.on_start.append(recover)

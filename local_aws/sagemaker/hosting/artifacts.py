@@ -58,7 +58,9 @@ def _download(url: str, archive: Path, role_arn: str, region: str) -> None:
     bucket, _, key = url.removeprefix("s3://").partition("/")
     try:
         s3 = runtime.current().client("s3", role_arn, PRINCIPAL, region, "SageMaker")
-        s3.download_file(bucket, key, str(archive))
+        body = s3.get_object(Bucket=bucket, Key=key)["Body"]
+        with archive.open("wb") as file:
+            shutil.copyfileobj(body, file, 2**20)
     except (ClientError, BotoCoreError, RoleNotAssumable) as error:
         raise DeploymentFailed(
             f'Failed to download model data for container "container_1" from URL: "{url}". Please ensure that '

@@ -119,6 +119,7 @@ def delete(key: Key, remove: Callable[[], None]) -> None:
             fleet.end()
     forget(key)
     remove()
+    runtime.current().changed()
 
 
 def _settle(endpoint: dict[str, Any], status: str, reason: str | None = None) -> None:
@@ -128,6 +129,7 @@ def _settle(endpoint: dict[str, Any], status: str, reason: str | None = None) ->
     else:
         endpoint.pop("FailureReason", None)
     endpoint["EndpointStatus"] = status  # last: who waits for it reads the rest
+    runtime.current().changed()
 
 
 def _shift(key: Key, live: Traffic, fleet: Fleet, config: dict[str, Any]) -> None:

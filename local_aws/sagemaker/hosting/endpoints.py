@@ -168,6 +168,11 @@ class EndpointsBackend:
                     endpoint["EndpointStatus"] = "SystemUpdating"
                 deployments.start(deployments.recover, self._key(name), endpoint)
 
+    def deployment_ids(self) -> set[str]:
+        """Of every deployment that serves or is under way."""
+        records = [e[which] for e in self.hosted_endpoints.values() for which in ("Deployed", "Pending")]
+        return {record["Id"] for record in records if record}
+
     def scalable_target(self, endpoint: str, variant: str):
         """The variant's target in Application Auto Scaling, or None."""
         scaling = applicationautoscaling_backends[self.account_id][self.region_name]

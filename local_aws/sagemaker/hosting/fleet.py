@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import threading
@@ -127,11 +126,11 @@ class Fleet:
             )
 
     def _environment(self, variant: dict[str, Any]) -> dict[str, str]:
-        current = runtime.current()
-        if variant["EnableNetworkIsolation"]:  # no credentials: the container can reach nothing
-            inherited = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MOTO_", "TF_"))}
-        else:
-            inherited = current.environment(variant["RoleArn"], PRINCIPAL, self._region, "SageMaker")
+        inherited = runtime.current().environment(variant["RoleArn"], PRINCIPAL, self._region, "SageMaker")
+        if variant[
+            "EnableNetworkIsolation"
+        ]:  # no credentials and no address: the container can reach nothing
+            inherited = {key: value for key, value in inherited.items() if not key.startswith("AWS_")}
         return {**inherited, **variant["Container"]["Environment"]}
 
 

@@ -46,7 +46,7 @@ class Instance:
         self._in_service = False  # has passed a health check
         self._settled = threading.Event()  # that is known
         self._ending = threading.Event()
-        self._process: subprocess.Popen | None = None
+        self._exited = threading.Event()  # the present container has
         self._port = 0
         self._idle: list[http.client.HTTPConnection] = []
         self._keeper = threading.Thread(target=self._keep, name=f"instance-{self.id}", daemon=True)
@@ -59,10 +59,9 @@ class Instance:
 
     def end(self) -> None:
         """Stop for good."""
-        self._ending.set()
         self.healthy = False
-        if self._process:
-            runtime.current().supervisor.end(self._process, grace=2.0)
+        self._ending.set()
+        self._exited.set()  # wakes the keeper, which ends the container
         self._keeper.join()
 
     def ask(
@@ -101,7 +100,7 @@ class Instance:
     def _keep(self) -> None:
         """Start the container, watch it, start it again when it dies, until `end`."""
         delay = BACKOFF[0]
-        while not self._ending.is_set():
+        while not self._ending.is_set() and not runtime.current().stopping.is_set():
             came_up = self._serve()
             if not self._in_service:
                 break
@@ -111,8 +110,9 @@ class Instance:
 
     def _serve(self) -> bool:
         """One life of the container; whether it passed its first health check."""
+        exited = self._exited = threading.Event()
         try:
-            exited = self._start()
+            process = self._start(exited)
         except Exception as error:  # a role that is gone, a full process table: the restart tries again
             log.warning("instance %s did not start: %s", self.id, error)
             return False
@@ -122,14 +122,14 @@ class Instance:
             self._settled.set()
             self._watch(exited)
             self.healthy = False
-        runtime.current().supervisor.end(self._process, grace=2.0)
+        runtime.current().supervisor.end(process, grace=2.0)
         return came_up
 
-    def _start(self) -> threading.Event:
-        """Spawn the container; the event is set when it has exited."""
+    def _start(self, exited: threading.Event) -> subprocess.Popen:
+        """Spawn the container; `exited` is set when it is gone."""
         self._port, self._idle = _free_port(), []
         inherited = self._environment()
-        self._process = runtime.current().supervisor.spawn(
+        process = runtime.current().supervisor.spawn(
             [sys.executable, str(PROGRAM)],
             env={
                 **inherited,
@@ -141,9 +141,8 @@ class Instance:
             },
             cwd=self._folder,
         )
-        exited = threading.Event()
-        threading.Thread(target=self._read_log, args=(self._process, exited), daemon=True).start()
-        return exited
+        threading.Thread(target=self._read_log, args=(process, exited), daemon=True).start()
+        return process
 
     def _read_log(self, process: subprocess.Popen, exited: threading.Event) -> None:
         assert process.stdout is not None
@@ -164,7 +163,7 @@ class Instance:
 
     def _watch(self, exited: threading.Event) -> None:
         missed = 0
-        while missed < PINGS_MISSED and not exited.wait(PING_INTERVAL):
+        while not self._ending.is_set() and missed < PINGS_MISSED and not exited.wait(PING_INTERVAL):
             missed = 0 if self._ping() else missed + 1
 
     def _ping(self) -> bool:
