@@ -29,6 +29,7 @@ def build(current: runtime.Runtime) -> Callable:
         MOTO_DISABLE_GLOBAL_CORS="true",
     )
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from werkzeug.exceptions import MethodNotAllowed, NotFound
 
     from local_aws import access, fixes, functions, sagemaker
 
@@ -40,7 +41,8 @@ def build(current: runtime.Runtime) -> Callable:
         app = create_backend_app(service)
         app.debug = False
         app.config["PROPAGATE_EXCEPTIONS"] = False
-        app.register_error_handler(NotImplementedError, _not_implemented(service))
+        for missing in (NotImplementedError, NotFound, MethodNotAllowed):
+            app.register_error_handler(missing, _not_implemented(service))
         app.register_error_handler(500, _failed(service))
         return app
 
@@ -91,29 +93,25 @@ def _page(start_response: Callable, status: str, content: dict[str, Any]) -> lis
     return [body]
 
 
-def _answer(service: str, code: str, message: str, status: int) -> Any:
+def _answer(code: str, message: str, status: int) -> Any:
     from flask import Response, request
-    from moto.core.utils import get_service_model
 
     from local_aws.access import errors
-    from local_aws.access.request import protocol_of
+    from local_aws.access.gate import PROTOCOL
 
-    try:
-        get_service_model(service)
-    except Exception:  # moto's name for the service is not botocore's
-        protocol = "json" if "json" in (request.content_type or "") else "query"
-    else:
-        protocol = protocol_of(service, request.environ)
-    line, headers, body = errors.error(protocol, code, message, status, head=request.method == "HEAD")
+    head = request.method == "HEAD"
+    line, headers, body = errors.error(
+        request.environ.get(PROTOCOL, "json"), code, message, status, head=head
+    )
     return Response(body, line, headers)
 
 
 def _not_implemented(service: str) -> Callable:
     """AWS's error shape at once: an HTML 500 would be retried for minutes by the SDKs."""
 
-    def handle(error: NotImplementedError) -> Any:
+    def handle(error: Exception) -> Any:
         message = f"The embedded AWS does not do this: {service}: {error}"
-        return _answer(service, "NotImplementedException", message, 501)
+        return _answer("NotImplementedException", message, 501)
 
     return handle
 
@@ -123,7 +121,7 @@ def _failed(service: str) -> Callable:
         cause = getattr(error, "original_exception", None) or error
         log.error("%s failed", service, exc_info=cause)
         message = f"The embedded AWS failed ({type(cause).__name__}); its log has the details."
-        return _answer(service, "InternalFailure", message, 500)
+        return _answer("InternalFailure", message, 500)
 
     return handle
 

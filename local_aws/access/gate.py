@@ -23,6 +23,8 @@ from local_aws.access.principals import ANONYMOUS, Directory, Principal
 
 log = logging.getLogger("local_aws.access")
 
+PROTOCOL = "local_aws.protocol"  # in the WSGI environment: the protocol to answer errors in
+
 # moto's own control endpoints, which it serves whoever asks.
 _RESERVED = ("/moto-api", "/latest/meta-data/", "/latest/api/", "/favicon.ico")
 # Operations so named change nothing that is to be kept.
@@ -84,6 +86,7 @@ class Gate:
             return [content]
         onward = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         # moto finds the service and the caller in this header alone.
+        onward[PROTOCOL] = protocol
         onward["HTTP_AUTHORIZATION"] = signature.authorization if signature else _anonymous_header()
         try:
             return self._app(onward, start_response)
