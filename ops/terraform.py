@@ -110,8 +110,9 @@ class Stack:
         """Work on a copy of the configuration whose backend is an empty local state."""
         copy = self.work / "configuration"
         shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(self.folder.parent, copy)
-        self.folder = copy / self.root
+        shutil.copytree(self.folder.parent, copy / "terraform", ignore=shutil.ignore_patterns(".terraform"))
+        (copy / "policies").symlink_to(ROOT / "policies")  # read by relative path
+        self.folder = copy / "terraform" / self.root
         (self.folder / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
 
     def _init(self) -> None:
