@@ -6,8 +6,10 @@ import errno
 import socket
 from dataclasses import dataclass
 
-MASTER_PORT = 7777  # fixed in AWS's toolkit; two jobs that share an address would join each other's group
+MASTER_PORT = 7777  # of AWS's toolkit, and here of the first job
+RESERVATION_PORT = 7776
 LARGEST_CLUSTER = 250
+FIRST_BLOCK, LAST_BLOCK = 0x0100, 0xFFFF  # 127.1.0 and 127.255.255
 
 
 class NoLoopbackNetwork(Exception):
@@ -16,9 +18,14 @@ class NoLoopbackNetwork(Exception):
 
 @dataclass
 class Block:
-    """The addresses of one job's instances, in order; free again after `release`."""
+    """The addresses of one job's instances, in order; free again after `release`.
+
+    master_port: of the job alone, as torch listens on it at every address of the machine, and two jobs that
+    share it would join each other's process group.
+    """
 
     hosts: list[str]
+    master_port: int
     reservation: socket.socket | None
 
     def release(self) -> None:
@@ -32,18 +39,18 @@ def reserve(count: int) -> Block:
     A socket bound to the block's last address is the reservation; the system drops it with the process.
     Raises NoLoopbackNetwork if there is no such network and `count` is above 1.
     """
-    for block in range(256, 256 * 256):
-        prefix = f"127.{block // 256}.{block % 256}"
+    for block in range(FIRST_BLOCK, LAST_BLOCK + 1):
+        prefix, port = f"127.{block // 256}.{block % 256}", MASTER_PORT + (block - FIRST_BLOCK) % 20_000
         reservation = socket.socket()
         try:
-            reservation.bind((f"{prefix}.254", MASTER_PORT))
-            return Block([f"{prefix}.{number}" for number in range(1, count + 1)], reservation)
+            reservation.bind((f"{prefix}.254", RESERVATION_PORT))
+            return Block([f"{prefix}.{number}" for number in range(1, count + 1)], port, reservation)
         except OSError as error:
             reservation.close()
             if error.errno == errno.EADDRINUSE:
                 continue
             if count == 1:
-                return Block(["127.0.0.1"], None)
+                return Block(["127.0.0.1"], MASTER_PORT, None)
             raise NoLoopbackNetwork(
                 f"{count} instances need {count} loopback addresses, and this system has only 127.0.0.1. "
                 f"Use one instance, or add addresses {prefix}.1 and up to the loopback interface."

@@ -45,7 +45,7 @@ def command(algorithm: dict[str, Any], base: Path) -> list[str]:
     return [sys.executable, str(Path(__file__).with_name("toolkit.py"))]
 
 
-def environment(base: Path, threads: int) -> dict[str, str]:
+def environment(base: Path, threads: int, master_port: int) -> dict[str, str]:
     """What the image itself sets, and what makes its toolkit work in a folder of its own."""
     return {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
@@ -55,6 +55,7 @@ def environment(base: Path, threads: int) -> dict[str, str]:
         "SAGEMAKER_TRAINING_MODULE": "sagemaker_pytorch_container.training:main",
         "SM_STUDIO_LOCAL_MODE": "true",  # hosts are addresses: there is no name to wait for
         "GLOO_SOCKET_IFNAME": LOOPBACK,
+        "MASTER_PORT": str(master_port),
         "OMP_NUM_THREADS": str(threads),
     }
 

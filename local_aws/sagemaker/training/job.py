@@ -32,25 +32,28 @@ INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please 
 
 OnMetric = Callable[[str, float], None]
 OnEnd = Callable[[TrainingJob], None]
+Ending = tuple[
+    str, "str | None", "str | None"
+]  # terminal status, secondary status if another, failure reason
 
 
 class TrainingRun:
     """A running training job. Its record tells the outside what happens.
 
     share: how many such jobs run at once, for the number of threads. on_metric(name, value): every metric seen.
-    on_end(job): called once, when the job has reached a terminal status.
+    finish(ending): called once, to bring the record to its terminal status.
     """
 
     def __init__(
         self,
         job: TrainingJob,
         runtime: Runtime,
+        finish: Callable[[Ending], None],
         share: int = 1,
         on_metric: OnMetric | None = None,
-        on_end: OnEnd | None = None,
     ) -> None:
         self.job, self._runtime, self._share = job, runtime, share
-        self._on_metric, self._on_end = on_metric, on_end
+        self._on_metric, self._finish = on_metric, finish
         self._algorithm = job.request["AlgorithmSpecification"]
         self._metrics = MetricReader(self._algorithm.get("MetricDefinitions", []))
         self._stop, self._halt = threading.Event(), threading.Event()
@@ -77,7 +80,7 @@ class TrainingRun:
         self._thread.join(timeout)
 
     def _run(self) -> None:
-        ending: tuple[str, str | None, str | None]
+        ending: Ending
         folder = self._runtime.folder("training", self.job.region, self.job.name)
         try:
             shutil.rmtree(folder)  # of a run that the embedded AWS did not survive
@@ -91,13 +94,10 @@ class TrainingRun:
                 log.exception("training job %s", self.job.name)
             ending = "Failed", None, INTERNAL_ERROR
         shutil.rmtree(folder, ignore_errors=True)
-        if self._halt.is_set():
-            return
-        self.job.end(*ending)
-        if self._on_end:
-            self._on_end(self.job)
+        if not self._halt.is_set():
+            self._finish(ending)
 
-    def _train(self, folder: Path) -> tuple[str, str | None, str | None]:
+    def _train(self, folder: Path) -> Ending:
         """Returns the terminal status, its secondary status if another, and the failure reason."""
         count = self.job.request["ResourceConfig"]["InstanceCount"]
         try:
@@ -108,11 +108,11 @@ class TrainingRun:
             instances = [
                 Instance(folder / f"algo-{number}", host) for number, host in enumerate(block.hosts, 1)
             ]
-            return self._train_on(instances)
+            return self._train_on(instances, block.master_port)
         finally:
             block.release()
 
-    def _train_on(self, instances: list[Instance]) -> tuple[str, str | None, str | None]:
+    def _train_on(self, instances: list[Instance], master_port: int) -> Ending:
         job, request = self.job, self.job.request
         job.enter("Downloading")
         inputs = request.get("InputDataConfig", [])
@@ -134,13 +134,13 @@ class TrainingRun:
             )
         if self._stop.is_set():
             raise Cancelled
-        outcome = self._run_program(instances, checkpoints)
+        outcome = self._run_program(instances, master_port, checkpoints)
         if self._halt.is_set():
             raise Cancelled
         return self._upload(instances, outcome)
 
     def _run_program(
-        self, instances: list[Instance], checkpoints: Checkpoints | None
+        self, instances: list[Instance], master_port: int, checkpoints: Checkpoints | None
     ) -> tuple[int, int] | None:
         """Returns as Cluster.wait; when this returns, log, metrics and checkpoints have arrived."""
         stamp = int(time.time())
@@ -177,7 +177,7 @@ class TrainingRun:
                 stream.add(
                     "[embedded AWS] Network isolation: no credentials are given; connections are not blocked."
                 )
-        environments = [self._environment(instance, len(instances)) for instance in instances]
+        environments = [self._environment(instance, len(instances), master_port) for instance in instances]
         self.job.enter("Training")
         self.job.start_time = now()
         self._cluster = Cluster(self._runtime.supervisor, instances)
@@ -196,9 +196,7 @@ class TrainingRun:
     def _grace(self) -> float:
         return 0.0 if self._halt.is_set() else STOP_GRACE / self._runtime.time_scale
 
-    def _upload(
-        self, instances: list[Instance], outcome: tuple[int, int] | None
-    ) -> tuple[str, str | None, str | None]:
+    def _upload(self, instances: list[Instance], outcome: tuple[int, int] | None) -> Ending:
         job = self.job
         job.enter("Uploading")
         artifacts = Artifacts(self._client("s3"), job.request["OutputDataConfig"], job.name)
@@ -213,7 +211,7 @@ class TrainingRun:
             return "Stopped", None if self._stop.is_set() else "MaxRuntimeExceeded", None
         return "Completed", None, None
 
-    def _environment(self, instance: Instance, count: int) -> dict[str, str]:
+    def _environment(self, instance: Instance, count: int, master_port: int) -> dict[str, str]:
         job = self.job
         variables = self._runtime.environment(job.request["RoleArn"], SERVICE, job.region, SESSION)
         if job.request.get("EnableNetworkIsolation"):
@@ -223,7 +221,7 @@ class TrainingRun:
         requested = job.request.get("Environment", {})
         return {
             **variables,
-            **containers.environment(instance.base, threads),
+            **containers.environment(instance.base, threads, master_port),
             **{name: containers.relocate(value, instance.base) for name, value in requested.items()},
             "TRAINING_JOB_NAME": job.name,
             "TRAINING_JOB_ARN": job.arn,

@@ -33,7 +33,10 @@ class TrainingJobs:
         on_metric: OnMetric | None = None,
         on_end: OnEnd | None = None,
     ) -> TrainingJob:
-        """Create a training job and run it. Raises ValidationException or ResourceInUse; see TrainingRun."""
+        """Create a training job and run it. Raises ValidationException or ResourceInUse.
+
+        share, on_metric, on_end: as of TrainingRuns.start.
+        """
         name = request["TrainingJobName"]
         arn = self.resource_arn("training-job", name)
         if name in self.training_records:
@@ -105,6 +108,17 @@ class TrainingOperations:
                 f"The request was rejected because the training job is in status {job.status}."
             )
         self.sagemaker_backend.training_runs.stop(job)
+        return EmptyResult()
+
+    def delete_training_job(self) -> EmptyResult:
+        backend = self.sagemaker_backend
+        job = backend.training_job(validated(self)["TrainingJobName"])
+        if not job.ended:
+            raise AWSValidationException(
+                f"The request was rejected because the training job is in status {job.status}."
+            )
+        backend.forget_tags(job.arn)
+        del backend.training_records[job.name]
         return EmptyResult()
 
 

@@ -119,6 +119,8 @@ class TrainingJob:
     def summary(self) -> dict[str, Any]:
         """The job's entry in ListTrainingJobs."""
         described = self.describe()
-        names = ("TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingEndTime")
-        names += ("LastModifiedTime", "TrainingJobStatus", "SecondaryStatus")
+        names = (
+            "TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingEndTime", "LastModifiedTime",
+            "TrainingJobStatus", "SecondaryStatus",
+        )  # fmt: skip
         return {name: described[name] for name in names if name in described}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from local_aws.runtime import Runtime
-from local_aws.sagemaker.training.job import OnEnd, OnMetric, TrainingRun
+from local_aws.sagemaker.training.job import Ending, OnEnd, OnMetric, TrainingRun
 from local_aws.sagemaker.training.records import TrainingJob
 
 
@@ -20,15 +20,19 @@ class TrainingRuns:
     def start(
         self, job: TrainingJob, share: int = 1, on_metric: OnMetric | None = None, on_end: OnEnd | None = None
     ) -> None:
-        """Run a job whose record is in its backend. Arguments as of TrainingRun."""
+        """Run a job whose record is in its backend.
 
-        def ended(job: TrainingJob) -> None:
+        share, on_metric: as of TrainingRun. on_end(job): called once, when the job has ended.
+        """
+
+        def finish(ending: Ending) -> None:
             with self._lock:
+                job.end(*ending)
                 del self._runs[job.key]
             if on_end:
                 on_end(job)
 
-        run = TrainingRun(job, self._runtime, share, on_metric, ended)
+        run = TrainingRun(job, self._runtime, finish, share, on_metric)
         with self._lock:
             self._runs[job.key] = run
         run.start()

@@ -1,8 +1,9 @@
 """Starts AWS's training toolkit as the `train` command does, in a process that stands in for a container.
 
-Run as a script. Two differences from the command: it lets SIGTERM pass, as the first process of a container
-does, so that the program it started has the grace period; and it reads torch's version without importing
-torch, which would cost two seconds a job.
+Run as a script. Three differences from the command: it lets SIGTERM pass, as the first process of a container
+does, so that the program it started has the grace period; it takes the port where the job's instances meet from
+the environment, as jobs share a machine; and it reads torch's version without importing torch, which would cost
+two seconds a job.
 """
 
 import importlib.metadata
@@ -17,6 +18,7 @@ def main() -> None:
     from sagemaker_pytorch_container import training
     from sagemaker_training.cli import train
 
+    training.MASTER_PORT = os.environ["MASTER_PORT"]
     training._set_torch_version_environment = set_torch_version
     train.main()
 

@@ -7,18 +7,20 @@ import queue
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from moto.core.exceptions import ServiceException
 
 from local_aws.sagemaker.training.records import TrainingJob
 from local_aws.sagemaker.tuning.records import OBJECTIVE, TuningJob, objective_status, objective_value
-from local_aws.sagemaker.tuning.search import Search
 
 if TYPE_CHECKING:
     from local_aws.sagemaker.tuning.operations import TuningJobs
 
 log = logging.getLogger(__name__)
+
+Finish = Callable[[TuningJob, str, "str | None"], None]
 
 HOPELESS = 5  # trials without any success after which AWS gives up
 # Members of a TrainingJobDefinition that a training job takes as they are.
@@ -56,8 +58,11 @@ def training_request(job: TuningJob, name: str, tuned: dict[str, str]) -> dict[s
 class TuningRun:
     """A running tuning job, in a thread of its own. Its record tells the outside what happens."""
 
-    def __init__(self, job: TuningJob, backend: TuningJobs) -> None:
-        self.job, self._backend = job, backend
+    def __init__(self, job: TuningJob, backend: TuningJobs, finish: Finish) -> None:
+        """finish(job, status, reason): called once, to bring the record to its terminal status."""
+        from local_aws.sagemaker.tuning.search import Search  # Optuna: only where somebody tunes
+
+        self.job, self._backend, self._finish = job, backend, finish
         limits = job.config["ResourceLimits"]
         self._parallel = limits["MaxParallelTrainingJobs"]
         self._limit = limits.get("MaxNumberOfTrainingJobs")
@@ -85,6 +90,7 @@ class TuningRun:
 
     def _run(self) -> None:
         job = self.job
+        ending: tuple[str, str | None]
         try:
             for parent in self._backend.tuning_parents(job):
                 for trial in self._backend.tuning_trials(parent):
@@ -92,22 +98,22 @@ class TuningRun:
             self._resume()
             self._loop()
         except ServiceException as error:
-            self._close()
-            job.end("Failed", f"A training job could not be created: {error}")
-            return
+            ending = "Failed", f"A training job could not be created: {error}"
         except Exception:
             log.exception("tuning job %s", job.name)
-            self._close()
-            job.end("Failed", "InternalServerError: We encountered an internal error. Please try again.")
-            return
-        if self._halted:
-            return
-        if job.status == "Stopping":
-            job.end("Stopped")
-        elif any(objective_status(trial) == "Succeeded" for trial in self._backend.tuning_trials(job)):
-            job.end("Completed")
+            ending = "Failed", "InternalServerError: We encountered an internal error. Please try again."
         else:
-            job.end("Failed", self._failure())
+            ending = self._ending()
+        if not self._halted:
+            self._close()
+            self._finish(job, *ending)
+
+    def _ending(self) -> tuple[str, str | None]:
+        if self.job.status == "Stopping":
+            return "Stopped", None
+        if any(objective_status(trial) == "Succeeded" for trial in self._backend.tuning_trials(self.job)):
+            return "Completed", None
+        return "Failed", self._failure()
 
     def _loop(self) -> None:
         deadline = time.monotonic() + self._max_runtime if self._max_runtime else None
@@ -191,10 +197,11 @@ class TuningRun:
             return False
         criteria = self.job.config.get("TuningJobCompletionCriteria", {})
         target, value = criteria.get("TargetObjectiveMetricValue"), objective_value(best)
-        if target is not None and (value == target or self.job.is_better(value, target)):
+        known = target is not None and value is not None
+        if known and (value == target or self.job.is_better(value, target)):
             return True
         patience = criteria.get("BestObjectiveNotImproving", {}).get("MaxNumberOfTrainingJobsNotImproving")
-        order = sorted(good, key=lambda trial: trial.end_time)
+        order = sorted(good, key=lambda trial: trial.last_modified_time)
         return patience is not None and len(order) - 1 - order.index(best) >= patience
 
     def _failure(self) -> str:

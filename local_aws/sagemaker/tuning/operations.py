@@ -29,7 +29,7 @@ class TuningRuns:
     def start(self, job: TuningJob, backend: TuningJobs) -> None:
         with self._lock:
             self._runs = {arn: run for arn, run in self._runs.items() if not run.job.ended}
-            run = self._runs[job.arn] = TuningRun(job, backend)
+            run = self._runs[job.arn] = TuningRun(job, backend, self._finish)
         run.start()
 
     def stop(self, job: TuningJob) -> None:
@@ -39,7 +39,12 @@ class TuningRuns:
             job.status = "Stopping"
             self._runs[job.arn].stop()
 
+    def _finish(self, job: TuningJob, status: str, reason: str | None) -> None:
+        with self._lock:
+            job.end(status, reason)
+
     def halt(self) -> None:
+        """Start no more trials, because the embedded AWS goes down. Records stay InProgress."""
         for run in list(self._runs.values()):
             run.halt()
 

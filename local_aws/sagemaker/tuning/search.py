@@ -40,7 +40,7 @@ class Parameter:
             low, high = 1 - high, 1 - low
         logarithmic = scaling != "Linear" and low < high
         if kind == "Integer":
-            self.distribution = IntDistribution(low, high, log=logarithmic)
+            self.distribution = IntDistribution(int(low), int(high), log=logarithmic)
         else:
             self.distribution = FloatDistribution(low, high, log=logarithmic)
 
