@@ -26,7 +26,7 @@ from local_aws.functions.errors import (
     ResourceConflictException,
     ResourceNotFoundException,
 )
-from local_aws.functions.function import LocalFunction, check_specification
+from local_aws.functions.function import LocalFunction
 from local_aws.functions.pool import ACCOUNT_CONCURRENCY, MINIMUM_UNRESERVED
 
 LATEST = "$LATEST"
@@ -103,7 +103,6 @@ class LocalLambdaBackend(LambdaBackend):
         return name, qualifier
 
     def create_function(self, spec: dict[str, Any]) -> LocalFunction:
-        check_specification(spec)
         name, _ = self.split(spec["FunctionName"])
         if name in self._lambdas._functions:
             raise FunctionAlreadyExists(name)
@@ -157,6 +156,7 @@ class LocalLambdaBackend(LambdaBackend):
             raise InvalidParameterValueException(
                 "$LATEST version cannot be deleted without deleting the function."
             )
+        self.get_function(name, qualifier)
         aliases = self._lambdas._get_function_aliases(name)
         if qualifier is not None:
             users = sorted(a.name for a in aliases.values() if qualifier in _weights(a))
@@ -164,10 +164,11 @@ class LocalLambdaBackend(LambdaBackend):
                 raise ResourceConflictException(
                     f"Cannot delete version. The following aliases reference it: {users}"
                 )
-        self._lambdas.del_function(name, qualifier)
+        # First what refers to it: the pool reads these at any time.
         for records in (self.provisioned, self.url_configs, self.invoke_configs, self.policies):
             for key in [k for k in records if k[0] == name and qualifier in (None, k[1])]:
                 del records[key]
+        self._lambdas.del_function(name, qualifier)
         if qualifier is None:
             aliases.clear()
 

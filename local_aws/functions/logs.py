@@ -19,7 +19,7 @@ BATCH_SECONDS = 0.5
 BATCH_EVENTS = 5000  # PutLogEvents takes 10,000, or 1 MB
 BATCH_BYTES = 1_000_000
 EVENT_OVERHEAD = 26
-CLIENT_SECONDS = 2600.0  # the role's credentials last an hour
+CLIENT_SECONDS = 7200.0  # well before the role's credentials expire
 
 
 class Stream(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -11,12 +12,13 @@ from dataclasses import dataclass, field
 from local_aws.functions.environment import ExecutionEnvironment
 from local_aws.functions.errors import TooManyRequestsException
 
+log = logging.getLogger(__name__)
+
 ACCOUNT_CONCURRENCY = 100  # of a new account; every environment is a process here
 MINIMUM_UNRESERVED = 10
 IDLE_SECONDS = 300.0
 MAX_IDLE = 8
-# The role's credentials last an hour, an invocation at most 15 minutes.
-MAX_AGE_SECONDS = 2600.0
+MAX_AGE_SECONDS = 7200.0  # well before the role's credentials expire
 RETRY_FAILED_INIT_SECONDS = 30.0
 PROVISIONED_INIT_SECONDS = 130.0
 
@@ -182,22 +184,31 @@ class Pool:
         self._condition.notify()
 
     def _keep(self) -> None:
-        while True:
-            with self._condition:
-                if not (self._doomed or self._changed or self._closed):
-                    self._condition.wait(self._seconds_to_next())
-                if self._closed:
-                    return
-                doomed, self._doomed = self._doomed, []
-                changed, self._changed = self._changed, False
-            for environment in doomed:
-                environment.end()
-            versions = self._versions() if changed else None
-            with self._condition:
-                if versions is not None:
-                    self._adopt(versions)
-                self._expire()
-                self._provision()
+        while not self._closed:
+            try:
+                self._tend()
+            except Exception:
+                log.exception("looking after the execution environments; again in a second")
+                time.sleep(1)
+                self.changed()
+
+    def _tend(self) -> None:
+        """Wait until there is something to do, and do it."""
+        with self._condition:
+            if not (self._doomed or self._changed or self._closed):
+                self._condition.wait(self._seconds_to_next())
+            if self._closed:
+                return
+            doomed, self._doomed = self._doomed, []
+            changed, self._changed = self._changed, False
+        for environment in doomed:
+            environment.end()
+        versions = self._versions() if changed else None
+        with self._condition:
+            if versions is not None:
+                self._adopt(versions)
+            self._expire()
+            self._provision()
 
     def _seconds_to_next(self) -> float | None:
         now = time.monotonic()

@@ -16,6 +16,7 @@ from moto.core.utils import get_service_model
 
 from local_aws.functions.backend import LATEST, LocalLambdaBackend
 from local_aws.functions.errors import ResourceConflictException
+from local_aws.functions.function import check_specification
 from local_aws.functions.pool import ACCOUNT_CONCURRENCY
 from local_aws.functions.service import current
 
@@ -25,7 +26,7 @@ def paths() -> list[str]:
     such, where moto knows the address of some only."""
     model = get_service_model("lambda")
     uris = {model.operation_model(name).http["requestUri"].split("?")[0] for name in model.operation_names}
-    return sorted("{0}" + re.sub(r"\{\w+\+?\}", "[^/]+", uri) + "/?$" for uri in uris)
+    return sorted("{0}" + re.sub(r"\{(\w+)\+?\}", r"(?P<\1>[^/]+)", uri) + "/?$" for uri in uris)
 
 
 class LocalLambdaResponse(LambdaResponse):
@@ -86,6 +87,8 @@ class LocalLambdaResponse(LambdaResponse):
     # Functions, versions, aliases: what changes them may change what is to be running
 
     def create_function(self) -> TYPE_RESPONSE:
+        check_specification(self.json_body)
+        current().check_role(self.json_body["Role"], self.region)
         configuration = self.backend.create_function(self.json_body).get_configuration(on_create=True)
         return self._changed(201, configuration)
 
@@ -114,6 +117,8 @@ class LocalLambdaResponse(LambdaResponse):
 
     def update_function_configuration(self) -> TYPE_RESPONSE:
         body = self.json_body
+        if "Role" in body:
+            current().check_role(body["Role"], self.region)
         return self._changed(200, self.backend.update_function_configuration(self.reference, None, body))
 
     def delete_function(self) -> TYPE_RESPONSE:

@@ -10,7 +10,10 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
+from moto.awslambda.exceptions import InvalidParameterValueException
+
 from local_aws import ACCOUNT_ID
+from local_aws.access import RoleNotAssumable
 from local_aws.functions import code
 from local_aws.functions.backend import LATEST, LocalLambdaBackend, Target
 from local_aws.functions.environment import ExecutionEnvironment, Version, python_path
@@ -74,6 +77,13 @@ class LambdaService:
         from moto.awslambda.models import lambda_backends
 
         return list(lambda_backends[ACCOUNT_ID].values())  # type: ignore[arg-type]
+
+    def check_role(self, role_arn: str, region: str) -> None:
+        """Raises InvalidParameterValueException unless Lambda may assume the role."""
+        try:
+            self.runtime.assume(role_arn, SERVICE, region, "awslambda")
+        except RoleNotAssumable as error:
+            raise InvalidParameterValueException(RoleCannotBeAssumed().message) from error
 
     def invoke(
         self, region: str, reference: str, qualifier: str | None, payload: bytes,
@@ -192,8 +202,6 @@ class LambdaService:
         )
 
     def _launch(self, function: LocalFunction) -> ExecutionEnvironment:
-        from local_aws.access import RoleNotAssumable
-
         try:
             keys = self.runtime.assume(
                 function.role, SERVICE, function.region, function.function_name, function.unqualified_arn
