@@ -227,7 +227,7 @@ def _end_unresponsive(home: Path) -> None:
     """End a daemon of this home that lives but does not answer, so that two never share one state."""
     pid = _recorded_pid(home)
     if pid is not None:
-        _end(pid)
+        _end(pid, seconds=5.0)
 
 
 def _recorded_pid(home: Path) -> int | None:
@@ -253,17 +253,17 @@ def _start_time(pid: int) -> str | None:
     return listed.stdout.strip() or None
 
 
-def _end(pid: int) -> None:
+def _end(pid: int, seconds: float = STOP_SECONDS) -> None:
     """SIGTERM, time to save the state, SIGKILL."""
     started = _start_time(pid)
     if started is None:
         return
-    for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, 5.0)):
+    for number, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 5.0)):
         try:
             os.kill(pid, number)
         except ProcessLookupError:
             return
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             _reap(pid)
             if _start_time(pid) != started:

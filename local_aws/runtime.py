@@ -26,7 +26,9 @@ class Runtime:
 
     home: folder for state and working files. port: of the HTTP listener on 127.0.0.1.
     time_scale: how many times faster than real time the service clocks run (scaling, alarms).
-    on_start, on_stop: hooks of the services, called after the state is loaded and before it is saved.
+    on_start: hooks of the services, called once the state is loaded, before the first request is answered.
+    on_stop: hooks of the services, called while requests are still answered, before children are ended and the
+    state is saved.
     changed: to be called after a change of state that no request made, so that it is saved soon.
     gate: in front of every service; its `decisions` are the latest of access control.
     """

@@ -168,19 +168,25 @@ def serve(home: Path, port: int, time_scale: float) -> None:
         hook()
     keeper.start()
 
+    def finish() -> None:
+        """Services end while they can still reach each other: the last log lines and artifacts are requests."""
+        for hook in current.on_stop:
+            try:
+                hook()
+            except Exception:
+                log.exception("a service did not end as it should")
+        current.supervisor.end_all()
+        server.shutdown()
+
     def stop(*_: object) -> None:
-        current.stopping.set()
-        threading.Thread(target=server.shutdown, name="shutdown").start()
+        if not current.stopping.is_set():
+            current.stopping.set()
+            threading.Thread(target=finish, name="finish").start()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     log.info("listening on %s", current.endpoint_url)
-    try:
-        server.serve_forever(poll_interval=0.2)
-    finally:
-        server.server_close()
-        for hook in current.on_stop:
-            hook()
-        current.supervisor.end_all()
-        keeper.end()
-        log.info("stopped")
+    server.serve_forever(poll_interval=0.2)
+    server.server_close()
+    keeper.end()
+    log.info("stopped")

@@ -27,6 +27,7 @@ class EmbeddedAws:
     def __init__(self, home: Path, port: int, time_scale: float = 1.0):
         self.home, self.port, self.time_scale = home, port, time_scale
         self.address = daemon.start(home, port, time_scale)
+        self._session = boto3.Session()  # one for all clients: it reads each service model once
 
     @property
     def endpoint_url(self) -> str:
@@ -46,7 +47,7 @@ class EmbeddedAws:
             "aws_secret_access_key": variables["AWS_SECRET_ACCESS_KEY"],
             "config": Config(retries={"total_max_attempts": 1}),
         }
-        return boto3.Session().client(service, **(settings | overrides))
+        return self._session.client(service, **(settings | overrides))
 
     def session_of(self, role_name: str) -> dict[str, str]:
         """Keyword arguments for `client` that make it act as a role."""

@@ -20,6 +20,9 @@ from local_aws.access.principals import Principal
 
 log = logging.getLogger("local_aws.access")
 
+# Tags of resources are not looked up: a statement that asks for them fails closed.
+_TAG_KEYS = re.compile(r":(resourcetag|buckettag|existingobjecttag)/")
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -40,7 +43,7 @@ class Statement:
     not_resource: bool
     principals: dict[str, tuple[str, ...]] | None
     not_principal: bool
-    conditions: tuple[conditions.Condition, ...] | None  # None: holds an operator that IAM does not have
+    conditions: tuple[conditions.Condition, ...] | None  # None: cannot be evaluated
 
     def applies(self, action: str, resource: str, context: Context) -> bool:
         if (self.actions.fullmatch(action.lower()) is not None) == self.not_action:
@@ -75,6 +78,9 @@ def parse(document: str) -> tuple[Statement, ...]:
         resources = statement.get("Resource", statement.get("NotResource"))
         try:
             tests = conditions.parse(statement.get("Condition") or {})
+            unknown = [test.key for test in tests if _TAG_KEYS.search(test.key)]
+            if unknown:
+                raise ValueError(f"condition keys {unknown} are not evaluated here")
         except ValueError as error:
             log.warning("%s: the statement is taken as not allowing, or as denying", error)
             tests = None

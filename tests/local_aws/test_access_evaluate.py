@@ -95,8 +95,11 @@ def test_tls_only_deny_evaluates_its_condition() -> None:
     assert not allowed(ROOT, resource_policy=tls_only, context={"aws:securetransport": "false"})
 
 
-def test_an_operator_that_iam_lacks_fails_closed() -> None:
-    odd = {"StringMatches": {"aws:SecureTransport": "x"}}
+@pytest.mark.parametrize(
+    "odd",
+    [{"StringMatches": {"aws:SecureTransport": "x"}}, {"StringEquals": {"aws:ResourceTag/team": "ops"}}],
+)
+def test_a_condition_that_cannot_be_evaluated_fails_closed(odd: dict[str, Any]) -> None:
     assert not allowed(role(policy(statement("Allow", Condition=odd))))
     assert not allowed(role(policy(statement("Allow"), statement("Deny", Condition=odd))))
 

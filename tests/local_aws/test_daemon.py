@@ -93,7 +93,7 @@ def test_a_stale_record_of_another_process_is_not_believed(home: Path) -> None:
     assert daemon.start(home).pid != os.getpid()
 
 
-def test_a_killed_daemon_is_replaced_and_a_hung_one_ended(home: Path) -> None:
+def test_a_killed_daemon_is_replaced(home: Path) -> None:
     first = daemon.start(home, _free_port())
     os.kill(first.pid, signal.SIGKILL)
     second = daemon.start(home)
