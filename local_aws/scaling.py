@@ -8,7 +8,7 @@ import math
 import time
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from moto.applicationautoscaling import models, urls
 from moto.applicationautoscaling.exceptions import AWSValidationException
@@ -89,7 +89,9 @@ class ScalingBackend(LocalApplicationAutoscalingBackend):
         self.activities: list[dict[str, Any]] = []
         self.last_scalings: dict[str, dict[str, float]] = {}  # by resource: "out", "in" (Unix time), "added"
 
-    def register_scalable_target(self, namespace: str, r_id: str, dimension: str, **settings: Any):
+    def register_scalable_target(  # type: ignore[override]
+        self, namespace: str, r_id: str, dimension: str, **settings: Any
+    ) -> models.FakeScalableTarget:
         if namespace == "sagemaker" and dimension == "sagemaker:variant:DesiredInstanceCount":
             variant = self._variant(r_id)
             if variant["InstanceType"].split(".")[1].startswith("t"):
@@ -155,7 +157,7 @@ class ScalingBackend(LocalApplicationAutoscalingBackend):
                 "InvocationsPerInstance",
                 range(max(this - POINTS_IN, began), this),
             )
-            rule = TargetTracking.of(policy.target_tracking_scaling_policy_configuration)
+            rule = TargetTracking.of(policy.target_tracking_scaling_policy_configuration or {})
             proposed = rule.capacity(
                 points, current, _since(last, "out", now), _since(last, "in", now), int(last.get("added", 0))
             )
@@ -229,9 +231,10 @@ class ScalingResponse(LocalApplicationAutoScalingResponse):
 
     def describe_scaling_activities(self) -> str:
         namespace, resource = self._get_param("ServiceNamespace"), self._get_param("ResourceId")
+        backend: Any = self.applicationautoscaling_backend
         activities = [
             activity
-            for activity in self.applicationautoscaling_backend.activities
+            for activity in backend.activities
             if activity["ServiceNamespace"] == namespace and resource in (None, activity["ResourceId"])
         ]
         return json.dumps({"ScalingActivities": activities[: self._get_int_param("MaxResults") or 50]})
@@ -254,7 +257,7 @@ def run(current: runtime.Runtime) -> None:
         for regions in list(models.applicationautoscaling_backends.values()):
             for backend in list(regions.values()):
                 try:
-                    backend.evaluate(time.time())
+                    cast(ScalingBackend, backend).evaluate(time.time())
                 except Exception:  # one broken target must not end the scaling of the others
                     log.exception("scaling in %s failed", backend.region_name)
 

@@ -1,7 +1,7 @@
 """The SageMaker runtime: InvokeEndpoint."""
 
 import json
-import re
+from typing import Any
 from urllib.parse import unquote
 
 from moto.core.common_types import TYPE_RESPONSE
@@ -12,7 +12,6 @@ from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 from local_aws.sagemaker.hosting.routing import ValidationError, invoke
 
 BODY_LIMIT = 6_291_456  # bytes of a request, from the API's model
-PATH = re.compile(r"/endpoints/([^/]+)/invocations$")
 FORWARDED = (
     "Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes", "X-Amzn-SageMaker-Inference-Id",
     "X-Amzn-SageMaker-Target-Model", "X-Amzn-SageMaker-Session-Id",
@@ -28,11 +27,11 @@ class LocalSageMakerRuntimeResponse(SageMakerRuntimeResponse):
         if len(self.raw_body or b"") > BODY_LIMIT:
             text = json.dumps({"message": f"HTTP content length exceeded {BODY_LIMIT} bytes."})
             return 413, {"Content-Type": "application/json", "status": 413}, text
-        name = unquote(PATH.search(self.path)[1])
-        endpoint = sagemaker_backends[self.current_account][self.region].hosted_endpoints.get(name)
+        name = unquote(self.path.split("/")[2])
+        backend: Any = sagemaker_backends[self.current_account][self.region]
         answer = invoke(
             (self.current_account, self.region, name),
-            endpoint,
+            backend.hosted_endpoints.get(name),
             self.headers.get("X-Amzn-SageMaker-Target-Variant"),
             self.raw_body or b"",
             {key: self.headers[key] for key in FORWARDED if key in self.headers},
@@ -47,7 +46,7 @@ class LocalSageMakerRuntimeResponse(SageMakerRuntimeResponse):
         return 200, headers, answer.body
 
     def invoke_endpoint_async(self) -> TYPE_RESPONSE:
-        name = self.path.split("/")[2]
+        name = unquote(self.path.split("/")[2])
         raise ValidationError(f"Endpoint {name} is not configured for asynchronous inference.")
 
     def invoke_endpoint_with_response_stream(self) -> TYPE_RESPONSE:

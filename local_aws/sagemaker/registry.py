@@ -8,7 +8,8 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import ConflictException, ValidationError
 
-from local_aws.sagemaker.requests import page, validated
+from local_aws.sagemaker.requests import Operations, page, validated
+from local_aws.sagemaker.tags import TagStore
 
 UPDATABLE = (
     "ModelApprovalStatus", "ApprovalDescription", "InferenceSpecification", "SourceUri", "ModelCard",
@@ -24,8 +25,8 @@ GROUP_SUMMARY = (
 )  # fmt: skip
 
 
-class RegistryBackend:
-    """Backend mixin: records by ARN, each what was asked plus what AWS adds."""
+class RegistryBackend(TagStore):
+    """Records by ARN, each what was asked plus what AWS adds."""
 
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
@@ -68,7 +69,7 @@ class RegistryBackend:
         """Returns the ARN. In a group it is the next version; otherwise it has a name of its own."""
         tags = request.pop("Tags", None)
         request.pop("ClientToken", None)
-        name, group_name = request.get("ModelPackageName"), request.get("ModelPackageGroupName")
+        name, group_name = request.get("ModelPackageName", ""), request.get("ModelPackageGroupName", "")
         if name and group_name:
             raise ValidationError(
                 message="Both ModelPackageName and ModelPackageGroupName are provided in the input. "
@@ -147,9 +148,7 @@ class RegistryBackend:
         return name_or_arn if name_or_arn.startswith("arn:") else self.resource_arn(kind, name_or_arn)
 
 
-class RegistryOperations:
-    """Response mixin."""
-
+class RegistryOperations(Operations):
     def create_model_package_group(self) -> ActionResult:
         return ActionResult(
             {"ModelPackageGroupArn": self.sagemaker_backend.create_package_group(validated(self))}

@@ -13,8 +13,19 @@ import botocore.session
 from botocore.model import Shape
 from moto.core.responses import BaseResponse
 from moto.sagemaker.exceptions import ValidationError
+from moto.sagemaker.models import sagemaker_backends
+from moto.sagemaker.responses import SageMakerResponse
 
 PAGE = 100  # items of a page, if the request does not say
+
+
+class Operations(SageMakerResponse):
+    """moto's responses, for a part to add its own."""
+
+    @property
+    def sagemaker_backend(self) -> Any:
+        """The backend with every part's methods, which the parts do not know of one another."""
+        return sagemaker_backends[self.current_account][self.region]
 
 
 def validated(response: BaseResponse) -> dict[str, Any]:

@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from moto.core.resource_tagging import TaggedResource
 from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import ResourceNotFound, ValidationError
+from moto.sagemaker.models import SageMakerModelBackend
 
-from local_aws.sagemaker.requests import page, validated
+from local_aws.sagemaker.requests import Operations, page, validated
 
 LIMIT = 50  # tags of one resource
 
 
-class TagStore:
-    """Backend mixin. A part calls `keep_tags` when it creates a resource and `forget_tags` when it deletes it.
+class TagStore(SageMakerModelBackend):
+    """A part calls `keep_tags` when it creates a resource and `forget_tags` when it deletes it.
 
     ARNs that were never kept here belong to moto's own resources, which hold their tags themselves.
     """
@@ -86,9 +87,7 @@ class TagStore:
         return resource
 
 
-class TagOperations:
-    """Response mixin."""
-
+class TagOperations(Operations):
     def add_tags(self) -> ActionResult:
         request = validated(self)
         return ActionResult(

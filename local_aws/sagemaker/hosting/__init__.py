@@ -2,21 +2,22 @@
 
 import shutil
 import threading
+from typing import Any
 
 from moto.sagemaker.models import sagemaker_backends
 
 from local_aws.runtime import Runtime
-from local_aws.sagemaker.hosting.endpoint_configs import EndpointConfigOperations, EndpointConfigsBackend
+from local_aws.sagemaker.hosting.endpoint_configs import EndpointConfigOperations
 from local_aws.sagemaker.hosting.endpoints import EndpointOperations, EndpointsBackend
-from local_aws.sagemaker.hosting.models import ModelOperations, ModelsBackend
+from local_aws.sagemaker.hosting.models import ModelOperations
 
 
-class HostingBackend(ModelsBackend, EndpointConfigsBackend, EndpointsBackend):
-    """Backend mixin: needs the tag store and the registry beside it."""
+class HostingBackend(EndpointsBackend):
+    """Models, configurations and endpoints, on the registry and the tag store."""
 
 
 class HostingOperations(ModelOperations, EndpointConfigOperations, EndpointOperations):
-    """Response mixin."""
+    """Operations on models, configurations and endpoints."""
 
 
 def install(current: Runtime) -> None:
@@ -28,7 +29,7 @@ def install(current: Runtime) -> None:
     invocations.install()
 
     def recover() -> None:
-        backends = [backend for regions in list(sagemaker_backends.values()) for backend in regions.values()]
+        backends: list[Any] = [b for regions in list(sagemaker_backends.values()) for b in regions.values()]
         kept = {deployment for backend in backends for deployment in backend.deployment_ids()}
         for folder in current.folder("endpoints").iterdir():  # what a crash left behind
             if folder.name not in kept:

@@ -8,7 +8,8 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import ValidationError
 
-from local_aws.sagemaker.requests import page, validated
+from local_aws.sagemaker.hosting.models import ModelsBackend
+from local_aws.sagemaker.requests import Operations, page, validated
 
 # Families whose instances have NVMe storage of their own, encrypted by hardware.
 LOCAL_STORAGE = (
@@ -30,9 +31,7 @@ NOT_SERVED = ("AsyncInferenceConfig", "ShadowProductionVariants", "ExplainerConf
 NOT_SERVED_OF_VARIANT = ("ServerlessConfig", "ManagedInstanceScaling", "InstancePools", "AcceleratorType")
 
 
-class EndpointConfigsBackend:
-    """Backend mixin."""
-
+class EndpointConfigsBackend(ModelsBackend):
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
         self.hosted_configs: dict[str, dict[str, Any]] = {}
@@ -102,9 +101,7 @@ def _refuse_what_is_not_served(request: dict[str, Any]) -> None:
         )
 
 
-class EndpointConfigOperations:
-    """Response mixin."""
-
+class EndpointConfigOperations(Operations):
     def create_endpoint_config(self) -> ActionResult:
         return ActionResult(
             {"EndpointConfigArn": self.sagemaker_backend.create_hosted_config(validated(self))}

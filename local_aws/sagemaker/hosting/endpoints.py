@@ -12,16 +12,15 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import ValidationError
 
 from local_aws.sagemaker.hosting import deployments
+from local_aws.sagemaker.hosting.endpoint_configs import EndpointConfigsBackend
 from local_aws.sagemaker.hosting.live import Key, traffic
-from local_aws.sagemaker.requests import page, validated
+from local_aws.sagemaker.requests import Operations, page, validated
 
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 
 
-class EndpointsBackend:
-    """Backend mixin.
-
-    A record holds what DescribeEndpoint shows and two members that it does not: "Deployed" and "Pending", the
+class EndpointsBackend(EndpointConfigsBackend):
+    """A record holds what DescribeEndpoint shows and two members that it does not: "Deployed" and "Pending", the
     deployment that serves and the one under way, each with all that its instances need, so that they outlive
     the configuration and the models that they came from.
     """
@@ -259,9 +258,7 @@ def _check_deployment_config(config: dict[str, Any]) -> None:
         )
 
 
-class EndpointOperations:
-    """Response mixin."""
-
+class EndpointOperations(Operations):
     def create_endpoint(self) -> ActionResult:
         return ActionResult({"EndpointArn": self.sagemaker_backend.create_hosted_endpoint(validated(self))})
 

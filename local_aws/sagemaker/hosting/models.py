@@ -11,14 +11,13 @@ from moto.sagemaker.exceptions import ValidationError
 
 from local_aws import runtime
 from local_aws.access import RoleNotAssumable
-from local_aws.sagemaker.requests import page, validated
+from local_aws.sagemaker.registry import RegistryBackend
+from local_aws.sagemaker.requests import Operations, page, validated
 
 PRINCIPAL = "sagemaker.amazonaws.com"
 
 
-class ModelsBackend:
-    """Backend mixin."""
-
+class ModelsBackend(RegistryBackend):
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
         self.hosted_models: dict[str, dict[str, Any]] = {}
@@ -113,9 +112,7 @@ def _check_readable(url: str, role_arn: str, region: str) -> None:
         ) from error
 
 
-class ModelOperations:
-    """Response mixin."""
-
+class ModelOperations(Operations):
     def create_model(self) -> ActionResult:
         return ActionResult({"ModelArn": self.sagemaker_backend.create_hosted_model(validated(self))})
 
