@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -20,6 +21,10 @@ FOLDER = Path(__file__).resolve().parent.parent / "environments"
 
 Architecture = Literal["small_cnn", "resnet18", "resnet50", "mobilenet_v3_small"]
 TrainingInstance = Annotated[str, Field(pattern=r"^ml\.[a-z0-9]+\.[a-z0-9]+$")]
+# What CloudWatch Logs accepts, in days.
+LogRetention = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]  # fmt: skip
 
 
 class _Section(BaseModel):
@@ -32,6 +37,12 @@ class ModelSettings(_Section):
     architecture: Architecture = "resnet50"
     image_size: int = Field(224, ge=16, le=512)
     pretrained: bool = False
+
+    @model_validator(mode="after")
+    def _has_weights(self):
+        if self.pretrained and self.architecture == "small_cnn":
+            raise ValueError("small_cnn has no pretrained weights: set pretrained = false")
+        return self
 
 
 class TrainingSettings(_Section):
@@ -83,7 +94,7 @@ class TuningSettings(_Section):
     seed: int = Field(0, ge=0)
     continuous: dict[str, ContinuousRange] = {}
     integer: dict[str, IntegerRange] = {}
-    categorical: dict[str, list[str]] = {}
+    categorical: dict[str, Annotated[list[str], Field(min_length=1)]] = {}
 
     @model_validator(mode="after")
     def _has_ranges(self):
@@ -93,12 +104,21 @@ class TuningSettings(_Section):
             raise ValueError("give at least one range under continuous, integer or categorical")
         if unknown := set(names) - known:
             raise ValueError(f"{sorted(unknown)} cannot be tuned; these can: {', '.join(sorted(known))}")
+        if fractional := set(self.continuous) & {"batch-size", "optimizer"}:
+            raise ValueError(f"{sorted(fractional)} cannot be continuous: use integer or categorical")
+        if "optimizer" in self.integer:
+            raise ValueError("optimizer is categorical")
         if len(names) != len(set(names)):
             raise ValueError("one hyperparameter has two ranges")
         if self.max_parallel_jobs > self.max_jobs:
             raise ValueError(f"max_parallel_jobs {self.max_parallel_jobs} exceeds max_jobs {self.max_jobs}")
         if self.strategy == "Grid" and (self.continuous or self.integer):
             raise ValueError("the Grid strategy takes categorical ranges only")
+        size = math.prod(len(values) for values in self.categorical.values())
+        if self.strategy == "Grid" and self.max_jobs != size:
+            raise ValueError(
+                f"max_jobs {self.max_jobs} must be {size}, the number of combinations of the Grid"
+            )
         return self
 
 
@@ -162,7 +182,7 @@ class Settings(_Section):
     region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")
     embedded_aws: bool = False
     dataset: str = "sample"
-    log_retention_days: int = 365
+    log_retention_days: LogRetention = 365
     key_deletion_window_days: int = Field(30, ge=7, le=30)
     storage: StorageSettings = StorageSettings()
     model: ModelSettings = ModelSettings()
@@ -203,7 +223,7 @@ def load(environment: str | None = None) -> Settings:
             f"There is no environment {environment!r}: choose one of {', '.join(names())}, or write {path}."
         )
     try:
-        return Settings(environment=environment, **tomllib.loads(path.read_text()))
+        return Settings(**{**tomllib.loads(path.read_text()), "environment": environment})
     except tomllib.TOMLDecodeError as error:
         raise OperatorError(f"{path} is not valid TOML: {error}.") from error
     except ValidationError as error:
@@ -214,6 +234,17 @@ def load(environment: str | None = None) -> Settings:
 def _sentence(error) -> str:
     place = ".".join(str(part) for part in error["loc"])
     message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        message = f"there is no such setting; there are {', '.join(_known(error['loc'][:-1]))}"
     given = error["input"]
     shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
     return f"{place or 'file'}: {message}{shown}"
+
+
+def _known(section: tuple) -> list[str]:
+    """The settings of a section, by its place in the file."""
+    kind = Settings
+    for part in section:
+        arguments = get_args(kind)  # dict[str, ContinuousRange]: `part` is a key of the operator's
+        kind = arguments[1] if arguments else kind.model_fields[part].annotation
+    return sorted(set(kind.model_fields) - {"environment"})
