@@ -57,12 +57,19 @@ class BlobStore:
         return self._folder / digest[:2] / digest
 
 
+_PRIVATE = models.get_canned_acl("private")  # replaced, never changed, by PutObjectAcl
+
+
 class StoredKey(FakeKey):
     """moto's S3 object, with its bytes in the blob store. `digest` is None for small values, kept inline."""
 
     store: BlobStore
     digest: str | None = None
     _inline: bytes = b""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.acl = _PRIVATE  # shared: an access list for each object is most of a snapshot otherwise
 
     @property
     def value(self) -> bytes:

@@ -116,6 +116,7 @@ class _Pickler(cloudpickle.Pickler):
     def __init__(self, file: BinaryIO):
         super().__init__(file, protocol=5)
         self.blobs: set[str] = set()
+        self._plain: set[type] = set()  # types seen that need nothing of us
         self._dicts = _places()
         self._backends = {id(backend): address for address, backend in _backends()}
         self._accounts = {
@@ -126,6 +127,8 @@ class _Pickler(cloudpickle.Pickler):
         }
 
     def reducer_override(self, obj: Any) -> Any:
+        if type(obj) in self._plain:
+            return super().reducer_override(obj)
         if isinstance(obj, StoredKey):
             if obj.digest is not None:
                 self.blobs.add(obj.digest)
@@ -160,6 +163,8 @@ class _Pickler(cloudpickle.Pickler):
             )
         elif isinstance(obj, _VersionedKeyStore):
             return _key_store, (type(obj), dict(dict.items(obj)), obj.__dict__)
+        else:
+            self._plain.add(type(obj))
         return super().reducer_override(obj)
 
 
@@ -287,8 +292,8 @@ class Keeper:
             with self._changed:
                 self._changed.wait_for(lambda: self._dirty or self._ended)
                 if not self._ended:
-                    # At most a tenth of one core goes into saving, however busy the services are.
-                    self._changed.wait_for(lambda: self._ended, max(self._delay, 10 * self.report.seconds))
+                    # However busy the services are, most of the processors' time is theirs.
+                    self._changed.wait_for(lambda: self._ended, max(self._delay, 4 * self.report.seconds))
                 if self._ended:
                     return
                 self._dirty = False
