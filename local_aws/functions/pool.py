@@ -199,10 +199,9 @@ class Pool:
                 self._condition.wait(self._seconds_to_next())
             if self._closed:
                 return
-            doomed, self._doomed = self._doomed, []
             changed, self._changed = self._changed, False
-        for environment in doomed:
-            environment.end()
+        while self._doomed:
+            self._doomed.pop().end()
         versions = self._versions() if changed else None
         with self._condition:
             if versions is not None:

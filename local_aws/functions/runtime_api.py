@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
@@ -71,8 +72,9 @@ class RuntimeApi:
             return
         self._closed.set()
         self._events.put(None)
-        with socket.create_connection(self._listener.getsockname()):
-            pass  # wakes accept()
+        # Wakes accept(), unless a connection of the environment's own has just done so.
+        with contextlib.suppress(OSError):
+            socket.create_connection(self._listener.getsockname()).close()
 
     def _accept(self) -> None:
         with self._listener:
