@@ -46,8 +46,14 @@ class Handler(MotoRequestHandler):
             length = environ.get("CONTENT_LENGTH") or "0"
             if not length.isdecimal():
                 self.close_connection = True
-                return self.send_error(400)
+                self.send_error(400)
+                return
             body = self.rfile.read(int(length))
+            if len(body) < int(length):
+                self.close_connection = (
+                    True  # the client went away in the middle: no half a request is acted on
+                )
+                return
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
         environ.pop("HTTP_TRANSFER_ENCODING", None)

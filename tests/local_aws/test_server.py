@@ -7,6 +7,7 @@ import json
 import socket
 
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 pytestmark = pytest.mark.slow
@@ -92,3 +93,16 @@ def test_big_bodies_come_back_whole(embedded_aws) -> None:
     assert s3.get_object(Bucket="whole", Key="k")["Body"].read() == body
     assert s3.get_object(Bucket="whole", Key="k", Range="bytes=256-511")["Body"].read() == body[:256]
     assert s3.head_object(Bucket="whole", Key="k")["ContentLength"] == len(body)
+
+
+def test_half_a_request_is_not_acted_on(embedded_aws) -> None:
+    s3 = embedded_aws.client("s3", config=Config(signature_version="s3v4"))
+    s3.create_bucket(Bucket="halves")
+    url = s3.generate_presigned_url("put_object", Params={"Bucket": "halves", "Key": "k"})
+    path = url.split(str(embedded_aws.port), 1)[1]
+    with socket.create_connection(("127.0.0.1", embedded_aws.port), timeout=10) as client:
+        head = f"PUT {path} HTTP/1.1\r\nHost: 127.0.0.1:{embedded_aws.port}\r\nContent-Length: 100\r\n\r\n"
+        client.sendall(head.encode() + b"x" * 50)
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(1) == b""
+    assert s3.list_objects_v2(Bucket="halves")["KeyCount"] == 0
