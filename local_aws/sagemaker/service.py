@@ -28,7 +28,7 @@ class LocalSageMakerBackend(
     def start_services(cls, current: Runtime) -> None:
         """Register the start and stop hooks of the parts."""
         hosting.install(current)
-        cls.training_runs, cls.tuning_runs = TrainingRuns(current), TuningRuns()
+        cls.training_runs, cls.tuning_runs = TrainingRuns(current), TuningRuns(current)
         current.on_start.append(cls._resume_jobs)
         current.on_stop += [cls.tuning_runs.halt, cls.training_runs.halt]
 

@@ -179,9 +179,11 @@ def test_a_stopped_job_keeps_what_it_saved_in_the_grace_period(work: Workplace) 
 
 
 def test_a_job_that_runs_too_long_is_stopped(work: Workplace) -> None:
-    job = work.run(SAVES_ON_SIGTERM, StoppingCondition={"MaxRuntimeInSeconds": 2})
+    program = "import time; time.sleep(600)"
+    job = work.run(program, StoppingCondition={"MaxRuntimeInSeconds": 2})
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
-    assert work.archive(job["ModelArtifacts"]["S3ModelArtifacts"]) == {"saved": b"in time"}
+    assert job["TrainingTimeInSeconds"] < 60
+    assert work.archive(job["ModelArtifacts"]["S3ModelArtifacts"]) == {}
 
 
 def test_checkpoints_travel_in_both_directions(work: Workplace) -> None:
@@ -216,6 +218,16 @@ def test_an_entrypoint_of_its_own_runs_whatever_the_image(work: Workplace) -> No
     }
     job = work.run(AlgorithmSpecification=algorithm)
     assert job["FailureReason"] == "AlgorithmError: why, exit code: 3"
+
+
+def test_an_entrypoint_that_is_not_there_fails_the_job(work: Workplace) -> None:
+    algorithm = {
+        "TrainingImage": "x",
+        "TrainingInputMode": "File",
+        "ContainerEntrypoint": ["/no/such/program"],
+    }
+    reason = work.run(AlgorithmSpecification=algorithm)["FailureReason"]
+    assert reason.startswith("AlgorithmError: The entrypoint could not be started") and "/no/such" in reason
 
 
 def test_network_isolation_gives_no_credentials(work: Workplace) -> None:

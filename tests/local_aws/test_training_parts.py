@@ -294,6 +294,22 @@ def test_without_permission_lines_are_dropped_not_kept() -> None:
     assert cloud.batches == [] and stream._events == []
 
 
+def test_a_flood_of_metrics_is_thinned_out() -> None:
+    sent: list[dict[str, Any]] = []
+
+    class Metrics:
+        def put_metric_data(self, MetricData: list[dict[str, Any]], **_: str) -> None:
+            assert len(MetricData) <= 1000
+            sent.extend(MetricData)
+
+    sink = logs.MetricSink(Metrics(), "job")
+    for number in range(5000):
+        sink.add("loss", number, datetime.fromtimestamp(number // 1000, timezone.utc))
+    sink.flush()
+    assert len(sent) == 5 * logs.POINTS_PER_SECOND
+    assert sent[0]["Dimensions"] == [{"Name": "TrainingJobName", "Value": "job"}]
+
+
 # Outcome
 
 

@@ -64,7 +64,10 @@ class Cluster:
         environments: list[dict[str, str]],
         on_line: Callable[[int, str], None],
     ) -> None:
-        """Start the processes. `on_line(instance number, line)` is called from a thread per instance."""
+        """Start the processes. `on_line(instance number, line)` is called from a thread per instance.
+
+        Raises OSError if the first cannot be started; the others are started by the same command.
+        """
         for number, instance in enumerate(self._instances):
             child = self._supervisor.spawn(
                 containers.command(algorithm, instance.base), env=environments[number], cwd=instance.base

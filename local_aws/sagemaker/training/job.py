@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from local_aws.access.trust import RoleNotAssumable
 from local_aws.runtime import Runtime
 from local_aws.sagemaker.training import addresses, channels, containers
 from local_aws.sagemaker.training.artifacts import Artifacts, Checkpoints
@@ -89,6 +90,8 @@ class TrainingRun:
             ending = "Stopped", None, None
         except JobFailure as failure:
             ending = "Failed", None, str(failure)
+        except RoleNotAssumable as error:  # any more: it was at creation
+            ending = "Failed", None, f"ClientError: {error}"
         except Exception:
             if not self._halt.is_set():
                 log.exception("training job %s", self.job.name)
@@ -181,7 +184,10 @@ class TrainingRun:
         self.job.enter("Training")
         self.job.start_time = now()
         self._cluster = Cluster(self._runtime.supervisor, instances)
-        self._cluster.start(self._algorithm, environments, on_line)
+        try:
+            self._cluster.start(self._algorithm, environments, on_line)
+        except OSError as error:
+            raise JobFailure(f"AlgorithmError: The entrypoint could not be started: {error}") from error
         deadline = time.monotonic() + self.job.max_runtime
         outcome = self._cluster.wait(deadline, self._stop.is_set, self._grace, tick)
         if self._halt.is_set():

@@ -19,6 +19,7 @@ BATCH_EVENTS, BATCH_BYTES = 10_000, 1_000_000  # of PutLogEvents
 BATCH_METRICS = 1000  # of PutMetricData
 # The embedded AWS keeps logs in memory: what a runaway program writes beyond this is left out, and said so.
 STREAM_EVENTS, STREAM_BYTES = 100_000, 16 * 1024 * 1024
+POINTS_PER_SECOND = 100  # of one job's metrics; CloudWatch's finest period is a second
 
 
 class LogStream:
@@ -103,10 +104,14 @@ class MetricSink:
     def __init__(self, client: Any, job_name: str) -> None:
         self._client, self._job_name = client, job_name
         self._waiting: deque[dict[str, Any]] = deque(maxlen=10 * BATCH_METRICS)
+        self._second, self._points = 0, 0
         self._denied = False
 
     def add(self, name: str, value: float, moment: datetime) -> None:
-        if not self._denied:
+        if int(moment.timestamp()) != self._second:
+            self._second, self._points = int(moment.timestamp()), 0
+        self._points += 1
+        if not self._denied and self._points <= POINTS_PER_SECOND:
             dimensions = [{"Name": "TrainingJobName", "Value": self._job_name}]
             self._waiting.append(
                 {"MetricName": name, "Value": value, "Timestamp": moment, "Dimensions": dimensions}

@@ -29,12 +29,14 @@ class TrainingRuns:
             with self._lock:
                 job.end(*ending)
                 del self._runs[job.key]
+            self._runtime.changed()
             if on_end:
                 on_end(job)
 
         run = TrainingRun(job, self._runtime, finish, share, on_metric)
         with self._lock:
             self._runs[job.key] = run
+        self._runtime.changed()
         run.start()
 
     def stop(self, job: TrainingJob) -> None:

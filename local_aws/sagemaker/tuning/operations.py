@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import AWSValidationException, ResourceInUseException
 
+from local_aws.runtime import Runtime
 from local_aws.sagemaker.requests import page, validated
 from local_aws.sagemaker.training import validation as training_validation
 from local_aws.sagemaker.training.operations import TrainingJobs, check_role
@@ -22,7 +23,8 @@ KIND = "hyper-parameter-tuning-job"
 class TuningRuns:
     """The tuning jobs that run in this process; their records are in the backends."""
 
-    def __init__(self) -> None:
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
         self._runs: dict[str, TuningRun] = {}  # by ARN
         self._lock = threading.Lock()
 
@@ -42,6 +44,7 @@ class TuningRuns:
     def _finish(self, job: TuningJob, status: str, reason: str | None) -> None:
         with self._lock:
             job.end(status, reason)
+        self._runtime.changed()
 
     def halt(self) -> None:
         """Start no more trials, because the embedded AWS goes down. Records stay InProgress."""
