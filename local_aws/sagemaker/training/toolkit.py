@@ -1,9 +1,9 @@
 """Starts AWS's training toolkit as the `train` command does, in a process that stands in for a container.
 
 Run as a script. Three differences from the command: once the program runs, it lets SIGTERM pass, as the first
-process of a container does, so that the program has the grace period; it takes the port where the job's instances meet from
-the environment, as jobs share a machine; and it reads torch's version without importing torch, which would cost
-two seconds a job.
+process of a container does, so that the program has the grace period; it takes the port where the job's
+instances meet from the environment, as jobs share a machine; and it reads torch's version without importing
+torch, which would cost two seconds a job.
 """
 
 import importlib.metadata
