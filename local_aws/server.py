@@ -120,7 +120,8 @@ def _failed(service: str) -> Callable:
     def handle(error: Any) -> Any:
         cause = getattr(error, "original_exception", None) or error
         log.error("%s failed", service, exc_info=cause)
-        message = f"The embedded AWS failed ({type(cause).__name__}); its log has the details."
+        reason = getattr(cause, "strerror", None) or type(cause).__name__  # e.g. No space left on device
+        message = f"The embedded AWS failed ({reason}); its log has the details."
         return _answer("InternalFailure", message, 500)
 
     return handle

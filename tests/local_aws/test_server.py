@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import socket
 
 import pytest
@@ -106,3 +107,16 @@ def test_half_a_request_is_not_acted_on(embedded_aws) -> None:
         client.shutdown(socket.SHUT_WR)
         assert client.recv(1) == b""
     assert s3.list_objects_v2(Bucket="halves")["KeyCount"] == 0
+
+
+def test_a_fault_is_an_aws_error_with_its_reason_and_leaves_a_traceback(new_embedded_aws) -> None:
+    aws = new_embedded_aws()
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="full")
+    shutil.rmtree(aws.home / "blobs")  # stands for a disk that takes no more
+    with pytest.raises(ClientError) as caught:
+        s3.put_object(Bucket="full", Key="k", Body=b"x" * 5000)
+    assert caught.value.response["Error"]["Code"] == "InternalFailure"
+    assert "No such file or directory" in caught.value.response["Error"]["Message"]
+    assert "Traceback" in (aws.home / "log" / "service.log").read_text()
+    assert s3.list_objects_v2(Bucket="full")["KeyCount"] == 0
