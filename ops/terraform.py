@@ -7,7 +7,9 @@ import fcntl
 import getpass
 import hashlib
 import json
+import logging
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -122,9 +124,15 @@ class Stack:
         }  # fmt: skip
         lock_file = (self.folder / ".terraform.lock.hcl").read_bytes()
         sources = sorted(self.folder.parent.rglob("*.tf"))
-        modules = b"".join(re.findall(rb"^\s*source\s*=.*$", b"".join(s.read_bytes() for s in sources), re.M))
+        text = b"\n".join(source.read_bytes() for source in sources)
+        modules = b"".join(re.findall(rb"^\s*(?:module\s|source\s*=).*$", text, re.M))
+        config = terraform_providers.cli_config()
+        providers = config.read_bytes() if config else b""
         wanted = hashlib.sha256(
-            lock_file + modules + json.dumps([backend, os.environ.get("AWS_ENDPOINT_URL", "")]).encode()
+            lock_file
+            + modules
+            + providers
+            + json.dumps([backend, os.environ.get("AWS_ENDPOINT_URL", "")]).encode()
         ).hexdigest()
         marker = self.work / "initialised"
         if marker.exists() and marker.read_text() == wanted:
@@ -136,7 +144,12 @@ class Stack:
 
     def _run(self, command: str, *arguments: str, retried: bool = False, **options) -> list[dict]:
         """Run a command with -json; follow its events; return them. Raises OperatorError on failure."""
+        # Stays behind when this process is killed: only then may a state lock of ours be nobody's.
+        unfinished = self.work / "unfinished"
         with self._log(command) as log, self._environment():
+            was_killed = unfinished.exists()
+            if command != "init":
+                unfinished.touch()
             finished = threading.Event()
             events: list[dict] = []
             follower = threading.Thread(target=self._follow, args=(log.name, finished, events))
@@ -150,13 +163,15 @@ class Stack:
             finally:
                 finished.set()
                 follower.join()
-        if code == 0:
-            return events
         errors = [e["diagnostic"] for e in events if e.get("diagnostic", {}).get("severity") == "error"]
-        if not retried and (lock := _stale_lock(errors)):
+        if code and was_killed and not retried and (lock := _own_lock(errors)):
             self.progress(f"releasing the state lock of a run on this machine that was killed ({lock})")
             self._force_unlock(lock)
             return self._run(command, *arguments, retried=True, **options)
+        if command != "init" and code >= 0:  # below 0 a signal ended Terraform itself: its lock may stay
+            unfinished.unlink(missing_ok=True)
+        if code == 0:
+            return events
         raise OperatorError(self._failure(command, errors, Path(log.name)))
 
     @contextlib.contextmanager
@@ -222,6 +237,7 @@ class Stack:
     def _terraform(self):
         from python_terraform import Terraform
 
+        logging.getLogger("python_terraform").setLevel(logging.ERROR)  # it would repeat what Terraform says
         return _NamedCommands(Terraform)(working_dir=str(self.folder), terraform_bin_path=binary())
 
     @contextlib.contextmanager
@@ -274,11 +290,17 @@ _versions: dict[tuple[str, int], str] = {}
 
 def _version(path: str, modified: int) -> str:
     if (path, modified) not in _versions:
-        out = subprocess.run(
-            [path, "version", "-json"], capture_output=True, text=True, check=True,
-            env={**os.environ, "CHECKPOINT_DISABLE": "1"},
-        ).stdout  # fmt: skip
-        _versions[path, modified] = json.loads(out[out.index("{") :])["terraform_version"]
+        try:
+            out = subprocess.run(
+                [path, "version", "-json"], capture_output=True, text=True, check=True,
+                env={**os.environ, "CHECKPOINT_DISABLE": "1"},
+            ).stdout  # fmt: skip
+            _versions[path, modified] = json.loads(out[out.index("{") :])["terraform_version"]
+        except (OSError, subprocess.CalledProcessError, ValueError, KeyError) as error:
+            said = getattr(error, "stderr", None) or str(error)
+            raise OperatorError(
+                f"{path} does not tell its version ({' '.join(said.split())[:200]}): reinstall Terraform."
+            ) from error
     return _versions[path, modified]
 
 
@@ -317,16 +339,26 @@ _DOING = {"create": "creating", "delete": "deleting", "update": "updating"}
 _DONE = {"create": "created", "delete": "deleted", "update": "updated"}
 
 
-def _stale_lock(errors: list[dict]) -> str:
-    """The id of a state lock that a killed run of this user on this machine left: no Terraform of the stack is
-    running here, or `_log` would still be waiting for it. Empty if the lock is somebody else's."""
+def _own_lock(errors: list[dict]) -> str:
+    """The id of the state lock that stopped Terraform, if this user took it on this machine; empty otherwise.
+
+    No Terraform of this stack and work folder is running here, or `_log` would still be waiting for it.
+    """
     for error in errors:
         detail = error.get("detail", "")
         who = re.search(r"Who:\s+(\S+)", detail)
         lock = re.search(r"ID:\s+(\S+)", detail)
-        if lock and who and who.group(1) == f"{getpass.getuser()}@{socket.gethostname()}":
+        if lock and who and who.group(1) == f"{_user()}@{socket.gethostname()}":
             return lock.group(1)
     return ""
+
+
+def _user() -> str:
+    """The user as Terraform names it: by the password file before $USER."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return getpass.getuser()
 
 
 def _tail(log: Path) -> str:
