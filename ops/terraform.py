@@ -73,7 +73,7 @@ class Stack:
         variables.write_text(json.dumps(self.variables, indent=2, sort_keys=True))
         file = self.work / "saved.tfplan"
         events = self._run(
-            "plan", out=str(file), var_file=str(variables), destroy=_flag(destroy), lock_timeout="60s"
+            "plan", out=str(file), var_file=str(variables), destroy=_flag(destroy)
         )
         changes = [
             Change(e["change"]["resource"]["addr"], tuple(_actions(e["change"]["action"])))
@@ -84,7 +84,7 @@ class Stack:
 
     def apply(self, plan: Plan) -> None:
         """Carry out a saved plan."""
-        self._run("apply", str(plan.file), lock_timeout="60s")
+        self._run("apply", str(plan.file))
 
     def up(self) -> tuple[Change, ...]:
         """Plan, and apply if there is anything to do. Returns the changes made."""
@@ -150,6 +150,8 @@ class Stack:
             was_killed = unfinished.exists()
             if command != "init":
                 unfinished.touch()
+                # The killed run's own lock is not worth waiting for.
+                options["lock_timeout"] = "0s" if was_killed and not retried else "60s"
             finished = threading.Event()
             events: list[dict] = []
             follower = threading.Thread(target=self._follow, args=(log.name, finished, events))
@@ -164,9 +166,10 @@ class Stack:
                 finished.set()
                 follower.join()
         errors = [e["diagnostic"] for e in events if e.get("diagnostic", {}).get("severity") == "error"]
-        if code and was_killed and not retried and (lock := _own_lock(errors)):
-            self.progress(f"releasing the state lock of a run on this machine that was killed ({lock})")
-            self._force_unlock(lock)
+        if code and was_killed and not retried and any("lock" in e["summary"] for e in errors):
+            if lock := _own_lock(errors):
+                self.progress(f"releasing the state lock of a run on this machine that was killed ({lock})")
+                self._force_unlock(lock)
             return self._run(command, *arguments, retried=True, **options)
         if command != "init" and code >= 0:  # below 0 a signal ended Terraform itself: its lock may stay
             unfinished.unlink(missing_ok=True)
@@ -228,7 +231,7 @@ class Stack:
 
     def _force_unlock(self, lock: str) -> None:
         with self._environment():
-            code, _, error = self._terraform().force_unlock_cmd(lock, force=_flag(True))
+            code, _, error = self._terraform().force_unlock_cmd(lock, force=_flag(True), no_color=_flag(True))
         if code:
             raise OperatorError(
                 f"The state lock {lock} of {self.root} could not be released: {error.strip()}"
@@ -347,7 +350,7 @@ def _own_lock(errors: list[dict]) -> str:
     for error in errors:
         detail = error.get("detail", "")
         who = re.search(r"Who:\s+(\S+)", detail)
-        lock = re.search(r"ID:\s+(\S+)", detail)
+        lock = re.search(r"^\s*ID:\s+(\S+)", detail, re.M)  # not the RequestID of S3's refusal
         if lock and who and who.group(1) == f"{_user()}@{socket.gethostname()}":
             return lock.group(1)
     return ""
