@@ -37,14 +37,15 @@ def has_state(settings: Settings) -> bool:
 
 
 def ensure_state_bucket(settings: Settings) -> str:
-    """Make the state bucket if it is missing: versioned, encrypted, private. Returns its name."""
+    """Make the state bucket if it is missing or half made: private, encrypted, versioned. Returns its name."""
     name, s3 = state_bucket(settings), client("s3", settings.region)
-    if has_state(settings):
-        return name
-    place = {} if settings.region == "us-east-1" else {
-        "CreateBucketConfiguration": {"LocationConstraint": settings.region}
-    }  # fmt: skip
-    s3.create_bucket(Bucket=name, **place)
+    if not has_state(settings):
+        place = {} if settings.region == "us-east-1" else {
+            "CreateBucketConfiguration": {"LocationConstraint": settings.region}
+        }  # fmt: skip
+        s3.create_bucket(Bucket=name, **place)
+    elif s3.get_bucket_versioning(Bucket=name).get("Status") == "Enabled":
+        return name  # versioning comes last: the rest is there, too
     s3.put_public_access_block(
         Bucket=name,
         PublicAccessBlockConfiguration=dict.fromkeys(

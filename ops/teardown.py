@@ -61,7 +61,8 @@ def delete_states(settings: Settings) -> None:
     bucket = state_bucket(settings)
     try:
         _delete_versions(settings, bucket, f"{settings.environment}/")
-        if not client("s3", settings.region).list_object_versions(Bucket=bucket, MaxKeys=1).get("Versions"):
+        left = client("s3", settings.region).list_object_versions(Bucket=bucket, MaxKeys=1)
+        if not left.get("Versions") and not left.get("DeleteMarkers"):
             client("s3", settings.region).delete_bucket(Bucket=bucket)
     except ClientError as error:
         if error_code(error) != "NoSuchBucket":
@@ -70,9 +71,9 @@ def delete_states(settings: Settings) -> None:
 
 def sweep(settings: Settings) -> list[Leftover]:
     """Everything of the environment that still exists, found by its name, whoever made it."""
-    # image-classifier-dev is not image-classifier-dev2; parameters have a path instead.
+    # image-classifier-dev is neither image-classifier-dev2 nor my-image-classifier-dev; parameters have a path.
     mine = re.compile(
-        rf"(?<![a-z0-9]){re.escape(settings.prefix)}(?![a-z0-9])|^/{settings.project}/{settings.environment}/"
+        rf"(?<![a-z0-9-]){re.escape(settings.prefix)}(?![a-z0-9])|^/{settings.project}/{settings.environment}/"
     )
     return [
         Leftover(kind, name, billable)
@@ -107,7 +108,7 @@ def _inventory(settings: Settings) -> Iterator[tuple[str, bool, Callable[[], lis
     )  # fmt: skip
     yield "instance", True, lambda: _instances(settings)
     yield "bucket", True, lambda: [b["Name"] for b in client("s3", region).list_buckets()["Buckets"]]
-    yield "KMS key", True, lambda: _enabled_keys(region)
+    yield "KMS key", True, lambda: _enabled_keys(settings)
     yield "log group", True, listed("logs", "describe_log_groups", "logGroups", "logGroupName")
     yield "alarm", True, listed("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName")
     yield "function", False, listed("lambda", "list_functions", "Functions", "FunctionName")
@@ -146,12 +147,15 @@ def _instances(settings: Settings) -> list[str]:
     return [f"{settings.prefix} {instance}" for instance in found]
 
 
-def _enabled_keys(region: str) -> list[str]:
+def _enabled_keys(settings: Settings) -> list[str]:
     """Aliases of keys that are not already waiting for their deletion (those cost nothing)."""
-    kms = client("kms", region)
+    kms = client("kms", settings.region)
     aliases = [a for page in kms.get_paginator("list_aliases").paginate() for a in page["Aliases"]]
     return [
-        a["AliasName"] for a in aliases if "TargetKeyId" in a and not a["AliasName"].startswith("alias/aws/")
+        a["AliasName"]
+        for a in aliases
+        if settings.prefix in a["AliasName"]
+        and kms.describe_key(KeyId=a["TargetKeyId"])["KeyMetadata"]["KeyState"] != "PendingDeletion"
     ]
 
 

@@ -1,0 +1,20 @@
+"""Where the work folder lies."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from ops import paths
+
+
+def test_root_is_the_repository():
+    assert (paths.ROOT / "tasks.py").is_file()
+
+
+def test_inv_work_moves_the_work_folder(tmp_path):
+    program = "from ops import paths; print(paths.WORK)"
+    told = subprocess.run(
+        [sys.executable, "-c", program], cwd=paths.ROOT, env={"INV_WORK": str(tmp_path / "w")},
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert Path(told.strip()) == (tmp_path / "w").resolve()
