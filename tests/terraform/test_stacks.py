@@ -152,7 +152,7 @@ def test_everything_carries_the_tags(aws, handover):
     }
 
 
-def test_serving_is_applied_updated_and_destroyed(aws, handover, tmp_path):
+def test_serving_is_applied_updated_and_destroyed(aws, handover, tmp_path, until):
     package = write_function(tmp_path / "function.zip", "first")
     stack = serving(register(aws, handover), package)
     stack.up()
@@ -174,7 +174,7 @@ def test_serving_is_applied_updated_and_destroyed(aws, handover, tmp_path):
     assert len(scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]) == 1
 
     updated.down()
-    assert left_of_serving(aws) == []
+    until(lambda: left_of_serving(aws) == [])  # the provider does not wait for the endpoint's end
 
 
 def test_foundation_is_destroyed_with_all_versions_of_its_objects(aws, foundation, handover):
