@@ -1,0 +1,219 @@
+"""Teardown: the sweep finds each kind of leftover, and only this environment's; states and versions go last."""
+
+import io
+import json
+import zipfile
+
+import pytest
+
+from ops import settings as environments
+from ops import stacks, teardown
+from ops.aws import client
+
+pytestmark = pytest.mark.usefixtures("moto_aws")
+REGION = "us-east-1"
+ROLE = "arn:aws:iam::123456789012:role/service"
+
+
+@pytest.fixture
+def dev() -> environments.Settings:
+    return environments.load("dev")
+
+
+def endpoint(name: str) -> None:
+    sagemaker = client("sagemaker", REGION)
+    sagemaker.create_model(
+        ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": "registry/image:1"}
+    )
+    variant = {
+        "VariantName": "a",
+        "ModelName": name,
+        "InitialInstanceCount": 1,
+        "InstanceType": "ml.m5.large",
+    }
+    sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    client("application-autoscaling", REGION).register_scalable_target(
+        ServiceNamespace="sagemaker",
+        ResourceId=f"endpoint/{name}/variant/a",
+        ScalableDimension="sagemaker:variant:DesiredInstanceCount",
+        MinCapacity=1,
+        MaxCapacity=2,
+    )
+
+
+def function(name: str) -> None:
+    trust = {
+        "Statement": {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+        }
+    }
+    role = client("iam", REGION).create_role(
+        RoleName=f"{name}-function", AssumeRolePolicyDocument=json.dumps(trust)
+    )
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as out:
+        out.writestr("handler.py", "")
+    client("lambda", REGION).create_function(
+        FunctionName=name, Runtime="python3.12", Role=role["Role"]["Arn"], Handler="handler.handler",
+        Code={"ZipFile": archive.getvalue()},
+    )  # fmt: skip
+
+
+def key(name: str) -> str:
+    created = client("kms", REGION).create_key()["KeyMetadata"]["KeyId"]
+    client("kms", REGION).create_alias(AliasName=f"alias/{name}", TargetKeyId=created)
+    return created
+
+
+def instance(project: str, environment: str) -> str:
+    tags = [{"Key": "Project", "Value": project}, {"Key": "Environment", "Value": environment}]
+    ec2 = client("ec2", REGION)
+    made = ec2.run_instances(
+        ImageId="ami-12c6146b",
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
+    )
+    return made["Instances"][0]["InstanceId"]
+
+
+def everything(project: str, environment: str) -> None:
+    """One of each kind."""
+    name = f"{project}-{environment}"
+    endpoint(name)
+    function(f"{name}-inference")
+    key(name)
+    instance(project, environment)
+    client("s3", REGION).create_bucket(Bucket=f"{name}-123456789012-{REGION}")
+    client("logs", REGION).create_log_group(logGroupName=f"/aws/lambda/{name}-inference")
+    client("logs", REGION).create_log_group(logGroupName=f"/{project}/{environment}/ec2")
+    client("cloudwatch", REGION).put_metric_alarm(
+        AlarmName=f"TargetTracking-endpoint/{name}/variant/a-AlarmHigh", EvaluationPeriods=1, Threshold=1,
+        ComparisonOperator="GreaterThanThreshold", MetricName="m", Namespace="n", Period=60, Statistic="Sum",
+    )  # fmt: skip
+    client("sagemaker", REGION).create_model_package_group(ModelPackageGroupName=name)
+    client("ssm", REGION).put_parameter(
+        Name=f"/{project}/{environment}/foundation", Value="{}", Type="String"
+    )
+
+
+def test_an_empty_account_has_nothing_left(dev):
+    client("logs", REGION).create_log_group(logGroupName="/aws/sagemaker/TrainingJobs")  # everybody's
+    assert teardown.sweep(dev) == []
+
+
+def test_each_kind_of_leftover_is_found(dev):
+    everything("image-classifier", "dev")
+    found = teardown.sweep(dev)
+    assert sorted({x.kind for x in found}) == [
+        "KMS key", "alarm", "bucket", "endpoint", "endpoint configuration", "function", "instance", "log group",
+        "model", "model package group", "parameter", "role", "scalable target",
+    ]  # fmt: skip
+    assert sorted(x.name for x in found if x.kind == "log group") == [
+        "/aws/lambda/image-classifier-dev-inference",
+        "/image-classifier/dev/ec2",
+    ]
+    assert {x.kind for x in found if x.billable} == {
+        "KMS key", "alarm", "bucket", "endpoint", "instance", "log group",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("project", "environment"),
+    [("image-classifier", "dev2"), ("image-classifier", "prod"), ("my-image-classifier", "dev")],
+)
+def test_what_is_of_another_environment_is_not_ours(dev, project, environment):
+    everything(project, environment)
+    assert teardown.sweep(dev) == []
+
+
+def test_a_key_that_waits_for_its_deletion_costs_nothing(dev):
+    client("kms", REGION).schedule_key_deletion(KeyId=key("image-classifier-dev"), PendingWindowInDays=7)
+    assert teardown.sweep(dev) == []
+
+
+def test_a_terminated_instance_is_gone(dev):
+    made = instance("image-classifier", "dev")
+    (found,) = teardown.sweep(dev)
+    assert (found.kind, found.name) == ("instance", f"image-classifier-dev {made}")
+    client("ec2", REGION).terminate_instances(InstanceIds=[made])
+    assert teardown.sweep(dev) == []
+
+
+def test_running_jobs_of_this_environment_are_found_and_stopped(dev, monkeypatch):
+    """moto's jobs are done as soon as they are made: here a few go on."""
+    names = ["image-classifier-dev-1", "image-classifier-dev2-1", "a-image-classifier-dev-1"]
+    kinds = {
+        "list_training_jobs": ("TrainingJobSummaries", "TrainingJobName"),
+        "list_hyper_parameter_tuning_jobs": (
+            "HyperParameterTuningJobSummaries",
+            "HyperParameterTuningJobName",
+        ),
+    }
+    stopped = []
+
+    class Sagemaker:
+        def get_paginator(self, operation):
+            items, name = kinds.get(operation, ("", ""))
+            if not items:
+                return real.get_paginator(operation)
+
+            class Pages:
+                def paginate(self, NameContains, StatusEquals):
+                    assert StatusEquals == "InProgress"
+                    return [{items: [{name: n} for n in names if NameContains in n]}]
+
+            return Pages()
+
+        def stop_training_job(self, TrainingJobName):
+            stopped.append(("training", TrainingJobName))
+
+        def stop_hyper_parameter_tuning_job(self, HyperParameterTuningJobName):
+            stopped.append(("tuning", HyperParameterTuningJobName))
+
+    real = client("sagemaker", REGION)
+    monkeypatch.setattr(
+        teardown,
+        "client",
+        lambda service, region: Sagemaker() if service == "sagemaker" else client(service, region),
+    )
+    assert [(x.kind, x.name, x.billable) for x in teardown.sweep(dev)] == [
+        ("running tuning job", names[0], True),
+        ("running training job", names[0], True),
+    ]
+    assert teardown.stop_jobs(dev) == [names[0], names[0]]
+    assert stopped == [("tuning", names[0]), ("training", names[0])]
+
+
+def test_every_model_version_is_deleted(dev, monkeypatch):
+    """moto itself deletes no model package."""
+    real, deleted = client("sagemaker", REGION), []
+    real.create_model_package_group(ModelPackageGroupName=dev.prefix)
+    arns = [real.create_model_package(ModelPackageGroupName=dev.prefix)["ModelPackageArn"] for _ in range(3)]
+    monkeypatch.setattr(
+        real, "delete_model_package", lambda ModelPackageName: deleted.append(ModelPackageName)
+    )
+    assert teardown.delete_models(dev) == 3
+    assert sorted(deleted) == sorted(arns)
+
+
+def test_without_a_model_package_group_there_is_no_model(dev):
+    assert teardown.delete_models(dev) == 0
+
+
+def test_the_state_bucket_goes_with_the_last_environment(dev):
+    prod = environments.load("prod")
+    bucket, s3 = stacks.ensure_state_bucket(dev), client("s3", REGION)
+    for environment in ("dev", "dev", "prod"):  # twice: a second version
+        s3.put_object(Bucket=bucket, Key=f"{environment}/foundation.tfstate", Body=b"{}")
+    s3.delete_object(Bucket=bucket, Key="prod/foundation.tfstate")  # leaves a marker above the version
+
+    teardown.delete_states(dev)
+    kept = s3.list_object_versions(Bucket=bucket)
+    assert {v["Key"] for v in [*kept["Versions"], *kept["DeleteMarkers"]]} == {"prod/foundation.tfstate"}
+    teardown.delete_states(prod)
+    assert not stacks.has_state(dev)
+    teardown.delete_states(prod)  # nothing there: nothing to do
