@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from botocore.exceptions import ClientError
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from ops.aws import client, error_code
 from ops.errors import OperatorError
@@ -46,21 +46,33 @@ class Serving(BaseModel):
 def foundation(settings: Settings) -> Foundation:
     """The foundation of an environment. Raises OperatorError if there is none yet."""
     value = _parameter(settings, f"/{settings.project}/{settings.environment}/foundation")
+    todo = f"run ./inv apply --stack foundation{flag(settings)}"
     if value is None:
         raise OperatorError(
-            f"Environment {settings.environment} has no foundation (bucket, keys, roles) yet: run "
-            f"./inv apply --stack foundation{flag(settings)}."
+            f"Environment {settings.environment} has no foundation (bucket, keys, roles) yet: {todo}."
         )
-    return Foundation(**value)
+    try:
+        return Foundation(**value)
+    except ValidationError as error:
+        raise OperatorError(
+            f"The foundation of {settings.environment} was made by another version of this repository: {todo}."
+        ) from error
 
 
 def serving(settings: Settings, endpoint: str | None = None) -> Serving:
     """The serving stack of an endpoint; without a name, of the environment's own."""
     endpoint = endpoint_name(settings, endpoint)
     value = _parameter(settings, f"/{settings.project}/{settings.environment}/serving/{endpoint}")
+    suffix = endpoint.removeprefix(settings.prefix).removeprefix("-")
+    todo = f"run ./inv deploy{flag(settings)}{f' --endpoint {suffix}' if suffix else ''}"
     if value is None:
-        raise OperatorError(f"There is no endpoint {endpoint} yet: run ./inv deploy{flag(settings)}.")
-    return Serving(**value)
+        raise OperatorError(f"There is no endpoint {endpoint} yet: {todo}.")
+    try:
+        return Serving(**value)
+    except ValidationError as error:
+        raise OperatorError(
+            f"The endpoint {endpoint} was made by another version of this repository: {todo}."
+        ) from error
 
 
 def all_serving(settings: Settings) -> list[Serving]:

@@ -78,7 +78,12 @@ def latest(settings: Settings, foundation: Foundation) -> Result:
     todo = f"run ./inv tune{handover.flag(settings)}"
     if found is None:
         raise OperatorError(f"There are no tuned hyperparameters yet: {todo}.")
-    result = Result(**found)
+    try:
+        result = Result(**found)
+    except TypeError as error:
+        raise OperatorError(
+            f"The tuned hyperparameters were left by another version of this repository: {todo}."
+        ) from error
     now = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
     if result.data_hash != now.hash:
         raise OperatorError(f"The hyperparameters of {result.tuning_job} were tuned on other data: {todo}.")

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 
-import boto3
 import pytest
-from moto import mock_aws
 
-from ops import aws, terraform, terraform_providers
+from ops import terraform, terraform_providers
+from tests.moto_account import moto_aws, moto_session  # noqa: F401
 
 PROGRAM = """#!{python} -SE
 import json, os, sys, time
@@ -103,23 +100,3 @@ def fake_terraform(tmp_path, monkeypatch) -> FakeTerraform:
     fake = FakeTerraform(tmp_path / "fake")
     monkeypatch.setenv("PATH", f"{fake.program.parent}{os.pathsep}{os.environ['PATH']}")
     return fake
-
-
-@pytest.fixture(scope="session")
-def moto_session() -> boto3.Session:
-    """One session for all tests, as it keeps the service models that it has read."""
-    return boto3.Session("test", "test")
-
-
-@pytest.fixture
-def moto_aws(monkeypatch, moto_session):
-    """An empty AWS account inside this process; clients of ops.aws reach it."""
-    monkeypatch.setattr(
-        aws,
-        "session",
-        lambda region: SimpleNamespace(client=partial(moto_session.client, region_name=region)),
-    )
-    aws.client.cache_clear()
-    with mock_aws():
-        yield
-    aws.client.cache_clear()

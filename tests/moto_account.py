@@ -1,0 +1,32 @@
+"""An AWS account inside the test's process, for code whose clients come from ops.aws."""
+
+from __future__ import annotations
+
+from functools import partial
+from types import SimpleNamespace
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from ops import aws
+
+
+@pytest.fixture(scope="session")
+def moto_session() -> boto3.Session:
+    """One session for all tests, as it keeps the service models that it has read."""
+    return boto3.Session("test", "test")
+
+
+@pytest.fixture
+def moto_aws(monkeypatch, moto_session):
+    """An empty AWS account inside this process; clients of ops.aws reach it."""
+    monkeypatch.setattr(
+        aws,
+        "session",
+        lambda region: SimpleNamespace(client=partial(moto_session.client, region_name=region)),
+    )
+    aws.client.cache_clear()
+    with mock_aws():
+        yield
+    aws.client.cache_clear()
