@@ -11,7 +11,9 @@ class Inv(Program):
         try:
             super().parse_tasks()
         except ValueError as error:  # what int() says of an option's value
-            raise ParseError(f"One of the options takes a number: {error}. ./inv --help TASK shows them.") from error
+            raise ParseError(
+                f"One of the options takes a number: {error}. ./inv --help TASK shows them."
+            ) from error
         except ParseError as error:
             hint = "./inv --list shows the tasks, ./inv --help TASK its options."
             raise ParseError(f"{error} {hint}", context=error.context) from error

@@ -188,7 +188,7 @@ def test_the_lock_of_a_killed_run_is_released(stack, fake_terraform):
     assert made.plan().changes == ()
     assert "releasing the state lock of a run on this machine that was killed (4711-abc)" in made.told
     (call,) = fake_terraform.calls("force-unlock")
-    assert call["arguments"] == ["-force", "4711-abc"]
+    assert call["arguments"] == ["-force", "-no-color", "4711-abc"]
     assert not (made.work / "unfinished").exists()
 
 
