@@ -84,14 +84,17 @@ class IntegerRange(ContinuousRange):
 
 
 class TuningSettings(_Section):
-    """A hyperparameter tuning job over the ranges; the objective is the accuracy on the validation split."""
+    """A hyperparameter tuning job over the ranges; the objective is the accuracy on the validation split.
+
+    seed: above 0, as the SageMaker SDK drops a zero from its requests.
+    """
 
     strategy: Literal["Bayesian", "Random", "Grid", "Hyperband"] = "Bayesian"
     max_jobs: int = Field(2, ge=1, le=750)
     max_parallel_jobs: int = Field(1, ge=1, le=100)
     max_runtime_seconds: int = Field(8 * 3600, ge=60, le=30 * 86400)
     epochs: int = Field(5, ge=1, le=1000)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(1, ge=1)
     continuous: dict[str, ContinuousRange] = {}
     integer: dict[str, IntegerRange] = {}
     categorical: dict[str, Annotated[list[str], Field(min_length=1)]] = {}

@@ -1,0 +1,149 @@
+"""The requests that create jobs, as the SDK sends them: valid by botocore's model, private, encrypted, tagged."""
+
+import json
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from ml.jobs import program, train, tune
+from ops import settings as environments
+
+SOURCE = program.Source("s3://bucket/code/abc/source.tar.gz", "abc")
+TUNED = tune.Result(
+    tuning_job="search", fingerprint="f", data_hash="d", dataset="sample", best_training_job="best",
+    best_objective=0.9,
+    hyperparameters={"learning-rate": "0.01", "batch-size": "64", "optimizer": "sgd", "_tuning_objective_metric": "x"},
+)  # fmt: skip
+
+
+class Sent(Exception):
+    """Carries a request out of botocore, which has validated it, before it reaches a network."""
+
+
+class Session(boto3.Session):
+    """Its SageMaker clients send nothing."""
+
+    def client(self, service, region_name=None, config=None, **options):
+        made = super().client(service, region_name, config=(config or Config()), **options)
+        made.meta.events.register("before-call.sagemaker", self._stop)
+        return made
+
+    @staticmethod
+    def _stop(params, **_):
+        raise Sent(json.loads(params["body"]))
+
+
+@pytest.fixture(scope="module")
+def session():
+    return Session("test", "test", region_name="us-east-1")
+
+
+@pytest.fixture
+def create(session, monkeypatch, dev, foundation, manifest):
+    """The request of a training or tuning job under changed settings of `training` or `tuning`."""
+    for module in (train, tune):
+        monkeypatch.setattr(module, "session", lambda region: session)
+
+    def request(kind: str, count: int = 1, **changes) -> dict:
+        settings = dev.model_copy(
+            update={name: getattr(dev, name).model_copy(update=change) for name, change in changes.items()}
+        )
+        with pytest.raises(Sent) as sent:
+            if kind == "training":
+                train._create(
+                    settings, foundation, manifest, SOURCE, TUNED, "image-classifier-dev-train", count
+                )
+            else:
+                tune._create(settings, foundation, manifest, SOURCE, "image-classifier-dev-abcdefg")
+        return sent.value.args[0]
+
+    return request
+
+
+def test_training_request(create, foundation):
+    request = create("training", count=3)
+    assert request["TrainingJobName"] == "image-classifier-dev-train"
+    assert request["RoleArn"] == foundation.training_role_arn
+    assert request["ResourceConfig"] == {
+        "InstanceType": "ml.m5.2xlarge", "InstanceCount": 3, "VolumeSizeInGB": 30,
+    }  # fmt: skip
+    assert request["OutputDataConfig"] == {
+        "S3OutputPath": f"s3://{foundation.bucket}/training", "KmsKeyId": foundation.kms_key_arn,
+    }  # fmt: skip
+    assert [c["ChannelName"] for c in request["InputDataConfig"]] == ["train", "valid", "test"]
+    assert request["CheckpointConfig"]["S3Uri"].endswith("/checkpoints/image-classifier-dev-train/")
+    assert request["AlgorithmSpecification"]["MetricDefinitions"] == [
+        {"Name": d["name"], "Regex": d["regex"]} for d in program.metric_definitions()
+    ]
+
+
+def test_tuned_hyperparameters_override_and_internal_ones_stay_away(create):
+    given = create("training")["HyperParameters"]
+    assert (given["learning-rate"], given["batch-size"], given["optimizer"]) == ("0.01", "64", "sgd")
+    assert given["sagemaker_submit_directory"] == SOURCE.uri
+    assert not any(name.startswith("_") for name in given)
+
+
+def test_spot_has_a_longest_wait_and_checkpoints(create):
+    assert create("training")["EnableManagedSpotTraining"] is False
+    request = create("training", training={"spot": True, "max_runtime_seconds": 3600})
+    assert request["EnableManagedSpotTraining"] is True
+    assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 7200}
+    assert request["CheckpointConfig"]
+
+
+def test_tuning_request(create, foundation):
+    request = create("tuning", tuning={"strategy": "Random", "max_jobs": 6, "max_parallel_jobs": 3})
+    config, definition = request["HyperParameterTuningJobConfig"], request["TrainingJobDefinition"]
+    assert request["HyperParameterTuningJobName"] == "image-classifier-dev-abcdefg"
+    assert config["Strategy"] == "Random"
+    assert config["HyperParameterTuningJobObjective"] == {
+        "Type": "Maximize",
+        "MetricName": "validation:accuracy",
+    }
+    assert config["ResourceLimits"]["MaxNumberOfTrainingJobs"] == 6
+    assert config["ResourceLimits"]["MaxParallelTrainingJobs"] == 3
+    assert config["RandomSeed"] == 1  # the SDK drops what is zero
+    assert definition["OutputDataConfig"]["KmsKeyId"] == foundation.kms_key_arn
+    assert definition["RoleArn"] == foundation.training_role_arn
+    assert definition["StoppingCondition"]["MaxRuntimeInSeconds"] > 0
+
+
+def test_tuning_never_sees_the_test_split(create):
+    channels = create("tuning")["TrainingJobDefinition"]["InputDataConfig"]
+    assert [c["ChannelName"] for c in channels] == ["train", "valid"]
+
+
+def test_a_hyperparameter_is_either_searched_or_fixed(create):
+    weight_decay = {"weight-decay": environments.ContinuousRange(min=0.0001, max=0.01)}
+    request = create("tuning", tuning={"continuous": weight_decay})
+    ranges = request["HyperParameterTuningJobConfig"]["ParameterRanges"]
+    assert [r["Name"] for r in ranges["ContinuousParameterRanges"]] == ["weight-decay"]
+    assert "weight-decay" not in request["TrainingJobDefinition"]["StaticHyperParameters"]
+
+
+@pytest.mark.parametrize("kind", ["training", "tuning"])
+def test_jobs_carry_the_cost_tags(create, kind, manifest):
+    tags = {tag["Key"]: tag["Value"] for tag in create(kind)["Tags"]}
+    assert tags == {
+        "Project": "image-classifier", "Environment": "dev", "ManagedBy": "invoke", "DataHash": manifest.hash[:16],
+    }  # fmt: skip
+
+
+def test_ranges_as_the_api_takes_them():
+    ranges = tune.parameter_ranges(environments.load("dev").tuning)
+    assert ranges == {
+        "continuous_parameter_ranges": [
+            {
+                "name": "learning-rate",
+                "min_value": "0.0001",
+                "max_value": "0.1",
+                "scaling_type": "Logarithmic",
+            }
+        ],
+        "integer_parameter_ranges": [
+            {"name": "batch-size", "min_value": "16", "max_value": "256", "scaling_type": "Logarithmic"}
+        ],
+        "categorical_parameter_ranges": [{"name": "optimizer", "values": ["adamw", "sgd"]}],
+    }
