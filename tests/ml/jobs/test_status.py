@@ -1,0 +1,77 @@
+"""What exists, asked of AWS at every point of an environment's life."""
+
+import pytest
+from botocore.exceptions import ClientError
+
+from ml.jobs import handover, registry, status
+from ops.aws import client
+
+
+@pytest.fixture
+def live(account, monkeypatch):
+    """The endpoint and the function that AWS knows; None for one that is missing."""
+    found = {
+        "endpoint": {"EndpointStatus": "InService", "ProductionVariants": [{"CurrentInstanceCount": 2}]},
+        "function": {
+            "Status": "READY",
+            "AvailableProvisionedConcurrentExecutions": 1,
+            "RequestedProvisionedConcurrentExecutions": 2,
+        },
+    }
+
+    class Service:
+        def describe_endpoint(self, EndpointName):
+            if found["endpoint"] is None:
+                error = {"Code": "ValidationException", "Message": "Could not find endpoint"}
+                raise ClientError({"Error": error}, "DescribeEndpoint")
+            return found["endpoint"]
+
+        def get_provisioned_concurrency_config(self, FunctionName, Qualifier):
+            if found["function"] is None:
+                raise ClientError({"Error": {"Code": "ProvisionedConcurrencyConfigNotFoundException"}}, "Get")
+            return found["function"]
+
+    monkeypatch.setattr(
+        status,
+        "client",
+        lambda service, region: Service() if service in ("sagemaker", "lambda") else client(service, region),
+    )
+    monkeypatch.setattr(registry, "versions", lambda *_: [])
+    return found
+
+
+def test_an_empty_account_has_nothing(moto_aws, dev):
+    found = status.collect(dev)
+    assert found == {"foundation": None, "data": None, "tuning": None, "models": [], "endpoints": []}
+    assert status.rows(found) == [("foundation", "", "none: nothing exists yet")]
+
+
+def test_what_is_missing_is_said(live, dev):
+    assert status.rows(status.collect(dev))[2:] == [
+        ("tuning", "", "none"),
+        ("model", "", "none"),
+        ("endpoint", "", "none"),
+    ]
+
+
+def test_an_environment_in_service(live, account, dev, foundation, serving, monkeypatch):
+    account.publish("serving/image-classifier-dev", serving.model_dump())
+    handover.write(dev, foundation, "tuning", {"tuning_job": "search", "best_objective": 0.9})
+    model = registry.Version(1, "arn", "Approved", None, {"test_accuracy": "0.75", "training_job": "job"})
+    monkeypatch.setattr(registry, "versions", lambda *_: [model])
+    assert status.rows(status.collect(dev)) == [
+        ("foundation", foundation.bucket, "there"),
+        ("data", "sample", "10 train, 10 valid, 10 test; 2 classes"),
+        ("tuning", "search", "validation accuracy 0.9000"),
+        ("model", "version 1", "Approved, test accuracy 0.75"),
+        ("endpoint", "image-classifier-dev", "InService, 2 × ml.m5.large, model 1"),
+        ("function", "image-classifier-dev-inference:live", "READY, 1 of 2 provisioned"),
+    ]
+
+
+def test_what_was_deleted_behind_our_back_is_missing(live, account, dev, serving):
+    account.publish("serving/image-classifier-dev", serving.model_dump())
+    live.update(endpoint=None, function=None)
+    (endpoint,) = status.collect(dev)["endpoints"]
+    assert (endpoint["status"], endpoint["instances"]) == ("missing", 0)
+    assert endpoint["provisioned_concurrency"] == "no provisioned concurrency"
