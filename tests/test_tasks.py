@@ -73,7 +73,10 @@ def sentence(told: str) -> str:
 def test_the_command_line_is_what_it_was():
     surface = {
         name: " ".join(
-            sorted(("--" if len(arg.name) > 1 else "-") + arg.name for arg in context.args.values())
+            sorted(
+                ("--" if len(arg.name) > 1 else "-") + arg.name.replace("_", "-")
+                for arg in context.args.values()
+            )
         )
         for name, context in CONTEXTS.items()
     }
