@@ -15,7 +15,7 @@ from ops import console
 from ops import settings as environments
 from ops.console import Step, emit, say
 from ops.errors import OperatorError
-from ops.paths import ROOT, WORK
+from ops.paths import ROOT
 
 LOCAL_HOME = Path(os.environ.get("LOCAL_AWS_HOME", ROOT / ".local_aws"))
 ENV = {"env": "environment: local (default), dev, prod, or another environments/*.toml; INVOKE_ENV sets it"}
@@ -86,228 +86,18 @@ def _short(path: Path) -> str:
     return os.path.relpath(path) if path.is_relative_to(ROOT) else str(path)
 
 
-# ---- stages: each does one step of the pipeline and returns what the summary and --json need ----
-
-
-def _foundation(settings, stages=None) -> list[str]:
-    from ops import stacks
-
-    with Step("foundation", stages) as step:
-        changes = stacks.foundation(settings, step).up()
-        step.note = _changed(changes, "bucket, key, roles, registry, log groups")
-    return [change.address for change in changes]
-
-
-def _data(settings, source: str | None = None, skip_bad: bool = False, stages=None) -> dict:
-    from ml.jobs import data, handover
-    from ops.aws import client
-
-    foundation = handover.foundation(settings)
-    source = source or settings.dataset
-    with Step("data", stages) as step:
-
-        def progress(stage: str, done: int, total: int) -> None:
-            step(f"{stage} {done:,} of {total:,}" if total else f"{stage} {done:,}")
-
-        folder = data.fetch(source, WORK / "data", progress)
-        report = data.validate(folder, progress)
-        for note in report.notes:
-            step(note, important=True)
-        left_out = report.accept(skip_bad)
-        name = source if source in ("sample", "dogs") else None
-        manifest = data.manifest(folder, left_out, name, progress)
-        done = data.upload(
-            manifest,
-            foundation.bucket,
-            data.PREFIX,
-            client("s3", settings.region),
-            foundation.kms_key_arn,
-            progress,
-        )
-        splits = ", ".join(f"{sum(n.values()):,} {split}" for split, n in manifest.counts.items())
-        step.note = (
-            f"{len(manifest.files):,} pictures ({splits}) in {len(manifest.classes)} classes; "
-            f"{done.sent:,} sent, {done.unchanged:,} unchanged, {done.deleted:,} deleted"
-        )
-    if left_out:
-        say(
-            f"  left out {len(left_out)} pictures: {', '.join(sorted(left_out)[:10])}{' …' if len(left_out) > 10 else ''}"
-        )
-    return {
-        "dataset": manifest.dataset, "hash": manifest.hash, "classes": len(manifest.classes),
-        "counts": {split: sum(n.values()) for split, n in manifest.counts.items()},
-        "sent": done.sent, "unchanged": done.unchanged, "deleted": done.deleted, "left_out": sorted(left_out),
-    }  # fmt: skip
-
-
-def _tune(settings, again: bool = False, stages=None) -> dict:
-    from ml.jobs import tune
-    from ops.aws import check_instance_type
-
-    check_instance_type(settings.training.instance_type, "training")
-    with Step("tune", stages) as step:
-        step("looking for a search that fits")
-        result, trials, ran = tune.run(
-            settings,
-            again=again,
-            on_progress=lambda status, done, total: step(f"{status}: {done} of {total} trials ended"),
-        )
-        step.note = f"{result.tuning_job}: validation accuracy {result.best_objective:.4f}{'' if ran else ' (unchanged)'}"
-    _trial_table(trials)
-    best = {k: v for k, v in result.hyperparameters.items() if not k.startswith("_")}
-    say("  best hyperparameters: " + ", ".join(f"[bold]{k}[/]={v}" for k, v in sorted(best.items())))
-    return {
-        "tuning_job": result.tuning_job, "best_training_job": result.best_training_job,
-        "best_objective": result.best_objective, "hyperparameters": best, "ran": ran,
-        "trials": [vars(trial) for trial in trials],
-    }  # fmt: skip
-
-
-def _trial_table(trials) -> None:
-    names = sorted({name for trial in trials for name in trial.hyperparameters if not name.startswith("_")})
-    columns = [*names, "TrainingJobName", "TrainingJobStatus", "FinalObjectiveValue", "TrainingStartTime",
-               "TrainingEndTime", "TrainingElapsedTimeSeconds"]  # fmt: skip
-    rows = [
-        [*(_number(t.hyperparameters.get(n, "")) for n in names), t.name, t.status, _number(t.objective),
-         _clock(t.start), _clock(t.end), t.elapsed and f"{t.elapsed:.0f}"]
-        for t in trials
-    ]  # fmt: skip
-    console.table("Trials", columns, rows)
-
-
-def _train(
-    settings, instances: int | None = None, again: bool = False, stages=None, name: str = "train"
-) -> dict:
-    from ml.jobs import train
-    from ops.aws import check_instance_type
-
-    check_instance_type(settings.training.instance_type, "training")
-    if instances is not None and not 1 <= instances <= 20:
-        raise OperatorError(f"--instances {instances}: give 1 to 20.")
-    with Step(name, stages) as step:
-        step("looking for a job that fits")
-        result, ran = train.run(
-            settings, instances=instances, again=again, on_status=step,
-            on_line=lambda line: step(line, important=True) if line.startswith(("epoch=", "test:")) else None,
-        )  # fmt: skip
-        model = result.model
-        step.note = (
-            f"version {model.number} ({model.approval}): test accuracy {result.metrics.get('test:accuracy', float('nan')):.4f}"
-            f"{'' if ran else ' (unchanged)'}"
-        )
-    return {
-        "training_job": result.training_job, "model_version": model.number, "model_package_arn": model.arn,
-        "approval": model.approval, "metrics": result.metrics, "seconds": result.seconds, "ran": ran,
-    }  # fmt: skip
-
-
-def _deploy(settings, model: int | None = None, endpoint: str | None = None, stages=None) -> dict:
-    from ml.jobs import deployment, handover, predict, registry
-    from ops import stacks
-    from ops.aws import check_instance_type
-
-    check_instance_type(settings.serving.instance_type, "hosting")
-    foundation = handover.foundation(settings)
-    version = registry.choose(settings, foundation, model)
-    name = handover.endpoint_name(settings, endpoint)
-    with Step("deploy", stages) as step:
-        changes = stacks.serving(settings, name, version.arn, step).up()
-        target = handover.serving(settings, name)
-        step("comparing the live endpoint with the intended one")
-        deployment.check_live(settings, target)
-        deployment.check_capacity(settings, target)
-        step("smoke prediction")
-        uri, label = predict.example(settings, foundation)
-        answer = predict.invoke(settings, target, {"s3": uri, "top_k": 1})["predictions"][0]
-        step.note = (
-            f"{name} serves version {version.number}; smoke prediction {answer['label']} (is {label}); "
-            + _changed(changes, "endpoint, scaling, function")
-        )
-    return {
-        "endpoint": name, "model_version": version.number, "endpoint_config": target.endpoint_config_name,
-        "function": target.function_name, "alias": target.function_alias, "smoke": {**answer, "expected": label},
-        "changes": [change.address for change in changes],
-    }  # fmt: skip
-
-
-def _accuracy(
-    settings, endpoint: str | None = None, split: str = "test", limit: int | None = None, stages=None
-) -> dict:
-    from ml.jobs import handover, predict
-
-    foundation, target = handover.foundation(settings), handover.serving(settings, endpoint)
-    with Step("predict", stages) as step:
-        result = predict.accuracy(
-            settings, foundation, target, split=split, limit=limit,
-            on_progress=lambda done, total: step(f"{done} of {total} pictures through {target.function_name}"),
-        )  # fmt: skip
-        step.note = f"{result.correct} of {result.pictures} {split} pictures right ({result.value:.1%}) through {target.function_name}"
-    return {"split": split, "pictures": result.pictures, "correct": result.correct, "accuracy": result.value}
-
-
-def _changed(changes, what: str) -> str:
-    return f"{len(changes)} resources changed" if changes else f"{what} unchanged"
-
-
-def _number(value) -> str:
-    try:
-        return f"{float(value):.5g}"
-    except (TypeError, ValueError):
-        return "" if value is None else str(value)
-
-
-def _clock(moment) -> str | None:
-    return moment and moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _pipeline(settings, source: str | None = None, skip_bad: bool = False) -> tuple[list, dict]:
-    stages: list = []
-    results = {
-        "foundation": _foundation(settings, stages),
-        "data": _data(settings, source, skip_bad, stages),
-        "tune": _tune(settings, stages=stages),
-        "train": _train(settings, stages=stages),
-    }
-    # Not a newer version of somebody else's: the one of this run, if it is good enough.
-    trained = results["train"]
-    results |= {
-        "deploy": _deploy(
-            settings, trained["model_version"] if trained["approval"] == "Approved" else None, stages=stages
-        ),
-        "predict": _accuracy(settings, stages=stages),
-    }
-    return stages, results
-
-
-def _summary(settings, stages, began: float) -> None:
-    from ml.jobs.handover import flag
-
-    rows = [(stage.name, f"{stage.seconds:.1f}", stage.note) for stage in stages]
-    console.table(f"Environment {settings.environment}", ["stage", "seconds", "result"],
-                  [*rows, ("in all", f"{time.monotonic() - began:.1f}", "")])  # fmt: skip
-    env = flag(settings)
-    say("What next:")
-    for command, why in (
-        (f"./inv predict{env} --image FILE", "ask the live model about a picture of yours"),
-        (f"./inv train{env} --instances 2", "the same training on two instances"),
-        (f"./inv deploy{env} --endpoint multi", "a second endpoint beside the first"),
-        (f"./inv status{env}", "what exists and what serves"),
-        (f"./inv down{env}", "remove everything"),
-    ):
-        say(f"  [bold]{command:<38}[/] {why}")
-
-
 # ---- the whole pipeline ----
 
 
 @operator_task(help=JSON)
 def demo(c, json=False):
-    """The whole pipeline on the embedded AWS, with real handwritten digits: no account, no Docker. Run again, it does
-    only what has changed."""
+    """The whole pipeline on the embedded AWS, with real handwritten digits; run again, only what has changed."""
+    from ml.jobs import stages
+
     began = time.monotonic()
     settings = _environment("local")
-    stages, results = _pipeline(settings)
-    _summary(settings, stages, began)
+    done, results = stages.pipeline(settings)
+    stages.summary(settings, done, began)
     emit({"seconds": round(time.monotonic() - began, 1), **results}, json)
 
 
@@ -321,10 +111,12 @@ def demo(c, json=False):
 )
 def up(c, env=None, source=None, skip_bad=False, json=False):
     """The whole pipeline for an environment: foundation, data, tuning, training, endpoint, function. Resumable."""
+    from ml.jobs import stages
+
     began = time.monotonic()
     settings = _environment(env)
-    stages, results = _pipeline(settings, source, skip_bad)
-    _summary(settings, stages, began)
+    done, results = stages.pipeline(settings, source, skip_bad)
+    stages.summary(settings, done, began)
     emit({"seconds": round(time.monotonic() - began, 1), **results}, json)
 
 
@@ -419,8 +211,10 @@ def status(c, env=None, json=False):
 )
 def data(c, env=None, source=None, skip_bad=False, json=False):
     """Fetch pictures, check them, split them if need be, and upload what has changed."""
+    from ml.jobs import stages
+
     settings = _environment(env)
-    result = _data(settings, source, skip_bad)
+    result = stages.data(settings, source, skip_bad)
     say(f"Next: ./inv tune{_flag(settings)}")
     emit(result, json)
 
@@ -428,12 +222,14 @@ def data(c, env=None, source=None, skip_bad=False, json=False):
 @operator_task(help={**ENV, **JSON, **AGAIN, "stop": "stop the searches that are under way"})
 def tune(c, env=None, again=False, stop=False, json=False):
     """Search the hyperparameters on the validation split; prints the trials and the best."""
+    from ml.jobs import stages
+
     settings = _environment(env)
     if stop:
         from ml.jobs import tune as job
 
         return say(f"Stopping: {', '.join(job.stop(settings)) or 'no search is under way'}.")
-    result = _tune(settings, again)
+    result = stages.tune(settings, again)
     say(f"Next: ./inv train{_flag(settings)}")
     emit(result, json)
 
@@ -449,12 +245,14 @@ def tune(c, env=None, again=False, stop=False, json=False):
 )
 def train(c, env=None, instances=0, again=False, stop=False, json=False):
     """Train with the best hyperparameters, on one instance or several, and register the model."""
+    from ml.jobs import stages
+
     settings = _environment(env)
     if stop:
         from ml.jobs import train as job
 
         return say(f"Stopping: {', '.join(job.stop(settings)) or 'no job is under way'}.")
-    result = _train(settings, instances or None, again)
+    result = stages.train(settings, instances or None, again)
     say(f"Next: ./inv deploy{_flag(settings)} --model {result['model_version']}")
     emit(result, json)
 
@@ -462,7 +260,7 @@ def train(c, env=None, instances=0, again=False, stop=False, json=False):
 @operator_task(help={**ENV, **JSON})
 def models(c, env=None, json=False):
     """The registered model versions, with accuracy and lineage."""
-    from ml.jobs import handover, registry
+    from ml.jobs import handover, registry, stages
 
     settings = _environment(env)
     found = registry.versions(settings, handover.foundation(settings))
@@ -478,7 +276,7 @@ def models(c, env=None, json=False):
         "created",
     ]
     rows = [
-        [v.number, v.approval, *(v.lineage.get(n, "") for n in columns[2:-1]), _clock(v.created)]
+        [v.number, v.approval, *(v.lineage.get(n, "") for n in columns[2:-1]), stages.clock(v.created)]
         for v in found
     ]
     console.table(f"Models of {settings.prefix}", columns, rows)
@@ -495,8 +293,10 @@ def models(c, env=None, json=False):
 )
 def deploy(c, env=None, model=0, endpoint=None, json=False):
     """Bring a registered model into service, check that it is the one that serves, and ask it something."""
+    from ml.jobs import stages
+
     settings = _environment(env)
-    result = _deploy(settings, model or None, endpoint)
+    result = stages.deploy(settings, model or None, endpoint)
     also = f" --endpoint {endpoint}" if endpoint else ""
     say(f"Next: ./inv predict{_flag(settings)}{also} --image FILE, or --split test for its accuracy")
     emit(result, json)
@@ -512,14 +312,13 @@ def deploy(c, env=None, model=0, endpoint=None, json=False):
 def predict(
     c, env=None, image=None, url=None, s3=None, split=None, limit=0, top_k=0, endpoint=None, json=False
 ):
-    """Ask the live model about a picture, through the Lambda function, as a caller would. Without a picture: one of the
-    test split."""
-    from ml.jobs import handover
+    """Ask the live model about a picture (or one of the test split), through the function, as a caller would."""
+    from ml.jobs import handover, stages
     from ml.jobs import predict as job
 
     settings = _environment(env)
     if split:
-        return emit(_accuracy(settings, endpoint, split, limit or None), json)
+        return emit(stages.accuracy(settings, endpoint, split, limit or None), json)
     target = handover.serving(settings, endpoint)
     if not (image or url or s3):
         s3, label = job.example(settings, handover.foundation(settings))
@@ -586,15 +385,17 @@ def plan(c, env=None, stack=None, model=0, endpoint=None, json=False):
 @operator_task(help={**ENV, **JSON, **STACK})
 def apply(c, env=None, stack=None, model=0, endpoint=None, json=False):
     """Plan and apply a stack, or both."""
+    from ml.jobs import stages
+
     settings = _environment(env)
     if stack == "serving":
-        return emit(_deploy(settings, model or None, endpoint), json)
+        return emit(stages.deploy(settings, model or None, endpoint), json)
     from ops import stacks
 
     stack and stacks.check_name(stack)
-    changed = {"foundation": _foundation(settings)}
+    changed = {"foundation": stages.foundation(settings)}
     if not stack:
-        changed["serving"] = _deploy(settings, model or None, endpoint)["changes"]
+        changed["serving"] = stages.deploy(settings, model or None, endpoint)["changes"]
     emit(changed, json)
 
 

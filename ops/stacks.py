@@ -83,7 +83,10 @@ def foundation(settings: Settings, progress: Progress, *, plan_only: bool = Fals
                 "expiry": {"enabled": settings.storage.expire_old_versions},
             },
             "key": {"deletion_window_days": settings.key_deletion_window_days},
-            "logs": {"retention_days": settings.log_retention_days},
+            "logs": {
+                "retention_days": settings.log_retention_days,
+                "manage_training_group": _may_manage_training_logs(settings),
+            },
         },
     )
 
@@ -135,6 +138,20 @@ def check_name(name: str) -> str:
     if name not in NAMES:
         raise OperatorError(f"There is no stack {name!r}: choose {' or '.join(NAMES)}.")
     return name
+
+
+def _may_manage_training_logs(settings: Settings) -> bool:
+    """Whether the log group that all training jobs of an account and region share is this environment's, or nobody's.
+
+    SageMaker makes it with the first job; another environment may have it in its own state.
+    """
+    logs, name = client("logs", settings.region), "/aws/sagemaker/TrainingJobs"
+    groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    group = next((g for g in groups if g["logGroupName"] == name), None)
+    if group is None:
+        return True
+    tags = logs.list_tags_for_resource(resourceArn=group["arn"].removesuffix(":*"))["tags"]
+    return (tags.get("Project"), tags.get("Environment")) == (settings.project, settings.environment)
 
 
 def _common(settings: Settings) -> dict:

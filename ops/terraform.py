@@ -72,9 +72,7 @@ class Stack:
         variables = self.work / "inputs.tfvars.json"
         variables.write_text(json.dumps(self.variables, indent=2, sort_keys=True))
         file = self.work / "saved.tfplan"
-        events = self._run(
-            "plan", out=str(file), var_file=str(variables), destroy=_flag(destroy)
-        )
+        events = self._run("plan", out=str(file), var_file=str(variables), destroy=_flag(destroy))
         changes = [
             Change(e["change"]["resource"]["addr"], tuple(_actions(e["change"]["action"])))
             for e in events

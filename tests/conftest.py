@@ -82,6 +82,16 @@ def embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedA
         daemon.destroy(home)
 
 
+@pytest.fixture(scope="module")
+def fresh_embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
+    """An embedded AWS of a module's own, for tests that need an account in which nothing has happened."""
+    home = tmp_path_factory.mktemp("fresh-aws")
+    try:
+        yield EmbeddedAws(home, free_port())
+    finally:
+        daemon.destroy(home)
+
+
 @pytest.fixture
 def new_embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., EmbeddedAws]]:
     """Starts an embedded AWS of a test's own, for tests that kill it or need other settings."""

@@ -35,14 +35,14 @@ app = Classifier.bind()
 
 
 @pytest.fixture(scope="module")
-def aws(embedded_aws, tmp_path_factory):
+def aws(fresh_embedded_aws, tmp_path_factory):
     """The embedded AWS, with Terraform pointed at it and a bucket for its states."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in embedded_aws.credentials.items():
+        for name, value in fresh_embedded_aws.credentials.items():
             patch.setenv(name, value)
         patch.setattr(terraform, "WORK", tmp_path_factory.mktemp("terraform"))
-        embedded_aws.client("s3").create_bucket(Bucket=f"{PREFIX}-state")
-        yield embedded_aws
+        fresh_embedded_aws.client("s3").create_bucket(Bucket=f"{PREFIX}-state")
+        yield fresh_embedded_aws
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,231 @@
+"""The stages of the pipeline as a person sees them: progress, a closing line, a result for --json."""
+
+from __future__ import annotations
+
+import time
+
+from ml.jobs import data as pictures
+from ml.jobs import deployment, handover, predict, registry
+from ml.jobs import train as job
+from ml.jobs import tune as search
+from ml.jobs.handover import flag
+from ops import console, stacks
+from ops.aws import check_instance_type, client
+from ops.console import Stage, Step, say
+from ops.errors import OperatorError
+from ops.paths import WORK
+from ops.settings import Settings
+
+Stages = list[Stage] | None
+
+
+def foundation(settings: Settings, stages: Stages = None) -> list[str]:
+    """Apply the foundation stack. Returns the addresses of what changed."""
+    with Step("foundation", stages) as step:
+        changes = stacks.foundation(settings, step).up()
+        step.note = changed(changes, "bucket, key, roles, registry, log groups")
+    return [change.address for change in changes]
+
+
+def data(
+    settings: Settings, source: str | None = None, skip_bad: bool = False, stages: Stages = None
+) -> dict:
+    """Fetch, check and upload pictures. source: as `./inv data --source`; default: the environment's own."""
+    made = handover.foundation(settings)
+    source = source or settings.dataset
+    with Step("data", stages) as step:
+
+        def progress(stage: str, done: int, total: int) -> None:
+            step(f"{stage} {done:,} of {total:,}" if total else f"{stage} {done:,}")
+
+        folder = pictures.fetch(source, WORK / "data", progress)
+        report = pictures.validate(folder, progress)
+        for note in report.notes:
+            step(note, important=True)
+        left_out = report.accept(skip_bad)
+        name = source if source in ("sample", "dogs") else None
+        manifest = pictures.manifest(folder, left_out, name, progress)
+        done = pictures.upload(
+            manifest,
+            made.bucket,
+            pictures.PREFIX,
+            client("s3", settings.region),
+            made.kms_key_arn,
+            progress,
+        )
+        splits = ", ".join(f"{sum(n.values()):,} {split}" for split, n in manifest.counts.items())
+        step.note = (
+            f"{len(manifest.files):,} pictures ({splits}) in {len(manifest.classes)} classes; "
+            f"{done.sent:,} sent, {done.unchanged:,} unchanged, {done.deleted:,} deleted"
+        )
+    if left_out:
+        say(
+            f"  left out {len(left_out)} pictures: {', '.join(sorted(left_out)[:10])}{' …' if len(left_out) > 10 else ''}"
+        )
+    return {
+        "dataset": manifest.dataset, "hash": manifest.hash, "classes": len(manifest.classes),
+        "counts": {split: sum(n.values()) for split, n in manifest.counts.items()},
+        "sent": done.sent, "unchanged": done.unchanged, "deleted": done.deleted, "left_out": sorted(left_out),
+    }  # fmt: skip
+
+
+def tune(settings: Settings, again: bool = False, stages: Stages = None) -> dict:
+    """Search the hyperparameters and show the trials."""
+    check_instance_type(settings.training.instance_type, "training")
+    with Step("tune", stages) as step:
+        step("looking for a search that fits")
+        result, trials, ran = search.run(
+            settings,
+            again=again,
+            on_progress=lambda status, done, total: step(f"{status}: {done} of {total} trials ended"),
+        )
+        step.note = f"{result.tuning_job}: validation accuracy {result.best_objective:.4f}{'' if ran else ' (unchanged)'}"
+    _trial_table(trials)
+    best = {k: v for k, v in result.hyperparameters.items() if not k.startswith("_")}
+    say("  best hyperparameters: " + ", ".join(f"[bold]{k}[/]={v}" for k, v in sorted(best.items())))
+    return {
+        "tuning_job": result.tuning_job, "best_training_job": result.best_training_job,
+        "best_objective": result.best_objective, "hyperparameters": best, "ran": ran,
+        "trials": [vars(trial) for trial in trials],
+    }  # fmt: skip
+
+
+def _trial_table(trials) -> None:
+    """The columns of the SDK's own table of a search."""
+    names = sorted({name for trial in trials for name in trial.hyperparameters if not name.startswith("_")})
+    columns = [*names, "TrainingJobName", "TrainingJobStatus", "FinalObjectiveValue", "TrainingStartTime",
+               "TrainingEndTime", "TrainingElapsedTimeSeconds"]  # fmt: skip
+    rows = [
+        [*(_number(t.hyperparameters.get(n, "")) for n in names), t.name, t.status, _number(t.objective),
+         clock(t.start), clock(t.end), t.elapsed and f"{t.elapsed:.0f}"]
+        for t in trials
+    ]  # fmt: skip
+    console.table("Trials", columns, rows)
+
+
+def train(
+    settings: Settings,
+    instances: int | None = None,
+    again: bool = False,
+    stages: Stages = None,
+    name: str = "train",
+) -> dict:
+    """Train with the tuned hyperparameters and register the model."""
+    check_instance_type(settings.training.instance_type, "training")
+    if instances is not None and not 1 <= instances <= 20:
+        raise OperatorError(f"--instances {instances}: give 1 to 20.")
+    with Step(name, stages) as step:
+        step("looking for a job that fits")
+        result, ran = job.run(
+            settings, instances=instances, again=again, on_status=step,
+            on_line=lambda line: step(line, important=True) if line.startswith(("epoch=", "test:")) else None,
+        )  # fmt: skip
+        model = result.model
+        step.note = (
+            f"version {model.number} ({model.approval}): test accuracy {result.metrics.get('test:accuracy', float('nan')):.4f}"
+            f"{'' if ran else ' (unchanged)'}"
+        )
+    return {
+        "training_job": result.training_job, "model_version": model.number, "model_package_arn": model.arn,
+        "approval": model.approval, "metrics": result.metrics, "seconds": result.seconds, "ran": ran,
+    }  # fmt: skip
+
+
+def deploy(
+    settings: Settings, model: int | None = None, endpoint: str | None = None, stages: Stages = None
+) -> dict:
+    """Bring a model version into service, check that it is the one that serves, and ask it something."""
+    check_instance_type(settings.serving.instance_type, "hosting")
+    made = handover.foundation(settings)
+    version = registry.choose(settings, made, model)
+    name = handover.endpoint_name(settings, endpoint)
+    with Step("deploy", stages) as step:
+        changes = stacks.serving(settings, name, version.arn, step).up()
+        target = handover.serving(settings, name)
+        step("comparing the live endpoint with the intended one")
+        deployment.check_live(settings, target)
+        deployment.check_capacity(settings, target)
+        step("smoke prediction")
+        uri, label = predict.example(settings, made)
+        answer = predict.invoke(settings, target, {"s3": uri, "top_k": 1})["predictions"][0]
+        step.note = (
+            f"{name} serves version {version.number}; smoke prediction {answer['label']} (is {label}); "
+            + changed(changes, "endpoint, scaling, function")
+        )
+    return {
+        "endpoint": name, "model_version": version.number, "endpoint_config": target.endpoint_config_name,
+        "function": target.function_name, "alias": target.function_alias, "smoke": {**answer, "expected": label},
+        "changes": [change.address for change in changes],
+    }  # fmt: skip
+
+
+def accuracy(
+    settings: Settings,
+    endpoint: str | None = None,
+    split: str = "test",
+    limit: int | None = None,
+    stages: Stages = None,
+) -> dict:
+    """Send a split through the function and tell how much of it comes back right."""
+    made, target = handover.foundation(settings), handover.serving(settings, endpoint)
+    with Step("predict", stages) as step:
+        result = predict.accuracy(
+            settings, made, target, split=split, limit=limit,
+            on_progress=lambda done, total: step(f"{done} of {total} pictures through {target.function_name}"),
+        )  # fmt: skip
+        step.note = f"{result.correct} of {result.pictures} {split} pictures right ({result.value:.1%}) through {target.function_name}"
+    return {"split": split, "pictures": result.pictures, "correct": result.correct, "accuracy": result.value}
+
+
+def changed(changes, what: str) -> str:
+    """A note on a stack: how much of it changed, or that nothing did."""
+    return f"{len(changes)} resources changed" if changes else f"{what} unchanged"
+
+
+def _number(value) -> str:
+    try:
+        return f"{float(value):.5g}"
+    except (TypeError, ValueError):
+        return "" if value is None else str(value)
+
+
+def clock(moment) -> str | None:
+    """A moment in the operator's time zone."""
+    return moment and moment.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def pipeline(settings: Settings, source: str | None = None, skip_bad: bool = False) -> tuple[list, dict]:
+    """Every stage in order. Returns the stages for the summary, and their results by name."""
+    stages: list = []
+    results = {
+        "foundation": foundation(settings, stages),
+        "data": data(settings, source, skip_bad, stages),
+        "tune": tune(settings, stages=stages),
+        "train": train(settings, stages=stages),
+    }
+    # Not a newer version of somebody else's: the one of this run, if it is good enough.
+    trained = results["train"]
+    results |= {
+        "deploy": deploy(
+            settings, trained["model_version"] if trained["approval"] == "Approved" else None, stages=stages
+        ),
+        "predict": accuracy(settings, stages=stages),
+    }
+    return stages, results
+
+
+def summary(settings: Settings, stages, began: float) -> None:
+    """The closing table: every stage with its seconds, and what to type next. began: time.monotonic() at the start."""
+    rows = [(stage.name, f"{stage.seconds:.1f}", stage.note) for stage in stages]
+    console.table(f"Environment {settings.environment}", ["stage", "seconds", "result"],
+                  [*rows, ("in all", f"{time.monotonic() - began:.1f}", "")])  # fmt: skip
+    env = flag(settings)
+    say("What next:")
+    for command, why in (
+        (f"./inv predict{env} --image FILE", "ask the live model about a picture of yours"),
+        (f"./inv train{env} --instances 2", "the same training on two instances"),
+        (f"./inv deploy{env} --endpoint multi", "a second endpoint beside the first"),
+        (f"./inv status{env}", "what exists and what serves"),
+        (f"./inv down{env}", "remove everything"),
+    ):
+        say(f"  [bold]{command:<38}[/] {why}")
