@@ -6,7 +6,7 @@ import math
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -246,7 +246,7 @@ def _sentence(error) -> str:
 
 def _known(section: tuple) -> list[str]:
     """The settings of a section, by its place in the file."""
-    kind = Settings
+    kind: Any = Settings
     for part in section:
         arguments = get_args(kind)  # dict[str, ContinuousRange]: `part` is a key of the operator's
         kind = arguments[1] if arguments else kind.model_fields[part].annotation

@@ -41,11 +41,9 @@ def event(image: str | None, url: str | None, s3: str | None, top_k: int | None)
             f"Give exactly one of --image, --url and --s3, not {' and '.join(given) or 'none'}."
         )
     request = {"top_k": top_k} if top_k else {}
-    if url:
-        return {"url": url, **request}
-    if s3:
-        return {"s3": s3, **request}
-    return {"image": _encoded(Path(image)), **request}
+    if image:
+        return {"image": _encoded(Path(image)), **request}
+    return {"url": url, **request} if url else {"s3": s3, **request}
 
 
 def invoke(settings: Settings, target: Serving, request: dict) -> dict:

@@ -48,10 +48,9 @@ def run(
     )  # fmt: skip
     stem = f"{settings.prefix}-train-{count}x"
     name, job = names.attempt(stem, digest, lambda n: _describe(settings, foundation, n), again=again)
-    ran = job is None or job["status"] != "Completed"
     if job is None:
         _create(settings, foundation, manifest, source, tuned, name, count)
-    if ran:
+    if ran := job is None or job["status"] != "Completed":
         job = follow.training_job(name, settings.region, on_status, on_line)
         if job["TrainingJobStatus"] != "Completed":
             raise OperatorError(_failure(settings, job))

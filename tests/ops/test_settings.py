@@ -109,7 +109,10 @@ def test_a_grid_has_as_many_trials_as_combinations(load):
         (GOOD.replace("learning-rate", "batch-size"), ["batch-size", "cannot be continuous"]),
         (GOOD + "[tuning.integer]\noptimizer = { min = 1, max = 2 }", ["optimizer is categorical"]),
         (GOOD + "[tuning.categorical]\noptimizer = []", ["tuning.categorical.optimizer", "at least 1"]),
-        (GOOD.replace("max_jobs = 4", "max_jobs = 4\nseed = 0"), ["tuning.seed", "greater than or equal to 1"]),
+        (
+            GOOD.replace("max_jobs = 4", "max_jobs = 4\nseed = 0"),
+            ["tuning.seed", "greater than or equal to 1"],
+        ),
         (GOOD + '[tuning.categorical]\nlearning-rate = ["1"]', ["two ranges"]),
         (
             GOOD.replace("max_jobs = 4", "max_jobs = 4\nmax_parallel_jobs = 5"),
