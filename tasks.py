@@ -123,7 +123,7 @@ def up(c, env=None, source=None, skip_bad=False, json=False):
 @operator_task(help={**ENV, **JSON})
 def down(c, env=None, json=False):
     """Remove everything of an environment, in order, then look for leftovers; exits non-zero if any is left."""
-    from ops import stacks, teardown
+    from ops import jobs, stacks, teardown
 
     settings = environments.load(env)
     if settings.embedded_aws:
@@ -135,7 +135,7 @@ def down(c, env=None, json=False):
             return
     settings = _environment(env)
     with Step("jobs") as step:
-        stopped = teardown.stop_jobs(settings)
+        stopped = jobs.stop_all(settings, step)
         step.note = f"{len(stopped)} stopped"
     for endpoint in stacks.deployed_endpoints(settings):
         with Step("serving") as step:
@@ -226,9 +226,11 @@ def tune(c, env=None, again=False, stop=False, json=False):
 
     settings = _environment(env)
     if stop:
-        from ml.jobs import tune as job
+        from ops import jobs
 
-        return say(f"Stopping: {', '.join(job.stop(settings)) or 'no search is under way'}.")
+        stopped = jobs.stop(settings, "tuning")
+        say(f"Stopping: {', '.join(stopped) or 'no search is under way'}.")
+        return emit({"stopped": stopped}, json)
     result = stages.tune(settings, again)
     say(f"Next: ./inv train{_flag(settings)}")
     emit(result, json)
@@ -249,9 +251,11 @@ def train(c, env=None, instances=0, again=False, stop=False, json=False):
 
     settings = _environment(env)
     if stop:
-        from ml.jobs import train as job
+        from ops import jobs
 
-        return say(f"Stopping: {', '.join(job.stop(settings)) or 'no job is under way'}.")
+        stopped = jobs.stop(settings, "training")
+        say(f"Stopping: {', '.join(stopped) or 'no job is under way'}.")
+        return emit({"stopped": stopped}, json)
     result = stages.train(settings, instances or None, again)
     say(f"Next: ./inv deploy{_flag(settings)} --model {result['model_version']}")
     emit(result, json)

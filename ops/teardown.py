@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
+from ops import jobs
 from ops.aws import client, error_code
 from ops.settings import Settings
 from ops.stacks import state_bucket
@@ -20,25 +21,6 @@ class Leftover:
     kind: str
     name: str
     billable: bool
-
-
-def stop_jobs(settings: Settings) -> list[str]:
-    """Stop every tuning and training job that is under way. Returns their names."""
-    sagemaker, mine = client("sagemaker", settings.region), f"{settings.prefix}-"
-    stopped = []
-    for kind, operation, stop, argument in (
-        ("HyperParameterTuningJob", "list_hyper_parameter_tuning_jobs", sagemaker.stop_hyper_parameter_tuning_job,
-         "HyperParameterTuningJobName"),
-        ("TrainingJob", "list_training_jobs", sagemaker.stop_training_job, "TrainingJobName"),
-    ):  # fmt: skip
-        pages = sagemaker.get_paginator(operation).paginate(
-            NameContains=settings.prefix, StatusEquals="InProgress"
-        )
-        names = [item[argument] for page in pages for item in page[f"{kind}Summaries"]]
-        for name in (n for n in names if n.startswith(mine)):
-            stop(**{argument: name})
-            stopped.append(name)
-    return stopped
 
 
 def delete_models(settings: Settings) -> int:
@@ -98,14 +80,8 @@ def _inventory(settings: Settings) -> Iterator[tuple[str, bool, Callable[[], lis
         True,
         listed("sagemaker", "list_endpoints", "Endpoints", "EndpointName", NameContains=mine),
     )
-    yield "running tuning job", True, listed(
-        "sagemaker", "list_hyper_parameter_tuning_jobs", "HyperParameterTuningJobSummaries",
-        "HyperParameterTuningJobName", NameContains=mine, StatusEquals="InProgress",
-    )  # fmt: skip
-    yield "running training job", True, listed(
-        "sagemaker", "list_training_jobs", "TrainingJobSummaries", "TrainingJobName",
-        NameContains=mine, StatusEquals="InProgress",
-    )  # fmt: skip
+    yield "running tuning job", True, lambda: list(jobs.under_way(settings, "tuning"))
+    yield "running training job", True, lambda: list(jobs.under_way(settings, "training"))
     yield "instance", True, lambda: _instances(settings)
     yield "bucket", True, lambda: [b["Name"] for b in client("s3", region).list_buckets()["Buckets"]]
     yield "KMS key", True, lambda: _enabled_keys(settings)

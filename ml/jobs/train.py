@@ -66,21 +66,6 @@ def run(
     return Result(name, version, metrics, job.get("TrainingTimeInSeconds", 0)), ran
 
 
-def stop(settings: Settings) -> list[str]:
-    """Stop every training job of the environment that is under way. Returns their names."""
-    sagemaker = client("sagemaker", settings.region)
-    pages = sagemaker.get_paginator("list_training_jobs")
-    running = [
-        job["TrainingJobName"]
-        for page in pages.paginate(NameContains=settings.prefix, StatusEquals="InProgress")
-        for job in page["TrainingJobSummaries"]
-        if job["TrainingJobName"].startswith(f"{settings.prefix}-")
-    ]
-    for name in running:
-        sagemaker.stop_training_job(TrainingJobName=name)
-    return running
-
-
 def _create(
     settings: Settings, foundation: Foundation, manifest, source: program.Source, tuned: tune.Result,
     name: str, count: int,

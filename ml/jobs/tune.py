@@ -103,21 +103,6 @@ def trials(settings: Settings, tuning_job: str) -> list[Trial]:
     return sorted(found, key=lambda t: (t.objective is None, -(t.objective or 0.0), t.name))
 
 
-def stop(settings: Settings) -> list[str]:
-    """Stop every search of the environment that is under way. Returns their names."""
-    sagemaker = client("sagemaker", settings.region)
-    pages = sagemaker.get_paginator("list_hyper_parameter_tuning_jobs")
-    running = [
-        job["HyperParameterTuningJobName"]
-        for page in pages.paginate(NameContains=settings.prefix, StatusEquals="InProgress")
-        for job in page["HyperParameterTuningJobSummaries"]
-        if job["HyperParameterTuningJobName"].startswith(f"{settings.prefix}-")
-    ]
-    for name in running:
-        sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
-    return running
-
-
 def parameter_ranges(tuning: TuningSettings) -> dict:
     """The ranges as the API takes them."""
     numeric = {

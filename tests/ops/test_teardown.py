@@ -143,51 +143,6 @@ def test_a_terminated_instance_is_gone(dev):
     assert teardown.sweep(dev) == []
 
 
-def test_running_jobs_of_this_environment_are_found_and_stopped(dev, monkeypatch):
-    """moto's jobs are done as soon as they are made: here a few go on."""
-    names = ["image-classifier-dev-1", "image-classifier-dev2-1", "a-image-classifier-dev-1"]
-    kinds = {
-        "list_training_jobs": ("TrainingJobSummaries", "TrainingJobName"),
-        "list_hyper_parameter_tuning_jobs": (
-            "HyperParameterTuningJobSummaries",
-            "HyperParameterTuningJobName",
-        ),
-    }
-    stopped = []
-
-    class Sagemaker:
-        def get_paginator(self, operation):
-            items, name = kinds.get(operation, ("", ""))
-            if not items:
-                return real.get_paginator(operation)
-
-            class Pages:
-                def paginate(self, NameContains, StatusEquals):
-                    assert StatusEquals == "InProgress"
-                    return [{items: [{name: n} for n in names if NameContains in n]}]
-
-            return Pages()
-
-        def stop_training_job(self, TrainingJobName):
-            stopped.append(("training", TrainingJobName))
-
-        def stop_hyper_parameter_tuning_job(self, HyperParameterTuningJobName):
-            stopped.append(("tuning", HyperParameterTuningJobName))
-
-    real = client("sagemaker", REGION)
-    monkeypatch.setattr(
-        teardown,
-        "client",
-        lambda service, region: Sagemaker() if service == "sagemaker" else client(service, region),
-    )
-    assert [(x.kind, x.name, x.billable) for x in teardown.sweep(dev)] == [
-        ("running tuning job", names[0], True),
-        ("running training job", names[0], True),
-    ]
-    assert teardown.stop_jobs(dev) == [names[0], names[0]]
-    assert stopped == [("tuning", names[0]), ("training", names[0])]
-
-
 def test_every_model_version_is_deleted(dev, monkeypatch):
     """moto itself deletes no model package."""
     real, deleted = client("sagemaker", REGION), []
