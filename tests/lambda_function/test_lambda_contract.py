@@ -1,6 +1,7 @@
 """The event and response contract, and the settings."""
 
 import pytest
+
 from configuration import Settings
 from contract import BadRequest, EndpointFailed, ImageTooLarge, failure, parse, success
 

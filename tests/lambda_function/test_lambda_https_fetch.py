@@ -8,10 +8,11 @@ import threading
 import time
 
 import pytest
-from contract import BadRequest, ImageTooLarge, SourceFailed, SourceForbidden
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from contract import BadRequest, ImageTooLarge, SourceFailed, SourceForbidden
 from https_fetch import Fetcher, resolve, split
 
 PUBLIC = "93.184.215.14"

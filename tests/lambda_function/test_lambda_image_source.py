@@ -8,6 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
+from PIL import Image
+
 from contract import (
     BadRequest,
     ImageTooLarge,
@@ -18,7 +20,6 @@ from contract import (
     UnsupportedImage,
 )
 from image_source import ImageSource, media_type
-from PIL import Image
 
 
 def encoded(kind: str) -> bytes:

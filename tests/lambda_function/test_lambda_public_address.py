@@ -1,6 +1,7 @@
 """Which addresses count as the public internet."""
 
 import pytest
+
 from public_address import is_public
 
 FORBIDDEN_ADDRESSES = """
