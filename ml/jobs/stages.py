@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from ml.jobs import data as pictures
 from ml.jobs import deployment, handover, predict, registry
@@ -197,7 +198,7 @@ def clock(moment) -> str | None:
 def pipeline(settings: Settings, source: str | None = None, skip_bad: bool = False) -> tuple[list, dict]:
     """Every stage in order. Returns the stages for the summary, and their results by name."""
     stages: list = []
-    results = {
+    results: dict[str, Any] = {
         "foundation": foundation(settings, stages),
         "data": data(settings, source, skip_bad, stages),
         "tune": tune(settings, stages=stages),
