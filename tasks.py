@@ -134,16 +134,20 @@ def down(c, env=None, json=False):
             emit({"left": []}, json)
             return
     settings = _environment(env)
+    endpoints = stacks.deployed_endpoints(settings)
+    teardown.check_foundation(settings, endpoints)
     with Step("jobs") as step:
         stopped = jobs.stop_all(settings, step)
         step.note = f"{len(stopped)} stopped"
-    for endpoint in stacks.deployed_endpoints(settings):
+    for endpoint in endpoints:
         with Step("serving") as step:
             changes = stacks.serving(settings, endpoint, _any_package(settings), step).down()
             step.note = f"{endpoint}: {len(changes)} resources removed"
     with Step("models") as step:
         step.note = f"{teardown.delete_models(settings)} versions removed"
     with Step("foundation") as step:
+        step("emptying the bucket")
+        teardown.empty_bucket(settings)
         changes = stacks.foundation(settings, step).down()
         step.note = f"{len(changes)} resources removed"
     with Step("sweep") as step:
@@ -194,7 +198,9 @@ def status(c, env=None, json=False):
             return
         _point_at(settings)
     found = report.collect(settings)
-    console.table(f"Environment {settings.environment}", ["what", "name", "state"], report.rows(found))
+    console.table(
+        f"Environment {settings.environment}", ["what", "name", "state"], report.rows(settings, found)
+    )
     emit(found, json)
 
 
@@ -405,21 +411,23 @@ def apply(c, env=None, stack=None, model=0, endpoint=None, json=False):
 
 @operator_task(help={**ENV, **JSON, **STACK})
 def destroy(c, env=None, stack=None, model=0, endpoint=None, json=False):
-    """Destroy a stack; without --stack the serving one and then the foundation. `down` also removes what is not Terraform's."""
+    """Destroy a stack; without --stack an endpoint's and then the foundation. `down` also removes what is not Terraform's."""
     from ml.jobs import handover
     from ops import stacks, teardown
 
     chosen = [stacks.check_name(stack)] if stack else ["serving", "foundation"]
     settings = _environment(env)
+    served = handover.endpoint_name(settings, endpoint)
+    if "foundation" in chosen:
+        teardown.check_foundation(settings, going=[served] if "serving" in chosen else [])
     removed = {}
     for name in chosen:
         with Step(name) as step:
             if name == "serving":
-                item = stacks.serving(
-                    settings, handover.endpoint_name(settings, endpoint), _any_package(settings), step
-                )
+                item = stacks.serving(settings, served, _any_package(settings), step)
             else:
                 teardown.delete_models(settings)
+                teardown.empty_bucket(settings)
                 item = stacks.foundation(settings, step)
             removed[name] = [change.address for change in item.down()]
             step.note = f"{len(removed[name])} resources removed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,11 @@ Progress = Callable[[str], None]
 def state_bucket(settings: Settings) -> str:
     """The bucket with the states of all environments of a project in one account and region."""
     return f"{settings.project}-tfstate-{account_id(settings.region)}-{settings.region}"
+
+
+def data_bucket(settings: Settings) -> str:
+    """The bucket with the environment's data sets and models, as the foundation names it."""
+    return f"{settings.prefix}-{account_id(settings.region)}-{settings.region}"
 
 
 def has_state(settings: Settings) -> bool:
@@ -114,23 +120,27 @@ def serving(settings: Settings, endpoint: str, model_package_arn: str, progress:
     )
 
 
-def deployed_endpoints(settings: Settings) -> list[str]:
-    """The endpoints that have a state, also those whose deployment stopped half-way."""
-    prefix = f"{settings.environment}/serving/"
-    pages = client("s3", settings.region).get_paginator("list_objects_v2")
+def deployed(settings: Settings) -> list[str]:
+    """The stacks whose state holds anything, half-made ones too: `foundation`, `serving/<endpoint>`."""
+    prefix, bucket, s3 = f"{settings.environment}/", state_bucket(settings), client("s3", settings.region)
     try:
-        keys = [
-            item["Key"]
-            for page in pages.paginate(Bucket=state_bucket(settings), Prefix=prefix)
-            for item in page.get("Contents", [])
-        ]
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
     except ClientError as error:
         if error_code(error) == "NoSuchBucket":
             return []
         raise
     return sorted(
-        key.removeprefix(prefix).removesuffix(".tfstate") for key in keys if key.endswith(".tfstate")
+        key.removeprefix(prefix).removesuffix(".tfstate")
+        for key in keys
+        if key.endswith(".tfstate")
+        and json.load(s3.get_object(Bucket=bucket, Key=key)["Body"]).get("resources")
     )
+
+
+def deployed_endpoints(settings: Settings) -> list[str]:
+    """The endpoints whose state holds anything, also those whose deployment stopped half-way."""
+    return [name.removeprefix("serving/") for name in deployed(settings) if name.startswith("serving/")]
 
 
 def check_name(name: str) -> str:

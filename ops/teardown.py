@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError
 
 from ops import jobs
 from ops.aws import client, error_code
+from ops.errors import OperatorError
 from ops.settings import Settings
-from ops.stacks import state_bucket
+from ops.stacks import data_bucket, deployed_endpoints, state_bucket
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,33 @@ class Leftover:
     kind: str
     name: str
     billable: bool
+
+
+def check_foundation(settings: Settings, going: list[str]) -> None:
+    """Raise OperatorError unless the foundation may go once the endpoints `going` have gone: before anything does."""
+    flag = "" if settings.environment == "local" else f" --env {settings.environment}"
+    if stays := [name for name in deployed_endpoints(settings) if name not in going]:
+        raise OperatorError(
+            f"The foundation of {settings.environment} carries {', '.join(stays)}: run ./inv down{flag} to remove "
+            f"everything, or first ./inv destroy{flag} --stack serving --endpoint NAME."
+        )
+    if not settings.storage.force_destroy and _holds_anything(settings):
+        raise OperatorError(
+            f"The bucket {data_bucket(settings)} holds data and models, and environments/{settings.environment}.toml "
+            "keeps them: set force_destroy = true under [storage] and run the same command again to delete them."
+        )
+
+
+def empty_bucket(settings: Settings) -> None:
+    """Delete every object and version in the data bucket.
+
+    Terraform would do it by the force_destroy of its last apply, not by that of the settings.
+    """
+    try:
+        _delete_versions(settings, data_bucket(settings), "")
+    except ClientError as error:
+        if error_code(error) != "NoSuchBucket":
+            raise
 
 
 def delete_models(settings: Settings) -> int:
@@ -133,6 +161,16 @@ def _enabled_keys(settings: Settings) -> list[str]:
         if settings.prefix in a["AliasName"]
         and kms.describe_key(KeyId=a["TargetKeyId"])["KeyMetadata"]["KeyState"] != "PendingDeletion"
     ]
+
+
+def _holds_anything(settings: Settings) -> bool:
+    try:
+        found = client("s3", settings.region).list_object_versions(Bucket=data_bucket(settings), MaxKeys=1)
+    except ClientError as error:
+        if error_code(error) == "NoSuchBucket":
+            return False
+        raise
+    return bool(found.get("Versions") or found.get("DeleteMarkers"))
 
 
 def _delete_versions(settings: Settings, bucket: str, prefix: str) -> None:

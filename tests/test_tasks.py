@@ -209,7 +209,14 @@ def test_down_where_nothing_was_ever_started(inv):
 
 
 def test_status_of_an_environment_as_json(inv, monkeypatch):
-    found = {"foundation": None, "data": None, "tuning": None, "models": [], "endpoints": []}
+    found = {
+        "foundation": None,
+        "data": None,
+        "tuning": None,
+        "models": [],
+        "endpoints": [],
+        "unfinished": [],
+    }
     monkeypatch.setattr(status, "collect", lambda settings: found)
     code, out, error = inv("status", "--env", "dev", "--json")
     assert (code, json.loads(out)) == (0, found)

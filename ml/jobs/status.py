@@ -5,17 +5,24 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from ml.jobs import data, handover, program, registry
+from ops import stacks
 from ops.aws import client, error_code
 from ops.errors import OperatorError
 from ops.settings import Settings
 
 
 def collect(settings: Settings) -> dict:
-    """Foundation, data, search, models and endpoints; None or empty where there is nothing."""
+    """Foundation, data, search, models and endpoints; None or empty where there is nothing.
+
+    unfinished: stacks that hold resources but have published nothing, or nothing any more.
+    """
     try:
         foundation = handover.foundation(settings)
     except OperatorError:
-        return {"foundation": None, "data": None, "tuning": None, "models": [], "endpoints": []}
+        nothing = {"foundation": None, "data": None, "tuning": None, "models": [], "endpoints": []}
+        return {**nothing, "unfinished": stacks.deployed(settings)}
+    serving = handover.all_serving(settings)
+    published = {"foundation", *(f"serving/{s.endpoint_name}" for s in serving)}
     return {
         "foundation": {"bucket": foundation.bucket},
         "data": _data(settings, foundation.bucket),
@@ -29,14 +36,21 @@ def collect(settings: Settings) -> dict:
             }
             for v in registry.versions(settings, foundation)
         ],
-        "endpoints": [_endpoint(settings, serving) for serving in handover.all_serving(settings)],
+        "endpoints": [_endpoint(settings, s) for s in serving],
+        "unfinished": [name for name in stacks.deployed(settings) if name not in published],
     }
 
 
-def rows(found: dict) -> list[tuple[str, str, str]]:
+def rows(settings: Settings, found: dict) -> list[tuple[str, str, str]]:
     """The same as lines of a table: what, name, state."""
+    env = handover.flag(settings)
+    unfinished = [
+        (name.partition("/")[0], name.partition("/")[2],
+         f"unfinished: a run is at work or stopped half-way; ./inv up{env} or ./inv down{env} finishes it")
+        for name in found["unfinished"]
+    ]  # fmt: skip
     if not found["foundation"]:
-        return [("foundation", "", "none: nothing exists yet")]
+        return unfinished or [("foundation", "", "none: nothing exists yet")]
     about, tuning = found["data"], found["tuning"]
     lines = [("foundation", found["foundation"]["bucket"], "there")]
     if about:
@@ -62,7 +76,8 @@ def rows(found: dict) -> list[tuple[str, str, str]]:
             )
         )
         lines.append(("function", endpoint["function"], endpoint["provisioned_concurrency"]))
-    return lines if found["endpoints"] else [*lines, ("endpoint", "", "none")]
+    lines += unfinished
+    return lines if found["endpoints"] or unfinished else [*lines, ("endpoint", "", "none")]
 
 
 def _data(settings: Settings, bucket: str) -> dict | None:

@@ -107,7 +107,9 @@ def test_deployed_endpoints_are_those_with_a_state(dev):
         "dev/serving/image-classifier-dev-multi.tfstate.tflock",
         "dev2/serving/image-classifier-dev2.tfstate",
     ):
-        client("s3", dev.region).put_object(Bucket=bucket, Key=key)
+        client("s3", dev.region).put_object(Bucket=bucket, Key=key, Body=b'{"resources": [{"type": "x"}]}')
+    gone = "dev/serving/image-classifier-dev-gone.tfstate"  # destroyed: its state stays, empty
+    client("s3", dev.region).put_object(Bucket=bucket, Key=gone, Body=b'{"resources": []}')
     assert stacks.deployed_endpoints(dev) == ["image-classifier-dev", "image-classifier-dev-multi"]
 
 

@@ -9,6 +9,7 @@ import pytest
 from ops import settings as environments
 from ops import stacks, teardown
 from ops.aws import client
+from ops.errors import OperatorError
 
 pytestmark = pytest.mark.usefixtures("moto_aws")
 REGION = "us-east-1"
@@ -141,6 +142,44 @@ def test_a_terminated_instance_is_gone(dev):
     assert (found.kind, found.name) == ("instance", f"image-classifier-dev {made}")
     client("ec2", REGION).terminate_instances(InstanceIds=[made])
     assert teardown.sweep(dev) == []
+
+
+def hold(settings, key: str, body: bytes) -> None:
+    client("s3", REGION).put_object(Bucket=stacks.ensure_state_bucket(settings), Key=key, Body=body)
+
+
+def test_a_foundation_that_carries_an_endpoint_stays(dev):
+    for name in ("image-classifier-dev", "image-classifier-dev-multi"):
+        hold(dev, f"dev/serving/{name}.tfstate", b'{"resources": [{}]}')
+    with pytest.raises(
+        OperatorError, match=r"dev carries image-classifier-dev-multi: run \./inv down --env dev"
+    ):
+        teardown.check_foundation(dev, going=["image-classifier-dev"])
+    teardown.check_foundation(dev, going=["image-classifier-dev", "image-classifier-dev-multi"])
+
+
+def test_data_that_the_environment_keeps_is_refused_before_anything_goes(dev):
+    prod, s3 = environments.load("prod"), client("s3", REGION)
+    teardown.check_foundation(prod, going=[])  # no bucket yet
+    bucket = stacks.data_bucket(prod)
+    s3.create_bucket(Bucket=bucket)
+    teardown.check_foundation(prod, going=[])  # nor anything in it
+    s3.put_object(Bucket=bucket, Key="datasets/current.json")
+    with pytest.raises(OperatorError, match=f"{bucket} holds data .*prod.toml .* force_destroy = true"):
+        teardown.check_foundation(prod, going=[])
+    teardown.check_foundation(dev, going=[])
+
+
+def test_the_data_bucket_is_emptied_of_all_versions(dev):
+    teardown.empty_bucket(dev)  # none yet
+    s3, bucket = client("s3", REGION), stacks.data_bucket(dev)
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for key in ("a", "a", "b"):
+        s3.put_object(Bucket=bucket, Key=key)
+    s3.delete_object(Bucket=bucket, Key="b")
+    teardown.empty_bucket(dev)
+    assert s3.list_object_versions(Bucket=bucket).keys() & {"Versions", "DeleteMarkers"} == set()
 
 
 def test_every_model_version_is_deleted(dev, monkeypatch):

@@ -4,6 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ml.jobs import handover, registry, status
+from ops import stacks
 from ops.aws import client
 
 
@@ -42,12 +43,19 @@ def live(account, monkeypatch):
 
 def test_an_empty_account_has_nothing(moto_aws, dev):
     found = status.collect(dev)
-    assert found == {"foundation": None, "data": None, "tuning": None, "models": [], "endpoints": []}
-    assert status.rows(found) == [("foundation", "", "none: nothing exists yet")]
+    assert found == {
+        "foundation": None,
+        "data": None,
+        "tuning": None,
+        "models": [],
+        "endpoints": [],
+        "unfinished": [],
+    }
+    assert status.rows(dev, found) == [("foundation", "", "none: nothing exists yet")]
 
 
 def test_what_is_missing_is_said(live, dev):
-    assert status.rows(status.collect(dev))[2:] == [
+    assert status.rows(dev, status.collect(dev))[2:] == [
         ("tuning", "", "none"),
         ("model", "", "none"),
         ("endpoint", "", "none"),
@@ -59,7 +67,7 @@ def test_an_environment_in_service(live, account, dev, foundation, serving, monk
     handover.write(dev, foundation, "tuning", {"tuning_job": "search", "best_objective": 0.9})
     model = registry.Version(1, "arn", "Approved", None, {"test_accuracy": "0.75", "training_job": "job"})
     monkeypatch.setattr(registry, "versions", lambda *_: [model])
-    assert status.rows(status.collect(dev)) == [
+    assert status.rows(dev, status.collect(dev)) == [
         ("foundation", foundation.bucket, "there"),
         ("data", "sample", "10 train, 10 valid, 10 test; 2 classes"),
         ("tuning", "search", "validation accuracy 0.9000"),
@@ -75,3 +83,22 @@ def test_what_was_deleted_behind_our_back_is_missing(live, account, dev, serving
     (endpoint,) = status.collect(dev)["endpoints"]
     assert (endpoint["status"], endpoint["instances"]) == ("missing", 0)
     assert endpoint["provisioned_concurrency"] == "no provisioned concurrency"
+
+
+def test_what_a_stopped_run_left_is_told(live, account, dev, serving):
+    account.publish("serving/image-classifier-dev", serving.model_dump())
+    bucket = stacks.ensure_state_bucket(dev)
+    for name in ("foundation", "serving/image-classifier-dev", "serving/image-classifier-dev-multi"):
+        body = b'{"resources": [{"type": "x"}]}'
+        client("s3", dev.region).put_object(Bucket=bucket, Key=f"dev/{name}.tfstate", Body=body)
+    found = status.collect(dev)
+    assert found["unfinished"] == ["serving/image-classifier-dev-multi"]
+    what, name, state = status.rows(dev, found)[-1]
+    assert (what, name) == ("serving", "image-classifier-dev-multi")
+    assert "./inv down --env dev finishes it" in state
+    client("ssm", dev.region).delete_parameter(Name="/image-classifier/dev/foundation")
+    assert [what for what, _, _ in status.rows(dev, status.collect(dev))] == [
+        "foundation",
+        "serving",
+        "serving",
+    ]
