@@ -101,9 +101,13 @@ class StoredKey(FakeKey):
         """moto warns here of buffers left open; there are none."""
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k != "lock"}
+        state = {k: v for k, v in self.__dict__.items() if k != "lock"}
+        if self.acl is _PRIVATE:
+            del state["acl"]
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        self.acl = _PRIVATE
         self.__dict__.update(state)
         self.lock = threading.Lock()
 

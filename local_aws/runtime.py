@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from local_aws.processes import Supervisor
 
 if TYPE_CHECKING:
     from local_aws.access import Gate
+    from local_aws.access.request import Call
 
 _OURS = ("AWS_", "MOTO_", "TF_", "MALLOC_")  # variables of this process that no child is to have
 
@@ -30,6 +32,7 @@ class Runtime:
     on_stop: hooks of the services, called while requests are still answered, before children are ended and the
     state is saved.
     changed: to be called after a change of state that no request made, so that it is saved soon.
+    writing: around a call that writes to S3, so that it is on disk before it is answered.
     gate: in front of every service; its `decisions` are the latest of access control.
     """
 
@@ -41,6 +44,7 @@ class Runtime:
     on_stop: list[Callable[[], None]] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
     changed: Callable[[], None] = lambda: None
+    writing: Callable[[Call], AbstractContextManager[None]] = lambda call: nullcontext()
     gate: Gate | None = None
     _session: boto3.Session = field(default_factory=boto3.Session, repr=False)
     _making_clients: threading.Lock = field(default_factory=threading.Lock, repr=False)

@@ -28,25 +28,13 @@ def build(current: runtime.Runtime) -> Callable:
         MOTO_PORT=str(current.port),
         MOTO_DISABLE_GLOBAL_CORS="true",
     )
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-    from werkzeug.exceptions import MethodNotAllowed, NotFound
-
     from local_aws import access, fixes, functions, sagemaker
+    from local_aws.dispatch import Dispatcher
 
     runtime.install(current)
     for part in (fixes, sagemaker, functions):
         part.install(current)
-
-    def create_app(service: str) -> Any:
-        app = create_backend_app(service)
-        app.debug = False
-        app.config["PROPAGATE_EXCEPTIONS"] = False
-        for missing in (NotImplementedError, NotFound, MethodNotAllowed):
-            app.register_error_handler(missing, _not_implemented(service))
-        app.register_error_handler(500, _failed(service))
-        return app
-
-    current.gate = access.install(DomainDispatcherApplication(create_app), current)
+    current.gate = access.install(Dispatcher(), current)
     return Front(current.gate, current)
 
 
@@ -93,40 +81,6 @@ def _page(start_response: Callable, status: str, content: dict[str, Any]) -> lis
     return [body]
 
 
-def _answer(code: str, message: str, status: int) -> Any:
-    from flask import Response, request
-
-    from local_aws.access import errors
-    from local_aws.access.gate import PROTOCOL
-
-    head = request.method == "HEAD"
-    line, headers, body = errors.error(
-        request.environ.get(PROTOCOL, "json"), code, message, status, head=head
-    )
-    return Response(body, line, headers)
-
-
-def _not_implemented(service: str) -> Callable:
-    """AWS's error shape at once: an HTML 500 would be retried for minutes by the SDKs."""
-
-    def handle(error: Exception) -> Any:
-        message = f"The embedded AWS does not do this: {service}: {error}"
-        return _answer("NotImplementedException", message, 501)
-
-    return handle
-
-
-def _failed(service: str) -> Callable:
-    def handle(error: Any) -> Any:
-        cause = getattr(error, "original_exception", None) or error
-        log.error("%s failed", service, exc_info=cause)
-        reason = getattr(cause, "strerror", None) or type(cause).__name__  # e.g. No space left on device
-        message = f"The embedded AWS failed ({reason}); its log has the details."
-        return _answer("InternalFailure", message, 500)
-
-    return handle
-
-
 def _log_to(folder: Path) -> None:
     """Everything goes to files: service.log, and one line per request in requests.log."""
     logging.captureWarnings(True)
@@ -162,9 +116,8 @@ def serve(home: Path, port: int, time_scale: float) -> None:
         raise LocalAwsError(f"Port {port} of 127.0.0.1 cannot be used: {error.strerror}.") from None
     state.forget_instances()
     keeper = state.Keeper(current.folder("state"), blobs.install(current.folder("blobs")))
-    restored = state.load(keeper.path)
-    log.info("%d backends restored", restored)
-    current.changed = keeper.changed
+    log.info("%d backends restored", keeper.load())
+    current.changed, current.writing = keeper.changed, keeper.journal.writing
     for hook in current.on_start:
         hook()
     keeper.start()

@@ -20,7 +20,8 @@ def install(app: Callable, current: Runtime) -> Gate:
     root = credentials.root(current.home)
     trust.install(root.aws_access_key_id)
     moto_checks.install()
-    return Gate(app, Directory(root.aws_access_key_id, root.aws_secret_access_key), lambda: current.changed())
+    directory = Directory(root.aws_access_key_id, root.aws_secret_access_key)
+    return Gate(app, directory, lambda: current.changed(), lambda call: current.writing(call))
 
 
 __all__ = ["Gate", "Record", "RoleNotAssumable", "install"]

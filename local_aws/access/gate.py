@@ -6,9 +6,11 @@ import io
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from types import MappingProxyType
 from typing import Any
 
 from moto.kms.models import kms_backends
@@ -24,6 +26,7 @@ from local_aws.access.principals import ANONYMOUS, Directory, Principal
 log = logging.getLogger("local_aws.access")
 
 PROTOCOL = "local_aws.protocol"  # in the WSGI environment: the protocol to answer errors in
+CALL = "local_aws.call"  # in the WSGI environment: the call that was let through
 
 # moto's own control endpoints, which it serves whoever asks.
 _RESERVED = ("/moto-api", "/latest/meta-data/", "/latest/api/", "/favicon.ico")
@@ -45,10 +48,19 @@ class Record:
 
 
 class Gate:
-    """Authenticates and authorises every request, then hands it to `app`; `changed` is called after those that write."""
+    """Authenticates and authorises every request, then hands it to `app`.
 
-    def __init__(self, app: Callable, directory: Directory, changed: Callable[[], None]):
-        self._app, self._directory, self._changed = app, directory, changed
+    changed: called after calls that write. writing: around those that write to S3.
+    """
+
+    def __init__(
+        self,
+        app: Callable,
+        directory: Directory,
+        changed: Callable[[], None],
+        writing: Callable[[request.Call], AbstractContextManager[None]],
+    ):
+        self._app, self._directory, self._changed, self._writing = app, directory, changed, writing
         self.decisions: deque[Record] = deque(maxlen=20_000)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
@@ -69,33 +81,41 @@ class Gate:
                     raise Refusal("unsigned", "Missing Authentication Token")
                 principal = ANONYMOUS
                 call = request.read("s3", "us-east-1", environ, body)
-            denied_objects.set(self._authorise(principal, call, environ))
+            denied_objects.set(self.authorise(principal, call, environ))
         except Refusal as refusal:
             head = environ["REQUEST_METHOD"] == "HEAD"
             compatible = protocol in ("json", "cbor") and request.query_compatible(model)
             status, headers, content = errors.render(refusal, protocol, head, compatible)
             start_response(status, headers)
             return [content]
-        except Exception as error:  # a fault of ours: nothing passes, in a shape that SDKs read
-            log.exception("%s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"])
-            message = (
-                f"The embedded AWS failed to check this request ({type(error).__name__}); its log says more."
-            )
-            status, headers, content = errors.error(protocol, "InternalFailure", message, 500)
-            start_response(status, headers)
-            return [content]
+        except Exception as error:
+            return _fault(error, environ, protocol, start_response)
         onward = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         # moto finds the service and the caller in this header alone.
         onward[PROTOCOL] = protocol
         onward["HTTP_AUTHORIZATION"] = signature.authorization if signature else _anonymous_header()
+        onward[CALL] = call
+        reads = call.operation.startswith(_READING)
         try:
-            return self._app(onward, start_response)
+            with self._writing(call) if model == "s3" and not reads else nullcontext():
+                return self._app(onward, start_response)
+        except Exception as error:  # such as a full disk under the journal: done perhaps, but not kept
+            return _fault(error, environ, protocol, start_response)
         finally:
-            if not call.operation.startswith(_READING):
+            if not reads:
                 self._changed()
 
-    def _authorise(self, principal: Principal, call: request.Call, environ: dict[str, Any]) -> frozenset[str]:
-        """Raises Refusal if a permission is missing. Returns the objects that DeleteObjects must leave."""
+    def principal(self, access_key_id: str) -> Principal | None:
+        """The caller with that access key, if it is active."""
+        return self._directory.find(access_key_id)
+
+    def authorise(
+        self, principal: Principal, call: request.Call, environ: Mapping[str, Any] = MappingProxyType({})
+    ) -> frozenset[str]:
+        """Raises Refusal if a permission is missing. Returns the objects that DeleteObjects must leave.
+
+        environ: of the request, for a call that came by HTTP.
+        """
         if (call.prefix, call.operation) == ("sts", "GetCallerIdentity"):
             return frozenset()
         context = _context(principal, call, environ)
@@ -161,6 +181,16 @@ class Gate:
         return decision
 
 
+def _fault(error: Exception, environ: dict[str, Any], protocol: str, start_response: Callable) -> list[bytes]:
+    """A fault of ours: nothing passes, in a shape that SDKs read."""
+    log.exception("%s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"])
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    message = f"The embedded AWS failed at this request ({reason}); its log says more."
+    status, headers, content = errors.error(protocol, "InternalFailure", message, 500)
+    start_response(status, headers)
+    return [content]
+
+
 def _unsigned_protocol(environ: dict[str, Any]) -> str:
     content_type = environ.get("CONTENT_TYPE", "")
     if "HTTP_X_AMZ_TARGET" in environ:
@@ -183,7 +213,7 @@ def _anonymous_header() -> str:
     )
 
 
-def _context(principal: Principal, call: request.Call, environ: dict[str, Any]) -> dict[str, Any]:
+def _context(principal: Principal, call: request.Call, environ: Mapping[str, Any]) -> dict[str, Any]:
     """The global condition keys. The loopback listener stands for AWS's TLS endpoints: transport is secure."""
     now = datetime.now(timezone.utc)
     return {

@@ -26,7 +26,7 @@ class RoleObjects:
         """credentials: as Runtime.assume returns them."""
         assert runtime.gate is not None
         self._gate, self._region = runtime.gate, region
-        principal = self._gate._directory.find(credentials["AWS_ACCESS_KEY_ID"])
+        principal = self._gate.principal(credentials["AWS_ACCESS_KEY_ID"])
         assert principal is not None
         self._principal = principal
 
@@ -47,7 +47,7 @@ class RoleObjects:
     def _authorise(self, operation: str, **parameters: Any) -> None:
         call = Call("s3", "s3", operation, "s3", self._region, parameters, {})
         try:
-            self._gate._authorise(self._principal, call, {})
+            self._gate.authorise(self._principal, call)
         except Refusal as refusal:
             raise S3Error(f"AccessDenied: {refusal}") from refusal
 
