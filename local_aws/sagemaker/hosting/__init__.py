@@ -21,10 +21,11 @@ class HostingOperations(ModelOperations, EndpointConfigOperations, EndpointOpera
 
 
 def install(current: Runtime) -> None:
-    """Endpoints come back after a restart; their scaling is ours."""
-    from local_aws import scaling
+    """Endpoints come back after a restart; their scaling, and the alarms that drive it, are ours."""
+    from local_aws import alarms, scaling
     from local_aws.sagemaker import invocations
 
+    alarms.install(current)
     scaling.install()
     invocations.install()
 

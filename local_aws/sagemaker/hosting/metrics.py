@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
+from typing import Any
 
-from moto.cloudwatch.models import MetricAggregatedDatum, cloudwatch_backends
+from moto.cloudwatch.models import cloudwatch_backends
 
 from local_aws import runtime
+from local_aws.alarms.samples import Samples
 from local_aws.sagemaker.hosting.live import Key
 
 NAMESPACE = "AWS/SageMaker"
 UNITS = {"ModelLatency": "Microseconds", "OverheadLatency": "Microseconds"}
-RETENTION = timedelta(days=15)  # as CloudWatch keeps one-minute data
 
-_open: dict[tuple[Key, str], tuple[int, dict[str, MetricAggregatedDatum]]] = {}
+_open: dict[tuple[Key, str], tuple[int, dict[str, Samples]]] = {}
 _lock = threading.Lock()
 
 
@@ -40,11 +41,8 @@ def record(key: Key, variant: str, values: dict[str, float]) -> None:
         for name, value in values.items():
             datum = data.get(name)
             if datum is None:
-                data[name] = _begin(key, variant, name, value, now)
-            else:
-                datum.min, datum.max = min(datum.min, value), max(datum.max, value)
-                datum.sample_count += 1
-                datum.sum += value
+                datum = data[name] = _begin(key, variant, name, now)
+            datum.add(value)
 
 
 def sums(key: Key, variant: str, name: str, minutes: range) -> list[float]:
@@ -53,7 +51,7 @@ def sums(key: Key, variant: str, name: str, minutes: range) -> list[float]:
     found = dict.fromkeys(minutes, 0.0)
     dimensions = {("EndpointName", endpoint), ("VariantName", variant)}
     for datum in reversed(cloudwatch_backends[account][region].metric_data):
-        if datum.namespace == NAMESPACE and datum.name == name and isinstance(datum, MetricAggregatedDatum):
+        if datum.namespace == NAMESPACE and datum.name == name and isinstance(datum, Samples):
             began = datum.timestamp.replace(tzinfo=timezone.utc).timestamp()
             number = minute(began + period() / 1000)  # rounding must not put it into the minute before
             if number < minutes.start:
@@ -63,33 +61,18 @@ def sums(key: Key, variant: str, name: str, minutes: range) -> list[float]:
     return list(found.values())
 
 
-def _begin(key: Key, variant: str, name: str, value: float, number: int) -> MetricAggregatedDatum:
+def _begin(key: Key, variant: str, name: str, number: int) -> Samples:
     account, region, endpoint = key
     # Half a second in: rounding must not put it into the minute before. moto compares naive UTC times.
-    start = datetime.fromtimestamp(number * period() + min(0.5, period() / 2), timezone.utc).replace(
-        tzinfo=None
+    start = datetime.fromtimestamp(number * period() + min(0.5, period() / 2), timezone.utc)
+    datum = Samples(
+        NAMESPACE,
+        name,
+        [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}],
+        start.replace(tzinfo=None),
+        UNITS.get(name, "None"),
     )
-    datum = MetricAggregatedDatum(
-        namespace=NAMESPACE,
-        name=name,
-        min_stat=value,
-        max_stat=value,
-        sample_count=1,
-        sum_stat=value,
-        dimensions=[
-            {"Name": "EndpointName", "Value": endpoint},
-            {"Name": "VariantName", "Value": variant},
-        ],
-        timestamp=start,
-        unit=UNITS.get(name, "None"),
-    )
-    backend = cloudwatch_backends[account][region]
-    oldest = start - RETENTION
-    if backend.metric_data and _naive(backend.metric_data[0].timestamp) < oldest:
-        backend.metric_data = [d for d in backend.metric_data if _naive(d.timestamp) >= oldest]
+    backend: Any = cloudwatch_backends[account][region]
+    backend.forget_old()
     backend.metric_data.append(datum)
     return datum
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(timezone.utc).replace(tzinfo=None) if moment.tzinfo else moment

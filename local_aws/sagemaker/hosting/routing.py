@@ -108,7 +108,10 @@ def _pick(key: Key, endpoint: dict[str, Any], target: str | None):
             raise ValidationError(f"Variant {target} not found for endpoint {key[2]}.") from None
         if picked:
             return fleet, *picked
-        if endpoint["EndpointStatus"] not in ("SystemUpdating", "Updating") or time.monotonic() > deadline:
+        live = traffic(key)
+        replaced = fleet is not None and fleet not in (live.current, live.next)  # since it was looked up
+        coming = endpoint["EndpointStatus"] in ("SystemUpdating", "Updating", "RollingBack")
+        if not (replaced or coming) or time.monotonic() > deadline:
             raise ServiceUnavailable(f"Endpoint {key[2]} has no healthy instance.")
         if runtime.current().stopping.wait(0.05):
             raise ServiceUnavailable("The embedded AWS is stopping.")
