@@ -30,7 +30,7 @@ def client(service: str, region: str):
         retries={"mode": "standard", "max_attempts": 4},
         max_pool_connections=32,
         connect_timeout=5,
-        read_timeout=120,
+        read_timeout=130,
     )
     return session(region).client(service, config=config)
 

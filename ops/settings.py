@@ -73,6 +73,10 @@ class ContinuousRange(_Section):
             raise ValueError(f"min {self.min} is not below max {self.max}")
         if self.scaling == "Logarithmic" and self.min <= 0:
             raise ValueError(f"Logarithmic scaling needs min above 0, not {self.min}")
+        if self.scaling == "ReverseLogarithmic" and not 0 <= self.min < self.max < 1:
+            raise ValueError(
+                f"ReverseLogarithmic scaling needs a real range from 0 to below 1, not {self.min} to {self.max}"
+            )
         return self
 
 
@@ -92,7 +96,7 @@ class TuningSettings(_Section):
     strategy: Literal["Bayesian", "Random", "Grid", "Hyperband"] = "Bayesian"
     max_jobs: int = Field(2, ge=1, le=750)
     max_parallel_jobs: int = Field(1, ge=1, le=100)
-    max_runtime_seconds: int = Field(8 * 3600, ge=60, le=30 * 86400)
+    max_runtime_seconds: int = Field(8 * 3600, ge=120, le=30 * 86400)
     epochs: int = Field(5, ge=1, le=1000)
     seed: int = Field(1, ge=1)
     continuous: dict[str, ContinuousRange] = {}
@@ -162,10 +166,10 @@ class ServingSettings(_Section):
 
 
 class FunctionSettings(_Section):
-    """The Lambda function in front of the endpoint."""
+    """The Lambda function in front of the endpoint, which itself answers within 60 s or not at all."""
 
     memory_mb: int = Field(256, ge=128, le=10240)
-    timeout_seconds: int = Field(60, ge=1, le=900)
+    timeout_seconds: int = Field(60, ge=1, le=120)
     provisioned_concurrency: int = Field(2, ge=0, le=1000)
     allowed_url_hosts: list[str] = []
 

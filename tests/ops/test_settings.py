@@ -105,6 +105,19 @@ def test_a_grid_has_as_many_trials_as_combinations(load):
             GOOD.replace("min = 0.001, max = 0.1", 'min = 0, max = 1, scaling = "Logarithmic"'),
             ["Logarithmic", "above 0"],
         ),
+        (
+            GOOD.replace("min = 0.001, max = 0.1", 'min = 0.5, max = 1, scaling = "ReverseLogarithmic"'),
+            ["ReverseLogarithmic", "below 1", "0.5 to 1"],
+        ),
+        (
+            GOOD + '[tuning.integer]\nbatch-size = { min = 8, max = 64, scaling = "ReverseLogarithmic" }',
+            ["ReverseLogarithmic", "8 to 64"],
+        ),
+        (
+            GOOD.replace("max_jobs = 4", "max_jobs = 4\nmax_runtime_seconds = 100"),
+            ["tuning.max_runtime_seconds", "120"],
+        ),
+        (GOOD + "[function]\ntimeout_seconds = 900", ["function.timeout_seconds", "120"]),
         (GOOD.replace("learning-rate", "dropout"), ["dropout", "learning-rate, optimizer, weight-decay"]),
         (GOOD.replace("learning-rate", "batch-size"), ["batch-size", "cannot be continuous"]),
         (GOOD + "[tuning.integer]\noptimizer = { min = 1, max = 2 }", ["optimizer is categorical"]),
