@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from ml.jobs import weights
+from ml.jobs.follow import pauses
 from ml.jobs.handover import Foundation
 from ops import packaging
 from ops.aws import client, error_code
@@ -122,6 +125,21 @@ def git_commit() -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+
+
+def with_fresh_role(create: Callable[[], None], patience: float = 90) -> None:
+    """Create a job, anew while SageMaker cannot assume its role: IAM takes seconds to spread one just made.
+
+    patience: seconds until the refusal counts.
+    """
+    deadline = time.monotonic() + patience
+    for _ in pauses(shortest=3):
+        try:
+            return create()
+        except ClientError as error:
+            refused = error_code(error) == "ValidationException" and "assume" in str(error)
+            if not refused or time.monotonic() > deadline:
+                raise
 
 
 def is_missing(error: ClientError) -> bool:

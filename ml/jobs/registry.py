@@ -30,12 +30,21 @@ def register(
     settings: Settings, foundation: Foundation, *, training_job: str, artifact: str,
     metrics: dict[str, float], lineage: dict[str, str],
 ) -> Version:  # fmt: skip
-    """Register a training job's artifact, once. Approved if its test accuracy reaches the environment's minimum."""
+    """Register a training job's artifact, once. Approved if its test accuracy reaches the environment's minimum.
+
+    A version that waits for its approval gets it when the minimum has been lowered since; none loses its own.
+    """
+    accuracy, minimum = metrics.get("test:accuracy"), settings.training.minimum_accuracy
+    good = accuracy is not None and accuracy >= minimum
     for version in versions(settings, foundation):
         if version.lineage.get("training_job") == training_job:
+            if good and version.approval == PENDING:
+                client("sagemaker", settings.region).update_model_package(
+                    ModelPackageArn=version.arn, ModelApprovalStatus=APPROVED,
+                    ApprovalDescription=f"Its test accuracy {accuracy:.4f} reaches the minimum of {minimum}",
+                )  # fmt: skip
+                return _version(settings, version.arn)
             return version
-    accuracy = metrics.get("test:accuracy")
-    good = accuracy is not None and accuracy >= settings.training.minimum_accuracy
     key = f"training/{training_job}/metrics.json"
     client("s3", settings.region).put_object(
         Bucket=foundation.bucket, Key=key, Body=json.dumps(metrics, indent=2, sort_keys=True).encode(),
@@ -55,7 +64,6 @@ def register(
             ],
             "SupportedContentTypes": ["image/png", "image/jpeg", "image/webp", "application/x-image"],
             "SupportedResponseMIMETypes": ["application/json"],
-            "SupportedRealtimeInferenceInstanceTypes": [settings.serving.instance_type],
         },
         ModelMetrics={
             "ModelQuality": {

@@ -45,11 +45,12 @@ def run(
     digest = program.fingerprint(
         data=manifest.hash, source=source.digest, hyperparameters=tuned.hyperparameters, instances=count,
         training=settings.training.model_dump(exclude={"minimum_accuracy"}), model=settings.model.model_dump(),
+        image=program.training_image(settings),
     )  # fmt: skip
     stem = f"{settings.prefix}-train-{count}x"
     name, job = names.attempt(stem, digest, lambda n: _describe(settings, foundation, n), again=again)
     if job is None:
-        _create(settings, foundation, manifest, source, tuned, name, count)
+        program.with_fresh_role(lambda: _create(settings, foundation, manifest, source, tuned, name, count))
     if ran := job is None or job["status"] != "Completed":
         job = follow.training_job(name, settings.region, on_status, on_line)
         if job["TrainingJobStatus"] != "Completed":

@@ -34,10 +34,10 @@ class Trial:
 
 @dataclass(frozen=True)
 class Result:
-    """A finished search."""
+    """A finished search. model: the settings of the network that it tuned."""
 
     tuning_job: str
-    fingerprint: str
+    model: dict[str, str | int | bool]
     data_hash: str
     dataset: str
     best_training_job: str
@@ -61,19 +61,20 @@ def run(
     source = program.upload_source(settings, foundation)
     digest = program.fingerprint(
         data=manifest.hash, source=source.digest, tuning=settings.tuning.model_dump(),
-        model=settings.model.model_dump(), weight_decay=settings.training.weight_decay, seed=settings.training.seed,
+        model=settings.model.model_dump(), image=program.training_image(settings),
+        weight_decay=settings.training.weight_decay, seed=settings.training.seed,
     )  # fmt: skip
     name, job = names.attempt(settings.prefix, digest, lambda n: _describe(settings, n), again=again)
     if job is None:
-        _create(settings, foundation, manifest, source, name)
+        program.with_fresh_role(lambda: _create(settings, foundation, manifest, source, name))
     elif job["status"] == "Completed":
-        return _finish(settings, foundation, manifest, name, digest), trials(settings, name), False
+        return _finish(settings, foundation, manifest, name), trials(settings, name), False
     _follow(settings, name, on_progress)
-    return _finish(settings, foundation, manifest, name, digest), trials(settings, name), True
+    return _finish(settings, foundation, manifest, name), trials(settings, name), True
 
 
 def latest(settings: Settings, foundation: Foundation) -> Result:
-    """The result of the last search. Raises OperatorError if there is none, or if the data has changed since."""
+    """The result of the last search. Raises OperatorError if there is none, or if the data or the network has changed since."""
     found = handover.read(settings, foundation.bucket, HANDOVER)
     todo = f"run ./inv tune{handover.flag(settings)}"
     if found is None:
@@ -87,7 +88,16 @@ def latest(settings: Settings, foundation: Foundation) -> Result:
     now = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
     if result.data_hash != now.hash:
         raise OperatorError(f"The hyperparameters of {result.tuning_job} were tuned on other data: {todo}.")
+    if result.model != (model := settings.model.model_dump()):
+        raise OperatorError(
+            f"The hyperparameters of {result.tuning_job} were tuned for {_named(result.model)}, not for {_named(model)}: "
+            f"{todo}."
+        )
     return result
+
+
+def _named(model: dict) -> str:
+    return ", ".join(f"{name} {value}" for name, value in model.items())
 
 
 def trials(settings: Settings, tuning_job: str) -> list[Trial]:
@@ -189,7 +199,7 @@ def _follow(settings: Settings, name: str, on_progress: Callable[[str, int, int]
         )
 
 
-def _finish(settings: Settings, foundation: Foundation, manifest, name: str, digest: str) -> Result:
+def _finish(settings: Settings, foundation: Foundation, manifest, name: str) -> Result:
     job = client("sagemaker", settings.region).describe_hyper_parameter_tuning_job(
         HyperParameterTuningJobName=name
     )
@@ -198,7 +208,7 @@ def _finish(settings: Settings, foundation: Foundation, manifest, name: str, dig
         raise OperatorError(f"No trial of {name} reported {program.OBJECTIVE}: look at their logs.")
     result = Result(
         tuning_job=name,
-        fingerprint=digest,
+        model=settings.model.model_dump(),
         data_hash=manifest.hash,
         dataset=manifest.dataset,
         best_training_job=best["TrainingJobName"],

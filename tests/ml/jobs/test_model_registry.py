@@ -81,6 +81,8 @@ def test_a_version_carries_metrics_and_lineage(group, dev, foundation):
     )
     (container,) = package["InferenceSpecification"]["Containers"]
     assert container["Environment"] == {"SM_RAYSERVE_APP": "app:app"}
+    # A list would bind the version to the instance types of the day of its registration.
+    assert not package["InferenceSpecification"].get("SupportedRealtimeInferenceInstanceTypes")
 
 
 @pytest.mark.parametrize(
@@ -93,6 +95,31 @@ def test_a_version_carries_metrics_and_lineage(group, dev, foundation):
 )
 def test_approval_is_by_accuracy_on_the_test_split(group, dev, foundation, metrics, approval):
     assert register(dev, foundation, "job-1", **metrics).approval == approval
+
+
+@pytest.mark.parametrize(
+    ("before", "minimum", "after"),
+    [
+        ("PendingManualApproval", 0.5, "Approved"),
+        ("PendingManualApproval", 0.7, "PendingManualApproval"),
+        ("Rejected", 0.5, "Rejected"),  # a person's word stands
+        ("Approved", 0.7, "Approved"),
+    ],
+)
+def test_a_lower_minimum_approves_what_waits(group, dev, foundation, monkeypatch, before, minimum, after):
+    made = register(dev, foundation, "job-1", test_accuracy=0.59)
+    sagemaker = client("sagemaker", dev.region)
+    update = sagemaker.update_model_package
+    # moto forgets the properties that an update does not name; AWS keeps them.
+    monkeypatch.setattr(
+        sagemaker,
+        "update_model_package",
+        lambda **given: update(**given, CustomerMetadataProperties=made.lineage),
+    )
+    sagemaker.update_model_package(ModelPackageArn=made.arn, ModelApprovalStatus=before)
+    training = dev.training.model_copy(update={"minimum_accuracy": minimum})
+    again = register(dev.model_copy(update={"training": training}), foundation, "job-1", test_accuracy=0.59)
+    assert (again.number, again.approval) == (1, after)
 
 
 def test_a_training_job_is_registered_once(group, dev, foundation):

@@ -188,3 +188,40 @@ def test_weights_that_cannot_be_had_are_told_in_one_sentence(
 def test_small_cnn_has_no_weights(dev, foundation):
     with pytest.raises(OperatorError, match="small_cnn has no pretrained weights"):
         weights.upload(dev, foundation)
+
+
+# ---- a role that has only just been made ----
+
+UNASSUMABLE = "Could not assume role arn:aws:iam::1:role/x. Please ensure that the role exists"
+
+
+def refusing(times: int, message: str):
+    """A creation that SageMaker refuses so many times, and the calls it got."""
+    calls = []
+
+    def create():
+        calls.append(1)
+        if len(calls) <= times:
+            error = {"Code": "ValidationException", "Message": message}
+            raise ClientError({"Error": error}, "CreateTrainingJob")
+
+    return create, calls
+
+
+@pytest.fixture
+def no_pauses(monkeypatch):
+    monkeypatch.setattr(program, "pauses", lambda shortest: iter([None] * 99))
+
+
+def test_a_role_that_cannot_be_assumed_yet_is_waited_for(no_pauses):
+    create, calls = refusing(2, UNASSUMABLE)
+    program.with_fresh_role(create)
+    assert len(calls) == 3
+
+
+@pytest.mark.parametrize(("message", "patience"), [(UNASSUMABLE, -1), ("1 validation error detected", 90)])
+def test_any_other_refusal_counts_at_once_and_this_one_at_last(no_pauses, message, patience):
+    create, calls = refusing(99, message)
+    with pytest.raises(ClientError):
+        program.with_fresh_role(create, patience)
+    assert len(calls) == 1

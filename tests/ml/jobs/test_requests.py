@@ -11,7 +11,7 @@ from ops import settings as environments
 
 SOURCE = program.Source("s3://bucket/code/abc/source.tar.gz", "abc")
 TUNED = tune.Result(
-    tuning_job="search", fingerprint="f", data_hash="d", dataset="sample", best_training_job="best",
+    tuning_job="search", model={}, data_hash="d", dataset="sample", best_training_job="best",
     best_objective=0.9,
     hyperparameters={"learning-rate": "0.01", "batch-size": "64", "optimizer": "sgd", "_tuning_objective_metric": "x"},
 )  # fmt: skip

@@ -13,7 +13,9 @@ METRICS = [{"MetricName": "test:accuracy", "Value": 0.91234567}, {"MetricName": 
 @pytest.fixture
 def jobs(account, dev, foundation, manifest, monkeypatch):
     """Training jobs by name, each ended as it was told; and the tuned hyperparameters they need."""
-    best = tune.Result("search", "f", manifest.hash, "sample", "best", 0.9, {"learning-rate": "0.01"})
+    best = tune.Result(
+        "search", dev.model.model_dump(), manifest.hash, "sample", "best", 0.9, {"learning-rate": "0.01"}
+    )
     handover.write(dev, foundation, tune.HANDOVER, vars(best))
     there: dict[str, dict] = {}
 

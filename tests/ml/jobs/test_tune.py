@@ -166,6 +166,15 @@ def test_a_search_on_other_data_is_refused(sagemaker, account, dev, foundation, 
         tune.latest(dev, foundation)
 
 
+def test_a_search_for_another_network_is_refused(sagemaker, dev, foundation):
+    tune.run(dev)
+    other = dev.model_copy(update={"model": dev.model.model_copy(update={"architecture": "resnet18"})})
+    with pytest.raises(
+        OperatorError, match=r"tuned for architecture small_cnn, .*not for architecture resnet18"
+    ):
+        tune.latest(other, foundation)
+
+
 def test_a_search_of_another_version_is_refused(account, dev, foundation):
     handover.write(dev, foundation, "tuning", {"job": "x"})
     with pytest.raises(OperatorError, match=r"another version of this repository: run \./inv tune"):
