@@ -486,7 +486,8 @@ def local_status(c, json=False):
     from local_aws import daemon
 
     found = daemon.status(LOCAL_HOME)
-    console.table("Embedded AWS", ["what", "value"], vars(found).items())
+    since = found.since and time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(found.since))
+    console.table("Embedded AWS", ["what", "value"], {**vars(found), "since": since}.items())
     emit(vars(found), json)
 
 

@@ -25,9 +25,9 @@ def console():
     return Console(file=sys.stderr, highlight=False, width=wide)
 
 
-def say(message: str = "") -> None:
-    """A line for people; rich markup allowed."""
-    console().print(message, soft_wrap=True)
+def say(message: str = "", *, markup: bool = False) -> None:
+    """A line for people. markup: whether it holds rich markup; names of files and classes may look like it."""
+    console().print(message, soft_wrap=True, markup=markup)
 
 
 def emit(result: object, as_json: bool) -> None:
@@ -79,12 +79,14 @@ class Step:
                 console().print(f"  [dim]{self.name}: {escape(text)}[/]", soft_wrap=True)
 
     def __exit__(self, kind, error, trace) -> None:
+        from rich.markup import escape
+
         if self._live:
             self._live.stop()
         seconds = time.monotonic() - self._began
         if error is None:
             console().print(
-                f"[green]✓[/] [bold]{self.name:<12}[/] {seconds:6.1f} s  {self.note}", soft_wrap=True
+                f"[green]✓[/] [bold]{self.name:<12}[/] {seconds:6.1f} s  {escape(self.note)}", soft_wrap=True
             )
             if self.stages is not None:
                 self.stages.append(Stage(self.name, seconds, self.note))
@@ -94,6 +96,7 @@ class Step:
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """A table as wide as it needs; where the terminal is narrower, headings break between their words."""
+    from rich.markup import escape
     from rich.table import Table
 
     narrow = console().width < 150
@@ -102,5 +105,5 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) 
         heading = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[_-])", "\n", column) if narrow else column
         shown.add_column(heading, overflow="fold")
     for row in rows:
-        shown.add_row(*("" if cell is None else str(cell) for cell in row))
+        shown.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
     console().print(shown)

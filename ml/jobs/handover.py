@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -84,10 +85,17 @@ def all_serving(settings: Settings) -> list[Serving]:
 
 
 def endpoint_name(settings: Settings, name: str | None) -> str:
-    """The full name of an endpoint: `multi` means <project>-<environment>-multi."""
+    """The full name of an endpoint: `multi` means <project>-<environment>-multi. Raises OperatorError."""
     if not name or name == settings.prefix:
         return settings.prefix
-    return name if name.startswith(f"{settings.prefix}-") else f"{settings.prefix}-{name}"
+    full = name if name.startswith(f"{settings.prefix}-") else f"{settings.prefix}-{name}"
+    # Its models and configurations carry the name and a hash, in 63 characters; its function's role "-inference" in 64.
+    if len(full) > 54 or not re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", full):
+        raise OperatorError(
+            f"--endpoint {name}: {full} is no endpoint's name, which has at most 54 letters, digits and hyphens, for "
+            "example multi."
+        )
+    return full
 
 
 def flag(settings: Settings) -> str:

@@ -81,6 +81,8 @@ def accuracy(
     """Send the pictures of a split through the function, as many at a time as it has warm environments."""
     manifest = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
     keys = sorted(key for key in manifest.files if key.startswith(f"{split}/"))
+    if limit is not None and limit < 1:
+        raise OperatorError(f"--limit {limit}: give 1 or more.")
     if limit:
         keys = keys[:: max(1, len(keys) // limit)][:limit]
     if not keys:

@@ -83,7 +83,10 @@ def tune(settings: Settings, again: bool = False, stages: Stages = None) -> dict
         step.note = f"{result.tuning_job}: validation accuracy {result.best_objective:.4f}{'' if ran else ' (unchanged)'}"
     _trial_table(trials)
     best = {k: v for k, v in result.hyperparameters.items() if not k.startswith("_")}
-    say("  best hyperparameters: " + ", ".join(f"[bold]{k}[/]={v}" for k, v in sorted(best.items())))
+    say(
+        "  best hyperparameters: " + ", ".join(f"[bold]{k}[/]={v}" for k, v in sorted(best.items())),
+        markup=True,
+    )
     return {
         "tuning_job": result.tuning_job, "best_training_job": result.best_training_job,
         "best_objective": result.best_objective, "hyperparameters": best, "ran": ran,
@@ -229,4 +232,4 @@ def summary(settings: Settings, stages, began: float) -> None:
         (f"./inv status{env}", "what exists and what serves"),
         (f"./inv down{env}", "remove everything"),
     ):
-        say(f"  [bold]{command:<38}[/] {why}")
+        say(f"  [bold]{command:<38}[/] {why}", markup=True)

@@ -55,7 +55,12 @@ def test_in_a_log_a_step_tells_no_more_than_a_line_a_second(capsys):
 def test_what_others_wrote_is_not_markup(capsys):
     with console.Step("train") as step:
         step("[bold]epoch[/bold] [1/3]", important=True)
-    assert "[bold]epoch[/bold] [1/3]" in capsys.readouterr().err
+        step.note = "class a[b]"
+    console.say("left out x[red].png")
+    console.table("", ["class"], [["[/c]"]])
+    told = capsys.readouterr().err
+    for text in ("[bold]epoch[/bold] [1/3]", "class a[b]", "x[red].png", "[/c]"):
+        assert text in told
 
 
 def test_a_table_shows_every_cell(capsys):

@@ -62,6 +62,12 @@ def test_endpoint_names(dev, given, full):
     assert handover.endpoint_name(dev, given) == full
 
 
+@pytest.mark.parametrize("given", ["a_b", "multi model", "x" * 40, "-", "multi-", "ä"])
+def test_what_is_no_endpoint_s_name_is_refused(dev, given):
+    with pytest.raises(OperatorError, match="is no endpoint's name"):
+        handover.endpoint_name(dev, given)
+
+
 def test_the_flag_to_type(dev):
     assert handover.flag(dev) == " --env dev"
     assert handover.flag(environments.load("local")) == ""

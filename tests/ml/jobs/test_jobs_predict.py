@@ -136,6 +136,11 @@ def test_no_more_at_a_time_than_warm_environments(account, function, dev, founda
         assert function.most <= most
 
 
+def test_a_limit_below_one_is_refused(account, dev, foundation, serving):
+    with pytest.raises(OperatorError, match=r"--limit -3: give 1 or more\."):
+        predict.accuracy(dev, foundation, serving, limit=-3)
+
+
 @pytest.mark.parametrize(("limit", "pictures"), [(1, 1), (3, 3), (10, 10), (99, 10)])
 def test_a_limit_takes_pictures_from_all_over_the_split(
     account, function, dev, foundation, serving, limit, pictures
