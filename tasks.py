@@ -73,12 +73,13 @@ def _point_at(settings) -> None:
     os.environ.update(daemon.variables(LOCAL_HOME, settings.region))
 
 
-def _port() -> int | None:
-    value = os.environ.get("LOCAL_AWS_PORT")
+def _port(option: int = 0) -> int | None:
+    """The port that the operator asked for, by --port before LOCAL_AWS_PORT."""
+    name, value = ("--port", str(option)) if option else ("LOCAL_AWS_PORT", os.environ.get("LOCAL_AWS_PORT"))
     if value is None:
         return None
     if not value.isdigit() or not 1024 <= int(value) <= 65535:
-        raise OperatorError(f"LOCAL_AWS_PORT is {value!r}: give a port from 1024 to 65535.")
+        raise OperatorError(f"{name} is {value!r}: give a port from 1024 to 65535.")
     return int(value)
 
 
@@ -461,7 +462,7 @@ def local_up(c, port=0, time_scale=1.0):
     from local_aws import daemon
 
     with Step("embedded AWS") as step:
-        address = daemon.start(LOCAL_HOME, port or _port(), time_scale)
+        address = daemon.start(LOCAL_HOME, _port(port), time_scale)
         step.note = f"at {address.endpoint_url}, state in {_short(LOCAL_HOME)}"
     for name, value in daemon.variables(LOCAL_HOME, environments.load("local").region).items():
         print(f"export {name}={value}")

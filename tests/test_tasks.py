@@ -146,6 +146,9 @@ def test_a_wrong_port_is_refused_before_anything_starts(inv, monkeypatch, port, 
     code, _, error = inv("models")
     assert code == 1
     assert sentence(error) == f"inv: LOCAL_AWS_PORT is '{port}': give a port from 1024 to 65535."
+    code, _, error = inv("local.up", "--port", "70000")  # the option comes before the variable
+    assert code == 1
+    assert "inv: --port is '70000': give a port from 1024 to 65535." in error
     assert not (tmp_path / "local_aws").exists()
 
 
