@@ -78,7 +78,7 @@ def period(alarm: Alarm) -> int:
 def metric_queries(alarm: Alarm) -> list[dict[str, Any]]:
     """What an alarm watches, as MetricDataQueries of GetMetricData; exactly one returns data."""
     if not alarm.metric_data_queries:
-        metric = {
+        metric: Any = {
             "Namespace": alarm.namespace,
             "MetricName": alarm.metric_name,
             "Dimensions": [{"Name": d.name, "Value": d.value} for d in alarm.dimensions],

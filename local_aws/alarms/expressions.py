@@ -115,7 +115,7 @@ def evaluate(
             repeat = isinstance(filling, ast.Name) and filling.id == "REPEAT"
             return _fill(value(arguments[0]), None if repeat else value(filling), times)
         _count(name, arguments, 3)
-        return _choose(*(value(argument) for argument in arguments), times)
+        return _choose(value(arguments[0]), value(arguments[1]), value(arguments[2]))
 
     return value(tree)
 
@@ -180,7 +180,7 @@ def _fill(value: Value, filling: Value | None, times: Sequence[float]) -> Value:
     return result
 
 
-def _choose(condition: Value, yes: Value, no: Value, times: Sequence[float]) -> Value:
+def _choose(condition: Value, yes: Value, no: Value) -> Value:
     def at(value: Value, time: float) -> float | None:
         return value.get(time) if isinstance(value, dict) else value
 

@@ -73,7 +73,7 @@ def evaluate(
         needed = expressions.names(tree) | set(metrics if expressions.uses_all_metrics(tree) else [])
         for other in sorted(needed):
             resolve(other, above | {name})
-        value = expressions.evaluate(tree, results, times, metrics)
+        value: Any = expressions.evaluate(tree, results, times, metrics)
         if isinstance(value, list):
             raise ValidationError(f"Error in expression '{name}': it returns an array of time series.")
         results[name] = value if isinstance(value, dict) else dict.fromkeys(times, value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -60,11 +60,12 @@ def percentile(data: Iterable[Any], percent: float) -> float | None:
 
     None if there is none, or where only a statistic set of differing values is known, as on AWS.
     """
-    counts: Counter[int] = Counter()
+    counts: dict[int, float] = defaultdict(float)
     low, high = math.inf, -math.inf
     for datum in data:
         if isinstance(datum, Samples):
-            counts.update(datum.buckets)
+            for number, count in datum.buckets.items():
+                counts[number] += count
         elif isinstance(datum, MetricAggregatedDatum):
             if datum.min != datum.max:
                 return None
@@ -74,7 +75,7 @@ def percentile(data: Iterable[Any], percent: float) -> float | None:
         single = getattr(datum, "value", None)
         low = min(low, datum.min if single is None else single)
         high = max(high, datum.max if single is None else single)
-    wanted, seen = percent / 100 * counts.total(), 0.0
+    wanted, seen = percent / 100 * sum(counts.values()), 0.0
     for number in sorted(counts):
         seen += counts[number]
         if seen >= wanted - 1e-9:

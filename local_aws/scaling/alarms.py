@@ -1,0 +1,87 @@
+"""The alarms of target tracking policies, which CloudWatch evaluates and which make a policy act."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from moto.applicationautoscaling.exceptions import AWSValidationException
+from moto.cloudwatch.models import Alarm, cloudwatch_backends
+
+from local_aws.scaling.rules import LOW, POINTS_IN, POINTS_OUT
+
+INVOCATIONS = "SageMakerVariantInvocationsPerInstance"
+CONCURRENCY = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
+# metric, statistic, seconds of a period
+PREDEFINED = {
+    INVOCATIONS: ("InvocationsPerInstance", "Sum", 60),
+    CONCURRENCY: ("ConcurrentRequestsPerModel", "Average", 10),
+}
+
+
+def check(configuration: dict[str, Any]) -> None:
+    """Raises ValidationException for a TargetTrackingScalingPolicyConfiguration that cannot be followed."""
+    predefined = configuration.get("PredefinedMetricSpecification")
+    customized = configuration.get("CustomizedMetricSpecification")
+    if bool(predefined) == bool(customized):
+        raise AWSValidationException(
+            "Exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification must be specified."
+        )
+    if predefined and predefined["PredefinedMetricType"] not in PREDEFINED:
+        raise AWSValidationException(
+            f"The predefined metric type {predefined['PredefinedMetricType']} is not supported for endpoint variants: "
+            f"the embedded AWS has {', '.join(PREDEFINED)}."
+        )
+    if customized and "Metrics" in customized:
+        raise AWSValidationException("The embedded AWS does not do metric maths in target tracking policies.")
+    if float(configuration.get("TargetValue", 0)) <= 0:
+        raise AWSValidationException("TargetValue must be greater than 0.")
+
+
+def points_in(configuration: dict[str, Any]) -> int:
+    """Datapoints of the low alarm: a quarter of an hour."""
+    return POINTS_IN * 60 // _watched(configuration, "", "")[-1]
+
+
+def create(account: str, region: str, policy: Any) -> list[Alarm]:
+    """The high and the low alarm of a policy of an endpoint's variant, named as AWS names them."""
+    configuration = policy.target_tracking_scaling_policy_configuration
+    _, endpoint, _, variant = policy.resource_id.split("/")
+    namespace, metric, dimensions, statistic, unit, period = _watched(configuration, endpoint, variant)
+    target = float(configuration["TargetValue"])
+    made = []
+    for kind, comparison, threshold, count in (
+        ("High", "GreaterThanThreshold", target, POINTS_OUT),
+        ("Low", "LessThanThreshold", LOW * target, points_in(configuration)),
+    ):
+        if kind == "Low" and configuration.get("DisableScaleIn"):
+            continue
+        alarm = cloudwatch_backends[account][region].put_metric_alarm(
+            name=f"TargetTracking-{policy.resource_id}-Alarm{kind}-{uuid.uuid4()}",
+            namespace=namespace,
+            metric_name=metric,
+            comparison_operator=comparison,
+            evaluation_periods=count,
+            period=period,
+            threshold=threshold,
+            statistic=statistic,
+            unit=unit,
+            description=f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {policy.policy_arn}.",
+            dimensions=dimensions,
+            alarm_actions=[policy.policy_arn],
+        )
+        made.append(alarm)
+    return made
+
+
+def _watched(configuration: dict[str, Any], endpoint: str, variant: str) -> tuple[Any, ...]:
+    """Namespace, metric, dimensions, statistic, unit and period."""
+    if custom := configuration.get("CustomizedMetricSpecification"):
+        return (
+            custom["Namespace"], custom["MetricName"], custom.get("Dimensions") or [], custom["Statistic"],
+            custom.get("Unit"), 60,
+        )  # fmt: skip
+    kind = configuration["PredefinedMetricSpecification"]["PredefinedMetricType"]
+    metric, statistic, period = PREDEFINED[kind]
+    dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}]
+    return "AWS/SageMaker", metric, dimensions, statistic, None, period

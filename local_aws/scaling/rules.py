@@ -1,0 +1,143 @@
+"""What a scaling policy makes of the values that put its alarm into ALARM: a capacity."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from moto.applicationautoscaling.exceptions import AWSValidationException
+
+POINTS_OUT = 3  # datapoints over the target before a target tracking alarm goes off
+POINTS_IN = 15  # minutes under it
+LOW = 0.9  # of the target: where AWS sets the alarm for scaling in
+COOLDOWN = 300.0  # seconds, if the policy does not say
+
+
+@dataclass(frozen=True)
+class TargetTracking:
+    """AWS's rule. Times are in the service's seconds, values per instance. `points_in` of them make an alarm low."""
+
+    target: float
+    scale_out_cooldown: float = COOLDOWN
+    scale_in_cooldown: float = COOLDOWN
+    scale_in_disabled: bool = False
+    points_in: int = POINTS_IN
+
+    @classmethod
+    def of(cls, configuration: dict[str, Any], points_in: int = POINTS_IN) -> TargetTracking:
+        """From a TargetTrackingScalingPolicyConfiguration."""
+        return cls(
+            float(configuration["TargetValue"]),
+            float(configuration.get("ScaleOutCooldown", COOLDOWN)),
+            float(configuration.get("ScaleInCooldown", COOLDOWN)),
+            bool(configuration.get("DisableScaleIn", False)),
+            points_in,
+        )
+
+    def capacity(
+        self,
+        points: list[float],
+        current: int,
+        since_out: float = math.inf,
+        since_in: float = math.inf,
+        last_added: int = 0,
+    ) -> int:
+        """The capacity wanted, given an alarm's latest `points`, oldest first, and the last scalings.
+
+        During a scale-out cooldown only a larger step than the last is made; a scale-in never cuts one short.
+        """
+        latest, quiet = points[-POINTS_OUT:], points[-self.points_in :]
+        if len(latest) == POINTS_OUT and min(latest) > self.target:
+            wanted = math.ceil(current * latest[-1] / self.target)
+            if since_out >= self.scale_out_cooldown or wanted - current > last_added:
+                return wanted
+        elif len(quiet) == self.points_in and max(quiet) < LOW * self.target:
+            cooled = since_in >= self.scale_in_cooldown and since_out >= self.scale_out_cooldown
+            if cooled and not self.scale_in_disabled:
+                return max(1, math.ceil(current * max(quiet) / self.target))
+        return current
+
+
+@dataclass(frozen=True)
+class StepScaling:
+    """Steps by how far the metric is beyond the alarm's threshold. Times are in the service's seconds.
+
+    steps: (lower, upper, adjustment); bounds are relative to the threshold.
+    """
+
+    kind: str
+    steps: tuple[tuple[float, float, int], ...]
+    cooldown: float = COOLDOWN
+    minimum: int = 0
+    aggregation: str = "Average"
+
+    @classmethod
+    def of(cls, configuration: dict[str, Any]) -> StepScaling:
+        """From a StepScalingPolicyConfiguration. Raises ValidationException if its steps leave gaps or overlap."""
+        kinds = ("ChangeInCapacity", "PercentChangeInCapacity", "ExactCapacity")
+        kind = configuration.get("AdjustmentType")
+        if kind not in kinds:
+            raise AWSValidationException(f"AdjustmentType must be one of {', '.join(kinds)}, not {kind}.")
+        steps = sorted(
+            (
+                float(step.get("MetricIntervalLowerBound", -math.inf)),
+                float(step.get("MetricIntervalUpperBound", math.inf)),
+                int(step["ScalingAdjustment"]),
+            )
+            for step in configuration.get("StepAdjustments") or []
+        )
+        if not steps:
+            raise AWSValidationException("At least one StepAdjustment must be specified.")
+        if any(lower >= upper for lower, upper, _ in steps):
+            raise AWSValidationException(
+                "A StepAdjustment's MetricIntervalLowerBound must be below its MetricIntervalUpperBound."
+            )
+        if any(before[1] != after[0] for before, after in itertools.pairwise(steps)):
+            raise AWSValidationException("StepAdjustment intervals can't overlap or have gaps.")
+        return cls(
+            kind,
+            tuple(steps),
+            float(configuration.get("Cooldown", COOLDOWN)),
+            int(configuration.get("MinAdjustmentMagnitude", 0)),
+            configuration.get("MetricAggregationType", "Average"),
+        )
+
+    def capacity(
+        self,
+        points: list[float],
+        threshold: float,
+        current: int,
+        since: float = math.inf,
+        last_added: int = 0,
+    ) -> int:
+        """The capacity wanted. During the cooldown only a larger step out than the last is made.
+
+        since: seconds since the last scaling, in or out.
+        """
+        if not points:
+            return current
+        value = {"Maximum": max(points), "Minimum": min(points)}.get(
+            self.aggregation, sum(points) / len(points)
+        )
+        breach = value - threshold
+        for lower, upper, adjustment in self.steps:
+            # The bound nearer to the threshold belongs to an interval, as on AWS.
+            if (lower < breach or (lower == breach and breach >= 0)) and (
+                breach < upper or (breach == upper and breach <= 0)
+            ):
+                wanted = max(0, self._adjusted(current, adjustment))
+                larger = wanted - current > last_added
+                return wanted if since >= self.cooldown or larger else current
+        return current
+
+    def _adjusted(self, current: int, adjustment: int) -> int:
+        if self.kind == "ExactCapacity":
+            return adjustment
+        if self.kind == "ChangeInCapacity":
+            return current + adjustment
+        change = current * adjustment / 100
+        # As on AWS: above 1 rounded down, between 0 and 1 made 1, and so for the negative ones.
+        size = math.floor(abs(change)) if abs(change) >= 1 else math.ceil(abs(change))
+        return current + int(math.copysign(max(size, self.minimum), adjustment)) if adjustment else current
