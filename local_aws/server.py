@@ -28,11 +28,11 @@ def build(current: runtime.Runtime) -> Callable:
         MOTO_PORT=str(current.port),
         MOTO_DISABLE_GLOBAL_CORS="true",
     )
-    from local_aws import access, fixes, functions, sagemaker
+    from local_aws import access, fixes, functions, instances, sagemaker
     from local_aws.dispatch import Dispatcher
 
     runtime.install(current)
-    for part in (fixes, sagemaker, functions):
+    for part in (fixes, sagemaker, functions, instances):
         part.install(current)
     current.gate = access.install(Dispatcher(), current)
     return Front(current.gate, current)

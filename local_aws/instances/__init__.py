@@ -1,0 +1,22 @@
+"""EC2 instances of the embedded AWS: their user data runs."""
+
+from local_aws.runtime import Runtime
+
+
+def install(current: Runtime) -> None:
+    """Put our instances in moto's place, before its first request."""
+    from moto.ec2 import models, urls
+    from moto.ec2.models import instances
+
+    from local_aws.instances import images, service
+    from local_aws.instances.backend import LocalEC2Backend, LocalInstance
+    from local_aws.instances.responses import LocalEC2Response
+
+    models.ec2_backends.backend = LocalEC2Backend
+    instances.Instance = LocalInstance  # type: ignore[misc]  # moto creates instances by name
+    urls.url_paths["{0}/"] = LocalEC2Response.dispatch
+    images.install()
+    running = service.InstanceService(current)
+    service.install(running)
+    current.on_start.append(running.resume)
+    current.on_stop.append(running.halt)

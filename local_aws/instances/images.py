@@ -1,0 +1,107 @@
+"""The Deep Learning AMIs and the Systems Manager parameters that name the latest of each."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+from moto.core.parse import default_timestamp_parser
+from moto.ec2.models.amis import Ami
+from moto.ssm import models, urls
+from moto.ssm.models import Parameter, ParameterDict, SimpleSystemManagerBackend
+
+PREFIX = "/aws/service/deeplearning/ami"
+RELEASED = "20260103"
+RELEASED_AT = default_timestamp_parser("2026-01-03T00:00:00.000Z")
+
+
+@dataclass(frozen=True)
+class Image:
+    """A Deep Learning AMI. type: its part of the parameter's name."""
+
+    name: str
+    type: str
+
+    @property
+    def parameter(self) -> str:
+        return f"{PREFIX}/x86_64/{self.type}/latest/ami-id"
+
+    def id(self, region: str) -> str:
+        return "ami-" + hashlib.sha256(f"{region} {self.name}".encode()).hexdigest()[:17]
+
+
+IMAGES = [
+    Image(
+        "Deep Learning Base OSS Nvidia Driver GPU AMI (Amazon Linux 2023)",
+        "base-oss-nvidia-driver-gpu-amazon-linux-2023",
+    ),
+    *(
+        Image(
+            f"Deep Learning OSS Nvidia Driver AMI GPU PyTorch {version} (Amazon Linux 2023)",
+            f"oss-nvidia-driver-gpu-pytorch-{version}-amazon-linux-2023",
+        )
+        for version in ("2.6", "2.7", "2.8", "2.9")
+    ),
+]
+
+
+class DeepLearningAmi(Ami):
+    """An image whose root volume is as AWS's: gp3 at /dev/xvda."""
+
+    @property
+    def block_device_mappings(self) -> list[dict[str, Any]]:
+        (mapping,) = super().block_device_mappings
+        mapping["Ebs"] |= {"VolumeSize": 45, "VolumeType": "gp3", "DeleteOnTermination": True}
+        return [mapping]
+
+
+def add_to(backend: Any) -> None:
+    """Register the images with an EC2 backend."""
+    for image in IMAGES:
+        identity = image.id(backend.region_name)
+        backend.amis[identity] = DeepLearningAmi(
+            backend, identity, name=f"{image.name} {RELEASED}", description=image.name, owner_id="898082745236",
+            owner_alias="amazon", public=True, virtualization_type="hvm", architecture="x86_64", hypervisor="xen",
+            creation_date=RELEASED_AT,
+            root_device_type="ebs", root_device_name="/dev/xvda", region_name=f"{backend.region_name}a",
+        )  # fmt: skip
+
+
+class LocalParameterDict(ParameterDict):
+    """moto's, with the parameters of the Deep Learning AMIs, read when first asked for."""
+
+    def _check_loading_status(self, key: str) -> None:
+        super()._check_loading_status(key)
+        if str(key or "").startswith(PREFIX) and not dict.__contains__(self, IMAGES[0].parameter):
+            for image in IMAGES:
+                dict.__setitem__(self, image.parameter, [self._parameter(image)])
+
+    def _parameter(self, image: Image) -> Parameter:
+        return Parameter(  # type: ignore[abstract]
+            account_id=self.account_id,
+            name=image.parameter,
+            value=image.id(self.region_name),
+            parameter_type="String",
+            description=None,
+            allowed_pattern=None,
+            keyid=None,
+            last_modified_date=RELEASED_AT,
+            version=1,
+            data_type="aws:ec2:image",
+        )
+
+
+class LocalSystemsManagerBackend(SimpleSystemManagerBackend):
+    """moto's backend, with our parameters."""
+
+    _url_module = urls
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self._parameters = LocalParameterDict(account_id, region_name)
+
+
+def install() -> None:
+    """Put our backend in moto's place."""
+    models.ssm_backends.backend = LocalSystemsManagerBackend

@@ -1,0 +1,228 @@
+"""One boot of an instance: its first process, its console, its metadata service."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from local_aws.instances import init
+from local_aws.instances.imds import Assume, MetadataServer
+from local_aws.instances.user_data import Script
+from local_aws.processes import Supervisor
+
+if TYPE_CHECKING:
+    from local_aws.instances.backend import LocalInstance
+
+log = logging.getLogger(__name__)
+
+INIT = Path(init.__file__)
+SHIM = Path(__file__).with_name("shim.sh")
+SHIMS = (
+    "shutdown", "poweroff", "halt", "reboot", "init", "telinit", "systemctl", "service", "chkconfig",
+    "sudo", "doas", "logger", "apt", "apt-get", "dpkg", "yum", "dnf", "rpm", "amazon-linux-extras", "snap", "zypper",
+    "useradd", "userdel", "usermod", "adduser", "groupadd", "groupdel", "passwd", "chpasswd", "visudo",
+    "mount", "umount", "swapon", "swapoff", "mkswap", "mkfs", "mkfs.ext4", "mkfs.xfs", "fdisk", "parted",
+    "modprobe", "insmod", "rmmod", "sysctl", "hostnamectl", "hostname", "timedatectl", "iptables", "nft", "crontab",
+)  # fmt: skip
+# Where namespaces are to be had, the instance has its own of these.
+FOLDERS = {
+    "/home": "home", "/root": "root", "/tmp": "tmp", "/var/tmp": "var-tmp", "/var/log": "var-log", "/run": "run",
+    "/mnt": "mnt", "/srv": "srv",
+}  # fmt: skip
+# Of the embedded AWS's own environment, what a process needs to reach the network.
+PASSED_ON = re.compile(r"(?i)(https?|all)_proxy|(PIP|UV)_\w+|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|LANG|LC_\w+|TZ")
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+CONSOLE_BYTES = 64 * 1024  # that GetConsoleOutput returns
+CONSOLE_FILE_BYTES = 4 * 1024 * 1024
+STOP_SECONDS = init.GRACE_SECONDS + 5
+
+
+class Console:
+    """What an instance has printed, in a file that never grows large."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+
+    def add(self, data: bytes) -> None:
+        with self._lock:
+            with self.path.open("ab") as file:
+                file.write(data)
+                large = file.tell() > CONSOLE_FILE_BYTES
+            if large:
+                self.path.write_bytes(self.path.read_bytes()[-CONSOLE_BYTES:])
+
+    def tail(self) -> bytes:
+        with self._lock:
+            return self.path.read_bytes()[-CONSOLE_BYTES:] if self.path.exists() else b""
+
+
+class Machine:
+    """The processes of an instance, from `start` until `ended` is called with the first one's exit status."""
+
+    def __init__(
+        self, instance: LocalInstance, folder: Path, supervisor: Supervisor, endpoint_url: str, home: Path
+    ) -> None:
+        """folder: of the instance, kept from boot to boot. home: of the embedded AWS, to be hidden from it."""
+        self.instance, self.folder, self._home = instance, folder, home
+        self.console = Console(folder / "console.log")
+        self._supervisor, self._endpoint_url = supervisor, endpoint_url
+        self._disk = folder / "disk"
+        self._child: subprocess.Popen | None = None
+        self._metadata: MetadataServer | None = None
+
+    def start(self, scripts: list[Script], assume: Assume, ended: Callable[[Machine, int], None]) -> None:
+        """Boot. Raises OSError if the first process cannot be started."""
+        isolation = namespaces(self._supervisor)
+        paths = self._prepare(scripts)
+        self._metadata = MetadataServer(self.instance, assume)
+        run = Path("/run") if isolation else self._disk / "run"
+        config = _config(self._disk, self._home, bool(isolation)) | {
+            "id": self.instance.id,
+            "scripts": [str(run / path) for path in paths],
+            "environment": self._environment(run, bool(isolation)),
+        }
+        self.console.add(self._banner(bool(isolation)).encode())
+        self._child = self._supervisor.spawn(
+            [*isolation, sys.executable, "-S", "-E", str(INIT), json.dumps(config)],
+            env=_inherited(), cwd=self._disk,
+        )  # fmt: skip
+        threading.Thread(
+            target=self._follow, args=(self._child, ended), name=f"instance {self.instance.id}", daemon=True
+        ).start()
+
+    def end(self) -> None:
+        """End every process of it."""
+        if self._child is not None:
+            self._supervisor.end(self._child, STOP_SECONDS)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what serves the processes, once they have ended."""
+        if self._metadata is not None:
+            self._metadata.close()
+            self._metadata = None
+
+    def _prepare(self, scripts: list[Script]) -> list[str]:
+        """The folders and files that the processes find. Returns the scripts' paths below `run`."""
+        _make_disk(self._disk)
+        run = self._disk / "run"
+        (run / "scripts").mkdir(exist_ok=True)
+        paths = []
+        for number, script in enumerate(scripts, 1):
+            path = f"scripts/part-{number:03d}"
+            (run / path).write_bytes(script.content)
+            (run / path).chmod(0o700)
+            paths.append(path)
+        return paths
+
+    def _environment(self, run: Path, isolated: bool) -> dict[str, str]:
+        home = "/root" if isolated else str(self._disk / "root")
+        assert self._metadata is not None
+        return {
+            **_inherited(),
+            "HOME": home,
+            "TMPDIR": "/tmp" if isolated else str(self._disk / "tmp"),
+            "PATH": f"{run}/shims:{Path(sys.executable).parent}:{SYSTEM_PATH}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "NO_PROXY": "127.0.0.1,localhost",
+            "no_proxy": "127.0.0.1,localhost",
+            "AWS_ENDPOINT_URL": self._endpoint_url,
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://{self._metadata.address}",
+            "HOSTNAME": self.instance.private_dns_name,
+            "LOCAL_AWS_RUN": str(run),
+            init.MARKER: self.instance.id,
+        }
+
+    def _banner(self, isolated: bool) -> str:
+        how = (
+            "in namespaces of its own, with its own /home, /root, /tmp, /var/log and /run, all else read-only"
+            if isolated
+            else "without namespaces, which this system does not offer: it sees this machine's files"
+        )
+        return f"[embedded AWS] {self.instance.id} boots {how}.\n"
+
+    def _follow(self, child: subprocess.Popen, ended: Callable[[Machine, int], None]) -> None:
+        reader = threading.Thread(target=self._read, args=(child,), daemon=True)
+        reader.start()
+        status = child.wait()
+        reader.join(2)  # a process that got away could hold the pipe
+        ended(self, status)
+
+    def _read(self, child: subprocess.Popen) -> None:
+        assert child.stdout is not None
+        with child.stdout as pipe:
+            while data := os.read(pipe.fileno(), 65536):
+                self.console.add(data)
+
+
+def _inherited() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if PASSED_ON.fullmatch(name)}
+
+
+def _make_disk(disk: Path) -> None:
+    for name in (*FOLDERS.values(), "home/ec2-user", "empty"):
+        (disk / name).mkdir(parents=True, exist_ok=True)
+    run = disk / "run"
+    shutil.rmtree(run)  # of the boot before: /run does not outlive it
+    shims = run / "shims"
+    shims.mkdir(parents=True)
+    for name in SHIMS:
+        shutil.copy(SHIM, shims / name)
+    for name in ("initctl", "console"):
+        os.mkfifo(run / name)
+
+
+def _config(disk: Path, home: Path, isolated: bool) -> dict[str, Any]:
+    """What `init.py` is told of the file system."""
+    keep = {str(Path(path)) for path in (sys.prefix, sys.base_prefix)}
+    resolver = Path("/etc/resolv.conf").resolve()
+    if resolver.exists():
+        keep.add(str(resolver))
+    return {
+        "namespace": isolated,
+        "folders": {path: str(disk / name) for path, name in FOLDERS.items()},
+        "keep": sorted(keep),
+        "hide": str(home),
+        "empty": str(disk / "empty"),
+        "shims": str(disk / "run/shims"),
+        "console": str(disk / "run/console"),
+        "run": "/run" if isolated else str(disk / "run"),
+        "cwd": "/" if isolated else str(disk / "root"),
+    }
+
+
+@functools.lru_cache(maxsize=1)
+def namespaces(supervisor: Supervisor) -> tuple[str, ...]:
+    """The command that puts an instance into namespaces of its own; empty where the system does not allow it."""
+    unshare = shutil.which("unshare")
+    if unshare is None or not sys.platform.startswith("linux"):
+        return ()
+    command = (
+        unshare, "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as scratch:
+        disk = Path(scratch, "disk")
+        _make_disk(disk)
+        home = Path(scratch, "home")
+        home.mkdir()
+        config = _config(disk, home, True) | {"probe": True}
+        probe = supervisor.spawn(
+            [*command, sys.executable, "-S", "-E", str(INIT), json.dumps(config)], env={}, cwd=disk
+        )
+        output = probe.communicate()[0]
+    if probe.returncode:
+        log.info("instances run without namespaces: %s", output.decode(errors="replace").strip()[-500:])
+        return ()
+    return command

@@ -1,0 +1,73 @@
+"""User data: from what RunInstances was given to the scripts that the instance runs."""
+
+from __future__ import annotations
+
+import base64
+import email
+import gzip
+import zlib
+from dataclasses import dataclass
+
+from moto.ec2.exceptions import EC2ClientError
+
+MAX_BYTES = 16_384
+SCRIPT, PER_BOOT = "text/x-shellscript", "text/x-shellscript-per-boot"
+# What cloud-init would act upon, and nothing does here.
+REFUSED = ("#cloud-config", "#include", "#cloud-boothook", "#part-handler", "## template:", "#upstart-job")
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script with its shebang line. every_boot: not on the first boot alone."""
+
+    content: bytes
+    every_boot: bool = False
+
+
+class InvalidUserData(EC2ClientError):
+    """RunInstances refuses it, as on AWS."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("InvalidParameterValue", message)
+
+
+def scripts(encoded: str) -> list[Script]:
+    """The scripts in user data as RunInstances takes it (base64): a script, or a MIME archive of scripts.
+
+    Raises InvalidUserData if it is too large, NotImplementedError if it is meant for a part of cloud-init
+    that is not here.
+    """
+    content = base64.b64decode(encoded)
+    if len(content) > MAX_BYTES:
+        raise InvalidUserData(f"User data is limited to {MAX_BYTES} bytes")
+    if content.startswith(b"\x1f\x8b"):
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error):
+            raise InvalidUserData("User data starts as gzip, and cannot be decompressed.") from None
+    if content[:13].lower() == b"content-type:" or content[:13].lower() == b"mime-version:":
+        return _parts(content)
+    _refuse(content.decode(errors="replace"))
+    return [Script(content)] if content.startswith(b"#!") else []
+
+
+def _parts(content: bytes) -> list[Script]:
+    found: list[Script] = []
+    for part in email.message_from_bytes(content).walk():
+        kind = part.get_content_type()
+        if part.is_multipart():
+            continue
+        if kind not in (SCRIPT, PER_BOOT, "text/plain"):
+            raise NotImplementedError(f"user data of type {kind}; it runs scripts ({SCRIPT})")
+        body = part.get_payload(decode=True)
+        assert isinstance(body, bytes)
+        _refuse(body.decode(errors="replace"))
+        if body.startswith(b"#!"):
+            found.append(Script(body, kind == PER_BOOT))
+    return found
+
+
+def _refuse(text: str) -> None:
+    for start in REFUSED:
+        if text.startswith(start):
+            raise NotImplementedError(f"user data that starts with {start}; it runs scripts (#!)")
