@@ -1,4 +1,5 @@
-"""Starts, finds and ends the embedded AWS from another process. Standard library only; moto is not imported here."""
+"""Starts, finds and ends the embedded AWS from another process. moto is not imported here, nor is anything
+else beyond the standard library by what every command calls."""
 
 from __future__ import annotations
 
@@ -11,12 +12,14 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from local_aws import credentials
 from local_aws.errors import LocalAwsError
@@ -134,6 +137,31 @@ def variables(home: Path, region: str) -> dict[str, str]:
     }
 
 
+def interrupt(home: Path, region: str, training_job: str, seconds: int = 0) -> None:
+    """Take the instances of a running spot training job away, with AWS's notice, for `seconds` at least.
+
+    Raises LocalAwsError: nothing runs on `home`, there is no such job, or it cannot be interrupted now.
+    """
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    found = status(home)
+    if not found.running:
+        raise LocalAwsError(f"No embedded AWS runs on {home}: start it first.")
+    url = f"http://127.0.0.1:{found.port}/_local/interrupt/{quote(training_job, safe='')}?seconds={seconds}"
+    root = credentials.root(found.home)
+    request = AWSRequest("POST", url)
+    SigV4Auth(Credentials(root.aws_access_key_id, root.aws_secret_access_key), "local", region).add_auth(
+        request
+    )
+    signed = urllib.request.Request(url, method="POST", headers=dict(request.headers))
+    try:
+        _opener().open(signed, timeout=30).close()
+    except urllib.error.HTTPError as error:
+        raise LocalAwsError(json.loads(error.read())["message"]) from None
+
+
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """Hold the home's lock: of two commands at once, the second waits and then finds what the first did."""
@@ -212,11 +240,14 @@ def _environment() -> dict[str, str]:
     return {**kept, "MALLOC_ARENA_MAX": "2"}  # a heap per thread would double the memory
 
 
+def _opener() -> urllib.request.OpenerDirector:
+    """Without a proxy: it is this machine."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
 def _health(port: int) -> dict[str, Any] | None:
-    # No proxy: it is this machine.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(f"http://127.0.0.1:{port}/_local/health", timeout=5) as response:
+        with _opener().open(f"http://127.0.0.1:{port}/_local/health", timeout=5) as response:
             answer = json.loads(response.read())
     except (OSError, ValueError):
         return None

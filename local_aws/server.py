@@ -54,6 +54,12 @@ class Front:
             )
         if environ["PATH_INFO"] == "/_local/health":
             return _page(start_response, "200 OK", self._health())
+        if environ["PATH_INFO"].startswith("/_local/"):
+            from local_aws import control  # imports moto, which `build` prepares
+
+            status, headers, body = control.answer(environ, self._runtime)
+            start_response(status, headers)
+            return [body]
         return self._app(environ, start_response)
 
     def _health(self) -> dict[str, Any]:
@@ -107,13 +113,14 @@ def serve(home: Path, port: int, time_scale: float) -> None:
     _log_to(current.folder("log"))
     app = build(current)
 
-    from local_aws import blobs, state
+    from local_aws import blobs, quotas, state
     from local_aws.http_server import Server
 
     try:
         server = Server(port, app)  # before any state is touched
     except OSError as error:
         raise LocalAwsError(f"Port {port} of 127.0.0.1 cannot be used: {error.strerror}.") from None
+    quotas.configured()  # a mistake in its file is told now
     state.forget_instances()
     keeper = state.Keeper(current.folder("state"), blobs.install(current.folder("blobs")))
     log.info("%d backends restored", keeper.load())

@@ -3,9 +3,11 @@
 from moto.sagemaker import models, urls
 from moto.sagemaker.responses import SageMakerResponse
 
+from local_aws.limits import SageMakerLimits
 from local_aws.runtime import Runtime
 from local_aws.sagemaker import hosting
 from local_aws.sagemaker.hosting import HostingBackend, HostingOperations
+from local_aws.sagemaker.refused import RefusedOperations
 from local_aws.sagemaker.registry import RegistryBackend, RegistryOperations
 from local_aws.sagemaker.tags import TagOperations, TagStore
 from local_aws.sagemaker.training.operations import TrainingOperations
@@ -14,6 +16,7 @@ from local_aws.sagemaker.tuning.operations import TuningJobs, TuningOperations, 
 
 
 class LocalSageMakerBackend(
+    SageMakerLimits,
     TuningJobs,
     HostingBackend,
     RegistryBackend,
@@ -46,6 +49,7 @@ class LocalSageMakerResponse(
     HostingOperations,
     RegistryOperations,
     TagOperations,
+    RefusedOperations,
     SageMakerResponse,
 ):
     """moto's responses, with ours in front."""

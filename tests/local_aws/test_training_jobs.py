@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
+from local_aws.sagemaker.training import isolation
 from tests.local_aws.training_kit import Workplace, channel, unique, wait_for
 
 pytestmark = pytest.mark.slow
@@ -73,6 +75,56 @@ print("validation:loss=2.5e-1")
     assert not list(Path(work.aws.home, "training").glob(f"*/{job['TrainingJobName']}"))
 
 
+def test_other_ways_in_and_out(work: Workplace) -> None:
+    """A manifest, FastFile, results as single files, a warm pool that is asked for."""
+    for name in ("1.png", "2.png", "3.png"):
+        work.put(f"listed/{name}", name)
+    manifest = work.put(
+        "list.manifest", json.dumps([{"prefix": f"s3://{work.bucket}/listed/"}, "1.png", "3.png"])
+    )
+    program = """
+import json, os, shutil
+base = os.environ["SAGEMAKER_BASE_DIR"]
+shutil.copytree(os.environ["SM_CHANNEL_TRAIN"], os.environ["SM_MODEL_DIR"] + "/train")
+shutil.copy(base + "/input/config/inputdataconfig.json", os.environ["SM_MODEL_DIR"])
+"""
+    request = work.request(
+        program,
+        InputDataConfig=[{**channel("train", manifest, "ManifestFile"), "InputMode": "FastFile"}],
+        OutputDataConfig={"S3OutputPath": f"s3://{work.bucket}/plain", "CompressionType": "NONE"},
+    )
+    request["ResourceConfig"]["KeepAlivePeriodInSeconds"] = 600
+    work.sagemaker.create_training_job(**request)
+    name = request["TrainingJobName"]
+    assert work.sagemaker.describe_training_job(TrainingJobName=name)["WarmPoolStatus"] == {"Status": "InUse"}
+    job = work.ended(name)
+    uri = job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert uri == f"s3://{work.bucket}/plain/{name}/output/model/"
+    listed = work.s3.list_objects_v2(Bucket=work.bucket, Prefix=f"plain/{name}/")["Contents"]
+    keys = [item["Key"].partition("/output/")[2] for item in listed]
+    assert keys == ["model/inputdataconfig.json", "model/train/1.png", "model/train/3.png"]
+    body = work.s3.get_object(Bucket=work.bucket, Key=listed[0]["Key"])["Body"]
+    assert json.load(body)["train"]["TrainingInputMode"] == "FastFile"
+    assert job["ResourceConfig"]["KeepAlivePeriodInSeconds"] == 600
+    assert job["WarmPoolStatus"] == {"Status": "Terminated", "ResourceRetainedBillableTimeInSeconds": 0}
+    pools = work.sagemaker.list_training_jobs(WarmPoolStatusEquals="Terminated")["TrainingJobSummaries"]
+    assert name in [pool["TrainingJobName"] for pool in pools]
+
+
+def test_a_program_that_fills_its_volume_is_ended(work: Workplace) -> None:
+    program = """
+import os, time
+with open(os.environ["SM_OUTPUT_DATA_DIR"] + "/large", "wb") as file:
+    os.posix_fallocate(file.fileno(), 0, 1024**3 + 4096)
+    time.sleep(600)
+"""
+    resources = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+    job = work.run(program, ResourceConfig=resources)
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Failed", "Failed")
+    assert job["FailureReason"].startswith("AlgorithmError: [Errno 28] No space left on device: ")
+    assert "ModelArtifacts" not in job
+
+
 def test_a_crash_gives_the_reason_and_the_whole_log(work: Workplace) -> None:
     job = work.run("print('before the crash')\nraise ValueError('a bad day')")
     assert job["TrainingJobStatus"] == "Failed"
@@ -99,7 +151,8 @@ def test_a_role_without_access_to_the_data_fails_the_job(work: Workplace) -> Non
 
 def test_a_role_that_may_not_write_fails_the_upload_and_logs_nothing(work: Workplace) -> None:
     statements = [{"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetObject"], "Resource": "*"}]
-    job = work.run("print('validation:loss=0.5')", RoleArn=work.role(statements))
+    program = "import os; open(os.environ['SM_MODEL_DIR'] + '/model', 'w'); print('validation:loss=0.5')"
+    job = work.run(program, RoleArn=work.role(statements))
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("ClientError: Artifact upload failed: AccessDenied")
     assert job["FinalMetricDataList"][0]["Value"] == 0.5
@@ -183,7 +236,15 @@ def test_a_job_that_runs_too_long_is_stopped(work: Workplace) -> None:
     job = work.run(program, StoppingCondition={"MaxRuntimeInSeconds": 2})
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert job["TrainingTimeInSeconds"] < 60
-    assert work.archive(job["ModelArtifacts"]["S3ModelArtifacts"]) == {}
+
+
+def test_a_program_that_writes_no_model_completes_without_one(work: Workplace) -> None:
+    job = work.run("print(1)")
+    assert job["TrainingJobStatus"] == "Completed"
+    uri = job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert uri == f"s3://{work.bucket}/training/{job['TrainingJobName']}/output/model.tar.gz"
+    with pytest.raises(ClientError, match="does not exist"):
+        work.archive(uri)
 
 
 def test_checkpoints_travel_in_both_directions(work: Workplace) -> None:
@@ -230,17 +291,52 @@ def test_an_entrypoint_that_is_not_there_fails_the_job(work: Workplace) -> None:
     assert reason.startswith("AlgorithmError: The entrypoint could not be started") and "/no/such" in reason
 
 
-def test_network_isolation_gives_no_credentials(work: Workplace) -> None:
-    script = "env | grep -c '^AWS_\\(ACCESS\\|SECRET\\|SESSION\\|ENDPOINT\\)' > /opt/ml/model/count; exit 0"
-    algorithm = {
-        "TrainingImage": "busybox",
-        "TrainingInputMode": "File",
-        "ContainerEntrypoint": ["/bin/sh", "-c", script],
-    }
-    job = work.run(AlgorithmSpecification=algorithm, EnableNetworkIsolation=True)
-    assert work.archive(job["ModelArtifacts"]["S3ModelArtifacts"])["count"] == b"0\n"
-    (lines,) = work.log(job["TrainingJobName"]).values()
-    assert "Network isolation" in lines[0]
+NAMESPACES = subprocess.run([*isolation.SCRIPT, "hold"], stdin=subprocess.DEVNULL, capture_output=True)
+
+
+def test_network_isolation_leaves_the_instances_each_other_alone(work: Workplace) -> None:
+    program = """
+import json, os, socket, sys, time
+hosts, me = json.loads(os.environ["SM_HOSTS"]), os.environ["SM_CURRENT_HOST"]
+secrets = [name for name in os.environ if name.startswith(("AWS_ACCESS", "AWS_SECRET", "AWS_SESSION", "AWS_ENDPOINT"))]
+try:
+    socket.create_connection(("127.0.0.1", SERVER), timeout=5).close()
+    reached = True
+except OSError:
+    reached = False
+address = hosts[0], int(os.environ["MASTER_PORT"])
+if me == hosts[0]:
+    with socket.create_server(address) as server:
+        theirs = server.accept()[0].makefile().readline()
+    json.dump([secrets, reached, theirs], open(os.path.join(os.environ["SM_MODEL_DIR"], "seen"), "w"))
+else:
+    while True:
+        try:
+            socket.create_connection(address).sendall(b"hello\\n"); break
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+""".replace("SERVER", str(work.aws.port))
+    source = work.source(program)
+    job = work.run(
+        "",
+        {
+            "sagemaker_program": "train.py",
+            "sagemaker_submit_directory": "/opt/ml/input/data/code/source.tar.gz",  # the toolkit reaches no S3
+        },
+        InputDataConfig=[channel("code", source.rsplit("/", 1)[0])],
+        instances=2,
+        EnableNetworkIsolation=True,
+    )
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    seen = json.loads(work.archive(job["ModelArtifacts"]["S3ModelArtifacts"])["seen"])
+    for lines in work.log(job["TrainingJobName"]).values():
+        said = lines[0]
+        if NAMESPACES.returncode == 0:
+            assert seen == [[], False, "hello\n"]
+            assert "no network but the job's own" in said
+        else:
+            assert seen == [[], True, "hello\n"]
+            assert "could not be blocked" in said
 
 
 REFUSALS = {
@@ -255,6 +351,22 @@ REFUSALS = {
         "Invalid InstanceCount 0",
     ),
     "no such role": ({"RoleArn": "arn:aws:iam::123456789012:role/nobody"}, "Could not assume role .*nobody"),
+    "warm pool of spot instances": (
+        {
+            "EnableManagedSpotTraining": True,
+            "ResourceConfig": {
+                "InstanceType": "ml.m5.large",
+                "InstanceCount": 1,
+                "VolumeSizeInGB": 1,
+                "KeepAlivePeriodInSeconds": 60,
+            },
+        },
+        "KeepAlivePeriodInSeconds is not supported with managed spot",
+    ),
+    "debugger rules": (
+        {"DebugRuleConfigurations": [{"RuleConfigurationName": "r", "RuleEvaluatorImage": "i"}]},
+        "does not act on DebugRuleConfigurations",
+    ),
     "spot without wait time": ({"EnableManagedSpotTraining": True}, "Invalid MaxWaitTimeInSeconds"),
     "image": (
         {"AlgorithmSpecification": {"TrainingImage": "repo/xgboost:1", "TrainingInputMode": "File"}},

@@ -125,7 +125,10 @@ class Workplace:
     def log(self, job_name: str) -> dict[str, list[str]]:
         """The lines of each log stream of a job."""
         logs, group = self.aws.client("logs"), "/aws/sagemaker/TrainingJobs"
-        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{job_name}/")
+        try:
+            streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{job_name}/")
+        except logs.exceptions.ResourceNotFoundException:
+            return {}  # no job has logged yet
         return {
             stream["logStreamName"]: [
                 event["message"]

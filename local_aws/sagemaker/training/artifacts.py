@@ -27,7 +27,8 @@ class Artifacts:
     def upload(self, name: str, folders: list[Path]) -> str:
         """Upload the merged contents of one folder of every instance as `name`; returns the S3 URI.
 
-        Where two instances wrote the same path, the first instance's file is taken. Raises JobFailure.
+        Where two instances wrote the same path, the first instance's file is taken. Where none wrote a file,
+        nothing is uploaded, and the URI names no object, as on AWS. Raises JobFailure.
         """
         files: dict[str, Path] = {}
         for folder in folders:
@@ -40,6 +41,8 @@ class Artifacts:
                         self._put(path, f"{self._uri}/{name}/{relative}")
                 return f"{self._uri}/{name}/"
             uri = f"{self._uri}/{name}.tar.gz"
+            if not any(path.is_file() for path in files.values()):
+                return uri
             with tempfile.NamedTemporaryFile(dir=folders[0].parent, suffix=".tar.gz") as archive:
                 with tarfile.open(fileobj=archive, mode="w:gz", compresslevel=1) as tar:
                     for relative, path in files.items():

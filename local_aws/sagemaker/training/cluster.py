@@ -60,7 +60,7 @@ class Cluster:
 
     def start(
         self,
-        algorithm: dict[str, Any],
+        commands: list[list[str]],
         environments: list[dict[str, str]],
         on_line: Callable[[int, str], None],
     ) -> None:
@@ -69,9 +69,7 @@ class Cluster:
         Raises OSError if the first cannot be started; the others are started by the same command.
         """
         for number, instance in enumerate(self._instances):
-            child = self._supervisor.spawn(
-                containers.command(algorithm, instance.base), env=environments[number], cwd=instance.base
-            )
+            child = self._supervisor.spawn(commands[number], env=environments[number], cwd=instance.base)
             instance.child = child
             reader = threading.Thread(target=_read, args=(child, number, on_line), daemon=True)
             reader.start()

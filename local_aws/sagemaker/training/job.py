@@ -7,31 +7,33 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from local_aws.access.trust import RoleNotAssumable
 from local_aws.runtime import Runtime
-from local_aws.sagemaker.training import addresses, channels, containers
+from local_aws.sagemaker.training import addresses, channels, containers, isolation
 from local_aws.sagemaker.training.artifacts import Artifacts, Checkpoints
 from local_aws.sagemaker.training.channels import Cancelled, JobFailure
 from local_aws.sagemaker.training.cluster import Cluster, Instance, threads_per_instance
-from local_aws.sagemaker.training.logs import LogStream, MetricSink
-from local_aws.sagemaker.training.metrics import MetricReader, final_metric
 from local_aws.sagemaker.training.objects import RoleObjects
 from local_aws.sagemaker.training.records import TrainingJob, now
+from local_aws.sagemaker.training.reporting import OnMetric, Reporting
 from local_aws.sagemaker.training.validation import DEFAULT_CHECKPOINTS
+from local_aws.sagemaker.training.volume import Volumes
 
 log = logging.getLogger(__name__)
 
 SERVICE = "sagemaker.amazonaws.com"
 SESSION = "SageMaker"  # AWS's role session name
-STOP_GRACE = 120.0  # seconds between SIGTERM and SIGKILL, of AWS
+STOP_GRACE = 120.0  # seconds between SIGTERM and SIGKILL, of AWS, also of a spot interruption
 CHECKPOINT_INTERVAL = 3.0  # seconds
+VOLUME_INTERVAL = 2.0  # seconds between two looks at how full the volumes are
 RENEW = 2400.0  # seconds after which a client gets new credentials; they last an hour
 INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please try again."
 
-OnMetric = Callable[[str, float], None]
+MakeCommand = Callable[[list[str]], list[str]]
 OnEnd = Callable[[TrainingJob], None]
 Ending = tuple[
     str, "str | None", "str | None"
@@ -56,11 +58,11 @@ class TrainingRun:
         self.job, self._runtime, self._share = job, runtime, share
         self._on_metric, self._finish = on_metric, finish
         self._algorithm = job.request["AlgorithmSpecification"]
-        self._metrics = MetricReader(self._algorithm.get("MetricDefinitions", []))
-        self._stop, self._halt = threading.Event(), threading.Event()
+        self._stop, self._halt, self._interrupted = (threading.Event() for _ in range(3))
+        self._away = 0.0  # seconds that the spot capacity stays away
+        self._full: int | None = None  # instance whose volume is full
         self._cluster: Cluster | None = None
         self._clients: dict[str, tuple[float, Any]] = {}
-        self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name=f"training {job.name}", daemon=True)
 
     def start(self) -> None:
@@ -69,6 +71,13 @@ class TrainingRun:
     def stop(self) -> None:
         """Ask for SIGTERM, the grace period, and the upload of what is there."""
         self._stop.set()
+        if self._cluster:
+            self._cluster.wake()
+
+    def interrupt(self, away: float) -> None:
+        """Take the spot instances away, with AWS's notice; new ones are there after `away` seconds."""
+        self._away = away
+        self._interrupted.set()
         if self._cluster:
             self._cluster.wake()
 
@@ -84,7 +93,6 @@ class TrainingRun:
         ending: Ending
         folder = self._runtime.folder("training", self.job.region, self.job.name)
         try:
-            shutil.rmtree(folder)  # of a run that the embedded AWS did not survive
             ending = self._train(folder)
         except Cancelled:
             ending = "Stopped", None, None
@@ -108,14 +116,45 @@ class TrainingRun:
         except addresses.NoLoopbackNetwork as error:
             raise JobFailure(f"ClientError: {error}") from error
         try:
-            instances = [
-                Instance(folder / f"algo-{number}", host) for number, host in enumerate(block.hosts, 1)
-            ]
-            return self._train_on(instances, block.master_port)
+            while True:
+                shutil.rmtree(
+                    folder
+                )  # of the attempt before, or of a run that the embedded AWS did not survive
+                instances = [
+                    Instance(folder / f"algo-{number}", host) for number, host in enumerate(block.hosts, 1)
+                ]
+                outcome = self._attempt(instances, block.master_port)
+                if self._halt.is_set():
+                    raise Cancelled
+                if outcome is not None or self._stop.is_set() or not self._interrupted.is_set():
+                    return self._upload(instances, outcome)
+                if not self._await_capacity():
+                    return "Stopped", "MaxWaitTimeExceeded", None
         finally:
             block.release()
 
-    def _train_on(self, instances: list[Instance], master_port: int) -> Ending:
+    def _await_capacity(self) -> bool:
+        """After an interruption, wait for new spot instances; False if the job may not wait so long."""
+        self.job.end_attempt()
+        left = self._remaining()[0]
+        if self._stop.wait(max(0.0, min(self._away, left))):
+            raise Cancelled
+        if self._away >= left:
+            return False
+        self._interrupted.clear()
+        self.job.enter("Starting")
+        return True
+
+    def _remaining(self) -> tuple[float, str]:
+        """(seconds until the job is to be stopped, the secondary status that it then has)."""
+        limits = [(self.job.max_runtime - self.job.seconds, "MaxRuntimeExceeded")]
+        if self.job.max_wait is not None:
+            waited = (now() - self.job.creation_time).total_seconds()
+            limits.append((self.job.max_wait - waited, "MaxWaitTimeExceeded"))
+        return min(limits)
+
+    def _attempt(self, instances: list[Instance], master_port: int) -> tuple[int, int] | None:
+        """Download, and run the program. Returns as Cluster.wait."""
         job, request = self.job, self.job.request
         job.enter("Downloading")
         inputs = request.get("InputDataConfig", [])
@@ -123,6 +162,12 @@ class TrainingRun:
             folders = [i.base / "input/data" / channel["ChannelName"] for i in instances]
             channels.download(
                 self._objects(), channel, folders, request["RoleArn"], job.region, self._stop.is_set
+            )
+        volumes = Volumes([i.base for i in instances], request["ResourceConfig"].get("VolumeSizeInGB"))
+        if volumes.full():
+            raise JobFailure(
+                "ClientError: Data download failed: Please ensure that there is enough disk space on the instance: "
+                f"its volume has {volumes.size_gb} GB."
             )
         checkpoints = self._checkpoints(instances)
         if checkpoints:
@@ -137,84 +182,98 @@ class TrainingRun:
             )
         if self._stop.is_set():
             raise Cancelled
-        outcome = self._run_program(instances, master_port, checkpoints)
-        if self._halt.is_set():
-            raise Cancelled
-        return self._upload(instances, outcome)
+        reporting = Reporting(
+            job, len(instances), self._client("logs"), self._client("cloudwatch"), self._on_metric
+        )
+        with ExitStack() as network:
+            command = self._isolate(network, instances[0].base, reporting)
+            return self._run_program(instances, master_port, reporting, checkpoints, volumes, command)
+
+    def _isolate(self, network: ExitStack, folder: Path, reporting: Reporting) -> MakeCommand:
+        """Where the job asks for network isolation, keep a network of its own until `network` closes."""
+        if not self.job.request.get("EnableNetworkIsolation"):
+            return list
+        try:
+            namespace = network.enter_context(isolation.namespace(self._runtime.supervisor, folder))
+        except isolation.NotOffered as reason:
+            reporting.say(
+                "Network isolation: no credentials are given, but connections could not be blocked, as this system "
+                f"offers no network namespaces ({reason})."
+            )
+            return list
+        reporting.say("Network isolation: no credentials are given, and no network but the job's own.")
+        return namespace.command
 
     def _run_program(
-        self, instances: list[Instance], master_port: int, checkpoints: Checkpoints | None
+        self,
+        instances: list[Instance],
+        master_port: int,
+        reporting: Reporting,
+        checkpoints: Checkpoints | None,
+        volumes: Volumes,
+        command: MakeCommand,
     ) -> tuple[int, int] | None:
-        """Returns as Cluster.wait; when this returns, log, metrics and checkpoints have arrived."""
-        stamp = int(time.time())
-        logs = self._client("logs")
-        streams = [LogStream(logs, f"{self.job.name}/algo-{n + 1}-{stamp}") for n in range(len(instances))]
-        sink = MetricSink(self._client("cloudwatch"), self.job.name)
-        for stream in streams:
-            stream.open()
-        last_save = time.monotonic()
+        """Returns as Cluster.wait; when this returns, log, metrics and checkpoints have arrived.
 
-        def on_line(number: int, line: str) -> None:
-            streams[number].add(line)
-            for name, value in self._metrics.read(line):
-                moment = now()
-                sink.add(name, value, moment)
-                with self._lock:
-                    self.job.metrics = {**self.job.metrics, name: final_metric(name, value, moment)}
-                if self._on_metric:
-                    self._on_metric(name, value)
+        command: what makes the command line that is run of an instance's own.
+        """
+        last_save = last_look = time.monotonic()
 
         def tick() -> None:
-            nonlocal last_save
-            for stream in streams:
-                stream.drop() if self._halt.is_set() else stream.flush()
+            nonlocal last_save, last_look
             if self._halt.is_set():
-                return  # nobody answers any more
-            sink.flush()
+                reporting.drop()  # nobody answers any more
+                return
+            reporting.flush()
             if checkpoints and time.monotonic() - last_save > CHECKPOINT_INTERVAL:
                 checkpoints.save()
                 last_save = time.monotonic()
+            if self._full is None and time.monotonic() - last_look > VOLUME_INTERVAL:
+                self._full = volumes.full()
+                last_look = time.monotonic()
 
-        if self.job.request.get("EnableNetworkIsolation"):
-            for stream in streams:
-                stream.add(
-                    "[embedded AWS] Network isolation: no credentials are given; connections are not blocked."
-                )
         environments = [self._environment(instance, len(instances), master_port) for instance in instances]
-        self.job.enter("Training")
-        self.job.start_time = now()
+        commands = [command(containers.command(self._algorithm, instance.base)) for instance in instances]
+        self.job.begin_attempt()
         self._cluster = Cluster(self._runtime.supervisor, instances)
         try:
-            self._cluster.start(self._algorithm, environments, on_line)
+            self._cluster.start(commands, environments, reporting.line)
         except OSError as error:
             raise JobFailure(f"AlgorithmError: The entrypoint could not be started: {error}") from error
-        deadline = time.monotonic() + self.job.max_runtime
-        outcome = self._cluster.wait(deadline, self._stop.is_set, self._grace, tick)
+        deadline = time.monotonic() + self._remaining()[0]
+        outcome = self._cluster.wait(deadline, self._ending_early, self._grace, tick)
         if self._halt.is_set():
             return outcome
-        tick()
-        for stream in streams:
-            stream.close()
+        reporting.close()
+        if self._full:
+            raise JobFailure(
+                f"AlgorithmError: [Errno 28] No space left on device: the program filled the volume of algo-{self._full} "
+                f"(VolumeSizeInGB {volumes.size_gb}), exit code: 1"
+            )
         if checkpoints:
             checkpoints.save()
         return outcome
 
+    def _ending_early(self) -> bool:
+        return self._stop.is_set() or self._interrupted.is_set() or self._full is not None
+
     def _grace(self) -> float:
-        return 0.0 if self._halt.is_set() else STOP_GRACE / self._runtime.time_scale
+        at_once = self._halt.is_set() or self._full is not None
+        return 0.0 if at_once else STOP_GRACE / self._runtime.time_scale
 
     def _upload(self, instances: list[Instance], outcome: tuple[int, int] | None) -> Ending:
         job = self.job
+        exceeded = self._remaining()[1]
         job.enter("Uploading")
         artifacts = Artifacts(self._client("s3"), job.request["OutputDataConfig"], job.name)
         outputs = [instance.base / "output/data" for instance in instances]
-        if any(path.is_file() for folder in outputs for path in folder.rglob("*")):
-            artifacts.upload("output", outputs)
+        artifacts.upload("output", outputs)
         if outcome is not None and outcome[1]:
             number, status = outcome
             return "Failed", None, failure_reason(instances[number].base, status)
         job.artifacts_uri = artifacts.upload("model", [instance.base / "model" for instance in instances])
         if outcome is None:
-            return "Stopped", None if self._stop.is_set() else "MaxRuntimeExceeded", None
+            return "Stopped", None if self._stop.is_set() else exceeded, None
         return "Completed", None, None
 
     def _environment(self, instance: Instance, count: int, master_port: int) -> dict[str, str]:

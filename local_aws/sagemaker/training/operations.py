@@ -78,8 +78,7 @@ class TrainingJobs:
         on_end: OnEnd | None = None,
     ) -> None:
         """Run a job again whose processes the embedded AWS has lost."""
-        job.enter("Restarting")
-        job.metrics.clear()
+        job.begin_again()
         self.training_runs.start(job, share, on_metric, on_end)
 
 
@@ -97,8 +96,11 @@ class TrainingOperations:
     def list_training_jobs(self) -> ActionResult:
         request = validated(self)
         jobs = [job.summary() for job in self.sagemaker_backend.training_records.values()]
-        if "WarmPoolStatusEquals" in request or "TrainingPlanArnEquals" in request:
-            jobs = []  # no job here has a warm pool or a plan
+        if "WarmPoolStatusEquals" in request:
+            wanted = request["WarmPoolStatusEquals"]
+            jobs = [job for job in jobs if job.get("WarmPoolStatus", {}).get("Status") == wanted]
+        if "TrainingPlanArnEquals" in request:
+            jobs = []  # no job here has a plan
         return ActionResult(page(jobs, request, "TrainingJobSummaries", "TrainingJobName"))
 
     def stop_training_job(self) -> EmptyResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
@@ -17,10 +18,13 @@ MESSAGES = {
     "Stopping": "Stopping the training job",
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+    "MaxWaitTimeExceeded": "Training job wait time exceeded MaxWaitTimeInSeconds provided",
+    "Interrupted": "The spot instances were interrupted: waiting for capacity",
     "Restarting": "Restarting the training job from the beginning: the embedded AWS was restarted",
 }
 ENDED = ("Completed", "Failed", "Stopped")
 DEFAULT_MAX_RUNTIME = 86400  # seconds, of AWS
+SPOT_PRICE = 0.3  # of the on-demand price: there is no market here, and about 70 % is what spot usually saves
 
 
 def now() -> datetime:
@@ -31,7 +35,9 @@ def now() -> datetime:
 class TrainingJob:
     """A training job. Plain data, so that it can be saved; its process lives in `runs.TrainingRuns`.
 
-    request: of CreateTrainingJob, as botocore's model reads it.
+    request: of CreateTrainingJob, as botocore's model reads it. start_time: of the first attempt;
+    attempt_time: of the running one; seconds_before: that earlier attempts ran. stream_stamp: seconds of the
+    epoch in the names of the latest log streams.
     """
 
     request: dict[str, Any]
@@ -49,6 +55,9 @@ class TrainingJob:
     last_modified_time: datetime = field(default_factory=now)
     start_time: datetime | None = None
     end_time: datetime | None = None
+    attempt_time: datetime | None = None
+    seconds_before: float = 0.0
+    stream_stamp: int = 0
 
     @property
     def name(self) -> str:
@@ -67,6 +76,38 @@ class TrainingJob:
     def max_runtime(self) -> int:
         """Seconds that the program may run."""
         return self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME)
+
+    @property
+    def max_wait(self) -> int | None:
+        """Seconds from creation within which a spot job must end; None for an on-demand job."""
+        return self.request.get("StoppingCondition", {}).get("MaxWaitTimeInSeconds")
+
+    @property
+    def spot(self) -> bool:
+        return self.request.get("EnableManagedSpotTraining", False)
+
+    def begin_attempt(self) -> None:
+        """The program starts, for the first time or again after an interruption."""
+        self.attempt_time = now()
+        self.start_time = self.start_time or self.attempt_time
+        self.enter("Training")
+
+    def end_attempt(self) -> None:
+        """The instances are taken away."""
+        self.seconds_before, self.attempt_time = self.seconds, None
+
+    def begin_again(self) -> None:
+        """The embedded AWS has lost the processes: the job runs from the beginning."""
+        self.metrics.clear()
+        self.start_time, self.attempt_time, self.seconds_before = None, None, 0.0
+        self.enter("Restarting")
+
+    @property
+    def seconds(self) -> float:
+        """How long the program has run, in all attempts; the upload of its results counts."""
+        if self.attempt_time is None:
+            return self.seconds_before
+        return self.seconds_before + ((self.end_time or now()) - self.attempt_time).total_seconds()
 
     def enter(self, secondary_status: str, message: str | None = None) -> None:
         """Move to a secondary status; the one before ends now."""
@@ -110,17 +151,28 @@ class TrainingJob:
             "TrainingEndTime": self.end_time,
             "ModelArtifacts": {"S3ModelArtifacts": self.artifacts_uri} if self.artifacts_uri else None,
             "FinalMetricDataList": list(self.metrics.values()),
+            "WarmPoolStatus": self._warm_pool(),
         }
         if self.start_time:
-            seconds = int(((self.end_time or now()) - self.start_time).total_seconds()) + 1
-            answer["TrainingTimeInSeconds"] = answer["BillableTimeInSeconds"] = seconds
+            answer["TrainingTimeInSeconds"] = seconds = int(self.seconds) + 1
+            answer["BillableTimeInSeconds"] = math.ceil(seconds * SPOT_PRICE) if self.spot else seconds
         return {name: value for name, value in answer.items() if value is not None}
+
+    def _warm_pool(self) -> dict[str, Any] | None:
+        """KeepAlivePeriodInSeconds keeps nothing here: a pool ends with its job, having cost nothing more."""
+        if "KeepAlivePeriodInSeconds" not in self.request.get("ResourceConfig", {}):
+            return None
+        return (
+            {"Status": "Terminated", "ResourceRetainedBillableTimeInSeconds": 0}
+            if self.ended
+            else {"Status": "InUse"}
+        )
 
     def summary(self) -> dict[str, Any]:
         """The job's entry in ListTrainingJobs."""
         described = self.describe()
         names = (
             "TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingEndTime", "LastModifiedTime",
-            "TrainingJobStatus", "SecondaryStatus",
+            "TrainingJobStatus", "SecondaryStatus", "WarmPoolStatus",
         )  # fmt: skip
         return {name: described[name] for name in names if name in described}

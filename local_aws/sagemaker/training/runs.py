@@ -9,6 +9,10 @@ from local_aws.sagemaker.training.job import Ending, OnEnd, OnMetric, TrainingRu
 from local_aws.sagemaker.training.records import TrainingJob
 
 
+class NotInterruptible(Exception):
+    """The job does not run on spot instances now."""
+
+
 class TrainingRuns:
     """Starts, stops and counts running jobs."""
 
@@ -48,6 +52,24 @@ class TrainingRuns:
             job.enter("Stopping")
             job.status = "Stopping"
         run.stop()
+
+    def interrupt(self, job: TrainingJob, away: float) -> None:
+        """Take the instances of a running spot job away, for `away` seconds. Raises NotInterruptible."""
+        with self._lock:
+            run = self._runs.get(job.key)
+            if not job.spot:
+                raise NotInterruptible(
+                    f"The training job {job.name} does not run on spot instances: create it with "
+                    "EnableManagedSpotTraining to interrupt it."
+                )
+            if run is None or job.secondary_status != "Training":
+                raise NotInterruptible(
+                    f"The training job {job.name} is {job.secondary_status}: only one that is Training can be "
+                    "interrupted."
+                )
+            job.enter("Interrupted")
+        run.interrupt(away)
+        self._runtime.changed()
 
     def halt(self) -> None:
         """End every process, because the embedded AWS goes down. Records stay InProgress."""

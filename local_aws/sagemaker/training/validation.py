@@ -21,11 +21,18 @@ def check(request: dict[str, Any]) -> None:
             raise AWSValidationException(f"{member} is required.")
     if "ServerlessJobConfig" in request:
         raise AWSValidationException("The embedded AWS does not run serverless model customization jobs.")
+    for member in ("DebugRuleConfigurations", "ProfilerRuleConfigurations", "TensorBoardOutputConfig"):
+        if request.get(member):
+            raise AWSValidationException(f"The embedded AWS does not act on {member}: leave it out.")
+    if request.get("RemoteDebugConfig", {}).get("EnableRemoteDebug"):
+        raise AWSValidationException("The embedded AWS has no remote debugging: leave RemoteDebugConfig out.")
     algorithm = request["AlgorithmSpecification"]
     containers.check(algorithm)
     channels.check(request.get("InputDataConfig", []))
     MetricReader(algorithm.get("MetricDefinitions", []))
     check_resources(request["ResourceConfig"])
+    if request.get("EnableManagedSpotTraining") and "KeepAlivePeriodInSeconds" in request["ResourceConfig"]:
+        raise AWSValidationException("KeepAlivePeriodInSeconds is not supported with managed spot training.")
     check_stopping(request.get("StoppingCondition", {}), request.get("EnableManagedSpotTraining", False))
     local_path = request.get("CheckpointConfig", {}).get("LocalPath", DEFAULT_CHECKPOINTS)
     if not local_path.startswith(containers.CONTAINER_BASE + "/"):
