@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ops import terraform_providers
+from ops import terraform_events, terraform_providers
 from ops.errors import OperatorError
 from ops.paths import ROOT, WORK
 
@@ -38,10 +38,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Plan:
-    """A saved plan. changes: what it would do, without the no-ops."""
+    """A saved plan. changes: what it would do, without the no-ops. tainted: addresses that it replaces because
+    their creation was interrupted or failed."""
 
     file: Path
     changes: tuple[Change, ...]
+    tainted: tuple[str, ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -73,12 +75,14 @@ class Stack:
         variables.write_text(json.dumps(self.variables, indent=2, sort_keys=True))
         file = self.work / "saved.tfplan"
         events = self._run("plan", out=str(file), var_file=str(variables), destroy=_flag(destroy))
-        changes = [
-            Change(e["change"]["resource"]["addr"], tuple(_actions(e["change"]["action"])))
-            for e in events
-            if e["type"] == "planned_change"
-        ]
-        return Plan(file, tuple(changes))
+        planned = [e["change"] for e in events if e["type"] == "planned_change"]
+        return Plan(
+            file,
+            tuple(
+                Change(c["resource"]["addr"], tuple(terraform_events.actions(c["action"]))) for c in planned
+            ),
+            tuple(c["resource"]["addr"] for c in planned if c.get("reason") == "tainted"),
+        )
 
     def apply(self, plan: Plan) -> None:
         """Carry out a saved plan."""
@@ -87,6 +91,8 @@ class Stack:
     def up(self) -> tuple[Change, ...]:
         """Plan, and apply if there is anything to do. Returns the changes made."""
         plan = self.plan()
+        if plan.tainted and self._keep_tainted(plan):
+            plan = self.plan()
         if plan.changes:
             self.apply(plan)
         return plan.changes
@@ -105,6 +111,27 @@ class Stack:
         if code:
             raise OperatorError(f"terraform show failed for {self.root}: {error.strip()}")
         return json.loads(out)
+
+    def _keep_tainted(self, plan: Plan) -> list[str]:
+        """Let what an interrupted run made be updated, where its replacement would be created before it goes.
+
+        The replacement has the same name, as names are computed: AWS would refuse it, now and at every later run.
+        Returns the addresses.
+        """
+        kept = [
+            change["address"]
+            for change in self.show(plan)["resource_changes"]
+            if change["address"] in plan.tainted and change["change"]["actions"] == ["create", "delete"]
+        ]
+        for address in kept:
+            self.progress(f"keeping {address}, which an interrupted run made")
+            with self._environment():
+                code, _, error = self._terraform().untaint_cmd(
+                    address, lock_timeout="60s", no_color=_flag(True)
+                )
+            if code:
+                raise OperatorError(f"terraform untaint of {address} failed: {error.strip()}")
+        return kept
 
     def _use_local_state(self) -> None:
         """Work on a copy of the configuration whose backend is an empty local state."""
@@ -205,9 +232,9 @@ class Stack:
                 pending += lines.read()
                 *whole, pending = pending.split("\n")
                 for line in whole:
-                    event = _parse(line)
+                    event = terraform_events.parse(line)
                     events.append(event)
-                    if text := _progress_text(event):
+                    if text := terraform_events.progress_text(event):
                         self.progress(text)
                 if last:
                     return
@@ -311,35 +338,6 @@ def _flag(on: bool):
     return IsFlagged if on else None
 
 
-def _actions(action: str) -> list[str]:
-    return ["delete", "create"] if action == "replace" else [action]
-
-
-def _parse(line: str) -> dict:
-    """A line of -json output; a line of another kind becomes a message."""
-    try:
-        event = json.loads(line)
-    except json.JSONDecodeError:
-        return {"type": "text", "@message": line}
-    return event if isinstance(event, dict) and "type" in event else {"type": "text", "@message": line}
-
-
-def _progress_text(event: dict) -> str:
-    """What a person wants to know of an event; empty for the rest."""
-    resource = event.get("hook", {}).get("resource", {}).get("addr", "")
-    if event.get("hook", {}).get("action") == "read":
-        return ""
-    if event["type"] == "apply_start":
-        return f"{_DOING.get(event['hook'].get('action', ''), 'changing')} {resource}"
-    if event["type"] == "apply_complete":
-        return f"{_DONE.get(event['hook'].get('action', ''), 'changed')} {resource}"
-    return ""
-
-
-_DOING = {"create": "creating", "delete": "deleting", "update": "updating"}
-_DONE = {"create": "created", "delete": "deleted", "update": "updated"}
-
-
 def _own_lock(errors: list[dict]) -> str:
     """The id of the state lock that stopped Terraform, if this user took it on this machine; empty otherwise.
 
@@ -363,7 +361,7 @@ def _user() -> str:
 
 
 def _tail(log: Path) -> str:
-    lines = [_parse(line).get("@message", "") for line in log.read_text().splitlines()]
+    lines = [terraform_events.parse(line).get("@message", "") for line in log.read_text().splitlines()]
     return " ".join(line for line in lines if line.strip())[-600:] or "it printed nothing"
 
 

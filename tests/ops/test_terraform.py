@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import signal
@@ -123,6 +124,36 @@ def test_down_plans_a_destruction(stack, fake_terraform):
     fake_terraform.does("plan", {"lines": [planned("delete", "aws_s3_bucket.main")]})
     assert stack().down()[0].actions == ("delete",)
     assert "-destroy" in fake_terraform.calls("plan")[0]["arguments"]
+
+
+@pytest.mark.parametrize(("order", "kept"), [(["create", "delete"], True), (["delete", "create"], False)])
+def test_what_an_interrupted_run_made_is_not_made_twice(stack, fake_terraform, order, kept):
+    """A replacement that is created first would have the name of what is there, which AWS refuses for ever."""
+    function, other = "module.f.aws_lambda_function.this", "module.e.aws_sagemaker_endpoint.this"
+    tainted = planned("replace", function)
+    tainted["change"]["reason"] = "tainted"
+    changes = [
+        {"address": function, "change": {"actions": order}},
+        {"address": other, "change": {"actions": ["create", "delete"]}},  # replaced for another reason
+    ]
+    fake_terraform.does("plan", {"lines": [tainted, planned("replace", other)]}, {"rc": 0})
+    fake_terraform.does("show", {"lines": [json.dumps({"resource_changes": changes})]})
+    made = stack()
+    made.up()
+    assert [call["arguments"][-1] for call in fake_terraform.calls("untaint")] == [function] * kept
+    assert len(fake_terraform.calls("plan")) == 1 + kept
+    assert (f"keeping {function}, which an interrupted run made" in made.told) == kept
+
+
+def test_a_refused_untaint_is_told(stack, fake_terraform):
+    tainted = planned("replace", "aws_x.y")
+    tainted["change"]["reason"] = "tainted"
+    fake_terraform.does("plan", {"lines": [tainted]})
+    changes = [{"address": "aws_x.y", "change": {"actions": ["create", "delete"]}}]
+    fake_terraform.does("show", {"lines": [json.dumps({"resource_changes": changes})]})
+    fake_terraform.does("untaint", {"rc": 1})
+    with pytest.raises(OperatorError, match=r"untaint of aws_x\.y failed"):
+        stack().up()
 
 
 def test_show_is_terraform_s_json(stack, fake_terraform):
