@@ -233,11 +233,7 @@ def tune(c, env=None, again=False, stop=False, json=False):
 
     settings = _environment(env)
     if stop:
-        from ops import jobs
-
-        stopped = jobs.stop(settings, "tuning")
-        say(f"Stopping: {', '.join(stopped) or 'no search is under way'}.")
-        return emit({"stopped": stopped}, json)
+        return emit(stages.stop(settings, "tuning"), json)
     result = stages.tune(settings, again)
     say(f"Next: ./inv train{_flag(settings)}")
     emit(result, json)
@@ -258,11 +254,7 @@ def train(c, env=None, instances=0, again=False, stop=False, json=False):
 
     settings = _environment(env)
     if stop:
-        from ops import jobs
-
-        stopped = jobs.stop(settings, "training")
-        say(f"Stopping: {', '.join(stopped) or 'no job is under way'}.")
-        return emit({"stopped": stopped}, json)
+        return emit(stages.stop(settings, "training"), json)
     result = stages.train(settings, instances or None, again)
     say(f"Next: ./inv deploy{_flag(settings)} --model {result['model_version']}")
     emit(result, json)

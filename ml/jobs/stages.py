@@ -10,7 +10,7 @@ from ml.jobs import deployment, handover, predict, registry
 from ml.jobs import train as job
 from ml.jobs import tune as search
 from ml.jobs.handover import flag
-from ops import console, stacks
+from ops import console, jobs, stacks
 from ops.aws import check_instance_type, client
 from ops.console import Stage, Step, say
 from ops.errors import OperatorError
@@ -92,6 +92,13 @@ def tune(settings: Settings, again: bool = False, stages: Stages = None) -> dict
         "best_objective": result.best_objective, "hyperparameters": best, "ran": ran,
         "trials": [vars(trial) for trial in trials],
     }  # fmt: skip
+
+
+def stop(settings: Settings, kind: str) -> dict:
+    """Order the stop of the jobs under way. kind: "tuning" or "training"."""
+    stopped = jobs.stop(settings, kind)
+    say(f"Stopping: {', '.join(stopped) or 'no job is under way'}.")
+    return {"stopped": stopped}
 
 
 def _trial_table(trials) -> None:
