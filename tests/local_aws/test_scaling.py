@@ -1,11 +1,15 @@
 """Target tracking of endpoint variants: the rule by itself, and on the running server with a fast clock."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from botocore.exceptions import ClientError
 
+from local_aws import daemon
 from local_aws.scaling import TargetTracking
+from tests.conftest import EmbeddedAws, free_port
 from tests.local_aws.hosting_kit import Hosting, variant
 
 RULE = TargetTracking(target=100, scale_out_cooldown=300, scale_in_cooldown=300)
@@ -100,12 +104,26 @@ def count(aws, endpoint: str) -> int:
     return described["ProductionVariants"][0]["CurrentInstanceCount"]
 
 
+@pytest.fixture(scope="module")
+def fast(tmp_path_factory):
+    """An embedded AWS whose minutes take a second."""
+    home = tmp_path_factory.mktemp("scaling-aws")
+    try:
+        yield scalable(EmbeddedAws(home, free_port(), 60))
+    finally:
+        daemon.destroy(home)
+
+
 @pytest.mark.slow
-def test_load_adds_instances_and_its_end_removes_them(new_embedded_aws):
-    aws = scalable(new_embedded_aws(time_scale=60))
-    scaling = aws.client("application-autoscaling")
+def test_load_adds_instances_and_its_end_removes_them(fast):
+    aws, scaling = fast, fast.client("application-autoscaling")
     scaling.register_scalable_target(**TARGET, ResourceId=resource("scaled"), MinCapacity=1, MaxCapacity=2)
     follow(scaling, "scaled", target=10)
+    alarms = aws.client("cloudwatch").describe_alarms(AlarmNamePrefix="TargetTracking-endpoint/scaled/")
+    described = {
+        a["AlarmName"].split("-")[2]: (a["Threshold"], a["EvaluationPeriods"]) for a in alarms["MetricAlarms"]
+    }
+    assert described == {"AlarmHigh": (10, 3), "AlarmLow": (9, 15)}
     over = threading.Event()
 
     def load() -> None:
@@ -131,6 +149,111 @@ def test_load_adds_instances_and_its_end_removes_them(new_embedded_aws):
     assert "AlarmLow" in activities["ScalingActivities"][0]["Cause"]
     scaling.register_scalable_target(**TARGET, ResourceId=resource("scaled"), MinCapacity=2)
     aws.until(lambda: count(aws, "scaled") == 2)
+    scaling.deregister_scalable_target(**TARGET, ResourceId=resource("scaled"))
+    alarms = aws.client("cloudwatch").describe_alarms(AlarmNamePrefix="TargetTracking-endpoint/scaled/")
+    assert alarms["MetricAlarms"] == []
+
+
+@pytest.mark.slow
+def test_an_alarm_of_ones_own_takes_steps_and_a_schedule_sets_bounds(fast):
+    aws, scaling, cloudwatch = fast, fast.client("application-autoscaling"), fast.client("cloudwatch")
+    aws.endpoint("stepped", "scaled")
+    where = {**TARGET, "ResourceId": resource("stepped")}
+    scaling.register_scalable_target(**where, MinCapacity=1, MaxCapacity=4)
+    policy = scaling.put_scaling_policy(
+        **where,
+        PolicyName="steps",
+        PolicyType="StepScaling",
+        StepScalingPolicyConfiguration={
+            "AdjustmentType": "ChangeInCapacity",
+            "StepAdjustments": [
+                {"MetricIntervalLowerBound": 0, "MetricIntervalUpperBound": 10, "ScalingAdjustment": 1},
+                {"MetricIntervalLowerBound": 10, "ScalingAdjustment": 2},
+            ],
+            "Cooldown": 3600,
+        },
+    )["PolicyARN"]
+    cloudwatch.put_metric_alarm(
+        AlarmName="queue",
+        Namespace="mine",
+        MetricName="queue",
+        Statistic="Maximum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=100,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        AlarmActions=[policy],
+    )
+    cloudwatch.put_metric_data(Namespace="mine", MetricData=[{"MetricName": "queue", "Value": 150}])
+    aws.until(lambda: count(aws, "stepped") == 3)
+    aws.settled("stepped")
+    scaling.put_scheduled_action(
+        **where,
+        ScheduledActionName="hourly",
+        Schedule="rate(1 hour)",
+        ScalableTargetAction={"MinCapacity": 1, "MaxCapacity": 2},
+    )
+    [action] = scaling.describe_scheduled_actions(ServiceNamespace="sagemaker")["ScheduledActions"]
+    assert action["Schedule"] == "rate(1 hour)"
+    scaling.put_scheduled_action(
+        **where,
+        ScheduledActionName="hourly",
+        Schedule="rate(1 minute)",
+        ScalableTargetAction={"MinCapacity": 1, "MaxCapacity": 2},
+    )
+    aws.until(lambda: count(aws, "stepped") == 2)
+    activities = scaling.describe_scaling_activities(
+        ServiceNamespace="sagemaker", ResourceId=resource("stepped")
+    )["ScalingActivities"]
+    causes = [(a["Description"], a["Cause"]) for a in reversed(activities)]
+    assert causes[0] == (
+        "Setting desired instance count to 3.",
+        "monitor alarm queue in state ALARM triggered policy steps",
+    )
+    assert (
+        "Setting min capacity to 1 and max capacity to 2",
+        "scheduled action name hourly was triggered",
+    ) in causes
+    assert ("Setting desired instance count to 2.", "maximum capacity was set to 2") in causes
+    aws.settled("stepped")
+
+
+@pytest.mark.slow
+def test_requests_under_way_scale_within_seconds(fast):
+    aws, scaling = fast, fast.client("application-autoscaling")
+    aws.endpoint("concurrent", "scaled")
+    where = {**TARGET, "ResourceId": resource("concurrent")}
+    scaling.register_scalable_target(**where, MinCapacity=1, MaxCapacity=2)
+    kind = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
+    scaling.put_scaling_policy(
+        **where,
+        PolicyName="concurrency",
+        PolicyType="TargetTrackingScaling",
+        TargetTrackingScalingPolicyConfiguration={
+            "TargetValue": 1,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": kind},
+        },
+    )
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(aws.ask, "concurrent", b"sleep3") for _ in range(4)]
+        aws.until(lambda: count(aws, "concurrent") == 2)
+        assert all(answer.result()["size"] == 6 for answer in asked)
+    aws.settled("concurrent")
+    cloudwatch, now = aws.client("cloudwatch"), datetime.now(timezone.utc)
+    for metric in ("CPUUtilization", "MemoryUtilization"):
+        [point] = cloudwatch.get_metric_statistics(
+            Namespace="/aws/sagemaker/Endpoints",
+            MetricName=metric,
+            Dimensions=[
+                {"Name": "EndpointName", "Value": "concurrent"},
+                {"Name": "VariantName", "Value": "AllTraffic"},
+            ],
+            StartTime=now - timedelta(minutes=5),
+            EndTime=now + timedelta(minutes=1),
+            Period=3600,
+            Statistics=["Maximum"],
+        )["Datapoints"]
+        assert point["Unit"] == "Percent" and 0 < point["Maximum"] < 100 * 64
 
 
 @pytest.mark.slow

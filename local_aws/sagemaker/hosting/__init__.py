@@ -2,6 +2,7 @@
 
 import shutil
 import threading
+from functools import partial
 from typing import Any
 
 from moto.sagemaker.models import sagemaker_backends
@@ -24,6 +25,7 @@ def install(current: Runtime) -> None:
     """Endpoints come back after a restart; their scaling, and the alarms that drive it, are ours."""
     from local_aws import alarms, scaling
     from local_aws.sagemaker import invocations
+    from local_aws.sagemaker.hosting.telemetry import Telemetry
 
     alarms.install(current)
     scaling.install()
@@ -37,7 +39,8 @@ def install(current: Runtime) -> None:
                 shutil.rmtree(folder)
         for backend in backends:
             backend.recover_endpoints()
-        threading.Thread(target=scaling.run, args=(current,), name="scaling", daemon=True).start()
+        for name, work in (("scaling", partial(scaling.run, current)), ("telemetry", Telemetry(current).run)):
+            threading.Thread(target=work, name=name, daemon=True).start()
 
     current.on_start.append(recover)
 

@@ -15,6 +15,7 @@ from typing import Any
 from moto.cloudwatch.models import cloudwatch_backends
 
 from local_aws import runtime
+from local_aws.sagemaker.hosting import metrics
 from local_aws.sagemaker.hosting.failures import DeploymentFailed
 from local_aws.sagemaker.hosting.fleet import Fleet
 from local_aws.sagemaker.hosting.live import Key, LogGroup, Traffic, forget, traffic
@@ -118,6 +119,7 @@ def delete(key: Key, remove: Callable[[], None]) -> None:
         if fleet:
             fleet.end()
     forget(key)
+    metrics.forget(key)
     remove()
     runtime.current().changed()
 

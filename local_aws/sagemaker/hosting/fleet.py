@@ -64,6 +64,11 @@ class Fleet:
         """Instances of a variant now."""
         return len(self._instances[name])
 
+    def instances(self) -> dict[str, list[Instance]]:
+        """Of every variant now."""
+        with self._lock:
+            return {name: list(instances) for name, instances in self._instances.items()}
+
     def pick(self, target: str | None) -> tuple[dict[str, Any], Instance] | None:
         """A variant, by weight unless `target` names it, and its healthy instance with the least to do.
 

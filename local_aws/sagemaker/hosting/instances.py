@@ -41,6 +41,7 @@ class Instance:
         self.id = f"i-{uuid.uuid4().hex[:17]}"
         self.healthy = False
         self.in_flight = 0
+        self.pid = 0  # of the present container, which leads its process group
         self._folder, self._environment, self._write_log = folder, environment, write_log
         self._startup_timeout = startup_timeout
         self._in_service = False  # has passed a health check
@@ -141,6 +142,7 @@ class Instance:
             },
             cwd=self._folder,
         )
+        self.pid = process.pid
         threading.Thread(target=self._read_log, args=(process, exited), daemon=True).start()
         return process
 

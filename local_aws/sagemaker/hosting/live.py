@@ -46,6 +46,13 @@ def forget(key: Key) -> None:
         _endpoints.pop(key, None)
 
 
+def fleets() -> list[tuple[Key, Fleet]]:
+    """Every fleet that serves."""
+    with _lock:
+        found = list(_endpoints.items())
+    return [(key, fleet) for key, live in found for fleet in (live.current, live.next) if fleet]
+
+
 class LogGroup:
     """CloudWatch Logs of an endpoint's containers, one stream per instance."""
 

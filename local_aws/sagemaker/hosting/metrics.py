@@ -1,4 +1,4 @@
-"""CloudWatch metrics of endpoints: one datum per metric, variant and minute, kept up to date in place."""
+"""CloudWatch metrics of endpoints: one datum per metric, variant and period, kept up to date in place."""
 
 from __future__ import annotations
 
@@ -14,9 +14,14 @@ from local_aws.alarms.samples import Samples
 from local_aws.sagemaker.hosting.live import Key
 
 NAMESPACE = "AWS/SageMaker"
-UNITS = {"ModelLatency": "Microseconds", "OverheadLatency": "Microseconds"}
+UNITS = {
+    "ModelLatency": "Microseconds",
+    "OverheadLatency": "Microseconds",
+    "CPUUtilization": "Percent",
+    "MemoryUtilization": "Percent",
+}
 
-_open: dict[tuple[Key, str], tuple[int, dict[str, Samples]]] = {}
+_open: dict[tuple[Key, str, str, int], tuple[int, dict[str, Samples]]] = {}
 _lock = threading.Lock()
 
 
@@ -30,46 +35,40 @@ def minute(moment: float | None = None) -> int:
     return int((time.time() if moment is None else moment) / period())
 
 
-def record(key: Key, variant: str, values: dict[str, float]) -> None:
-    """Add one sample of each metric to the present minute."""
-    now = minute()
+def record(
+    key: Key, variant: str, values: dict[str, float], namespace: str = NAMESPACE, resolution: int = 60
+) -> None:
+    """Add one sample of each metric to the present period, of `resolution` of the service's seconds."""
+    seconds = resolution / runtime.current().time_scale
+    now = int(time.time() / seconds)
     with _lock:
-        number, data = _open.get((key, variant), (now, None))
+        number, data = _open.get((key, variant, namespace, resolution), (now, None))
         if data is None or number != now:
             data = {}
-            _open[key, variant] = now, data
+            _open[key, variant, namespace, resolution] = now, data
         for name, value in values.items():
             datum = data.get(name)
             if datum is None:
-                datum = data[name] = _begin(key, variant, name, now)
+                datum = data[name] = _begin(key, variant, namespace, name, now * seconds, seconds)
             datum.add(value)
 
 
-def sums(key: Key, variant: str, name: str, minutes: range) -> list[float]:
-    """A metric's Sum in each of the service's minutes; 0 where nothing was recorded."""
-    account, region, endpoint = key
-    found = dict.fromkeys(minutes, 0.0)
-    dimensions = {("EndpointName", endpoint), ("VariantName", variant)}
-    for datum in reversed(cloudwatch_backends[account][region].metric_data):
-        if datum.namespace == NAMESPACE and datum.name == name and isinstance(datum, Samples):
-            began = datum.timestamp.replace(tzinfo=timezone.utc).timestamp()
-            number = minute(began + period() / 1000)  # rounding must not put it into the minute before
-            if number < minutes.start:
-                break
-            if number in found and {(d.name, d.value) for d in datum.dimensions} == dimensions:
-                found[number] += datum.sum
-    return list(found.values())
+def forget(key: Key) -> None:
+    """After an endpoint is deleted."""
+    with _lock:
+        for opened in [o for o in _open if o[0] == key]:
+            del _open[opened]
 
 
-def _begin(key: Key, variant: str, name: str, number: int) -> Samples:
+def _begin(key: Key, variant: str, namespace: str, name: str, start: float, seconds: float) -> Samples:
     account, region, endpoint = key
-    # Half a second in: rounding must not put it into the minute before. moto compares naive UTC times.
-    start = datetime.fromtimestamp(number * period() + min(0.5, period() / 2), timezone.utc)
+    # A little in: rounding must not put it into the period before. moto compares naive UTC times.
+    moment = datetime.fromtimestamp(start + min(0.5, seconds / 2), timezone.utc)
     datum = Samples(
-        NAMESPACE,
+        namespace,
         name,
         [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}],
-        start.replace(tzinfo=None),
+        moment.replace(tzinfo=None),
         UNITS.get(name, "None"),
     )
     backend: Any = cloudwatch_backends[account][region]
