@@ -14,6 +14,7 @@ from moto.core.responses import BaseResponse
 from moto.moto_server.werkzeug_app import BackendRequest, DomainDispatcherApplication, create_backend_app
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
+from local_aws import limits
 from local_aws.access import errors
 from local_aws.access.gate import CALL, PROTOCOL
 from local_aws.functions.responses import LocalLambdaResponse
@@ -39,6 +40,13 @@ class Dispatcher(DomainDispatcherApplication):
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         call = environ[CALL]
+        if (call.model, call.operation) == ("ec2", "RunInstances"):
+            try:
+                limits.check_run_instances(call)
+            except limits.Ec2Limit as refused:
+                line, listed, body = errors.error("ec2", refused.code, str(refused), 400)
+                start_response(line, listed)
+                return [body]
         direct = _DIRECT.get((call.model, call.operation))
         if direct is None:
             return super().__call__(environ, start_response)

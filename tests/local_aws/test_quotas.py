@@ -1,0 +1,180 @@
+"""Service quotas of a new account: what they are, how they are set, and what happens beyond them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local_aws import quotas, runtime
+from local_aws.errors import LocalAwsError
+from tests.local_aws.hosting_kit import Hosting, variant
+
+pytestmark = pytest.mark.slow
+
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
+)  # fmt: skip
+
+
+def _refused(call, *arguments, **parameters) -> tuple[str, str]:
+    with pytest.raises(ClientError) as caught:
+        call(*arguments, **parameters)
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+@pytest.fixture(scope="module")
+def aws(fresh_embedded_aws):
+    """With a role `quotas`, and a quota of 1 for one GPU type on endpoints and 8 vCPUs of G instances."""
+    fresh_embedded_aws.client("iam").create_role(RoleName="quotas", AssumeRolePolicyDocument=TRUST)
+    limits = {"sagemaker": {"ml.g5.xlarge for endpoint usage": 1}, "ec2": {"L-DB2E81BA": 8}}
+    (fresh_embedded_aws.home / "quotas.json").write_text(json.dumps(limits))
+    return fresh_embedded_aws
+
+
+def _training(kind: str, count: int = 1, **more) -> dict:
+    return {
+        "TrainingJobName": "over",
+        "AlgorithmSpecification": {
+            "TrainingImage": "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch:2.13-cpu-amzn2023-sagemaker",
+            "TrainingInputMode": "File",
+        },
+        "RoleArn": "arn:aws:iam::123456789012:role/quotas",
+        "OutputDataConfig": {"S3OutputPath": "s3://quotas/output"},
+        "ResourceConfig": {"InstanceType": kind, "InstanceCount": count, "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+        **more,
+    }
+
+
+def _quotas(client, service: str, operation: str = "list_service_quotas") -> dict[str, dict]:
+    pages = client.get_paginator(operation).paginate(ServiceCode=service)
+    return {quota["QuotaName"]: quota for page in pages for quota in page["Quotas"]}
+
+
+def test_a_new_account_has_no_accelerators_and_enough_of_the_rest(aws) -> None:
+    client = aws.client("service-quotas")
+    sagemaker, defaults = (
+        _quotas(client, "sagemaker", f"list_{which}service_quotas") for which in ("", "aws_default_")
+    )
+    assert sagemaker["ml.m5.2xlarge for training job usage"]["Value"] >= 4
+    for kind in ("ml.g5.xlarge", "ml.p3.2xlarge", "ml.g4dn.xlarge"):
+        for use in ("training job", "spot training job"):
+            assert sagemaker[f"{kind} for {use} usage"]["Value"] == 0
+    configured = sagemaker["ml.g5.xlarge for endpoint usage"]
+    assert configured["Value"] == 1 and defaults[configured["QuotaName"]]["Value"] == 0
+    which = {"ServiceCode": "sagemaker", "QuotaCode": configured["QuotaCode"]}
+    assert client.get_service_quota(**which)["Quota"] == configured
+    assert client.get_aws_default_service_quota(**which)["Quota"]["Value"] == 0
+    ec2 = _quotas(client, "ec2")
+    assert ec2["Running On-Demand G and VT instances"]["Value"] == 8
+    assert _quotas(client, "lambda")["Concurrent executions"]["QuotaCode"] == "L-B99A9384"
+    assert _quotas(client, "vpc")
+    missing = {"ServiceCode": "sagemaker", "QuotaCode": "L-00000000"}
+    assert _refused(client.get_service_quota, **missing)[0] == "NoSuchResourceException"
+
+
+def test_a_request_is_recorded_and_pending(aws) -> None:
+    client = aws.client("service-quotas")
+    which = {"ServiceCode": "ec2", "QuotaCode": "L-417A185B"}
+    made = client.request_service_quota_increase(**which, DesiredValue=16.0)["RequestedQuota"]
+    assert made["Status"] == "PENDING" and made["DesiredValue"] == 16
+    assert client.get_requested_service_quota_change(RequestId=made["Id"])["RequestedQuota"] == made
+    history = client.list_requested_service_quota_change_history(ServiceCode="ec2")["RequestedQuotas"]
+    assert history == [made]
+    assert client.get_service_quota(**which)["Quota"]["Value"] == 0
+    assert _refused(client.request_service_quota_increase, **which, DesiredValue=0.0)[0] == "IllegalArgumentException"  # fmt: skip
+
+
+def test_training_and_tuning_beyond_the_quota_are_refused(aws) -> None:
+    sagemaker = aws.client("sagemaker")
+    code, message = _refused(sagemaker.create_training_job, **_training("ml.p3.2xlarge"))
+    assert code == "ResourceLimitExceeded"
+    assert message.startswith(
+        "The account-level service limit 'ml.p3.2xlarge for training job usage' is 0 Instances, with current "
+        "utilization of 0 Instances and a request delta of 1 Instances."
+    )
+    spot = _training(
+        "ml.g5.xlarge", 2, EnableManagedSpotTraining=True,
+        StoppingCondition={"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60},
+        CheckpointConfig={"S3Uri": "s3://quotas/checkpoints"},
+    )  # fmt: skip
+    message = _refused(sagemaker.create_training_job, **spot)[1]
+    assert "'ml.g5.xlarge for spot training job usage' is 0" in message and "delta of 2" in message
+    definition = {k: v for k, v in _training("ml.m5.large", 5).items() if k != "TrainingJobName"}
+    definition["AlgorithmSpecification"]["MetricDefinitions"] = [{"Name": "loss", "Regex": "loss=(.*)"}]
+    code, message = _refused(
+        sagemaker.create_hyper_parameter_tuning_job,
+        HyperParameterTuningJobName="over",
+        HyperParameterTuningJobConfig={
+            "Strategy": "Random",
+            "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "loss"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 5, "MaxParallelTrainingJobs": 5},
+            "ParameterRanges": {"ContinuousParameterRanges": [{"Name": "lr", "MinValue": "0.1", "MaxValue": "1"}]},
+        },
+        TrainingJobDefinition=definition,
+    )  # fmt: skip
+    assert code == "ResourceLimitExceeded" and "a request delta of 25 Instances" in message
+    assert sagemaker.list_training_jobs()["TrainingJobSummaries"] == []
+
+
+def test_endpoints_count_together(aws) -> None:
+    sagemaker = aws.client("sagemaker")
+    Hosting(aws).model("m")
+    for name, count in (("one", 1), ("two", 2)):
+        sagemaker.create_endpoint_config(
+            EndpointConfigName=name, ProductionVariants=[variant("m", count=count, kind="ml.g5.xlarge")]
+        )
+    code, message = _refused(sagemaker.create_endpoint, EndpointName="e", EndpointConfigName="two")
+    assert code == "ResourceLimitExceeded" and "is 1 Instances, with current utilization of 0" in message
+    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="one")
+    message = _refused(sagemaker.create_endpoint, EndpointName="f", EndpointConfigName="one")[1]
+    assert "with current utilization of 1 Instances" in message
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="e", WaiterConfig={"Delay": 1})
+    weights = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 2}]
+    resize = {"EndpointName": "e", "DesiredWeightsAndCapacities": weights}
+    assert _refused(sagemaker.update_endpoint_weights_and_capacities, **resize)[0] == "ResourceLimitExceeded"
+    sagemaker.delete_endpoint(EndpointName="e")
+
+
+def test_vcpus_of_a_family_count_together(aws) -> None:
+    ec2 = aws.client("ec2")
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    run = {"ImageId": image, "MinCount": 1, "MaxCount": 1}
+    code, message = _refused(ec2.run_instances, InstanceType="p4d.24xlarge", **run)
+    assert code == "VcpuLimitExceeded" and "current vCPU limit of 0 allows" in message
+    spot = {"InstanceMarketOptions": {"MarketType": "spot"}}
+    code, _ = _refused(ec2.run_instances, InstanceType="g5.xlarge", **run, **spot)
+    assert code == "MaxSpotInstanceCountExceeded"
+    made = ec2.run_instances(InstanceType="g5.xlarge", **run)["Instances"][0]["InstanceId"]
+    assert _refused(ec2.run_instances, InstanceType="g5.2xlarge", **run)[0] == "VcpuLimitExceeded"
+    ec2.terminate_instances(InstanceIds=[made])
+    ec2.get_waiter("instance_terminated").wait(InstanceIds=[made], WaiterConfig={"Delay": 1})
+    made = ec2.run_instances(InstanceType="g5.2xlarge", **run)["Instances"][0]["InstanceId"]
+    ec2.terminate_instances(InstanceIds=[made])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"sagemaker": {"ml.g5.xlarge for training": 1}}', "has 'ml.g5.xlarge for training' of 'sagemaker'"),
+        ('{"ec2": {"L-DB2E81BA": -1}}', "has 'L-DB2E81BA' of 'ec2'"),
+        ('{"lambda": {"Concurrent executions": 5}}', "has 'Concurrent executions' of 'lambda'"),
+        ("[]", "must map a service's code"),
+        ("{", "is not JSON"),
+    ],
+)
+def test_a_mistake_in_the_file_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    monkeypatch.setattr(runtime, "_current", runtime.Runtime(home=tmp_path, port=1))
+    assert quotas.configured() == {}
+    (tmp_path / "quotas.json").write_text(text)
+    with pytest.raises(LocalAwsError, match=message):
+        quotas.configured()
