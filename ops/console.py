@@ -95,15 +95,27 @@ class Step:
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """A table as wide as it needs; where the terminal is narrower, headings break between their words."""
+    """A table as wide as it needs. Where the terminal is narrower, headings break between their words, and where
+    that does not do, every row is a list of its own."""
     from rich.markup import escape
     from rich.table import Table
 
-    narrow = console().width < 150
+    columns = list(columns)
+    cells = [["" if cell is None else escape(str(cell)) for cell in row] for row in rows]
+    words = [re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[_-])", "\n", column) for column in columns]
+    widest = sum(max(map(len, heading.split("\n"))) + 3 for heading in words) + 1
+    if widest > console().width:
+        say(title)
+        for row in cells:
+            record = Table(show_header=False, box=None, padding=(0, 2))
+            for column, cell in zip(columns, row, strict=True):
+                record.add_row(column, cell)
+            console().print(record)
+            say()
+        return
     shown = Table(title=title, title_justify="left", header_style="bold", title_style="bold")
-    for column in columns:
-        heading = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[_-])", "\n", column) if narrow else column
+    for heading in words if console().width < 150 else columns:
         shown.add_column(heading, overflow="fold")
-    for row in rows:
-        shown.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+    for row in cells:
+        shown.add_row(*row)
     console().print(shown)

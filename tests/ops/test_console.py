@@ -69,3 +69,19 @@ def test_a_table_shows_every_cell(capsys):
     for text in ("Trials", "TrainingJobName", "FinalObjectiveValue", "job-1", "0.5", "job-2"):
         assert text in told
     assert "None" not in told
+
+
+def test_a_table_too_wide_for_the_terminal_is_a_list_for_each_row(capsys, monkeypatch):
+    columns = ["TrainingJobName", "TrainingJobStatus", "FinalObjectiveValue", "TrainingElapsedTimeSeconds"]
+    rows = [
+        ["image-classifier-local-1", "Completed", 0.5, 7],
+        ["image-classifier-local-2", "Failed", None, 8],
+    ]
+    for width, headings in ((40, 2), (80, 0)):  # a list names its columns in every row, unbroken
+        monkeypatch.setattr(console.console(), "width", width)
+        console.table("Trials", columns, rows)
+        told = capsys.readouterr().err
+        assert told.count("TrainingElapsedTime") == headings
+        assert ("┏" in told) == (headings == 0)
+        assert max(map(len, told.splitlines())) <= width
+        assert "Failed" in told
