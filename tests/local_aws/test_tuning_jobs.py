@@ -118,6 +118,24 @@ def test_hyperband_stops_weak_trials(tuner: Tuner) -> None:
     assert job["BestTrainingJob"]["TrainingJobStatus"] == "Completed"
 
 
+def test_auto_early_stopping_ends_weak_trials(tuner: Tuner) -> None:
+    """A grid in order: three at the best rate, whose median the last, at another rate, is below from its start."""
+    ranges = {
+        "CategoricalParameterRanges": [
+            {"Name": "rate", "Values": ["0.3", "0.9"]}, {"Name": "mood", "Values": ["good", "fair", "calm"]}
+        ]
+    }  # fmt: skip
+    stopping = {"TrainingJobEarlyStoppingType": "Auto"}
+    job = tuner.run("Grid", ranges=ranges, static={"epochs": "8"}, number=None, parallel=3, **stopping)
+    trials = tuner.trials(job["HyperParameterTuningJobName"])
+    stopped = [t for t in trials if t["TrainingJobStatus"] == "Stopped"]
+    assert {t["TunedHyperParameters"]["rate"] for t in stopped} == {"0.9"}
+    assert job["TrainingJobStatusCounters"]["Stopped"] == len(stopped)
+    assert job["ObjectiveStatusCounters"]["Succeeded"] == 6
+    assert job["BestTrainingJob"]["TunedHyperParameters"]["rate"] == "0.3"
+    assert job["HyperParameterTuningJobStatus"] == "Completed"
+
+
 def test_reaching_the_target_ends_the_job(tuner: Tuner) -> None:
     criteria = {"TuningJobCompletionCriteria": {"TargetObjectiveMetricValue": 0.1}}
     job = tuner.run(number=20, parallel=1, **criteria)
@@ -136,6 +154,15 @@ def test_warm_start_learns_from_its_parent(tuner: Tuner) -> None:
     job = tuner.run(number=1, parallel=1, ranges=ranges, warm=warm)
     assert job["OverallBestTrainingJob"]["TrainingJobName"] == parent["BestTrainingJob"]["TrainingJobName"]
     assert job["BestTrainingJob"]["TrainingJobName"] != parent["BestTrainingJob"]["TrainingJobName"]
+
+    other = tuner.request(warm=warm)
+    other["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]["Type"] = "Minimize"
+    with pytest.raises(ClientError, match="must match that of the parent tuning job"):
+        tuner.start(other)
+    other = tuner.request(warm={**warm, "WarmStartType": "IdenticalDataAndAlgorithm"})
+    other["TrainingJobDefinition"]["AlgorithmSpecification"]["TrainingImage"] = "repo/pytorch:2.0"
+    with pytest.raises(ClientError, match="IdenticalDataAndAlgorithm needs the training image of the parent"):
+        tuner.start(other)
     assert job["OverallBestTrainingJob"]["TuningJobName"] == name
 
 
@@ -155,6 +182,18 @@ REFUSALS = {
         {},
         r"not provided for the objective metric \[loss\]",
     ),
+    "convergence": (
+        {"TuningJobCompletionCriteria": {"ConvergenceDetected": {"CompleteOnConvergence": "Enabled"}}},
+        {},
+        "does not detect convergence",
+    ),
+    "no limit": ({"number": None}, {}, "MaxNumberOfTrainingJobs or MaxRuntimeInSeconds"),
+    "two ways to stop early": (
+        {"strategy": "Hyperband", "TrainingJobEarlyStoppingType": "Auto"},
+        {},
+        "Hyperband stops training jobs itself",
+    ),
+    "autotune": ({}, {"Autotune": {"Mode": "Enabled"}}, "without Autotune"),
     "no such parent": (
         {
             "warm": {

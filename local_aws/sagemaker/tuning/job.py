@@ -201,8 +201,7 @@ class TuningRun:
         if known and (value == target or self.job.is_better(value, target)):
             return True
         patience = criteria.get("BestObjectiveNotImproving", {}).get("MaxNumberOfTrainingJobsNotImproving")
-        order = sorted(good, key=lambda trial: trial.last_modified_time)
-        return patience is not None and len(order) - 1 - order.index(best) >= patience
+        return patience is not None and self.job.not_improving(trials) >= patience
 
     def _failure(self) -> str:
         number = len(self.job.trials)

@@ -79,6 +79,7 @@ class TuningJobs(TrainingJobs):
                 raise AWSValidationException(
                     f"The parent tuning job {parent.name} must have ended, but it is {parent.status}."
                 )
+            validation.check_parent(request, parent.request)
         self.keep_tags(arn, request.get("Tags"))
         self.tuning_records[name] = job
         self.tuning_runs.start(job, self)

@@ -90,6 +90,13 @@ class TuningJob:
                     found = job
         return found
 
+    def not_improving(self, jobs: list[TrainingJob]) -> int:
+        """How many trials have succeeded since the best one."""
+        good = [job for job in jobs if objective_status(job) == "Succeeded"]
+        order = sorted(good, key=lambda job: job.last_modified_time)
+        best = self.best(good)
+        return len(order) - 1 - order.index(best) if best else 0
+
     def describe(self, jobs: list[TrainingJob], overall_best: dict[str, Any] | None) -> dict[str, Any]:
         """The answer of DescribeHyperParameterTuningJob. jobs: its trials. overall_best: with warm start."""
         best = self.best(jobs)
@@ -99,6 +106,9 @@ class TuningJob:
             "BestTrainingJob": self.trial(best) if best else None,
             "OverallBestTrainingJob": overall_best,
             "FailureReason": self.failure_reason,
+            "TuningJobCompletionDetails": {
+                "NumberOfTrainingJobsObjectiveNotImproving": self.not_improving(jobs)
+            },
             "ConsumedResources": {
                 "RuntimeInSeconds": int(((self.end_time or now()) - self.creation_time).total_seconds())
             },

@@ -35,6 +35,31 @@ def check(request: dict[str, Any]) -> None:
     _check_strategy(config)
 
 
+def check_parent(request: dict[str, Any], parent: dict[str, Any]) -> None:
+    """A warm start is refused where the parent's results say nothing of the new job's."""
+
+    def objective(job: dict[str, Any]) -> tuple[str, str]:
+        found = job["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
+        return found["MetricName"], found["Type"]
+
+    def image(job: dict[str, Any]) -> str:
+        return job["TrainingJobDefinition"]["AlgorithmSpecification"]["TrainingImage"]
+
+    name = parent["HyperParameterTuningJobName"]
+    if objective(request) != objective(parent):
+        raise AWSValidationException(
+            f"The objective metric {objective(request)} must match that of the parent tuning job {name}, "
+            f"{objective(parent)}."
+        )
+    if request["WarmStartConfig"]["WarmStartType"] == "IdenticalDataAndAlgorithm" and image(request) != image(
+        parent
+    ):
+        raise AWSValidationException(
+            f"WarmStartType IdenticalDataAndAlgorithm needs the training image of the parent tuning job {name}, "
+            f"{image(parent)}, not {image(request)}."
+        )
+
+
 def _check_objective(config: dict[str, Any], definition: dict[str, Any]) -> None:
     name = config["HyperParameterTuningJobObjective"]["MetricName"]
     known = [item["Name"] for item in definition["AlgorithmSpecification"].get("MetricDefinitions", [])]
