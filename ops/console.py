@@ -108,6 +108,8 @@ def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) 
         say(title)
         for row in cells:
             record = Table(show_header=False, box=None, padding=(0, 2))
+            record.add_column(no_wrap=True)
+            record.add_column(overflow="fold")
             for column, cell in zip(columns, row, strict=True):
                 record.add_row(column, cell)
             console().print(record)

@@ -77,7 +77,7 @@ def test_a_table_too_wide_for_the_terminal_is_a_list_for_each_row(capsys, monkey
         ["image-classifier-local-1", "Completed", 0.5, 7],
         ["image-classifier-local-2", "Failed", None, 8],
     ]
-    for width, headings in ((40, 2), (80, 0)):  # a list names its columns in every row, unbroken
+    for width, headings in ((45, 2), (80, 0)):  # a list names its columns in every row, unbroken
         monkeypatch.setattr(console.console(), "width", width)
         console.table("Trials", columns, rows)
         told = capsys.readouterr().err
