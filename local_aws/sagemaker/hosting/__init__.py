@@ -25,6 +25,7 @@ def install(current: Runtime) -> None:
     """Endpoints come back after a restart; their scaling, and the alarms that drive it, are ours."""
     from local_aws import alarms, scaling
     from local_aws.sagemaker import invocations
+    from local_aws.sagemaker.hosting.capture import captures
     from local_aws.sagemaker.hosting.telemetry import Telemetry
 
     alarms.install(current)
@@ -39,10 +40,15 @@ def install(current: Runtime) -> None:
                 shutil.rmtree(folder)
         for backend in backends:
             backend.recover_endpoints()
-        for name, work in (("scaling", partial(scaling.run, current)), ("telemetry", Telemetry(current).run)):
+        for name, work in (
+            ("scaling", partial(scaling.run, current)),
+            ("telemetry", Telemetry(current).run),
+            ("capture", captures.run),
+        ):
             threading.Thread(target=work, name=name, daemon=True).start()
 
     current.on_start.append(recover)
+    current.on_stop.append(captures.flush)
 
 
 __all__ = ["HostingBackend", "HostingOperations", "install"]

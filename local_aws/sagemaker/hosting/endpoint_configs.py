@@ -93,8 +93,6 @@ def _refuse_what_is_not_served(request: dict[str, Any]) -> None:
     missing = [member for member in NOT_SERVED if member in request]
     for variant in request["ProductionVariants"]:
         missing += [member for member in NOT_SERVED_OF_VARIANT if member in variant]
-    if request.get("DataCaptureConfig", {}).get("EnableCapture"):
-        missing.append("DataCaptureConfig")
     if missing:
         raise ValidationError(
             message=f"The embedded AWS serves instance-based real-time endpoints; it does not do {missing[0]}."

@@ -149,6 +149,8 @@ class EndpointsBackend(EndpointConfigsBackend):
                 _summary(variant, fleet.count(variant["VariantName"]) if fleet else 0)
                 for variant in endpoint["Deployed"]["Variants"]
             ]
+            if capture := endpoint["Deployed"].get("DataCaptureConfig"):
+                answer["DataCaptureConfig"] = _capture_summary(capture)
         if endpoint["Deployed"] and endpoint["Pending"]:
             answer["PendingDeploymentSummary"] = {
                 "EndpointConfigName": endpoint["Pending"]["EndpointConfigName"],
@@ -187,7 +189,8 @@ class EndpointsBackend(EndpointConfigsBackend):
     def _deployment(self, config_name: str) -> dict[str, Any]:
         """All that a configuration's instances need, as a record. Raises ValidationException."""
         variants = []
-        for variant in self.hosted_config(config_name)["ProductionVariants"]:
+        config = self.hosted_config(config_name)
+        for variant in config["ProductionVariants"]:
             model = self.hosted_model(variant["ModelName"])
             if "PrimaryContainer" not in model and len(model["Containers"]) > 1:
                 raise ValidationError(
@@ -208,7 +211,12 @@ class EndpointsBackend(EndpointConfigsBackend):
                     "ResolutionTime": datetime.now(timezone.utc),
                 }
             )
-        return {"Id": uuid.uuid4().hex, "EndpointConfigName": config_name, "Variants": variants}
+        return {
+            "Id": uuid.uuid4().hex,
+            "EndpointConfigName": config_name,
+            "Variants": variants,
+            "DataCaptureConfig": config.get("DataCaptureConfig"),
+        }
 
     def _idle_endpoint(self, name: str) -> dict[str, Any]:
         endpoint = self.hosted_endpoint(name)
@@ -249,6 +257,18 @@ def _summary(variant: dict[str, Any], count: int) -> dict[str, Any]:
         "CurrentInstanceCount": count,
         "DesiredInstanceCount": variant["DesiredInstanceCount"],
     }
+
+
+def _capture_summary(config: dict[str, Any]) -> dict[str, Any]:
+    enabled = config.get("EnableCapture", False)
+    summary = {
+        "EnableCapture": enabled,
+        "CaptureStatus": "Started" if enabled else "Stopped",
+        "CurrentSamplingPercentage": config["InitialSamplingPercentage"],
+        "DestinationS3Uri": config["DestinationS3Uri"],
+        "KmsKeyId": config.get("KmsKeyId"),
+    }
+    return {key: value for key, value in summary.items() if value is not None}
 
 
 def _check_deployment_config(config: dict[str, Any]) -> None:

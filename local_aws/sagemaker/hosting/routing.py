@@ -12,6 +12,7 @@ from moto.core.exceptions import ServiceException
 
 from local_aws import runtime
 from local_aws.sagemaker.hosting import metrics
+from local_aws.sagemaker.hosting.capture import captures
 from local_aws.sagemaker.hosting.instances import Instance
 from local_aws.sagemaker.hosting.live import Key, traffic
 
@@ -95,6 +96,7 @@ def invoke(
     )
     if failed_in_model:
         raise _model_error(key, variant["VariantName"], instance, status, content)
+    captures.offer(key, fleet.deployment, variant, headers, body, answer_headers, content)
     return Answer(variant["VariantName"], answer_headers, content)
 
 
