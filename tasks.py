@@ -62,6 +62,8 @@ def _environment(name: str | None):
                 address = daemon.start(LOCAL_HOME, _port())
                 step.note = f"at {address.endpoint_url}, state in {_short(LOCAL_HOME)}"
         _point_at(settings)
+    elif url := os.environ.get("AWS_ENDPOINT_URL"):
+        say(f"AWS_ENDPOINT_URL is set: environment {settings.environment} is the one at {url}.")
     return settings
 
 
@@ -484,13 +486,25 @@ def local_status(c, json=False):
     emit(vars(found), json)
 
 
+@operator_task(
+    name="interrupt",
+    help={"job": "name of a running spot training job", "seconds": "how long no instances are to be had"},
+)
+def local_interrupt(c, job, seconds=0):
+    """Take a spot training job's instances away, after AWS's notice; it goes on from its checkpoint."""
+    from local_aws import daemon
+
+    daemon.interrupt(LOCAL_HOME, environments.load("local").region, job, seconds)
+    say(f"{job} is Interrupted; it starts again with new instances.")
+
+
 def _flag(settings) -> str:
     from ml.jobs.handover import flag
 
     return flag(settings)
 
 
-local = Collection("local", local_up, local_down, local_status)
+local = Collection("local", local_up, local_down, local_status, local_interrupt)
 namespace = Collection(
     demo, up, down, status, data, tune, train, models, deploy, predict, plan, apply, destroy, test, local
 )

@@ -20,7 +20,7 @@ else:
 ROOT = Path(__file__).parents[1]
 LONGEST = 450  # lines of a module
 LONGEST_TEST = 550
-LONGEST_TASKS = 500  # tasks.py: a thin entry for every task
+LONGEST_TASKS = 520  # tasks.py: a thin entry for every task
 TEXT = {".py", ".tf", ".hcl", ".json", ".toml", ".md", ".sh", ".yml", ".yaml", ""}
 
 

@@ -25,6 +25,7 @@ SURFACE = {
     "destroy": "--endpoint --env --json --model --stack",
     "down": "--env --json",
     "local.down": "--forget",
+    "local.interrupt": "--job --seconds",
     "local.status": "--json",
     "local.up": "--port --time-scale",
     "models": "--env --json",
@@ -93,7 +94,8 @@ def test_every_task_and_every_option_explains_itself(name):
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(CONTEXTS) - {"test", "demo", "local.up", "local.down", "local.status"})
+    "name",
+    sorted(name for name in CONTEXTS if name not in ("test", "demo") and not name.startswith("local.")),
 )
 def test_every_task_of_an_environment_takes_env_and_json(name):
     assert {"--env", "--json"} <= set(CONTEXTS[name].flags)
@@ -196,6 +198,12 @@ def test_status_without_the_embedded_aws(inv):
 def test_without_json_standard_output_is_empty(inv):
     assert inv("status")[1] == ""
     assert inv("local.status")[1] == ""
+
+
+def test_local_interrupt_needs_an_embedded_aws_that_runs(inv):
+    code, _, told = inv("local.interrupt", "some-job")
+    assert code == 1
+    assert sentence(told).startswith("inv: No embedded AWS runs on ")
 
 
 def test_local_status_as_json(inv, tmp_path):
