@@ -15,6 +15,7 @@ from typing import Any
 
 from local_aws import ACCOUNT_ID, runtime
 from local_aws.errors import LocalAwsError
+from local_aws.functions import urls
 
 log = logging.getLogger("local_aws")
 
@@ -47,6 +48,10 @@ class Front:
         self._started = time.time()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+        if urls.is_for_function(environ, self._runtime.port) and "HTTP_ORIGIN" not in environ:
+            status, headers, body = urls.answer(environ, self._runtime)
+            start_response(status, headers)
+            return [body]
         # A page on the web can reach loopback under a name of its own (DNS rebinding) or by a form.
         if environ.get("HTTP_HOST") not in self._hosts or "HTTP_ORIGIN" in environ:
             return _page(

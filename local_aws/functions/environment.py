@@ -279,6 +279,14 @@ def _timestamp() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def python_path(runtime_dir: Path, layers: list[Path]) -> str:
-    """PYTHONPATH of a function: its layers' python folders, then the runtime."""
-    return os.pathsep.join([*(str(layer / "python") for layer in layers), str(runtime_dir)])
+def python_path(runtime_dir: Path, layers: list[Path], runtime: str) -> str:
+    """PYTHONPATH of a function: its layers' folders, as if each were unpacked over the ones before, then the runtime.
+
+    runtime: such as "python3.12", for which a layer can have a folder.
+    """
+    found = [
+        layer / folder
+        for layer in reversed(layers)
+        for folder in (f"python/lib/{runtime}/site-packages", "python")
+    ]
+    return os.pathsep.join(map(str, [*found, runtime_dir]))

@@ -15,10 +15,11 @@ from moto.core.responses import TYPE_RESPONSE
 from moto.core.utils import get_service_model
 
 from local_aws.functions.backend import LATEST, LocalLambdaBackend
-from local_aws.functions.errors import ResourceConflictException
+from local_aws.functions.errors import InvalidRequestContentException, ResourceConflictException
 from local_aws.functions.function import check_specification
 from local_aws.functions.pool import ACCOUNT_CONCURRENCY
 from local_aws.functions.service import current
+from local_aws.functions.urls import address
 
 
 def paths() -> list[str]:
@@ -67,9 +68,7 @@ class LocalLambdaResponse(LambdaResponse):
             self.request_id = current().submit(self.region, self.reference, self.qualifier, payload)
             return _answer(202)
         self.request_id = str(uuid.uuid4())
-        client_context = self.headers.get("X-Amz-Client-Context", "")
-        if client_context:
-            client_context = base64.b64decode(client_context).decode()
+        client_context = _client_context(self.headers.get("X-Amz-Client-Context", ""))
         answer = current().invoke(
             self.region, self.reference, self.qualifier, payload, client_context, self.request_id
         )
@@ -230,7 +229,7 @@ class LocalLambdaResponse(LambdaResponse):
         usage = {"TotalCodeSize": sum(f.code_size for f in latest), "FunctionCount": len(latest)}
         return _answer(200, {"AccountLimit": limit, "AccountUsage": usage})
 
-    # Function URLs: recorded per qualifier; nothing answers at them
+    # Function URLs, one per function and per alias
 
     def create_function_url_config(self) -> TYPE_RESPONSE:
         name, qualifier = self.backend.check_qualifier(self.reference, self.qualifier)
@@ -270,7 +269,7 @@ class LocalLambdaResponse(LambdaResponse):
         if key[1]:
             record["FunctionArn"] += f":{key[1]}"
         record["InvokeMode"] = record["InvokeMode"].upper()
-        record["FunctionUrl"] = record["FunctionUrl"].rstrip("/") + "/"
+        record["FunctionUrl"] = address(record["FunctionUrl"], current().runtime.port)
         return {name: value for name, value in record.items() if value is not None}
 
     # Asynchronous invocation
@@ -305,6 +304,19 @@ class LocalLambdaResponse(LambdaResponse):
     def _changed(self, status: int, body: dict[str, Any] | None = None) -> TYPE_RESPONSE:
         current().pool.changed()
         return _answer(status, body)
+
+
+def _client_context(encoded: str) -> str:
+    """The JSON text in the header. Raises InvalidRequestContentException."""
+    try:
+        text = base64.b64decode(encoded, validate=True).decode()
+        if text and not isinstance(json.loads(text), dict):
+            raise ValueError("not a JSON object")
+    except ValueError as error:
+        raise InvalidRequestContentException(
+            f"Client context must be a valid Base64-encoded JSON object: {error}"
+        ) from error
+    return text
 
 
 def _answer(

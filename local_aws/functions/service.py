@@ -217,7 +217,9 @@ class LambdaService:
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
             "PYTHONPATH": python_path(
-                self._runtime_dir, [code.unpack(x.code_bytes, x.code_digest, self._code) for x in layers if x]
+                self._runtime_dir,
+                [code.unpack(x.code_bytes, x.code_digest, self._code) for x in layers if x],
+                function.run_time,
             ),
             "AWS_ENDPOINT_URL": self.runtime.endpoint_url,
             "AWS_EC2_METADATA_DISABLED": "true",

@@ -238,7 +238,8 @@ class Init:
 
     def end_all(self) -> None:
         """SIGTERM to every process of the instance, SIGKILL to those that stay."""
-        deadline, asked = time.monotonic() + GRACE_SECONDS, set()
+        asked: set[int] = set()
+        deadline = time.monotonic() + GRACE_SECONDS
         while there := members(self.config["id"], self.isolated):
             late = time.monotonic() > deadline
             for pid in there if late else there - asked:

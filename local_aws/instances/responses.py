@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
+from moto.core.serialize import return_if_not_empty
 from moto.core.types import Base64EncodedString
 from moto.core.utils import utcnow
 from moto.ec2.exceptions import InvalidInstanceTypeError
@@ -19,6 +20,12 @@ from local_aws.instances.service import current
 
 class LocalEC2Response(EC2Response):
     """moto's responses, with ours in front."""
+
+    RESPONSE_KEY_PATH_TO_TRANSFORMER = {  # noqa: RUF012
+        **EC2Response.RESPONSE_KEY_PATH_TO_TRANSFORMER,
+        # An interface without a public address has none; an empty one reads as if it had.
+        "InstanceNetworkInterface.Association": return_if_not_empty,
+    }
 
     def run_instances(self) -> ActionResult:
         """Checks what moto takes as it comes, then boots what moto has recorded."""

@@ -125,9 +125,8 @@ def test_logs_are_written_as_the_role_and_only_with_its_permission(functions, un
             return []
         return [event["message"] for event in events]
 
-    until(messages)
+    until(lambda: any(message.startswith("REPORT") for message in messages()))
     assert "got a line\n" in messages()
-    assert any(message.startswith("REPORT") for message in messages())
     assert not logs.describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{mute}")["logGroups"]
 
 
@@ -343,6 +342,38 @@ def test_payload_limits(functions):
         FunctionName=name, InvocationType="Event", Payload=b" " * 1_048_577,
     )  # fmt: skip
     refused("InvalidRequestContentException", functions.client.invoke, FunctionName=name, Payload=b"{no")
+
+
+def test_client_context_reaches_the_handler_and_must_be_json(functions):
+    name = functions.create("def handler(e, c): return c.client_context.custom")
+    context = base64.b64encode(b'{"custom": {"a": "1"}}').decode()
+    assert functions.call(name, ClientContext=context)[0] == {"a": "1"}
+    for wrong in ("%%%", base64.b64encode(b"no json").decode(), base64.b64encode(b"[1]").decode()):
+        answer = refused(
+            "InvalidRequestContentException", functions.client.invoke, FunctionName=name, ClientContext=wrong
+        )
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_layers_are_importable_and_the_last_one_wins(functions):
+    client, arns = functions.client, []
+    for number in (1, 2):
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("python/shared.py", f"WHICH = {number}")
+            archive.writestr(f"python/only_{number}.py", "")
+        arns.append(
+            client.publish_layer_version(
+                LayerName=f"layer-{uuid.uuid4().hex[:8]}", Content={"ZipFile": buffer.getvalue()}
+            )["LayerVersionArn"]
+        )
+    source = "import shared, only_1, only_2\ndef handler(e, c): return shared.WHICH"
+    name = functions.create(source, Layers=arns)
+    assert functions.call(name)[0] == 2
+    client.update_function_configuration(FunctionName=name, Layers=arns[::-1])
+    assert functions.call(name)[0] == 1
+    client.update_function_configuration(FunctionName=name, Layers=[])
+    assert functions.call(name)[0]["errorType"] == "Runtime.ImportModuleError"
 
 
 def test_dry_run_checks_and_runs_nothing(functions):

@@ -89,7 +89,7 @@ def launch(tmp_path):
                 variables={
                     "LAMBDA_TASK_ROOT": str(task_root),
                     "LAMBDA_RUNTIME_DIR": str(runtime_dir),
-                    "PYTHONPATH": python_path(runtime_dir, []),
+                    "PYTHONPATH": python_path(runtime_dir, [], "python3.12"),
                     "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",
                 },
             ),
