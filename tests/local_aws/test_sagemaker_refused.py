@@ -63,4 +63,6 @@ def example(shape: Any) -> Any:
         return shape.metadata.get("min", 1)
     if shape.type_name == "boolean":
         return False
+    if shape.type_name == "blob":
+        return b"-"
     return shape.enum[0] if shape.enum else "a" * max(1, shape.metadata.get("min", 1))
