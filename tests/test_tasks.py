@@ -213,6 +213,15 @@ def test_local_status_as_json(inv, tmp_path):
     assert found["home"] == str(tmp_path / "local_aws")
 
 
+def test_an_account_that_is_none_is_said_to_be_elsewhere(inv, monkeypatch, capsys):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    tasks._environment("dev")
+    assert "environment dev is the one at http://127.0.0.1:1." in capsys.readouterr().err
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    tasks._environment("dev")
+    assert capsys.readouterr().err == ""
+
+
 def test_down_where_nothing_was_ever_started(inv):
     code, out, error = inv("down", "--json")
     assert (code, json.loads(out)) == (0, {"left": []})
