@@ -145,6 +145,7 @@ def down(c, env=None, json=False):
     for endpoint in endpoints:
         with Step("serving") as step:
             changes = stacks.serving(settings, endpoint, _any_package(settings), step).down()
+            teardown.wait_for_endpoint(settings, endpoint)
             step.note = f"{endpoint}: {len(changes)} resources removed"
     with Step("models") as step:
         step.note = f"{teardown.delete_models(settings)} versions removed"
@@ -425,6 +426,8 @@ def destroy(c, env=None, stack=None, model=0, endpoint=None, json=False):
                 teardown.empty_bucket(settings)
                 item = stacks.foundation(settings, step)
             removed[name] = [change.address for change in item.down()]
+            if name == "serving":
+                teardown.wait_for_endpoint(settings, served)
             step.note = f"{len(removed[name])} resources removed"
     emit(removed, json)
 

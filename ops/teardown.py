@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, WaiterError
 
 from ops import jobs
 from ops.aws import client, error_code
@@ -37,6 +37,15 @@ def check_foundation(settings: Settings, going: list[str]) -> None:
             f"The bucket {data_bucket(settings)} holds data and models, and environments/{settings.environment}.toml "
             "keeps them: set force_destroy = true under [storage] and run the same command again to delete them."
         )
+
+
+def wait_for_endpoint(settings: Settings, endpoint: str) -> None:
+    """Wait until an endpoint that is being deleted is gone, which Terraform does not; until then it bills."""
+    waiter = client("sagemaker", settings.region).get_waiter("endpoint_deleted")
+    try:
+        waiter.wait(EndpointName=endpoint, WaiterConfig={"Delay": 5, "MaxAttempts": 180})
+    except WaiterError as error:
+        raise OperatorError(f"The endpoint {endpoint} is not gone after its deletion: {error}") from error
 
 
 def empty_bucket(settings: Settings) -> None:

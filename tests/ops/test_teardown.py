@@ -144,6 +144,24 @@ def test_a_terminated_instance_is_gone(dev):
     assert teardown.sweep(dev) == []
 
 
+def test_the_end_of_an_endpoint_is_waited_for(dev, monkeypatch):
+    teardown.wait_for_endpoint(dev, "image-classifier-dev")  # gone already
+    sagemaker, pauses = client("sagemaker", REGION), []
+    endpoint("image-classifier-dev")
+
+    def pause(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            sagemaker.delete_endpoint(EndpointName="image-classifier-dev")
+
+    monkeypatch.setattr("botocore.waiter.time.sleep", pause)
+    teardown.wait_for_endpoint(dev, "image-classifier-dev")
+    assert pauses == [5, 5, 5]
+    endpoint("image-classifier-dev-multi")
+    with pytest.raises(OperatorError, match="image-classifier-dev-multi is not gone"):
+        teardown.wait_for_endpoint(dev, "image-classifier-dev-multi")
+
+
 def hold(settings, key: str, body: bytes) -> None:
     client("s3", REGION).put_object(Bucket=stacks.ensure_state_bucket(settings), Key=key, Body=body)
 
