@@ -19,7 +19,7 @@ def collect(settings: Settings) -> dict:
     try:
         foundation = handover.foundation(settings)
     except OperatorError:
-        nothing = {"foundation": None, "data": None, "tuning": None, "models": [], "endpoints": []}
+        nothing: dict = {"foundation": None, "data": None, "tuning": None, "models": [], "endpoints": []}
         return {**nothing, "unfinished": stacks.deployed(settings)}
     serving = handover.all_serving(settings)
     published = {"foundation", *(f"serving/{s.endpoint_name}" for s in serving)}
