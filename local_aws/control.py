@@ -16,7 +16,8 @@ ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
 
 
 def answer(environ: dict[str, Any], current: Runtime) -> Answer:
-    """Answer a WSGI request of `POST /_local/interrupt/<training job>[?seconds=N]`: take a spot job's instances away."""
+    """Answer a WSGI request of `POST /_local/interrupt/<training job>[?seconds=N]`: take a spot job's instances away;
+    `POST /_local/interrupt/<instance id>`: give a Spot Instance its two minutes' notice."""
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     try:
         region = _region_of_root(environ, body, current)
@@ -28,6 +29,8 @@ def answer(environ: dict[str, Any], current: Runtime) -> Answer:
     seconds = parse_qs(environ.get("QUERY_STRING", "")).get("seconds", ["0"])[0]
     if not re.fullmatch(r"[0-9]{1,6}", seconds):
         return _invalid(f"seconds must be a whole number from 0 to 999999, not {seconds}.")
+    if re.fullmatch(r"i-[0-9a-f]{8,17}", job[1]):
+        return _interrupt_instance(job[1], region)
     return _interrupt(unquote(job[1]), region, float(seconds))
 
 
@@ -58,6 +61,19 @@ def _interrupt(name: str, region: str, seconds: float) -> Answer:
         backend.training_runs.interrupt(job, seconds)
     except NotInterruptible as error:
         return _invalid(str(error))
+    return "200 OK", [("Content-Type", "application/json"), ("Content-Length", "2")], b"{}"
+
+
+def _interrupt_instance(identity: str, region: str) -> Answer:
+    from moto.core.exceptions import ServiceException
+    from moto.ec2.models import ec2_backends
+
+    from local_aws.instances.service import current
+
+    try:
+        current().interrupt(ec2_backends[ACCOUNT_ID][region].get_instance(identity))
+    except ServiceException as error:
+        return _invalid(error.message)
     return "200 OK", [("Content-Type", "application/json"), ("Content-Length", "2")], b"{}"
 
 

@@ -8,10 +8,11 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.core.serialize import return_if_not_empty
 from moto.core.types import Base64EncodedString
 from moto.core.utils import utcnow
-from moto.ec2.exceptions import InvalidInstanceTypeError
+from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.responses import EC2Response
 from moto.ec2.utils import parse_user_data
+from moto.iam.models import iam_backends
 
 from local_aws.instances import spot, user_data
 from local_aws.instances.backend import LocalInstance
@@ -38,7 +39,8 @@ class LocalEC2Response(EC2Response):
             self.ec2_backend.describe_images(ami_ids=[image])
         kind = self._get_param("InstanceType")
         if kind and kind not in INSTANCE_TYPES:
-            raise InvalidInstanceTypeError(kind)
+            raise EC2ClientError("InvalidParameterValue", f"Invalid value '{kind}' for InstanceType.")
+        self._check_profile()
         answer = super().run_instances()
         instances: list[LocalInstance] = answer._result.instances  # type: ignore[attr-defined]
         profile = {
@@ -52,6 +54,18 @@ class LocalEC2Response(EC2Response):
                 spot.request_for(instance, spot_options)
             current().launch(instance)
         return answer
+
+    def _check_profile(self) -> None:
+        """Raises AWS's error for a profile that does not exist: Terraform waits and asks again at that text."""
+        profiles = iam_backends[self.current_account][self.partition].get_instance_profiles()
+        for member, known in (("Name", {p.name for p in profiles}), ("Arn", {p.arn for p in profiles})):
+            wanted = self._get_param(f"IamInstanceProfile.{member}")
+            if wanted and wanted not in known:
+                raise EC2ClientError(
+                    "InvalidParameterValue",
+                    f"Value ({wanted}) for parameter iamInstanceProfile.{member.lower()} is invalid. "
+                    f"Invalid IAM Instance Profile {member if member == 'Arn' else 'name'}",
+                )
 
     def _template(self) -> dict[str, Any]:
         """The launch template's data, if the request names one."""

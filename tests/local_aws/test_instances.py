@@ -5,8 +5,15 @@ from __future__ import annotations
 import json
 import os
 import uuid
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
+from botocore.httpsession import URLLib3Session
 
 TRUST = {
     "Version": "2012-10-17",
@@ -14,14 +21,17 @@ TRUST = {
         {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
     ],
 }
-METADATA = """
-token=$(python - <<'END'
-import os, urllib.request
-request = urllib.request.Request(os.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] + "/latest/api/token",
-                                 method="PUT", headers={"X-aws-ec2-metadata-token-ttl-seconds": "60"})
-print(urllib.request.urlopen(request).read().decode())
-END
-)
+WATCH = """#!/usr/bin/env python3
+import os, signal, time, urllib.error, urllib.request
+notice = os.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] + "/latest/meta-data/spot/instance-action"
+print("watching", flush=True)
+while True:
+    try:
+        print("NOTICE", urllib.request.urlopen(notice).read().decode(), flush=True)
+        break
+    except urllib.error.HTTPError:
+        time.sleep(0.05)
+time.sleep(60)
 """
 
 
@@ -173,3 +183,95 @@ def sleepers() -> set[str]:
         if words[0].endswith("sleep") and words[1].startswith("36"):
             found.add(words[1])
     return found
+
+
+def test_reboot_ends_the_processes_and_runs_what_runs_at_every_boot(instances):
+    parts = MIMEMultipart()
+    parts.attach(MIMEText("#!/bin/sh\necho once\n", "x-shellscript"))
+    parts.attach(MIMEText("#!/bin/sh\necho each boot; exec sleep 3609\n", "x-shellscript-per-boot"))
+    instance = instances.run(parts.as_string())
+    instances.wait_for(instance, "each boot")
+    instances.ec2.reboot_instances(InstanceIds=[instance])
+    console = instances.until(lambda: (c := instances.console(instance)).count("each boot") == 2 and c)
+    assert console.count("once\n") == 1
+    assert instances.state(instance) == "running" and sleepers() == {"3609"}
+    instances.ec2.terminate_instances(InstanceIds=[instance])
+    instances.until(lambda: not sleepers())
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"UserData": "#cloud-config\npackages: [git]"}, "NotImplementedException"),
+        ({"UserData": "#!/bin/sh\n" + "#" * 16_384}, "InvalidParameterValue"),
+        ({"ImageId": "ami-0123456789abcdef0"}, "InvalidAMIID.NotFound"),
+        ({"InstanceType": "t3.enormous"}, "InvalidParameterValue"),
+        ({"IamInstanceProfile": {"Name": "missing"}}, "InvalidParameterValue"),
+        ({"InstanceMarketOptions": {"MarketType": "spot", "SpotOptions": {"SpotInstanceType": "persistent"}}},
+         "NotImplementedException"),
+    ],
+)  # fmt: skip
+def test_run_instances_refuses_what_would_not_run(instances, settings, code):
+    with pytest.raises(ClientError) as error:
+        instances.run(**settings)
+    assert error.value.response["Error"]["Code"] == code
+
+
+def test_state_that_does_not_allow_a_change_is_told(instances):
+    instance = instances.run()
+    instances.wait(instance, "running")
+    instances.ec2.modify_instance_attribute(
+        InstanceId=instance, InstanceInitiatedShutdownBehavior={"Value": "terminate"}
+    )
+    assert instances.describe(instance)["SecurityGroups"]
+    monitored = instances.ec2.monitor_instances(InstanceIds=[instance])["InstanceMonitorings"]
+    assert monitored[0]["Monitoring"] == {"State": "enabled"}
+    instances.ec2.terminate_instances(InstanceIds=[instance])
+    instances.wait(instance, "terminated")
+    for call in (instances.ec2.start_instances, instances.ec2.stop_instances):
+        with pytest.raises(ClientError, match="IncorrectInstanceState"):
+            call(InstanceIds=[instance])
+
+
+def test_deep_learning_ami_is_found_by_parameter_and_by_name(instances):
+    name = "/aws/service/deeplearning/ami/x86_64/oss-nvidia-driver-gpu-pytorch-2.7-amazon-linux-2023/latest/ami-id"
+    image = instances.aws.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
+    pattern = "Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.7 (Amazon Linux 2023) *"
+    filters = [{"Name": "name", "Values": [pattern]}]
+    (found,) = instances.ec2.describe_images(Owners=["amazon"], Filters=filters)["Images"]
+    assert (found["ImageId"], found["RootDeviceName"]) == (image, "/dev/xvda")
+
+
+@pytest.mark.slow
+def test_spot_interruption_and_restart_of_the_embedded_aws(new_embedded_aws, until):
+    aws = new_embedded_aws(time_scale=60)
+    instances = Instances(aws, until)
+    spot = instances.run(WATCH, InstanceMarketOptions={"MarketType": "spot"})
+    instances.wait_for(spot, "watching")
+    with pytest.raises(ClientError, match="UnsupportedOperation"):
+        instances.ec2.stop_instances(InstanceIds=[spot])
+    assert interrupt(aws, spot) == 200
+    assert '"action": "terminate"' in instances.wait_for(spot, "NOTICE")
+    assert instances.wait(spot, "terminated")["StateReason"]["Code"] == "Server.SpotInstanceTermination"
+    kept = instances.run("#!/bin/sh\ntouch ~/kept; ls ~; sleep 3610")
+    lost = instances.run("#!/bin/sh\nsleep 3611", InstanceInitiatedShutdownBehavior="terminate")
+    until(lambda: sleepers() == {"3610", "3611"})
+    aws.restart()
+    assert not sleepers()
+    assert (instances.state(kept), instances.state(lost)) == ("stopped", "terminated")
+    assert instances.describe(kept)["StateReason"]["Code"] == "Server.InternalError"
+    instances.ec2.start_instances(InstanceIds=[kept])
+    instances.wait(kept, "running")
+    until(lambda: instances.console(kept).count("boots") == 2)
+    assert not sleepers()
+    assert interrupt(aws, kept) == 400
+
+
+def interrupt(aws, instance: str) -> int:
+    """The status of a request, signed by root, to take a Spot Instance away."""
+    url = f"{aws.endpoint_url}/_local/interrupt/{instance}"
+    keys = aws.credentials
+    request = AWSRequest("POST", url)
+    credentials = Credentials(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"])
+    SigV4Auth(credentials, "local", "us-east-1").add_auth(request)
+    return URLLib3Session().send(request.prepare()).status_code

@@ -236,7 +236,7 @@ def test_shutdown_can_wait_and_be_cancelled(boot, until):
     assert "poweroff in 300 s" in booted.console and "cancelled" in booted.console
 
 
-ESCAPE = "setsid sleep 3605 & (env -i setsid sleep 3606 &); trap '' TERM; echo ready; sleep 3607"
+ESCAPE = "setsid sleep 3605 & (env -i setsid sleep 3606 &); echo ready; sleep 3607"
 
 
 def left() -> set[str]:
@@ -248,7 +248,7 @@ def left() -> set[str]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_without_namespaces_no_process_outlives_it(boot, until):
-    booted = boot(ESCAPE)
+    booted = boot(f"trap '' TERM; {ESCAPE}")
     until(lambda: "ready" in booted.console and len(left()) == 3)
     booted.machine.end()
     assert not left()
