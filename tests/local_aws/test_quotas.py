@@ -30,17 +30,18 @@ def _refused(call, *arguments, **parameters) -> tuple[str, str]:
 
 
 @pytest.fixture(scope="module")
-def aws(fresh_embedded_aws):
+def aws(embedded_aws):
     """With a role `quotas`, and a quota of 1 for one GPU type on endpoints and 8 vCPUs of G instances."""
-    fresh_embedded_aws.client("iam").create_role(RoleName="quotas", AssumeRolePolicyDocument=TRUST)
+    embedded_aws.client("iam").create_role(RoleName="quotas", AssumeRolePolicyDocument=TRUST)
     limits = {"sagemaker": {"ml.g5.xlarge for endpoint usage": 1}, "ec2": {"L-DB2E81BA": 8}}
-    (fresh_embedded_aws.home / "quotas.json").write_text(json.dumps(limits))
-    return fresh_embedded_aws
+    (embedded_aws.home / "quotas.json").write_text(json.dumps(limits))
+    yield embedded_aws
+    (embedded_aws.home / "quotas.json").unlink()
 
 
 def _training(kind: str, count: int = 1, **more) -> dict:
     return {
-        "TrainingJobName": "over",
+        "TrainingJobName": "beyond-quota",
         "AlgorithmSpecification": {
             "TrainingImage": "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch:2.13-cpu-amzn2023-sagemaker",
             "TrainingInputMode": "File",
@@ -121,26 +122,26 @@ def test_training_and_tuning_beyond_the_quota_are_refused(aws) -> None:
         TrainingJobDefinition=definition,
     )  # fmt: skip
     assert code == "ResourceLimitExceeded" and "a request delta of 25 Instances" in message
-    assert sagemaker.list_training_jobs()["TrainingJobSummaries"] == []
+    assert sagemaker.list_training_jobs(NameContains="beyond-quota")["TrainingJobSummaries"] == []
 
 
 def test_endpoints_count_together(aws) -> None:
     sagemaker = aws.client("sagemaker")
-    Hosting(aws).model("m")
-    for name, count in (("one", 1), ("two", 2)):
+    Hosting(aws).model("quota")
+    for name, count in (("quota-1", 1), ("quota-2", 2)):
         sagemaker.create_endpoint_config(
-            EndpointConfigName=name, ProductionVariants=[variant("m", count=count, kind="ml.g5.xlarge")]
+            EndpointConfigName=name, ProductionVariants=[variant("quota", count=count, kind="ml.g5.xlarge")]
         )
-    code, message = _refused(sagemaker.create_endpoint, EndpointName="e", EndpointConfigName="two")
+    code, message = _refused(sagemaker.create_endpoint, EndpointName="quota", EndpointConfigName="quota-2")
     assert code == "ResourceLimitExceeded" and "is 1 Instances, with current utilization of 0" in message
-    sagemaker.create_endpoint(EndpointName="e", EndpointConfigName="one")
-    message = _refused(sagemaker.create_endpoint, EndpointName="f", EndpointConfigName="one")[1]
+    sagemaker.create_endpoint(EndpointName="quota", EndpointConfigName="quota-1")
+    message = _refused(sagemaker.create_endpoint, EndpointName="quota-more", EndpointConfigName="quota-1")[1]
     assert "with current utilization of 1 Instances" in message
-    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="e", WaiterConfig={"Delay": 1})
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="quota", WaiterConfig={"Delay": 1})
     weights = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 2}]
-    resize = {"EndpointName": "e", "DesiredWeightsAndCapacities": weights}
+    resize = {"EndpointName": "quota", "DesiredWeightsAndCapacities": weights}
     assert _refused(sagemaker.update_endpoint_weights_and_capacities, **resize)[0] == "ResourceLimitExceeded"
-    sagemaker.delete_endpoint(EndpointName="e")
+    sagemaker.delete_endpoint(EndpointName="quota")
 
 
 def test_vcpus_of_a_family_count_together(aws) -> None:
@@ -154,9 +155,6 @@ def test_vcpus_of_a_family_count_together(aws) -> None:
     assert code == "MaxSpotInstanceCountExceeded"
     made = ec2.run_instances(InstanceType="g5.xlarge", **run)["Instances"][0]["InstanceId"]
     assert _refused(ec2.run_instances, InstanceType="g5.2xlarge", **run)[0] == "VcpuLimitExceeded"
-    ec2.terminate_instances(InstanceIds=[made])
-    ec2.get_waiter("instance_terminated").wait(InstanceIds=[made], WaiterConfig={"Delay": 1})
-    made = ec2.run_instances(InstanceType="g5.2xlarge", **run)["Instances"][0]["InstanceId"]
     ec2.terminate_instances(InstanceIds=[made])
 
 
