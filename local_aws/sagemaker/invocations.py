@@ -1,4 +1,4 @@
-"""The SageMaker runtime: InvokeEndpoint."""
+"""The SageMaker runtime: InvokeEndpoint and InvokeEndpointAsync."""
 
 import json
 from typing import Any
@@ -9,6 +9,8 @@ from moto.sagemaker import urls
 from moto.sagemaker.models import sagemaker_backends
 from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 
+from local_aws.sagemaker.hosting import asynchronous
+from local_aws.sagemaker.hosting.live import Key
 from local_aws.sagemaker.hosting.routing import ValidationError, invoke
 
 BODY_LIMIT = 6_291_456  # bytes of a request, from the API's model
@@ -27,11 +29,12 @@ class LocalSageMakerRuntimeResponse(SageMakerRuntimeResponse):
         if len(self.raw_body or b"") > BODY_LIMIT:
             text = json.dumps({"message": f"HTTP content length exceeded {BODY_LIMIT} bytes."})
             return 413, {"Content-Type": "application/json", "status": 413}, text
-        name = unquote(self.path.split("/")[2])
-        backend: Any = sagemaker_backends[self.current_account][self.region]
+        key, endpoint = self._asked()
+        if endpoint and endpoint["Deployed"] and endpoint["Deployed"].get("AsyncInferenceConfig"):
+            raise ValidationError(f"Endpoint {key[2]} is asynchronous: use InvokeEndpointAsync.")
         answer = invoke(
-            (self.current_account, self.region, name),
-            backend.hosted_endpoints.get(name),
+            key,
+            endpoint,
             self.headers.get("X-Amzn-SageMaker-Target-Variant"),
             self.raw_body or b"",
             {key: self.headers[key] for key in FORWARDED if key in self.headers},
@@ -46,11 +49,21 @@ class LocalSageMakerRuntimeResponse(SageMakerRuntimeResponse):
         return 200, headers, answer.body
 
     def invoke_endpoint_async(self) -> TYPE_RESPONSE:
-        name = unquote(self.path.split("/")[2])
-        raise ValidationError(f"Endpoint {name} is not configured for asynchronous inference.")
+        request = asynchronous.submit(*self._asked(), self.headers)
+        headers = {"Content-Type": "application/json", "status": 202}
+        for name in ("OutputLocation", "FailureLocation"):
+            if request[name]:
+                headers[f"X-Amzn-SageMaker-{name}"] = request[name]
+        return 202, headers, json.dumps({"InferenceId": request["Id"]})
 
     def invoke_endpoint_with_response_stream(self) -> TYPE_RESPONSE:
         raise ValidationError("The embedded AWS does not stream responses: use InvokeEndpoint.")
+
+    def _asked(self) -> tuple[Key, dict[str, Any] | None]:
+        """The endpoint's key and record."""
+        name = unquote(self.path.split("/")[2])
+        backend: Any = sagemaker_backends[self.current_account][self.region]
+        return (self.current_account, self.region, name), backend.hosted_endpoints.get(name)
 
 
 def install() -> None:

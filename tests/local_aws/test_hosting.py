@@ -108,11 +108,6 @@ def test_a_configuration_is_described_as_it_was_asked_for(aws):
             {},
             "ServerlessConfig|InstanceType",
         ),
-        (
-            [variant("model")],
-            {"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://hosting-models/out"}}},
-            "does not do AsyncInferenceConfig",
-        ),
     ],
 )  # fmt: skip
 def test_configurations_that_cannot_be_are_refused(aws, variants, settings, message):

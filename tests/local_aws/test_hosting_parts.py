@@ -113,11 +113,12 @@ class Asked:
     """A fleet of one instance that answers as told."""
 
     id, healthy = "i-1", True
+    deployment: dict = {}
 
     def __init__(self, *answers):
         self.answers, self.over = list(answers), 0
 
-    def ask(self, method, path, body, headers):
+    def ask(self, method, path, body, headers, timeout):
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -166,6 +167,7 @@ def test_a_container_that_hangs_up_is_a_model_error(invoke):
 
 
 def test_records_can_be_saved(monkeypatch, tmp_path):
+    monkeypatch.setattr(runtime, "_current", runtime.Runtime(home=tmp_path, port=1))  # whose quotas apply
     monkeypatch.setattr(deployments, "start", lambda work, *arguments: None)
     backend = LocalSageMakerBackend("us-east-1", "123456789012")
     container = {"Image": "image", "Environment": {}}

@@ -15,7 +15,7 @@ from typing import Any
 from moto.cloudwatch.models import cloudwatch_backends
 
 from local_aws import runtime
-from local_aws.sagemaker.hosting import metrics
+from local_aws.sagemaker.hosting import asynchronous, metrics
 from local_aws.sagemaker.hosting.failures import DeploymentFailed
 from local_aws.sagemaker.hosting.fleet import Fleet
 from local_aws.sagemaker.hosting.live import Key, LogGroup, Traffic, forget, traffic
@@ -64,6 +64,7 @@ def deploy(key: Key, endpoint: dict[str, Any]) -> None:
     if old:
         old.end()
     _settle(endpoint, "InService")
+    asynchronous.work(key, endpoint)
 
 
 def recover(key: Key, endpoint: dict[str, Any]) -> None:
@@ -83,6 +84,7 @@ def recover(key: Key, endpoint: dict[str, Any]) -> None:
         traffic(key).current = fleet
         if not pending:
             _settle(endpoint, "InService", endpoint.get("FailureReason"))
+        asynchronous.work(key, endpoint)
     if endpoint["Pending"]:
         deploy(key, endpoint)
 
@@ -110,6 +112,7 @@ def resize(
         variant["CurrentWeight"] = variant["DesiredWeight"]
     finished(reason)
     _settle(endpoint, "InService", reason)
+    asynchronous.work(key, endpoint)
 
 
 def delete(key: Key, remove: Callable[[], None]) -> None:

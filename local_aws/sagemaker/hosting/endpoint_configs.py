@@ -27,7 +27,7 @@ LOCAL_STORAGE = (
     "trn1",
     "trn1n",
 )
-NOT_SERVED = ("AsyncInferenceConfig", "ShadowProductionVariants", "ExplainerConfig")
+NOT_SERVED = ("ShadowProductionVariants", "ExplainerConfig")
 NOT_SERVED_OF_VARIANT = ("ServerlessConfig", "ManagedInstanceScaling", "InstancePools", "AcceleratorType")
 
 
@@ -95,7 +95,7 @@ def _refuse_what_is_not_served(request: dict[str, Any]) -> None:
         missing += [member for member in NOT_SERVED_OF_VARIANT if member in variant]
     if missing:
         raise ValidationError(
-            message=f"The embedded AWS serves instance-based real-time endpoints; it does not do {missing[0]}."
+            message=f"The embedded AWS serves instance-based endpoints; it does not do {missing[0]}."
         )
 
 

@@ -142,7 +142,7 @@ class EndpointsBackend(EndpointConfigsBackend):
     def described_endpoint(self, name: str) -> dict[str, Any]:
         """DescribeEndpoint's answer."""
         endpoint = self.hosted_endpoint(name)
-        answer = {k: v for k, v in endpoint.items() if k not in ("Deployed", "Pending")}
+        answer = {k: v for k, v in endpoint.items() if k not in ("Deployed", "Pending", "AsyncQueue")}
         fleet = traffic(self._key(name)).current
         if endpoint["Deployed"]:
             answer["ProductionVariants"] = [
@@ -151,6 +151,8 @@ class EndpointsBackend(EndpointConfigsBackend):
             ]
             if capture := endpoint["Deployed"].get("DataCaptureConfig"):
                 answer["DataCaptureConfig"] = _capture_summary(capture)
+            if inference := endpoint["Deployed"].get("AsyncInferenceConfig"):
+                answer["AsyncInferenceConfig"] = inference
         if endpoint["Deployed"] and endpoint["Pending"]:
             answer["PendingDeploymentSummary"] = {
                 "EndpointConfigName": endpoint["Pending"]["EndpointConfigName"],
@@ -216,6 +218,7 @@ class EndpointsBackend(EndpointConfigsBackend):
             "EndpointConfigName": config_name,
             "Variants": variants,
             "DataCaptureConfig": config.get("DataCaptureConfig"),
+            "AsyncInferenceConfig": config.get("AsyncInferenceConfig"),
         }
 
     def _idle_endpoint(self, name: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from moto.core.exceptions import ServiceException
 from local_aws import runtime
 from local_aws.sagemaker.hosting import metrics
 from local_aws.sagemaker.hosting.capture import captures
-from local_aws.sagemaker.hosting.instances import Instance
+from local_aws.sagemaker.hosting.instances import MODEL_TIMEOUT, Instance
 from local_aws.sagemaker.hosting.live import Key, traffic
 
 RECOVERY_TIMEOUT = 60.0  # seconds that a request waits for an endpoint that comes back after a restart
@@ -50,7 +50,12 @@ class Answer:
 
 
 def invoke(
-    key: Key, endpoint: dict[str, Any] | None, target: str | None, body: bytes, headers: dict[str, str]
+    key: Key,
+    endpoint: dict[str, Any] | None,
+    target: str | None,
+    body: bytes,
+    headers: dict[str, str],
+    timeout: float = MODEL_TIMEOUT,
 ) -> Answer:
     """Ask an instance of the endpoint. Raises ValidationError, ServiceUnavailable or ModelError."""
     started = time.perf_counter()
@@ -61,7 +66,7 @@ def invoke(
         fleet, variant, instance = _pick(key, endpoint, target)
         asked = time.perf_counter()
         try:
-            status, answer_headers, content = instance.ask("POST", "/invocations", body, headers)
+            status, answer_headers, content = instance.ask("POST", "/invocations", body, headers, timeout)
         except (
             ConnectionRefusedError
         ):  # it ended, or its container died, since it was picked: nothing was sent

@@ -1,0 +1,168 @@
+"""Asynchronous inference: requests in S3 wait in the endpoint's record, answers go to S3, news of them to SNS."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import uuid
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from moto.core.exceptions import ServiceException
+
+from local_aws import runtime
+from local_aws.access import RoleNotAssumable
+from local_aws.sagemaker.hosting.live import Key, traffic
+from local_aws.sagemaker.hosting.models import PRINCIPAL
+from local_aws.sagemaker.hosting.routing import SERVING, ModelError, ValidationError, invoke
+
+log = logging.getLogger(__name__)
+
+CONCURRENCY = 4  # requests per instance, if the configuration does not say
+TIMEOUT = 900  # seconds for the model, if the request does not say
+FORWARDED = {
+    "X-Amzn-SageMaker-Content-Type": "Content-Type",
+    "X-Amzn-SageMaker-Accept": "Accept",
+    "X-Amzn-SageMaker-Custom-Attributes": "X-Amzn-SageMaker-Custom-Attributes",
+}
+
+_working: dict[Key, set[str]] = {}  # the identifiers of the requests that a thread has taken, by endpoint
+_lock = threading.Lock()
+
+
+def submit(key: Key, endpoint: dict[str, Any] | None, headers: Mapping[str, str]) -> dict[str, Any]:
+    """Queue a request; `headers` are InvokeEndpointAsync's. Returns its record. Raises ValidationError."""
+    account, _, name = key
+    if endpoint is None or endpoint["EndpointStatus"] not in SERVING or not endpoint["Deployed"]:
+        raise ValidationError(f"Endpoint {name} of account {account} not found.")
+    config = endpoint["Deployed"].get("AsyncInferenceConfig")
+    if not config:
+        raise ValidationError(f"Endpoint {name} is not configured for asynchronous inference.")
+    location = headers.get("X-Amzn-SageMaker-InputLocation", "")
+    if not location.startswith("s3://"):
+        raise ValidationError("InputLocation must be an S3 URI: the embedded AWS takes no body here.")
+    number, output = str(uuid.uuid4()), config["OutputConfig"]
+    request = {
+        "Id": headers.get("X-Amzn-SageMaker-Inference-Id") or str(uuid.uuid4()),
+        "Key": number,
+        "InputLocation": location,
+        "OutputLocation": f"{output['S3OutputPath'].rstrip('/')}/{number}.out"
+        if "S3OutputPath" in output
+        else None,
+        "FailureLocation": (
+            f"{output['S3FailurePath'].rstrip('/')}/{number}-error.out" if "S3FailurePath" in output else None
+        ),
+        "Headers": {to: headers[name] for name, to in FORWARDED.items() if name in headers},
+        "Timeout": int(headers.get("X-Amzn-SageMaker-InvocationTimeoutSeconds", TIMEOUT)),
+        "ReceivedTime": _now(),
+    }
+    if request["OutputLocation"] is None:
+        raise ValidationError("The embedded AWS needs S3OutputPath in the endpoint's AsyncInferenceConfig.")
+    with _lock:
+        endpoint.setdefault("AsyncQueue", []).append(request)
+    work(key, endpoint)
+    return request
+
+
+def work(key: Key, endpoint: dict[str, Any]) -> None:
+    """Start a thread for every waiting request that there is room for."""
+    while request := _take(key, endpoint):
+        threading.Thread(target=_run, args=(key, endpoint, request), name="async", daemon=True).start()
+
+
+def _take(key: Key, endpoint: dict[str, Any]) -> dict[str, Any] | None:
+    fleet = traffic(key).current
+    config = (endpoint["Deployed"] or {}).get("AsyncInferenceConfig")
+    if fleet is None or not config:
+        return None
+    each = config.get("ClientConfig", {}).get("MaxConcurrentInvocationsPerInstance", CONCURRENCY)
+    room = each * sum(len(instances) for instances in fleet.instances().values())
+    with _lock:
+        taken = _working.setdefault(key, set())
+        waiting = [r for r in endpoint.get("AsyncQueue", []) if r["Key"] not in taken]
+        if not waiting or len(taken) >= room:
+            return None
+        taken.add(waiting[0]["Key"])
+        return waiting[0]
+
+
+def _run(key: Key, endpoint: dict[str, Any], request: dict[str, Any]) -> None:
+    """One request to its end, then the next one's start."""
+    deployment = endpoint["Deployed"]
+    try:
+        _answer(key, endpoint, deployment, request)
+    except (ClientError, BotoCoreError, RoleNotAssumable) as error:
+        log.warning("asynchronous inference %s of %s failed: %s", request["Id"], key[2], error)
+    finally:
+        stopping = runtime.current().stopping.is_set()
+        with _lock:
+            _working[key].discard(request["Key"])
+            if not stopping:  # else it is asked again after the restart
+                endpoint["AsyncQueue"].remove(request)
+        if not stopping:
+            runtime.current().changed()
+            work(key, endpoint)
+
+
+def _answer(key: Key, endpoint: dict[str, Any], deployment: dict[str, Any], request: dict[str, Any]) -> None:
+    output = deployment["AsyncInferenceConfig"]["OutputConfig"]
+    role = deployment["Variants"][0]["RoleArn"]
+    s3 = runtime.current().client("s3", role, PRINCIPAL, key[1], "SageMaker")
+    encryption = (
+        {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": output["KmsKeyId"]} if "KmsKeyId" in output else {}
+    )
+    reason = None
+    try:
+        bucket, _, name = request["InputLocation"].removeprefix("s3://").partition("/")
+        body = s3.get_object(Bucket=bucket, Key=name)["Body"].read()
+    except ClientError as error:
+        reason = f"Unable to download the input from {request['InputLocation']}: {error}"
+    else:
+        try:
+            answer = invoke(key, endpoint, None, body, request["Headers"], request["Timeout"])
+        except ModelError as error:
+            reason = error.original_message
+        except ServiceException as error:
+            reason = error.message
+    if runtime.current().stopping.is_set():
+        return
+    location = request["FailureLocation"] if reason is not None else request["OutputLocation"]
+    content_type = "text/plain"
+    if location:
+        bucket, _, name = location.removeprefix("s3://").partition("/")
+        content = reason.encode() if reason is not None else answer.body
+        if reason is None:
+            content_type = answer.headers.get("Content-Type", "application/octet-stream")
+        s3.put_object(Bucket=bucket, Key=name, Body=content, ContentType=content_type, **encryption)
+    topics = output.get("NotificationConfig", {})
+    topic = topics.get("ErrorTopic" if reason is not None else "SuccessTopic")
+    if topic:
+        sns = runtime.current().client("sns", role, PRINCIPAL, key[1], "SageMaker")
+        sns.publish(TopicArn=topic, Message=json.dumps(_news(key, request, reason, content_type)))
+
+
+def _news(key: Key, request: dict[str, Any], reason: str | None, content_type: str) -> dict[str, Any]:
+    news = {
+        "awsRegion": key[1],
+        "eventTime": _now(),
+        "receivedTime": request["ReceivedTime"],
+        "invocationStatus": "Completed" if reason is None else "Failed",
+        "requestParameters": {"endpointName": key[2], "inputLocation": request["InputLocation"]},
+        "inferenceId": request["Id"],
+        "eventVersion": "1.0",
+        "eventSource": "aws:sagemaker",
+        "eventName": "InferenceResult",
+    }
+    if reason is None:
+        return {
+            **news,
+            "responseParameters": {"contentType": content_type, "outputLocation": request["OutputLocation"]},
+        }
+    return {**news, "failureReason": reason, "failureLocation": request["FailureLocation"]}
+
+
+def _now() -> str:
+    return f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
