@@ -29,6 +29,7 @@ from local_aws.pickling import VERSIONS
 
 log = logging.getLogger("local_aws.state")
 
+_HEADER = json.dumps(VERSIONS).encode() + b"\n"
 _FRAME = struct.Struct(">II")  # length and CRC-32 of the record that follows
 _CONTENTS = ("keys", "multiparts")  # of a bucket: recorded one by one
 
@@ -62,7 +63,7 @@ class Journal:
             self._number = max([self._number, *(number for number, _ in self._segments())]) + 1
             path = self._folder / f"journal.{self._number}"
             opened = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            os.write(opened, json.dumps(VERSIONS).encode() + b"\n")
+            os.write(opened, _HEADER)
             if self._file is not None:
                 os.close(self._file)
             self._file = opened
@@ -123,7 +124,7 @@ def _read(path: Path) -> Iterator[tuple]:
         header = file.readline()
         if not header.endswith(b"\n"):
             return  # killed as it began
-        if json.loads(header) != VERSIONS:
+        if header != _HEADER:
             raise LocalAwsError(
                 f"The saved state {path} was made by other versions than this of moto or Python: start with those, "
                 "or destroy the embedded AWS and begin anew."
