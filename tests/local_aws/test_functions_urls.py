@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.client
-import importlib.util
 import json
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,10 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from local_aws.functions import urls
-
-_SPEC = importlib.util.spec_from_file_location("functions_kit", Path(__file__).with_name("test_functions.py"))
-kit = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(kit)
+from tests.local_aws.functions_kit import Functions, package
 
 ECHO = "def handler(event, context): return event"
 ANSWER = """
@@ -30,7 +25,7 @@ def handler(event, context):
 
 class Caller:
     def __init__(self, aws):
-        self.aws, self.functions = aws, kit.Functions(aws)
+        self.aws, self.functions = aws, Functions(aws)
 
     def url(self, name: str, auth_type: str, **settings) -> str:
         return self.functions.client.create_function_url_config(
@@ -98,7 +93,7 @@ def test_answer_is_as_the_function_says(caller):
         b"hi",
     )
     caller.functions.client.update_function_code(
-        FunctionName=name, ZipFile=kit.package("def handler(e, c): raise ValueError('secret')")
+        FunctionName=name, ZipFile=package("def handler(e, c): raise ValueError('secret')")
     )
     status, _, body = caller.ask(url)
     assert (status, json.loads(body)) == (502, {"Message": "Internal Server Error"})
