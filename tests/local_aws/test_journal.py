@@ -129,3 +129,26 @@ def test_what_was_acknowledged_is_there_whenever_the_kill_comes(new_embedded_aws
         if name != "shared":
             assert [v for v in kept[name] if v in versions] == versions
     assert all(len(versions) > 3 for versions in acknowledged.values())
+
+
+def test_of_writers_that_each_want_to_be_first_one_is(embedded_aws) -> None:
+    """As with the lock file of a Terraform state; moto alone would let several through."""
+    s3 = embedded_aws.client("s3")
+    s3.create_bucket(Bucket="first-come")
+    outcomes: list[list[str]] = []
+
+    def write(number: int) -> None:
+        try:
+            s3.put_object(Bucket="first-come", Key=f"{number}", Body=b"-", IfNoneMatch="*")
+            outcomes[number].append("written")
+        except ClientError as error:
+            outcomes[number].append(error.response["Error"]["Code"])
+
+    for number in range(10):
+        outcomes.append([])
+        threads = [threading.Thread(target=write, args=(number,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [sorted(found) for found in outcomes] == [["PreconditionFailed"] * 3 + ["written"]] * 10
