@@ -122,8 +122,12 @@ def test_an_interrupted_job_goes_on_from_its_checkpoint(work: Workplace) -> None
 
 
 def test_time_without_instances_is_not_training_time_and_counts_as_waiting(work: Workplace) -> None:
-    values = {"steps": "3", "pause-at": "3", "checkpoints": "/opt/ml/checkpoints"}
-    name = start(work, PROGRAM, values, **spot(work, "waiting", run=8, wait=8))
+    algorithm = {
+        "TrainingImage": "busybox",
+        "TrainingInputMode": "File",
+        "ContainerEntrypoint": ["/bin/sh", "-c", "echo runs; exec sleep 600"],
+    }
+    name = start(work, "", {}, AlgorithmSpecification=algorithm, **spot(work, "waiting", run=8, wait=8))
     interrupt(work, name, seconds=600)
     job = work.ended(name)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxWaitTimeExceeded")
