@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
+
 from contract import EndpointFailed, EndpointTimeout, ModelRefused, Throttled
 
 _THROTTLING = {"ThrottlingException", "Throttling", "TooManyRequestsException", "ModelNotReadyException"}

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
 from configuration import LEVELS, Settings
 from contract import FunctionError, SourceFailed, failure, parse, success
 from endpoint import invoke

@@ -169,3 +169,11 @@ def test_the_readme_lists_every_task():
 
 def test_inv_is_executable():
     assert (ROOT / "inv").stat().st_mode & 0o111
+
+
+@pytest.mark.parametrize("command", [["check", "--quiet"], ["format", "--check", "--quiet"]])
+def test_ruff_has_nothing_to_say(command):
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", *command, "."], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

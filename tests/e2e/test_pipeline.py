@@ -68,7 +68,9 @@ def test_a_stage_without_the_one_before_names_it(inv):
 def test_a_fresh_environment_can_be_planned_and_stays_untouched(inv):
     planned = inv("plan", "--json")
     assert planned.code == 0, planned.told
-    assert {"address": "module.storage.aws_s3_bucket.this", "actions": ["create"]} in planned.json["foundation"]
+    assert {"address": "module.storage.aws_s3_bucket.this", "actions": ["create"]} in planned.json[
+        "foundation"
+    ]
     assert inv("status", "--json").json["foundation"] is None
 
 
@@ -85,7 +87,9 @@ def test_the_demo_ends_with_a_model_that_answers_right(demo):
     assert result["predict"]["accuracy"] >= 0.9
     assert [trial["status"] for trial in result["tune"]["trials"]] == ["Completed", "Completed"]
     assert result["tune"]["best_objective"] == max(trial["objective"] for trial in result["tune"]["trials"])
-    assert result["train"]["metrics"]["test:accuracy"] == pytest.approx(result["predict"]["accuracy"], abs=0.01)
+    assert result["train"]["metrics"]["test:accuracy"] == pytest.approx(
+        result["predict"]["accuracy"], abs=0.01
+    )
 
 
 def test_the_trial_table_has_the_columns_of_the_original(demo):
@@ -100,7 +104,9 @@ def test_the_demo_again_does_only_what_changed(inv, demo):
     assert again.code == 0, again.told
     assert time.monotonic() - began < 90
     assert not again.json["tune"]["ran"] and not again.json["train"]["ran"]
-    assert again.json["data"]["sent"] == 0 and again.json["foundation"] == [] == again.json["deploy"]["changes"]
+    assert (
+        again.json["data"]["sent"] == 0 and again.json["foundation"] == [] == again.json["deploy"]["changes"]
+    )
     assert again.json["train"]["model_version"] == demo.json["train"]["model_version"]
 
 

@@ -16,7 +16,7 @@ READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::h
 LIST = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::hosting-models"}
 
 APP = """
-import asyncio, os
+import asyncio, os, time
 from fastapi import FastAPI, Request, Response
 from ray import serve
 
@@ -32,6 +32,10 @@ async def predict(request: Request):
         return Response("not a picture", 400)
     if body.startswith(b"sleep"):
         await asyncio.sleep(float(body[5:]))
+    if body.startswith(b"spin"):
+        until = time.process_time() + float(body[4:])
+        while time.process_time() < until:
+            sum(range(1000))
     return {
         "size": len(body), "pid": os.getpid(), "version": VERSION, "folder": os.environ["SM_MODEL_DIR"],
         "headers": dict(request.headers), "aws": sorted(k for k in os.environ if k.startswith("AWS_")),

@@ -5,6 +5,7 @@ import pickle
 from datetime import datetime, timezone
 from email.message import Message
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 
@@ -113,7 +114,7 @@ class Asked:
     """A fleet of one instance that answers as told."""
 
     id, healthy = "i-1", True
-    deployment: dict = {}
+    deployment: ClassVar[dict] = {}
 
     def __init__(self, *answers):
         self.answers, self.over = list(answers), 0

@@ -239,9 +239,11 @@ def test_requests_under_way_scale_within_seconds(fast):
         aws.until(lambda: count(aws, "concurrent") == 2)
         assert all(answer.result()["size"] == 6 for answer in asked)
     aws.settled("concurrent")
-    cloudwatch, now = aws.client("cloudwatch"), datetime.now(timezone.utc)
-    for metric in ("CPUUtilization", "MemoryUtilization"):
-        [point] = cloudwatch.get_metric_statistics(
+    cloudwatch = aws.client("cloudwatch")
+
+    def used(metric: str) -> float:
+        now = datetime.now(timezone.utc)
+        points = cloudwatch.get_metric_statistics(
             Namespace="/aws/sagemaker/Endpoints",
             MetricName=metric,
             Dimensions=[
@@ -253,7 +255,12 @@ def test_requests_under_way_scale_within_seconds(fast):
             Period=3600,
             Statistics=["Maximum"],
         )["Datapoints"]
-        assert point["Unit"] == "Percent" and 0 < point["Maximum"] < 100 * 64
+        assert all(point["Unit"] == "Percent" for point in points)
+        return max((point["Maximum"] for point in points), default=0.0)
+
+    aws.until(lambda: aws.ask("concurrent", b"spin0.1") and used("CPUUtilization") > 0)
+    assert used("CPUUtilization") < 100 * 64
+    assert 0 < used("MemoryUtilization") < 100
 
 
 @pytest.mark.slow
