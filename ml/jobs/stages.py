@@ -129,7 +129,7 @@ def train(
         step("looking for a job that fits")
         result, ran = job.run(
             settings, instances=instances, again=again, on_status=step,
-            on_line=lambda line: step(line, important=True) if line.startswith(("epoch=", "test:")) else None,
+            on_line=lambda line: step(told, important=True) if (told := _progress(line)) else None,
         )  # fmt: skip
         model = result.model
         step.note = (
@@ -168,6 +168,20 @@ def deploy(
         "function": target.function_name, "alias": target.function_alias, "smoke": {**answer, "expected": label},
         "changes": [change.address for change in changes],
     }  # fmt: skip
+
+
+def _progress(line: str) -> str:
+    """What the training program logs of an epoch, shortened for a person; empty for its other lines."""
+    found = dict(part.split("=", 1) for part in line.split() if "=" in part)
+    try:
+        return (
+            f"epoch {found['epoch']}: train loss {float(found['train:loss']):.4f}, "
+            f"validation loss {float(found['validation:loss']):.4f} "
+            f"accuracy {float(found['validation:accuracy']):.4f}, "
+            f"{float(found['images_per_second']):,.0f} images/s"
+        )
+    except (KeyError, ValueError):
+        return ""
 
 
 def accuracy(

@@ -147,7 +147,7 @@ def test_a_version_that_does_not_exist_is_refused(inv, demo):
 def test_a_killed_training_is_taken_up(inv, demo):
     process = inv.start("train", "--instances", "2")
     for line in process.stderr:
-        if "epoch=1" in line:
+        if "epoch 1:" in line:
             break
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
