@@ -6,6 +6,7 @@ cd "$(dirname "$0")"
 without_torch=$(mktemp)
 trap 'rm -f "$without_torch"' EXIT
 echo "torch; python_version < '3'" > "$without_torch"
-exec .venv/bin/python -m uv pip compile pyproject.toml --group local --group torch-requirements --group dev \
+.venv/bin/pip install --quiet uv
+.venv/bin/uv pip compile pyproject.toml --group local --group torch-requirements --group dev \
     --universal --python-version 3.10 --generate-hashes --override "$without_torch" \
     --no-annotate --no-header --quiet --output-file requirements.lock "$@"
