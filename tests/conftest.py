@@ -18,6 +18,15 @@ from local_aws import daemon
 REGION = "us-east-1"
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that needs a running embedded AWS is no unit test."""
+    servers = {"embedded_aws", "fresh_embedded_aws", "new_embedded_aws"}
+    for item in items:
+        if servers & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 class EmbeddedAws:
     """A running embedded AWS in a temporary folder.
 
