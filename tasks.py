@@ -438,16 +438,8 @@ def destroy(c, env=None, stack=None, model=0, endpoint=None, json=False):
 @task(help={"k": "only tests whose name matches", "quick": "only the unit tests (under a minute)"})
 def test(c, k=None, quick=False):
     """The whole test suite; needs no AWS account."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-n",
-        "2",
-        "--dist",
-        "worksteal" if quick else "loadfile",
-        "-q",
-    ]
+    share = "worksteal" if quick else "loadfile"  # tests of a file share an embedded AWS
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", share, "-q"]
     command += ["-k", k] if k else []
     command += ["-m", "not slow"] if quick else []
     raise Exit(code=subprocess.run(command, cwd=ROOT).returncode)
