@@ -225,7 +225,7 @@ def data(c, env=None, source=None, skip_bad=False, json=False):
 
     settings = _environment(env)
     result = stages.data(settings, source, skip_bad)
-    say(f"Next: ./inv tune{_flag(settings)}")
+    say(f"Next: ./inv tune{settings.flag}")
     emit(result, json)
 
 
@@ -238,7 +238,7 @@ def tune(c, env=None, again=False, stop=False, json=False):
     if stop:
         return emit(stages.stop(settings, "tuning"), json)
     result = stages.tune(settings, again)
-    say(f"Next: ./inv train{_flag(settings)}")
+    say(f"Next: ./inv train{settings.flag}")
     emit(result, json)
 
 
@@ -259,7 +259,7 @@ def train(c, env=None, instances=0, again=False, stop=False, json=False):
     if stop:
         return emit(stages.stop(settings, "training"), json)
     result = stages.train(settings, instances or None, again)
-    say(f"Next: ./inv deploy{_flag(settings)} --model {result['model_version']}")
+    say(f"Next: ./inv deploy{settings.flag} --model {result['model_version']}")
     emit(result, json)
 
 
@@ -304,7 +304,7 @@ def deploy(c, env=None, model=0, endpoint=None, json=False):
     settings = _environment(env)
     result = stages.deploy(settings, model or None, endpoint)
     also = f" --endpoint {endpoint}" if endpoint else ""
-    say(f"Next: ./inv predict{_flag(settings)}{also} --image FILE, or --split test for its accuracy")
+    say(f"Next: ./inv predict{settings.flag}{also} --image FILE, or --split test for its accuracy")
     emit(result, json)
 
 
@@ -500,12 +500,6 @@ def local_interrupt(c, job, seconds=0):
 
     daemon.interrupt(LOCAL_HOME, environments.load("local").region, job, seconds)
     say(f"{job} is Interrupted; it starts again with new instances.")
-
-
-def _flag(settings) -> str:
-    from ml.jobs.handover import flag
-
-    return flag(settings)
 
 
 local = Collection("local", local_up, local_down, local_status, local_interrupt)

@@ -212,6 +212,11 @@ class Settings(_Section):
         """What every resource name of the environment starts with."""
         return f"{self.project}-{self.environment}"
 
+    @property
+    def flag(self) -> str:
+        """The --env flag that a command to type next needs; empty for the default environment."""
+        return "" if self.environment == _default() else f" --env {self.environment}"
+
 
 def names() -> list[str]:
     """The environments there are."""
@@ -223,7 +228,7 @@ def load(environment: str | None = None) -> Settings:
 
     Raises OperatorError for an unknown environment, and for a wrong value, by name.
     """
-    environment = environment or os.environ.get("INVOKE_ENV") or "local"
+    environment = environment or _default()
     path = FOLDER / f"{environment}.toml"
     if environment not in names():
         raise OperatorError(
@@ -236,6 +241,10 @@ def load(environment: str | None = None) -> Settings:
     except ValidationError as error:
         wrong = "; ".join(_sentence(e) for e in error.errors())
         raise OperatorError(f"{path}: {wrong}.") from error
+
+
+def _default() -> str:
+    return os.environ.get("INVOKE_ENV") or "local"
 
 
 def _sentence(error) -> str:

@@ -26,11 +26,10 @@ class Leftover:
 
 def check_foundation(settings: Settings, going: list[str]) -> None:
     """Raise OperatorError unless the foundation may go once the endpoints `going` have gone: before anything does."""
-    flag = "" if settings.environment == "local" else f" --env {settings.environment}"
     if stays := [name for name in deployed_endpoints(settings) if name not in going]:
         raise OperatorError(
-            f"The foundation of {settings.environment} carries {', '.join(stays)}: run ./inv down{flag} to remove "
-            f"everything, or first ./inv destroy{flag} --stack serving --endpoint NAME."
+            f"The foundation of {settings.environment} carries {', '.join(stays)}: run ./inv down{settings.flag} to remove "
+            f"everything, or first ./inv destroy{settings.flag} --stack serving --endpoint NAME."
         )
     if not settings.storage.force_destroy and _holds_anything(settings):
         raise OperatorError(

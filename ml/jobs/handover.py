@@ -47,7 +47,7 @@ class Serving(BaseModel):
 def foundation(settings: Settings) -> Foundation:
     """The foundation of an environment. Raises OperatorError if there is none yet."""
     value = _parameter(settings, f"/{settings.project}/{settings.environment}/foundation")
-    todo = f"run ./inv apply --stack foundation{flag(settings)}"
+    todo = f"run ./inv apply --stack foundation{settings.flag}"
     if value is None:
         raise OperatorError(
             f"Environment {settings.environment} has no foundation (bucket, keys, roles) yet: {todo}."
@@ -65,7 +65,7 @@ def serving(settings: Settings, endpoint: str | None = None) -> Serving:
     endpoint = endpoint_name(settings, endpoint)
     value = _parameter(settings, f"/{settings.project}/{settings.environment}/serving/{endpoint}")
     suffix = endpoint.removeprefix(settings.prefix).removeprefix("-")
-    todo = f"run ./inv deploy{flag(settings)}{f' --endpoint {suffix}' if suffix else ''}"
+    todo = f"run ./inv deploy{settings.flag}{f' --endpoint {suffix}' if suffix else ''}"
     if value is None:
         raise OperatorError(f"There is no endpoint {endpoint} yet: {todo}.")
     try:
@@ -96,11 +96,6 @@ def endpoint_name(settings: Settings, name: str | None) -> str:
             "example multi."
         )
     return full
-
-
-def flag(settings: Settings) -> str:
-    """The --env flag to type for an environment; empty for the default."""
-    return "" if settings.environment == "local" else f" --env {settings.environment}"
 
 
 def read(settings: Settings, bucket: str, name: str) -> dict[str, Any] | None:

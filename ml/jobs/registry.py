@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from ml.jobs import handover, program
+from ml.jobs import program
 from ml.jobs.handover import Foundation
 from ops.aws import client
 from ops.errors import OperatorError
@@ -93,7 +93,7 @@ def versions(settings: Settings, foundation: Foundation) -> list[Version]:
 def choose(settings: Settings, foundation: Foundation, number: int | None) -> Version:
     """The version `number`, or the newest approved one. Raises OperatorError if there is none such."""
     found = versions(settings, foundation)
-    flag = handover.flag(settings)
+    flag = settings.flag
     if not found:
         raise OperatorError(f"No model is registered yet: run ./inv train{flag}.")
     if number is not None:

@@ -9,7 +9,6 @@ from ml.jobs import data as pictures
 from ml.jobs import deployment, handover, predict, registry
 from ml.jobs import train as job
 from ml.jobs import tune as search
-from ml.jobs.handover import flag
 from ops import console, jobs, stacks
 from ops.aws import check_instance_type, client
 from ops.console import Stage, Step, say
@@ -244,7 +243,7 @@ def summary(settings: Settings, stages, began: float) -> None:
     rows = [(stage.name, f"{stage.seconds:.1f}", stage.note) for stage in stages]
     console.table(f"Environment {settings.environment}", ["stage", "seconds", "result"],
                   [*rows, ("in all", f"{time.monotonic() - began:.1f}", "")])  # fmt: skip
-    env = flag(settings)
+    env = settings.flag
     say("What next:")
     for command, why in (
         (f"./inv predict{env} --image FILE", "ask the live model about a picture of yours"),

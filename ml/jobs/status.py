@@ -43,7 +43,7 @@ def collect(settings: Settings) -> dict:
 
 def rows(settings: Settings, found: dict) -> list[tuple[str, str, str]]:
     """The same as lines of a table: what, name, state."""
-    env = handover.flag(settings)
+    env = settings.flag
     unfinished = [
         (name.partition("/")[0], name.partition("/")[2],
          f"unfinished: a run is at work or stopped half-way; ./inv up{env} or ./inv down{env} finishes it")

@@ -138,5 +138,5 @@ def _failure(settings: Settings, job: dict) -> str:
     reason = job.get("FailureReason") or "it was stopped"
     return (
         f"The training job {name} ended as {status}: {' '.join(reason.split())[:600]} Its whole log is in "
-        f"{follow.LOG_GROUP}, streams {name}/…; mend the cause and run ./inv train{handover.flag(settings)} again."
+        f"{follow.LOG_GROUP}, streams {name}/…; mend the cause and run ./inv train{settings.flag} again."
     )

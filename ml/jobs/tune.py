@@ -76,7 +76,7 @@ def run(
 def latest(settings: Settings, foundation: Foundation) -> Result:
     """The result of the last search. Raises OperatorError if there is none, or if the data or the network has changed since."""
     found = handover.read(settings, foundation.bucket, HANDOVER)
-    todo = f"run ./inv tune{handover.flag(settings)}"
+    todo = f"run ./inv tune{settings.flag}"
     if found is None:
         raise OperatorError(f"There are no tuned hyperparameters yet: {todo}.")
     try:
@@ -195,7 +195,7 @@ def _follow(settings: Settings, name: str, on_progress: Callable[[str, int, int]
         log = next((t.name for t in trials(settings, name)), name)
         raise OperatorError(
             f"The tuning job {name} ended as {status}: {reason} The log of its trials is in "
-            f"/aws/sagemaker/TrainingJobs, streams {log}/…; run ./inv tune{handover.flag(settings)} to try again."
+            f"/aws/sagemaker/TrainingJobs, streams {log}/…; run ./inv tune{settings.flag} to try again."
         )
 
 

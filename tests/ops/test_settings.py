@@ -172,3 +172,10 @@ def test_settings_cannot_change_under_a_running_task():
 
 def test_the_settings_folder_is_the_repository_s():
     assert Path(__file__).parents[2] / "environments" == settings.FOLDER
+
+
+def test_the_flag_to_type_is_left_out_for_the_default(monkeypatch):
+    dev, local = settings.load("dev"), settings.load("local")
+    assert (dev.flag, local.flag) == (" --env dev", "")
+    monkeypatch.setenv("INVOKE_ENV", "dev")
+    assert (dev.flag, local.flag) == ("", " --env local")

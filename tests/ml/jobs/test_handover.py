@@ -3,7 +3,6 @@
 import pytest
 
 from ml.jobs import handover
-from ops import settings as environments
 from ops.aws import client
 from ops.errors import OperatorError
 
@@ -66,11 +65,6 @@ def test_endpoint_names(dev, given, full):
 def test_what_is_no_endpoint_s_name_is_refused(dev, given):
     with pytest.raises(OperatorError, match="is no endpoint's name"):
         handover.endpoint_name(dev, given)
-
-
-def test_the_flag_to_type(dev):
-    assert handover.flag(dev) == " --env dev"
-    assert handover.flag(environments.load("local")) == ""
 
 
 def test_objects_are_encrypted_and_read_back(account, dev, foundation):
