@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -10,9 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 import tasks
+from cli import task
 from local_aws import daemon
 from ml.jobs import status
-from ops import aws, console
+from ops import aws, console, settings
 from ops.errors import OperatorError
 from ops.program import Inv
 
@@ -215,10 +217,10 @@ def test_local_status_as_json(inv, tmp_path):
 
 def test_an_account_that_is_none_is_said_to_be_elsewhere(inv, monkeypatch, capsys):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    tasks._environment("dev")
+    task.environment("dev")
     assert "environment dev is the one at http://127.0.0.1:1." in capsys.readouterr().err
     monkeypatch.delenv("AWS_ENDPOINT_URL")
-    tasks._environment("dev")
+    task.environment("dev")
     assert capsys.readouterr().err == ""
 
 
@@ -258,7 +260,7 @@ def test_the_work_goes_on_at_the_embedded_aws_alone(monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
     monkeypatch.setattr(daemon, "variables", lambda *_: {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
-    tasks._point_at(tasks.environments.load("local"))
-    left = {name: value for name, value in tasks.os.environ.items() if name.startswith("AWS_")}
+    task.point_at(settings.load("local"))
+    left = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     assert left == {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
     monkeypatch.delenv("AWS_ENDPOINT_URL")

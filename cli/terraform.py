@@ -1,0 +1,110 @@
+"""Terraform's tasks: plan, apply and destroy, a stack or all."""
+
+from __future__ import annotations
+
+from cli.task import ENV, JSON, environment, operator_task
+from ops import console
+from ops.console import Step, emit, say
+from ops.errors import OperatorError
+
+STACK = {
+    "stack": "foundation or serving (default: both)",
+    "model": "model version for serving",
+    "endpoint": "which endpoint, by suffix",
+}
+
+
+def any_package(settings) -> str:
+    """A well-formed ARN: destroying needs every input, but not this one's value."""
+    from ops.aws import account_id
+
+    return (
+        f"arn:aws:sagemaker:{settings.region}:{account_id(settings.region)}:model-package/{settings.prefix}/1"
+    )
+
+
+def _serving_package(settings, model: int, endpoint: str) -> str:
+    """The model version to plan with: the one named, else the one that serves, else the newest approved."""
+    from ml.jobs import handover, registry
+
+    foundation = handover.foundation(settings)
+    if not model:
+        serving = {s.endpoint_name: s.model_package_arn for s in handover.all_serving(settings)}
+        if endpoint in serving:
+            return serving[endpoint]
+    return registry.choose(settings, foundation, model or None).arn
+
+
+@operator_task(help={**ENV, **JSON, **STACK})
+def plan(c, env=None, stack=None, model=0, endpoint=None, json=False):
+    """What Terraform would change, resource by resource."""
+    from ml.jobs import handover
+    from ops import stacks
+
+    chosen = [stacks.check_name(stack)] if stack else list(stacks.NAMES)
+    settings = environment(env)
+    name = handover.endpoint_name(settings, endpoint)
+    plans = {}
+    with Step("plan") as step:
+        if "foundation" in chosen:
+            step("foundation")
+            plans["foundation"] = stacks.foundation(settings, step, plan_only=True).plan().changes
+        if "serving" in chosen:
+            step("serving")
+            try:
+                package = _serving_package(settings, model, name)
+            except OperatorError as error:
+                if stack or model:
+                    raise
+                say(f"  serving is not planned: {error}")
+            else:
+                plans["serving"] = stacks.serving(settings, name, package, step).plan().changes
+        step.note = ", ".join(f"{root}: {len(changes)} changes" for root, changes in plans.items())
+    rows = [(root, "/".join(c.actions), c.address) for root, changes in plans.items() for c in changes]
+    if rows:
+        console.table("Plan", ["stack", "action", "resource"], rows)
+    emit({root: [vars(change) for change in changes] for root, changes in plans.items()}, json)
+
+
+@operator_task(help={**ENV, **JSON, **STACK})
+def apply(c, env=None, stack=None, model=0, endpoint=None, json=False):
+    """Plan and apply a stack, or both."""
+    from ml.jobs import stages
+
+    settings = environment(env)
+    if stack == "serving":
+        return emit(stages.deploy(settings, model or None, endpoint), json)
+    from ops import stacks
+
+    stack and stacks.check_name(stack)
+    changed = {"foundation": stages.foundation(settings)}
+    if not stack:
+        changed["serving"] = stages.deploy(settings, model or None, endpoint)["changes"]
+    emit(changed, json)
+
+
+@operator_task(help={**ENV, **JSON, **STACK})
+def destroy(c, env=None, stack=None, model=0, endpoint=None, json=False):
+    """Destroy a stack; without --stack an endpoint's and then the foundation. `down` also removes what is not Terraform's."""
+    from ml.jobs import handover
+    from ops import stacks, teardown
+
+    chosen = [stacks.check_name(stack)] if stack else ["serving", "foundation"]
+    settings = environment(env)
+    served = handover.endpoint_name(settings, endpoint)
+    if "foundation" in chosen:
+        teardown.check_foundation(settings, going=[served] if "serving" in chosen else [])
+    removed = {}
+    for name in chosen:
+        with Step(name) as step:
+            if name == "serving":
+                item = stacks.serving(settings, served, any_package(settings), step)
+            else:
+                teardown.delete_models(settings)
+                teardown.empty_bucket(settings)
+                item = stacks.foundation(settings, step)
+            removed[name] = [change.address for change in item.down()]
+            if name == "serving":
+                teardown.wait_for_endpoint(settings, served)
+            step.note = f"{len(removed[name])} resources removed"
+    emit(removed, json)
