@@ -87,7 +87,7 @@ def test_what_stands_alone_imports_itself_the_library_and_what_its_image_has(pla
 @pytest.mark.parametrize("place", ["ml", "lambda_function", "ops", "terraform", "policies"])
 def test_nothing_asks_whether_it_is_local(place):
     allowed = {
-        ("ops/settings.py", "embedded_aws"),  # the operator's choice; only the tasks read it
+        ("ops/settings/__init__.py", "embedded_aws"),  # the operator's choice; only the tasks read it
         ("ml/container/environment.py", "localhost"),  # the only host where no cluster is named
     }
     suffixes = {".py", ".tf", ".json", ".hcl", ".sh"}

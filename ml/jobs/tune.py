@@ -14,7 +14,8 @@ from ml.jobs.handover import Foundation
 from ml.jobs.sdk import sdk
 from ops.aws import client, session
 from ops.errors import OperatorError
-from ops.settings import Settings, TuningSettings
+from ops.settings import Settings
+from ops.settings.jobs import TuningSettings
 
 HANDOVER = "tuning"
 

@@ -8,6 +8,7 @@ from botocore.config import Config
 
 from ml.jobs import program, train, tune
 from ops import settings as environments
+from ops.settings.jobs import ContinuousRange
 
 SOURCE = program.Source("s3://bucket/code/abc/source.tar.gz", "abc")
 TUNED = tune.Result(
@@ -116,7 +117,7 @@ def test_tuning_never_sees_the_test_split(create):
 
 
 def test_a_hyperparameter_is_either_searched_or_fixed(create):
-    weight_decay = {"weight-decay": environments.ContinuousRange(min=0.0001, max=0.01)}
+    weight_decay = {"weight-decay": ContinuousRange(min=0.0001, max=0.01)}
     request = create("tuning", tuning={"continuous": weight_decay})
     ranges = request["HyperParameterTuningJobConfig"]["ParameterRanges"]
     assert [r["Name"] for r in ranges["ContinuousParameterRanges"]] == ["weight-decay"]
