@@ -21,8 +21,7 @@ def test_endpoints_come_back_as_they_were(new_embedded_aws):
     )
     hosting.settled("serving")
     old = {hosting.ask("serving")["pid"] for _ in range(20)}
-    # The endpoint outlives what it was made from.
-    hosting.sagemaker.delete_endpoint_config(EndpointConfigName="config")
+    # The endpoint outlives the model that it was made from.
     hosting.sagemaker.delete_model(ModelName="model")
     aws.restart()
     for pid in old:

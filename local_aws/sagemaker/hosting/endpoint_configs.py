@@ -69,7 +69,6 @@ class EndpointConfigsBackend(ModelsBackend):
         return arn
 
     def delete_hosted_config(self, name: str) -> None:
-        """AWS lets a configuration go while an endpoint serves it; the endpoint keeps serving."""
         arn = self.hosted_config(name)["EndpointConfigArn"]
         del self.hosted_configs[name]
         self.forget_tags(arn)

@@ -139,6 +139,18 @@ class EndpointsBackend(EndpointConfigsBackend):
 
         deployments.start(deployments.delete, self._key(name), remove)
 
+    def delete_hosted_config(self, name: str) -> None:
+        """Refuses what an endpoint serves or deploys, which AWS only asks its users not to do."""
+        arn = self.hosted_config(name)["EndpointConfigArn"]
+        for endpoint in self.hosted_endpoints.values():
+            used = [d["EndpointConfigName"] for d in (endpoint["Deployed"], endpoint["Pending"]) if d]
+            if name in used and endpoint["EndpointStatus"] != "Deleting":
+                raise ValidationError(
+                    message=f'Cannot delete endpoint configuration "{arn}": endpoint "{endpoint["EndpointArn"]}" '
+                    "is using it. Update the endpoint to another configuration, or delete it, first."
+                )
+        super().delete_hosted_config(name)
+
     def described_endpoint(self, name: str) -> dict[str, Any]:
         """DescribeEndpoint's answer."""
         endpoint = self.hosted_endpoint(name)
