@@ -9,11 +9,12 @@ from local_aws import ACCOUNT_ID
 from local_aws.runtime import Runtime
 
 FLUSH_SECONDS = 1.0
+FLUSH_SERVICE_SECONDS = 15.0  # with a fast clock: every minute of the service is to have its data point
 UNITS = {"Duration": "Milliseconds"}
 
 
 class Metrics:
-    """Counts in memory; one data point per metric and second goes to CloudWatch.
+    """Counts in memory; one data point per metric and second (or less, by the time scale) goes to CloudWatch.
 
     Durations keep every value, for percentiles; the others are statistic sets.
     """
@@ -58,7 +59,7 @@ class Metrics:
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._values)
-            self._runtime.stopping.wait(FLUSH_SECONDS)
+            self._runtime.stopping.wait(min(FLUSH_SECONDS, FLUSH_SERVICE_SECONDS / self._runtime.time_scale))
             self.flush()
 
 

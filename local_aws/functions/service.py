@@ -139,6 +139,7 @@ class LambdaService:
             raise
         try:
             concurrent = self.pool.in_use(wanted.function)
+            self._measure_provisioned(region, function, environment.provisioned)
             result = environment.invoke(
                 Invocation(
                     request_id=request_id,
@@ -180,6 +181,25 @@ class LambdaService:
             "LastModified": record["modified"],
         }
         return answer | ({"StatusReason": failure} if answer["Status"] == "FAILED" else {})
+
+    def _measure_provisioned(self, region: str, function: LocalFunction, provisioned: bool) -> None:
+        """Record how far the provisioned concurrency that covers a version is used, if any does."""
+        backend, name = self.backend(region), function.function_name
+        for key, record in list(backend.provisioned.items()):
+            if key[0] != name or str(function.version) not in backend.shares(*key, record["requested"]):
+                continue
+            state = self.provisioned(backend, key)
+            allocated = state["AllocatedProvisionedConcurrentExecutions"]
+            busy = max(0, allocated - state["AvailableProvisionedConcurrentExecutions"])
+            kind = (
+                "ProvisionedConcurrencyInvocations"
+                if provisioned
+                else "ProvisionedConcurrencySpilloverInvocations"
+            )
+            values = {kind: 1.0, "ProvisionedConcurrentExecutions": float(busy)}
+            if allocated:
+                values["ProvisionedConcurrencyUtilization"] = busy / allocated
+            self.metrics.add(region, name, f"{name}:{key[1]}", values)
 
     def _versions(self) -> dict[str, Wanted]:
         """Every version that exists, for the pool."""

@@ -1,4 +1,4 @@
-"""Application Auto Scaling of endpoint variants: policies and schedules that add and remove instances."""
+"""Application Auto Scaling of endpoint variants and functions: policies and schedules that change capacities."""
 
 from local_aws.scaling.backend import ScalingBackend, install, run
 from local_aws.scaling.rules import StepScaling, TargetTracking

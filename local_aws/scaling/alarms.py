@@ -12,14 +12,20 @@ from local_aws.scaling.rules import LOW, POINTS_IN, POINTS_OUT
 
 INVOCATIONS = "SageMakerVariantInvocationsPerInstance"
 CONCURRENCY = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
-# metric, statistic, seconds of a period
+UTILIZATION = "LambdaProvisionedConcurrencyUtilization"
+VARIANT = "sagemaker:variant:DesiredInstanceCount"
+PROVISIONED = "lambda:function:ProvisionedConcurrency"
+# of a scalable dimension: namespace, metric, statistic, seconds of a period
 PREDEFINED = {
-    INVOCATIONS: ("InvocationsPerInstance", "Sum", 60),
-    CONCURRENCY: ("ConcurrentRequestsPerModel", "Average", 10),
+    VARIANT: {
+        INVOCATIONS: ("AWS/SageMaker", "InvocationsPerInstance", "Sum", 60),
+        CONCURRENCY: ("AWS/SageMaker", "ConcurrentRequestsPerModel", "Average", 10),
+    },
+    PROVISIONED: {UTILIZATION: ("AWS/Lambda", "ProvisionedConcurrencyUtilization", "Average", 60)},
 }
 
 
-def check(configuration: dict[str, Any]) -> None:
+def check(configuration: dict[str, Any], dimension: str) -> None:
     """Raises ValidationException for a TargetTrackingScalingPolicyConfiguration that cannot be followed."""
     predefined = configuration.get("PredefinedMetricSpecification")
     customized = configuration.get("CustomizedMetricSpecification")
@@ -27,10 +33,10 @@ def check(configuration: dict[str, Any]) -> None:
         raise AWSValidationException(
             "Exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification must be specified."
         )
-    if predefined and predefined["PredefinedMetricType"] not in PREDEFINED:
+    if predefined and predefined["PredefinedMetricType"] not in PREDEFINED[dimension]:
         raise AWSValidationException(
-            f"The predefined metric type {predefined['PredefinedMetricType']} is not supported for endpoint variants: "
-            f"the embedded AWS has {', '.join(PREDEFINED)}."
+            f"The predefined metric type {predefined['PredefinedMetricType']} is not supported for {dimension}: "
+            f"the embedded AWS has {', '.join(PREDEFINED[dimension])}."
         )
     if customized and "Metrics" in customized:
         raise AWSValidationException("The embedded AWS does not do metric maths in target tracking policies.")
@@ -38,21 +44,20 @@ def check(configuration: dict[str, Any]) -> None:
         raise AWSValidationException("TargetValue must be greater than 0.")
 
 
-def points_in(configuration: dict[str, Any]) -> int:
+def points_in(policy: Any) -> int:
     """Datapoints of the low alarm: a quarter of an hour."""
-    return POINTS_IN * 60 // _watched(configuration, "", "")[-1]
+    return POINTS_IN * 60 // _watched(policy)[-1]
 
 
 def create(account: str, region: str, policy: Any) -> list[Alarm]:
-    """The high and the low alarm of a policy of an endpoint's variant, named as AWS names them."""
+    """The high and the low alarm of a policy, named as AWS names them."""
     configuration = policy.target_tracking_scaling_policy_configuration
-    _, endpoint, _, variant = policy.resource_id.split("/")
-    namespace, metric, dimensions, statistic, unit, period = _watched(configuration, endpoint, variant)
+    namespace, metric, dimensions, statistic, unit, period = _watched(policy)
     target = float(configuration["TargetValue"])
     made = []
     for kind, comparison, threshold, count in (
         ("High", "GreaterThanThreshold", target, POINTS_OUT),
-        ("Low", "LessThanThreshold", LOW * target, points_in(configuration)),
+        ("Low", "LessThanThreshold", LOW * target, points_in(policy)),
     ):
         if kind == "Low" and configuration.get("DisableScaleIn"):
             continue
@@ -74,14 +79,21 @@ def create(account: str, region: str, policy: Any) -> list[Alarm]:
     return made
 
 
-def _watched(configuration: dict[str, Any], endpoint: str, variant: str) -> tuple[Any, ...]:
+def _watched(policy: Any) -> tuple[Any, ...]:
     """Namespace, metric, dimensions, statistic, unit and period."""
+    configuration = policy.target_tracking_scaling_policy_configuration
     if custom := configuration.get("CustomizedMetricSpecification"):
         return (
             custom["Namespace"], custom["MetricName"], custom.get("Dimensions") or [], custom["Statistic"],
             custom.get("Unit"), 60,
         )  # fmt: skip
     kind = configuration["PredefinedMetricSpecification"]["PredefinedMetricType"]
-    metric, statistic, period = PREDEFINED[kind]
-    dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}]
-    return "AWS/SageMaker", metric, dimensions, statistic, None, period
+    namespace, metric, statistic, period = PREDEFINED[policy.scalable_dimension][kind]
+    if policy.scalable_dimension == VARIANT:
+        _, endpoint, _, variant = policy.resource_id.split("/")
+        values = {"EndpointName": endpoint, "VariantName": variant}
+    else:
+        _, name, qualifier = policy.resource_id.split(":")
+        values = {"FunctionName": name, "Resource": f"{name}:{qualifier}"}
+    dimensions = [{"Name": name, "Value": value} for name, value in values.items()]
+    return namespace, metric, dimensions, statistic, None, period

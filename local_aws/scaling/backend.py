@@ -1,4 +1,4 @@
-"""Targets, policies and scheduled actions as moto keeps them, with what they do to endpoint variants."""
+"""Targets, policies and scheduled actions as moto keeps them, with what they do to what they scale."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from moto.applicationautoscaling import models, urls
 from moto.applicationautoscaling.exceptions import AWSValidationException
 from moto.cloudwatch.models import Alarm
 from moto.core.exceptions import JsonRESTError
-from moto.sagemaker.models import sagemaker_backends
 
 from local_aws import runtime
 from local_aws.alarms import actions
 from local_aws.fixes.applicationautoscaling import LocalApplicationAutoscalingBackend
 from local_aws.sagemaker.hosting import metrics
-from local_aws.scaling import alarms
+from local_aws.scaling import alarms, dimensions
+from local_aws.scaling.dimensions import Dimension
 from local_aws.scaling.responses import ScalingResponse
 from local_aws.scaling.rules import StepScaling, TargetTracking
 from local_aws.scaling.schedules import Schedule
 
 log = logging.getLogger(__name__)
 
-VARIANT = "sagemaker:variant:DesiredInstanceCount"
 ACTIVITIES_KEPT = 200
 
 
@@ -52,13 +51,9 @@ class ScalingBackend(LocalApplicationAutoscalingBackend):
     def register_scalable_target(  # type: ignore[override]
         self, namespace: str, r_id: str, dimension: str, **settings: Any
     ) -> models.FakeScalableTarget:
-        if namespace == "sagemaker" and dimension == VARIANT:
-            variant = self._variant(r_id)
-            if variant["InstanceType"].split(".")[1].startswith("t"):
-                raise AWSValidationException(
-                    "SageMaker doesn't support auto scaling for burstable instances such as T2: variant "
-                    f"{variant['VariantName']} runs on {variant['InstanceType']}."
-                )
+        scaled = self._dimension(dimension)
+        if scaled and scaled.namespace == namespace:
+            scaled.check(r_id)
         existing = self.targets.get(dimension, {}).get(r_id)
         low = _first(settings.get("min_capacity"), existing and existing.min_capacity)
         high = _first(settings.get("max_capacity"), existing and existing.max_capacity)
@@ -89,18 +84,19 @@ class ScalingBackend(LocalApplicationAutoscalingBackend):
             service_namespace, resource_id, scalable_dimension, policy_name
         )
         old = self.policies.get(key)
-        if service_namespace == "sagemaker" and (policy_body or not old):
+        ours = scalable_dimension in alarms.PREDEFINED
+        if ours and (policy_body or not old):
             if (policy_type or (old and old.policy_type)) == "StepScaling":
                 StepScaling.of(policy_body or {})
             else:
-                alarms.check(policy_body or {})
+                alarms.check(policy_body or {}, scalable_dimension)
         policy = super().put_scaling_policy(
             policy_name, service_namespace, resource_id, scalable_dimension, policy_body, policy_type
         )
         if old:
             policy.policy_arn, policy.creation_time = old.policy_arn, old.creation_time
             old.delete_alarms(self.account_id, self.region_name)
-        if service_namespace == "sagemaker" and policy.policy_type == "TargetTrackingScaling":
+        if ours and policy.policy_type == "TargetTrackingScaling":
             policy.alarms = alarms.create(self.account_id, self.region_name, policy)
         return policy
 
@@ -126,19 +122,20 @@ class ScalingBackend(LocalApplicationAutoscalingBackend):
     def triggered(self, arn: str, alarm: Alarm, values: list[float], now: float) -> None:
         """A policy's alarm is in ALARM, on these values, oldest first: act at Unix time `now`."""
         policy = next((p for p in self.policies.values() if arn.startswith(p.policy_arn)), None)
-        target: Any = policy and self.targets.get(VARIANT, {}).get(policy.resource_id)
-        if not policy or not target or not self._in_service(policy.resource_id):
+        target: Any = policy and self.targets.get(policy.scalable_dimension, {}).get(policy.resource_id)
+        scaled = policy and self._dimension(policy.scalable_dimension)
+        if not policy or not target or not scaled or not scaled.ready(policy.resource_id):
             return
-        current = self._variant(policy.resource_id)["DesiredInstanceCount"]
+        current = scaled.capacity(policy.resource_id)
         last = self.last_scalings.setdefault(policy.resource_id, {})
         added = int(last.get("added", 0))
         since_out, since_in = _since(last, "out", now), _since(last, "in", now)
         if policy.policy_type == "StepScaling":
-            step = StepScaling.of(policy.step_scaling_policy_configuration or {})
+            step = StepScaling.of(policy.step_scaling_policy_configuration or {}, scaled.cooldown)
             wanted = step.capacity(values, float(alarm.threshold), current, min(since_out, since_in), added)
         else:
             configuration = policy.target_tracking_scaling_policy_configuration or {}
-            rule = TargetTracking.of(configuration, alarms.points_in(configuration))
+            rule = TargetTracking.of(configuration, alarms.points_in(policy), scaled.cooldown)
             wanted = rule.capacity(values, current, since_out, since_in, added)
             if wanted < current and not self._all_low(policy.resource_id):
                 return
@@ -149,26 +146,29 @@ class ScalingBackend(LocalApplicationAutoscalingBackend):
         if bounded == current:
             return
         cause = f"monitor alarm {alarm.name} in state ALARM triggered policy {policy.policy_name}"
-        self._scale(policy.resource_id, current, bounded, cause, now)
+        self._scale(scaled, policy.resource_id, current, bounded, cause, now)
 
     def tick(self, now: float) -> None:
-        """Run what is scheduled up to Unix time `now`, and keep every variant within its target's bounds."""
+        """Run what is scheduled up to Unix time `now`, and keep every resource within its target's bounds."""
         after, self.last_tick = self.last_tick, now
         for action in list(self.scheduled_actions):
             self._run_schedule(action, after, now)
-        for resource, target in cast("list[tuple[str, Any]]", list(self.targets.get(VARIANT, {}).items())):
-            if not self._in_service(resource):
-                continue
-            # An idle variant counts as zero: without a value its alarm would never go low.
-            _, endpoint, _, name = resource.split("/")
-            metrics.record(self._key(endpoint), name, {"InvocationsPerInstance": 0.0})
-            current = self._variant(resource)["DesiredInstanceCount"]
-            if current < target.min_capacity:
-                cause = f"minimum capacity was set to {target.min_capacity}"
-                self._scale(resource, current, target.min_capacity, cause, now)
-            elif current > target.max_capacity:
-                cause = f"maximum capacity was set to {target.max_capacity}"
-                self._scale(resource, current, target.max_capacity, cause, now)
+        for name, targets in list(self.targets.items()):
+            if scaled := self._dimension(name):
+                for resource, target in list(targets.items()):
+                    self._keep_bounds(scaled, resource, target, now)
+
+    def _keep_bounds(self, scaled: Dimension, resource: str, target: Any, now: float) -> None:
+        if not scaled.ready(resource):
+            return
+        scaled.idle(resource)
+        current = scaled.capacity(resource)
+        if current < target.min_capacity:
+            cause = f"minimum capacity was set to {target.min_capacity}"
+            self._scale(scaled, resource, current, target.min_capacity, cause, now)
+        elif current > target.max_capacity:
+            cause = f"maximum capacity was set to {target.max_capacity}"
+            self._scale(scaled, resource, current, target.max_capacity, cause, now)
 
     def tracked(self, metric_type: str) -> set[str]:
         """The resources that a policy scales by this predefined metric."""
@@ -199,7 +199,7 @@ class ScalingBackend(LocalApplicationAutoscalingBackend):
             if value is not None
         ]
         activity = self._activity(
-            action.resource_id, f"Setting {' and '.join(words)}",
+            action.scalable_dimension, action.resource_id, f"Setting {' and '.join(words)}",
             f"scheduled action name {action.scheduled_action_name} was triggered", now,
         )  # fmt: skip
         activity |= {
@@ -208,32 +208,36 @@ class ScalingBackend(LocalApplicationAutoscalingBackend):
             "StatusMessage": f"Successfully set {' and '.join(words)}",
         }
 
-    def _scale(self, resource: str, current: int, count: int, cause: str, now: float) -> None:
-        _, endpoint, _, variant = resource.split("/")
-        activity = self._activity(resource, f"Setting desired instance count to {count}.", cause, now)
+    def _scale(
+        self, scaled: Dimension, resource: str, current: int, count: int, cause: str, now: float
+    ) -> None:
+        what = scaled.what
+        activity = self._activity(scaled.name, resource, f"Setting desired {what} to {count}.", cause, now)
 
         def finished(reason: str | None) -> None:
             activity["EndTime"] = time.time()
             activity["StatusMessage"] = reason or (
-                f"Successfully set desired instance count to {count}. Change successfully fulfilled by sagemaker."
+                f"Successfully set desired {what} to {count}. "
+                f"Change successfully fulfilled by {scaled.namespace}."
             )
             activity["StatusCode"] = "Failed" if reason else "Successful"
+            runtime.current().changed()
 
-        self._sagemaker.resize_hosted_endpoint(
-            endpoint, [{"VariantName": variant, "DesiredInstanceCount": count}], finished
-        )
+        scaled.resize(resource, count, finished)
         last = self.last_scalings.setdefault(resource, {})
         if count > current:
             last.update(out=now, added=count - current)
         else:
             last["in"] = now
 
-    def _activity(self, resource: str, description: str, cause: str, now: float) -> dict[str, Any]:
+    def _activity(
+        self, dimension: str, resource: str, description: str, cause: str, now: float
+    ) -> dict[str, Any]:
         activity = {
             "ActivityId": str(uuid.uuid4()),
-            "ServiceNamespace": "sagemaker",
+            "ServiceNamespace": dimension.partition(":")[0],
             "ResourceId": resource,
-            "ScalableDimension": VARIANT,
+            "ScalableDimension": dimension,
             "Description": description,
             "Cause": cause,
             "StartTime": now,
@@ -253,28 +257,8 @@ class ScalingBackend(LocalApplicationAutoscalingBackend):
         ]
         return all(alarm.state_value == "ALARM" for alarm in lows)
 
-    def _in_service(self, resource: str) -> bool:
-        endpoint = self._sagemaker.hosted_endpoints.get(resource.split("/")[1])
-        return endpoint is not None and endpoint["EndpointStatus"] == "InService"
-
-    def _key(self, endpoint: str) -> tuple[str, str, str]:
-        return self.account_id, self.region_name, endpoint
-
-    @property
-    def _sagemaker(self):
-        return sagemaker_backends[self.account_id][self.region_name]
-
-    def _variant(self, resource: str) -> dict[str, Any]:
-        """The deployed variant of a resource ID. Raises ValidationException if there is none."""
-        parts = resource.split("/")
-        if len(parts) == 4 and (parts[0], parts[2]) == ("endpoint", "variant"):
-            endpoint = self._sagemaker.hosted_endpoints.get(parts[1], {})
-            for variant in (endpoint.get("Deployed") or {"Variants": []})["Variants"]:
-                if variant["VariantName"] == parts[3]:
-                    return variant
-        raise AWSValidationException(
-            f"SageMaker endpoint variant doesn't exist or is not in service: {resource}"
-        )
+    def _dimension(self, name: str) -> Dimension | None:
+        return dimensions.of(self.account_id, self.region_name, name)
 
 
 def _first(*values: Any) -> Any:

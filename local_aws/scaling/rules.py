@@ -17,7 +17,7 @@ COOLDOWN = 300.0  # seconds, if the policy does not say
 
 @dataclass(frozen=True)
 class TargetTracking:
-    """AWS's rule. Times are in the service's seconds, values per instance. `points_in` of them make an alarm low."""
+    """AWS's rule. Times are in the service's seconds, values per unit of capacity. `points_in` of them make an alarm low."""
 
     target: float
     scale_out_cooldown: float = COOLDOWN
@@ -26,12 +26,14 @@ class TargetTracking:
     points_in: int = POINTS_IN
 
     @classmethod
-    def of(cls, configuration: dict[str, Any], points_in: int = POINTS_IN) -> TargetTracking:
-        """From a TargetTrackingScalingPolicyConfiguration."""
+    def of(
+        cls, configuration: dict[str, Any], points_in: int = POINTS_IN, cooldown: float = COOLDOWN
+    ) -> TargetTracking:
+        """From a TargetTrackingScalingPolicyConfiguration. cooldown: where it names none."""
         return cls(
             float(configuration["TargetValue"]),
-            float(configuration.get("ScaleOutCooldown", COOLDOWN)),
-            float(configuration.get("ScaleInCooldown", COOLDOWN)),
+            float(configuration.get("ScaleOutCooldown", cooldown)),
+            float(configuration.get("ScaleInCooldown", cooldown)),
             bool(configuration.get("DisableScaleIn", False)),
             points_in,
         )
@@ -74,8 +76,8 @@ class StepScaling:
     aggregation: str = "Average"
 
     @classmethod
-    def of(cls, configuration: dict[str, Any]) -> StepScaling:
-        """From a StepScalingPolicyConfiguration. Raises ValidationException if its steps leave gaps or overlap."""
+    def of(cls, configuration: dict[str, Any], cooldown: float = COOLDOWN) -> StepScaling:
+        """From a StepScalingPolicyConfiguration. cooldown: where it names none. Raises ValidationException if its steps leave gaps or overlap."""
         kinds = ("ChangeInCapacity", "PercentChangeInCapacity", "ExactCapacity")
         kind = configuration.get("AdjustmentType")
         if kind not in kinds:
@@ -99,7 +101,7 @@ class StepScaling:
         return cls(
             kind,
             tuple(steps),
-            float(configuration.get("Cooldown", COOLDOWN)),
+            float(configuration.get("Cooldown", cooldown)),
             int(configuration.get("MinAdjustmentMagnitude", 0)),
             configuration.get("MetricAggregationType", "Average"),
         )
