@@ -1,6 +1,7 @@
 """Terraform's own checks: format, validity, and the tests with mocked AWS."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -42,3 +43,14 @@ def test_root_is_valid_and_keeps_its_promises(root, tmp_path):
     run("init", "-backend=false", "-input=false", "-lockfile=readonly", folder=folder, data=tmp_path)
     run("validate", folder=folder, data=tmp_path)
     assert ", 0 failed." in run("test", "-no-color", folder=folder, data=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "module", [path.parent for path in TERRAFORM.glob("modules/*/tests")], ids=lambda p: p.name
+)
+def test_module_keeps_its_promises(module, tmp_path):
+    """In a copy: initialising a module leaves a lock file, which belongs to roots."""
+    folder = tmp_path / "modules" / module.name
+    shutil.copytree(module, folder)
+    run("init", "-backend=false", "-input=false", folder=folder, data=tmp_path / "data")
+    assert ", 0 failed." in run("test", "-no-color", folder=folder, data=tmp_path / "data")

@@ -64,19 +64,3 @@ run "alias_of_aws_is_refused" {
 
   expect_failures = [var.alias]
 }
-
-run "role_name_with_spaces_is_refused" {
-  command = plan
-
-  module {
-    source = "../modules/role"
-  }
-
-  variables {
-    name         = "training role"
-    description  = "Trains"
-    trust_policy = var.policy
-  }
-
-  expect_failures = [var.name]
-}

@@ -1,0 +1,131 @@
+"""Every module explains itself: a README whose tables are those of the code, and an example that Terraform can plan."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import zipfile
+
+import pytest
+
+from ops import module_tables, terraform, terraform_providers
+
+MODULES = [path for path in module_tables.modules() if (path / "README.md").exists()]
+EMPTY = "# it\n\n" + module_tables.BEGIN + "\n" + module_tables.END + "\n"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_the_tables_of_a_readme_are_those_of_the_code(module):
+    text = (module / "README.md").read_text()
+    assert text == module_tables.updated(module), f"run: python -m ops.module_tables {module}"
+    assert text.startswith(f"# {module.name}\n")
+    assert len(text.partition(module_tables.BEGIN)[0].split()) > 30, "what does it make, and why so?"
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+def test_a_module_has_an_example_and_tests(module):
+    assert f'module "{module.name}"' in (module / "examples" / "complete" / "main.tf").read_text()
+    assert list(module.glob("tests/*.tftest.hcl"))
+
+
+@pytest.fixture
+def module(tmp_path):
+    """A module of its own, whose tables can be looked at."""
+    (tmp_path / "variables.tf").write_text(
+        """
+variable "scaling" {
+  description = "How it scales | or not."
+  type = object({
+    enabled  = optional(bool, true)
+    steps    = list(object({ count = number, name = optional(string) }))
+    schedule = optional(object({ cron = string, zone = optional(string, "Etc/UTC, or else") }), {})
+  })
+  nullable = false
+}
+
+variable "name" {
+  description = "Its name."
+  type        = string
+  default     = "it"
+}
+"""
+    )
+    (tmp_path / "outputs.tf").write_text('output "arn" {\n  description = "Its ARN."\n  value = 1\n}\n')
+    (tmp_path / "main.tf").write_text('resource "aws_sqs_queue" "this" {\n  name = var.name\n}\n')
+    (tmp_path / "README.md").write_text(EMPTY)
+    return tmp_path
+
+
+def test_tables_show_every_field_with_type_and_default(module):
+    assert module_tables.tables(module).splitlines()[2:16] == [
+        "| name | type | default | description |",
+        "| --- | --- | --- | --- |",
+        "| `scaling` | `object` | required | How it scales \\| or not. |",
+        "| `scaling.enabled` | `bool` | `true` |  |",
+        "| `scaling.steps` | `list(object({count = number, name = optional(string)}))` | required |  |",
+        "| `scaling.steps[*].count` | `number` | required |  |",
+        "| `scaling.steps[*].name` | `string` | `null` |  |",
+        "| `scaling.schedule` | `object` | `{}` |  |",
+        "| `scaling.schedule.cron` | `string` | required |  |",
+        '| `scaling.schedule.zone` | `string` | `"Etc/UTC, or else"` |  |',
+        '| `name` | `string` | `"it"` | Its name. |',
+        "",
+        "### Outputs",
+        "",
+    ]
+    assert module_tables.tables(module).endswith("| `arn` | Its ARN. |\n\n### Resources\n\n`aws_sqs_queue`")
+
+
+def test_a_readme_that_lags_behind_is_seen(module):
+    before = module_tables.updated(module)
+    (module / "README.md").write_text(before)
+    assert module_tables.updated(module) == before
+    (module / "outputs.tf").write_text('output "arn" {\n  description = "Another."\n  value = 1\n}\n')
+    assert module_tables.updated(module) != before
+    (module / "README.md").write_text("# no place for tables\n")
+    with pytest.raises(ValueError, match="no place for its tables"):
+        module_tables.updated(module)
+
+
+@pytest.mark.skipif(not MODULES, reason="no module has an example yet")
+def test_every_example_can_be_planned(embedded_aws, tmp_path):
+    """All in one root, as starting Terraform takes longest; each brings its own provider."""
+    package = tmp_path / "function.zip"
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("handler.py", "def handler(event, context):\n    return event\n")
+    root = tmp_path / "examples"
+    root.mkdir()
+    blocks = []
+    for module in MODULES:
+        example = module / "examples" / "complete"
+        wanted = "".join(path.read_text() for path in example.glob("*.tf"))
+        values = f"  zip_path = {json.dumps(str(package))}\n" if 'variable "zip_path"' in wanted else ""
+        source = os.path.relpath(example, root)
+        blocks.append(f'module "{module.name}" {{\n  source = "{source}"\n{values}}}\n')
+    (root / "main.tf").write_text("\n".join(blocks))
+    lock = module_tables.MODULES.parent / "foundation" / ".terraform.lock.hcl"
+    (root / lock.name).write_text(lock.read_text())
+
+    def run(*arguments: str) -> str:
+        environment = {
+            **os.environ,
+            **embedded_aws.credentials,
+            "TF_IN_AUTOMATION": "1",
+            "CHECKPOINT_DISABLE": "1",
+        }
+        if config := terraform_providers.cli_config():
+            environment["TF_CLI_CONFIG_FILE"] = str(config)
+        done = subprocess.run(
+            [terraform.binary(), *arguments], cwd=root, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run("init", "-input=false")
+    events = [json.loads(line) for line in run("plan", "-input=false", "-json").splitlines()]
+    planned = {
+        e["change"]["resource"]["module"].split(".")[1] for e in events if e["type"] == "planned_change"
+    }
+    assert planned == {module.name for module in MODULES}
+    assert not [e["diagnostic"]["summary"] for e in events if e["type"] == "diagnostic"]
