@@ -62,7 +62,8 @@ class SageMakerLimits:
         for variant in deployed["Variants"]:
             count = variant["DesiredInstanceCount"]
             added = desired.get(variant["VariantName"], count) - count
-            more[variant["InstanceType"], "endpoint"] += max(0, added)
+            if "InstanceType" in variant:  # else it is serverless
+                more[variant["InstanceType"], "endpoint"] += max(0, added)
         self._demand(more)
         return super().resize_hosted_endpoint(name, wanted, *args)
 

@@ -1,6 +1,7 @@
 """The SageMaker runtime: InvokeEndpoint and InvokeEndpointAsync."""
 
 import json
+import uuid
 from typing import Any
 from urllib.parse import unquote
 
@@ -10,8 +11,10 @@ from moto.sagemaker.models import sagemaker_backends
 from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 
 from local_aws.sagemaker.hosting import asynchronous
+from local_aws.sagemaker.hosting.errors import ValidationError
 from local_aws.sagemaker.hosting.live import Key
-from local_aws.sagemaker.hosting.routing import ValidationError, invoke
+from local_aws.sagemaker.hosting.routing import invoke
+from local_aws.sagemaker.hosting.serverless import BODY_LIMIT as SERVERLESS_BODY_LIMIT
 
 BODY_LIMIT = 6_291_456  # bytes of a request, from the API's model
 FORWARDED = (
@@ -30,8 +33,14 @@ class LocalSageMakerRuntimeResponse(SageMakerRuntimeResponse):
             text = json.dumps({"message": f"HTTP content length exceeded {BODY_LIMIT} bytes."})
             return 413, {"Content-Type": "application/json", "status": 413}, text
         key, endpoint = self._asked()
-        if endpoint and endpoint["Deployed"] and endpoint["Deployed"].get("AsyncInferenceConfig"):
+        deployed = (endpoint or {}).get("Deployed") or {"Variants": []}
+        if deployed.get("AsyncInferenceConfig"):
             raise ValidationError(f"Endpoint {key[2]} is asynchronous: use InvokeEndpointAsync.")
+        if (
+            len(self.raw_body or b"") > SERVERLESS_BODY_LIMIT
+            and "ServerlessConfig" in deployed["Variants"][0]
+        ):
+            raise ValidationError(f"Request {uuid.uuid4()} has oversize body.")
         answer = invoke(
             key,
             endpoint,

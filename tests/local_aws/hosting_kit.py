@@ -7,6 +7,8 @@ import io
 import json
 import tarfile
 import time
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 REGION = "us-east-1"
 IMAGE = f"763104351884.dkr.ecr.{REGION}.amazonaws.com/ray:serve-ml-sagemaker-cpu-v1"
@@ -30,6 +32,8 @@ async def predict(request: Request):
         os._exit(3)
     if body == b"bad":
         return Response("not a picture", 400)
+    if body.startswith(b"grow"):
+        taken = [await asyncio.sleep(0.01, b"x" * 2**26) for _ in range(int(body[4:]) // 64)]
     if body.startswith(b"sleep"):
         await asyncio.sleep(float(body[5:]))
     if body.startswith(b"spin"):
@@ -108,7 +112,12 @@ class Hosting:
         return f"s3://hosting-models/{key}"
 
     def model(
-        self, name: str, url: str = "s3://hosting-models/model.tar.gz", image: str = IMAGE, **variables: str
+        self,
+        name: str,
+        url: str = "s3://hosting-models/model.tar.gz",
+        image: str = IMAGE,
+        isolated: bool = True,
+        **variables: str,
     ) -> str:
         self.sagemaker.create_model(
             ModelName=name,
@@ -118,7 +127,7 @@ class Hosting:
                 "ModelDataUrl": url,
                 "Environment": {"SM_RAYSERVE_APP": "app:app", **variables},
             },
-            EnableNetworkIsolation=True,
+            EnableNetworkIsolation=isolated,
         )
         return name
 
@@ -141,9 +150,41 @@ class Hosting:
 
         return self.until(described)
 
+    def sampled(self, endpoint: str, metric: str, statistic: str = "Sum", **dimensions: str) -> float | None:
+        """A statistic of the endpoint's metric so far; None without a datapoint. The variant is AllTraffic."""
+        now = datetime.now(timezone.utc)
+        named = {"EndpointName": endpoint, **(dimensions or {"VariantName": "AllTraffic"})}
+        points = self.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/SageMaker",
+            MetricName=metric,
+            Dimensions=[{"Name": name, "Value": value} for name, value in named.items() if value],
+            StartTime=now - timedelta(hours=2),
+            EndTime=now + timedelta(minutes=1),
+            Period=86_400,
+            Statistics=[statistic],
+        )["Datapoints"]
+        return max((point[statistic] for point in points), default=None)
+
     def ask(self, name: str, body: bytes = b"picture", **parameters) -> dict:
         answer = self.runtime.invoke_endpoint(EndpointName=name, Body=body, **parameters)
         return {**json.loads(answer["Body"].read()), "variant": answer["InvokedProductionVariant"]}
+
+
+def serverless(
+    model: str, most: int = 2, memory: int = 1024, name: str = "AllTraffic", **config: int
+) -> dict:
+    config = {"MemorySizeInMB": memory, "MaxConcurrency": most, **config}
+    return {"VariantName": name, "ModelName": model, "ServerlessConfig": config}
+
+
+def containers(version: str) -> set[int]:
+    """The processes of containers whose model has this VERSION."""
+    found = set()
+    for environment in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # it has ended, or is another user's
+            if f"VERSION={version}".encode() in environment.read_bytes().split(b"\0"):
+                found.add(int(environment.parent.name))
+    return found
 
 
 def variant(

@@ -103,11 +103,6 @@ def test_a_configuration_is_described_as_it_was_asked_for(aws):
         ([variant("model", kind="ml.g5.xlarge")], {"KmsKeyId": "alias/key"}, "KmsKeyId.*ml.g5.xlarge"),
         ([variant("model", kind="ml.m5d.xlarge")], {"KmsKeyId": "alias/key"}, "local instance storage"),
         ([variant("model", "x" * 64)], {}, "less than or equal to 63"),
-        (
-            [{"VariantName": "v", "ModelName": "model", "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}],
-            {},
-            "ServerlessConfig|InstanceType",
-        ),
     ],
 )  # fmt: skip
 def test_configurations_that_cannot_be_are_refused(aws, variants, settings, message):

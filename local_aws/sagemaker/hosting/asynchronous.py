@@ -15,9 +15,10 @@ from moto.core.exceptions import ServiceException
 
 from local_aws import runtime
 from local_aws.access import RoleNotAssumable
+from local_aws.sagemaker.hosting.errors import ModelError, ValidationError
 from local_aws.sagemaker.hosting.live import Key, traffic
 from local_aws.sagemaker.hosting.models import PRINCIPAL
-from local_aws.sagemaker.hosting.routing import SERVING, ModelError, ValidationError, invoke
+from local_aws.sagemaker.hosting.routing import SERVING, invoke
 
 log = logging.getLogger(__name__)
 

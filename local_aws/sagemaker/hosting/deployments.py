@@ -19,6 +19,7 @@ from local_aws.sagemaker.hosting import asynchronous, metrics
 from local_aws.sagemaker.hosting.failures import DeploymentFailed
 from local_aws.sagemaker.hosting.fleet import Fleet
 from local_aws.sagemaker.hosting.live import Key, LogGroup, Traffic, forget, traffic
+from local_aws.sagemaker.hosting.serverless import ServerlessFleet
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ def deploy(key: Key, endpoint: dict[str, Any]) -> None:
     """
     target = endpoint["Pending"]
     live = traffic(key)
-    fleet = Fleet(target, key[1], LogGroup(key).write)
+    fleet = _fleet(key, target)
     try:
         fleet.launch()
         _shift(key, live, fleet, endpoint.get("LastDeploymentConfig", {}))
@@ -71,7 +72,7 @@ def recover(key: Key, endpoint: dict[str, Any]) -> None:
     """After a restart: what was in service comes back, what was under way goes on."""
     if endpoint["Deployed"]:
         pending = endpoint["Pending"]
-        fleet = Fleet(endpoint["Deployed"], key[1], LogGroup(key).write)
+        fleet = _fleet(key, endpoint["Deployed"])
         try:
             fleet.launch()
         except DeploymentFailed as failure:
@@ -95,7 +96,8 @@ def resize(
     wanted: dict[str, dict[str, Any]],
     finished: Callable[[str | None], None],
 ) -> None:
-    """Bring variants to {"DesiredInstanceCount", "DesiredWeight"} by name; a count that fails is given up."""
+    """Bring variants to {"DesiredInstanceCount", "DesiredWeight", "ServerlessUpdateConfig"} by name; a count that
+    fails is given up."""
     live = traffic(key)
     assert live.current
     reason = None
@@ -104,15 +106,24 @@ def resize(
         try:
             if "DesiredInstanceCount" in desired:
                 live.current.scale(name, desired["DesiredInstanceCount"])
+            if "ServerlessUpdateConfig" in desired:
+                live.current.provision(variant["DesiredServerlessConfig"].get("ProvisionedConcurrency", 0))
+                variant["ServerlessConfig"] = variant["DesiredServerlessConfig"]
         except DeploymentFailed as failure:
             if runtime.current().stopping.is_set():
                 return
             reason = str(failure)
             variant["DesiredInstanceCount"] = live.current.count(name)
+        variant.pop("DesiredServerlessConfig", None)
         variant["CurrentWeight"] = variant["DesiredWeight"]
     finished(reason)
     _settle(endpoint, "InService", reason)
     asynchronous.work(key, endpoint)
+
+
+def _fleet(key: Key, deployment: dict[str, Any]) -> Fleet:
+    serverless = any("ServerlessConfig" in variant for variant in deployment["Variants"])
+    return (ServerlessFleet if serverless else Fleet)(deployment, key[1], LogGroup(key).write)
 
 
 def delete(key: Key, remove: Callable[[], None]) -> None:
@@ -160,8 +171,8 @@ def _shares(routing: dict[str, Any], fleet: Fleet) -> list[float]:
         return [1.0]
     if size["Type"] == "CAPACITY_PERCENT":
         step = size["Value"] / 100
-    else:
-        step = size["Value"] / sum(fleet.count(v["VariantName"]) for v in fleet.deployment["Variants"])
+    else:  # a serverless fleet counts none: all at once
+        step = size["Value"] / (sum(fleet.count(v["VariantName"]) for v in fleet.deployment["Variants"]) or 1)
     if routing["Type"] == "CANARY":
         return [min(step, 1.0), 1.0]
     shares = [step * n for n in range(1, int(1 / step) + 1) if step * n < 1.0 - 1e-9]

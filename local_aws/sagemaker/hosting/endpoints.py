@@ -14,8 +14,10 @@ from moto.sagemaker.exceptions import ValidationError
 from local_aws.sagemaker.hosting import deployments
 from local_aws.sagemaker.hosting.endpoint_configs import EndpointConfigsBackend
 from local_aws.sagemaker.hosting.live import Key, traffic
+from local_aws.sagemaker.hosting.variants import check_serverless_config
 from local_aws.sagemaker.requests import Operations, page, validated
 
+SERVERLESS = "serverless"
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 
 
@@ -65,22 +67,26 @@ class EndpointsBackend(EndpointConfigsBackend):
         endpoint = self._endpoint_in_service(request["EndpointName"])
         _check_deployment_config(request.get("DeploymentConfig", {}))
         pending = self._deployment(request["EndpointConfigName"])
+        if _is_serverless(pending) and not _is_serverless(endpoint["Deployed"]):
+            raise ValidationError(
+                message=f'Cannot convert endpoint "{endpoint["EndpointArn"]}" from instances to serverless: create '
+                "another endpoint."
+            )
         deployed = {v["VariantName"]: v for v in endpoint["Deployed"]["Variants"]}
         excluded = {e["VariantPropertyType"] for e in request.get("ExcludeRetainedVariantProperties", [])}
         for variant in pending["Variants"]:
             old = deployed.get(variant["VariantName"])
             if old is None:
                 continue
-            if old["InstanceType"] != variant["InstanceType"] and self.scalable_target(
-                request["EndpointName"], variant["VariantName"]
-            ):
+            kinds = old.get("InstanceType", SERVERLESS), variant.get("InstanceType", SERVERLESS)
+            if kinds[0] != kinds[1] and self.scalable_target(request["EndpointName"], variant["VariantName"]):
                 raise ValidationError(
                     message=f"The instance type of variant {variant['VariantName']} cannot be changed from "
-                    f"{old['InstanceType']} to {variant['InstanceType']} while it is registered as a scalable "
-                    "target: deregister the target, update the endpoint, and register it again."
+                    f"{kinds[0]} to {kinds[1]} while it is registered as a scalable target: deregister the target, "
+                    "update the endpoint, and register it again."
                 )
             if request.get("RetainAllVariantProperties"):
-                if "DesiredInstanceCount" not in excluded:
+                if "DesiredInstanceCount" not in excluded and SERVERLESS not in kinds:
                     variant["DesiredInstanceCount"] = old["DesiredInstanceCount"]
                 if "DesiredWeight" not in excluded:
                     variant["DesiredWeight"] = variant["CurrentWeight"] = old["DesiredWeight"]
@@ -104,7 +110,7 @@ class EndpointsBackend(EndpointConfigsBackend):
         wanted: list[dict[str, Any]],
         finished: Callable[[str | None], None] = lambda reason: None,
     ) -> str:
-        """Change variants' DesiredInstanceCount and DesiredWeight. Returns the ARN.
+        """Change variants' DesiredInstanceCount, DesiredWeight and ServerlessUpdateConfig. Returns the ARN.
 
         finished: called once it is done, with the reason if it failed.
         """
@@ -116,11 +122,13 @@ class EndpointsBackend(EndpointConfigsBackend):
                     message=f'The variant name(s) "{desired["VariantName"]}" is/are not present within endpoint '
                     f'configuration "{endpoint["EndpointConfigName"]}".'
                 )
-            if desired.get("DesiredInstanceCount") == 0:
-                raise ValidationError(message="DesiredInstanceCount must be at least 1.")
+            _check_desired(variants[desired["VariantName"]], desired)
         for desired in wanted:
             changes = {k: desired[k] for k in ("DesiredInstanceCount", "DesiredWeight") if k in desired}
-            variants[desired["VariantName"]].update(changes)
+            variant = variants[desired["VariantName"]]
+            variant.update(changes)
+            if update := desired.get("ServerlessUpdateConfig"):
+                variant["DesiredServerlessConfig"] = {**variant["ServerlessConfig"], **update}
         self._begin(endpoint)
         by_name = {desired["VariantName"]: desired for desired in wanted}
         deployments.start(deployments.resize, self._key(name), endpoint, by_name, finished)
@@ -219,7 +227,7 @@ class EndpointsBackend(EndpointConfigsBackend):
                     ),
                     "RoleArn": model["ExecutionRoleArn"],
                     "EnableNetworkIsolation": model["EnableNetworkIsolation"],
-                    "DesiredInstanceCount": variant["InitialInstanceCount"],
+                    "DesiredInstanceCount": variant.get("InitialInstanceCount", 0),
                     "DesiredWeight": weight,
                     "CurrentWeight": weight,
                     "ResolutionTime": datetime.now(timezone.utc),
@@ -256,8 +264,38 @@ class EndpointsBackend(EndpointConfigsBackend):
         return self.account_id, self.region_name, name
 
 
+def _is_serverless(deployment: dict[str, Any]) -> bool:
+    return any("ServerlessConfig" in variant for variant in deployment["Variants"])
+
+
+def _check_desired(variant: dict[str, Any], desired: dict[str, Any]) -> None:
+    """Raises ValidationException for what UpdateEndpointWeightsAndCapacities cannot make of a variant."""
+    name, serverless = variant["VariantName"], variant.get("ServerlessConfig")
+    other = "DesiredInstanceCount" if serverless else "ServerlessUpdateConfig"
+    if other in desired:
+        raise ValidationError(
+            message=f"{other} cannot be specified for variant {name}: it "
+            f"{'is serverless' if serverless else 'runs on instances'}."
+        )
+    if update := desired.get("ServerlessUpdateConfig"):
+        check_serverless_config(name, {**(serverless or {}), **update})
+    elif desired.get("DesiredInstanceCount") == 0:
+        raise ValidationError(message="DesiredInstanceCount must be at least 1.")
+
+
 def _summary(variant: dict[str, Any], count: int) -> dict[str, Any]:
     image = variant["Container"]["Image"]
+    if serverless := variant.get("ServerlessConfig"):
+        capacity = {
+            "CurrentInstanceCount": 0,
+            "CurrentServerlessConfig": serverless,
+            "DesiredServerlessConfig": variant.get("DesiredServerlessConfig", serverless),
+        }
+    else:
+        capacity = {
+            "CurrentInstanceCount": count,
+            "DesiredInstanceCount": variant["DesiredInstanceCount"],
+        }
     return {
         "VariantName": variant["VariantName"],
         "DeployedImages": [
@@ -269,8 +307,7 @@ def _summary(variant: dict[str, Any], count: int) -> dict[str, Any]:
         ],
         "CurrentWeight": variant["CurrentWeight"],
         "DesiredWeight": variant["DesiredWeight"],
-        "CurrentInstanceCount": count,
-        "DesiredInstanceCount": variant["DesiredInstanceCount"],
+        **capacity,
     }
 
 

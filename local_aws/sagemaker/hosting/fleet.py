@@ -49,12 +49,16 @@ class Fleet:
         try:
             self._await(variant, added)
         except DeploymentFailed:
-            _end(added)
+            end_all(added)
             raise
         with self._lock:
             instances = self._instances[name] + added
             self._instances[name], surplus = instances[:count], instances[count:]
         drain(surplus)
+
+    def provision(self, count: int) -> None:
+        """Have `count` processes warm: for serverless variants, which override this."""
+        raise NotImplementedError("only serverless variants have provisioned concurrency")
 
     def variant(self, name: str) -> dict[str, Any]:
         """The record of a variant. Raises KeyError."""
@@ -94,6 +98,15 @@ class Fleet:
             instance = random.choice([i for i in healthy if i.in_flight == least])
             instance.in_flight += 1
             return variant, instance
+
+    def measured(self, name: str, instance: Instance) -> dict[str, float]:
+        """Metrics of a request that `instance` of the variant `name` has, beyond those of every request."""
+        return {"InvocationsPerInstance": 1.0 / max(1, self.count(name))}
+
+    @property
+    def memory_limit(self) -> int | None:
+        """Bytes that a container may use; None for all of the machine's."""
+        return None
 
     def done(self, instance: Instance) -> None:
         """The request that `pick` counted is over."""
@@ -144,10 +157,11 @@ def drain(instances: list[Instance]) -> None:
     deadline = time.monotonic() + DRAIN_TIMEOUT
     while any(instance.in_flight for instance in instances) and time.monotonic() < deadline:
         time.sleep(0.02)
-    _end(instances)
+    end_all(instances)
 
 
-def _end(instances: list[Instance]) -> None:
+def end_all(instances: list[Instance]) -> None:
+    """End instances at the same time, and wait for that."""
     threads = [threading.Thread(target=instance.end) for instance in instances]
     for thread in threads:
         thread.start()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -53,9 +55,14 @@ class Instance:
         self._keeper = threading.Thread(target=self._keep, name=f"instance-{self.id}", daemon=True)
         self._keeper.start()
 
-    def wait_ready(self) -> bool:
-        """Whether the first start passed its health check."""
-        self._settled.wait()
+    @property
+    def starting(self) -> bool:
+        """Whether the first start's health check is still to come."""
+        return not self._settled.is_set()
+
+    def wait_ready(self, timeout: float | None = None) -> bool:
+        """Whether the first start passed its health check, within `timeout` seconds."""
+        self._settled.wait(timeout)
         return self._in_service
 
     def end(self) -> None:
@@ -64,6 +71,14 @@ class Instance:
         self._ending.set()
         self._exited.set()  # wakes the keeper, which ends the container
         self._keeper.join()
+
+    def kill(self) -> None:
+        """Stop for good, at once and without waiting: requests under way get no answer."""
+        self.healthy = False
+        self._ending.set()
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(self.pid, signal.SIGKILL)
+        self._exited.set()
 
     def ask(
         self, method: str, path: str, body: bytes, headers: dict[str, str], timeout: float = MODEL_TIMEOUT
@@ -80,7 +95,7 @@ class Instance:
                 content = answer.read()
             except (http.client.HTTPException, OSError) as error:
                 connection.close()
-                if reused and not isinstance(error, TimeoutError):
+                if reused and not isinstance(error, TimeoutError) and not self._ending.is_set():
                     continue  # the container had closed it while idle
                 raise
             if answer.will_close:

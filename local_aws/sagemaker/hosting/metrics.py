@@ -17,6 +17,10 @@ NAMESPACE = "AWS/SageMaker"
 UNITS = {
     "ModelLatency": "Microseconds",
     "OverheadLatency": "Microseconds",
+    "ModelSetupTime": "Microseconds",
+    "ServerlessProvisionedConcurrencyExecutions": "Count",
+    "ServerlessProvisionedConcurrencyInvocations": "Count",
+    "ServerlessProvisionedConcurrencySpilloverInvocations": "Count",
     "CPUUtilization": "Percent",
     "MemoryUtilization": "Percent",
 }

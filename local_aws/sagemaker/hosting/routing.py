@@ -8,36 +8,16 @@ from dataclasses import dataclass
 from email.message import Message
 from typing import Any
 
-from moto.core.exceptions import ServiceException
-
 from local_aws import runtime
 from local_aws.sagemaker.hosting import metrics
 from local_aws.sagemaker.hosting.capture import captures
+from local_aws.sagemaker.hosting.errors import ModelError, ServiceUnavailable, ValidationError
+from local_aws.sagemaker.hosting.failures import StartFailed
 from local_aws.sagemaker.hosting.instances import MODEL_TIMEOUT, Instance
 from local_aws.sagemaker.hosting.live import Key, traffic
 
 RECOVERY_TIMEOUT = 60.0  # seconds that a request waits for an endpoint that comes back after a restart
 SERVING = ("InService", "Updating", "RollingBack", "SystemUpdating")
-
-
-class ValidationError(ServiceException):
-    code = "ValidationError"
-
-
-class ServiceUnavailable(ServiceException):
-    code = "ServiceUnavailable"
-
-
-class ModelError(ServiceException):
-    """The container answered with an error, or not at all (status 0)."""
-
-    code = "ModelError"
-
-    def __init__(self, message: str, status: int, original: str, log_stream_arn: str):
-        super().__init__(message)
-        self.original_status_code = status
-        self.original_message = original
-        self.log_stream_arn = log_stream_arn
 
 
 @dataclass
@@ -57,52 +37,72 @@ def invoke(
     headers: dict[str, str],
     timeout: float = MODEL_TIMEOUT,
 ) -> Answer:
-    """Ask an instance of the endpoint. Raises ValidationError, ServiceUnavailable or ModelError."""
+    """Ask an instance of the endpoint. Raises one of the errors of the runtime."""
     started = time.perf_counter()
     account, _, name = key
     if endpoint is None or endpoint["EndpointStatus"] not in SERVING or not endpoint["Deployed"]:
         raise ValidationError(f"Endpoint {name} of account {account} not found.")
     while True:
-        fleet, variant, instance = _pick(key, endpoint, target)
+        try:
+            fleet, variant, instance = _pick(key, endpoint, target)
+        except StartFailed as failure:
+            _record(key, failure.variant, 0, 0.0, time.perf_counter() - started, {})
+            raise _model_error(key, failure.variant, failure.instance, 0, str(failure).encode()) from failure
         asked = time.perf_counter()
         try:
-            status, answer_headers, content = instance.ask("POST", "/invocations", body, headers, timeout)
+            status, answer_headers, content = _ask(instance, body, headers, timeout)
         except (
             ConnectionRefusedError
         ):  # it ended, or its container died, since it was picked: nothing was sent
             instance.healthy = False
             continue
-        except TimeoutError:
-            status, answer_headers = 0, Message()
-            content = (
-                b"Your invocation timed out while waiting for a response from container primary. Review the latency "
-                b"metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
-            )
-        except (OSError, http.client.HTTPException):
-            status, answer_headers = 0, Message()
-            content = b"The container closed the connection without an answer."
         finally:
+            measured = fleet.measured(variant["VariantName"], instance)
             fleet.done(instance)
         break
     model, total = time.perf_counter() - asked, time.perf_counter() - started
-    failed_in_model = status == 0 or status >= 400
-    metrics.record(
-        key,
-        variant["VariantName"],
-        {
-            "Invocations": 1.0,
-            "InvocationsPerInstance": 1.0 / max(1, fleet.count(variant["VariantName"])),
-            "ModelLatency": model * 1e6,
-            "OverheadLatency": (total - model) * 1e6,
-            "Invocation4XXErrors": float(400 <= status < 500),
-            "Invocation5XXErrors": float(status == 0 or status >= 500),
-            "InvocationModelErrors": float(failed_in_model),
-        },
-    )
-    if failed_in_model:
-        raise _model_error(key, variant["VariantName"], instance, status, content)
+    _record(key, variant, status, model, total, measured)
+    if _failed(status):
+        raise _model_error(key, variant, instance, status, content)
     captures.offer(key, fleet.deployment, variant, headers, body, answer_headers, content)
     return Answer(variant["VariantName"], answer_headers, content)
+
+
+def _ask(
+    instance: Instance, body: bytes, headers: dict[str, str], timeout: float
+) -> tuple[int, Message, bytes]:
+    """Status, headers and body; status 0 if there was no answer. Raises ConnectionRefusedError if nothing was sent."""
+    try:
+        return instance.ask("POST", "/invocations", body, headers, timeout)
+    except ConnectionRefusedError:
+        raise
+    except TimeoutError:
+        text = (
+            b"Your invocation timed out while waiting for a response from container primary. Review the latency "
+            b"metrics for each container in Amazon CloudWatch, resolve the issue, and try again."
+        )
+    except (OSError, http.client.HTTPException):
+        text = b"The container closed the connection without an answer."
+    return 0, Message(), text
+
+
+def _record(
+    key: Key, variant: dict[str, Any], status: int, model: float, total: float, measured: dict[str, float]
+) -> None:
+    """The metrics of a request; `model` and `total` are seconds."""
+    values = {
+        "Invocations": 1.0,
+        "ModelLatency": model * 1e6,
+        "OverheadLatency": (total - model) * 1e6,
+        "Invocation4XXErrors": float(400 <= status < 500),
+        "Invocation5XXErrors": float(status == 0 or status >= 500),
+        "InvocationModelErrors": float(_failed(status)),
+    }
+    metrics.record(key, variant["VariantName"], values | measured)
+
+
+def _failed(status: int) -> bool:
+    return status == 0 or status >= 400
 
 
 def _pick(key: Key, endpoint: dict[str, Any], target: str | None):
@@ -124,7 +124,9 @@ def _pick(key: Key, endpoint: dict[str, Any], target: str | None):
             raise ServiceUnavailable("The embedded AWS is stopping.")
 
 
-def _model_error(key: Key, variant: str, instance: Instance, status: int, content: bytes) -> ModelError:
+def _model_error(
+    key: Key, variant: dict[str, Any], instance: Instance, status: int, content: bytes
+) -> ModelError:
     account, region, name = key
     group = f"/aws/sagemaker/Endpoints/{name}"
     text = content.decode(errors="replace")
@@ -134,5 +136,7 @@ def _model_error(key: Key, variant: str, instance: Instance, status: int, conten
         f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group} in "
         f"account {account} for more information."
     )
-    stream = f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{variant}/{instance.id}"
+    stream = (
+        f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{variant['VariantName']}/{instance.id}"
+    )
     return ModelError(message, status, text, stream)

@@ -64,9 +64,10 @@ class Telemetry:
 
     def _report_usage(self) -> None:
         """CPUUtilization in percent of one processor (as on AWS up to 100 x processors), MemoryUtilization in percent
-        of this machine's memory; one sample per instance."""
+        of this machine's memory; one sample per instance. Of serverless variants only the memory, in percent of
+        their own."""
         instances = [
-            (key, name, instance)
+            (key, name, instance, fleet.memory_limit)
             for key, fleet in live.fleets()
             for name, instances in fleet.instances().items()
             for instance in instances
@@ -75,16 +76,15 @@ class Telemetry:
         elapsed, self._reported = now - self._reported, now
         groups = usage() if instances else {}
         before, self._seconds = self._seconds, {}
-        for key, name, instance in instances:
+        for key, name, instance, limit in instances:
             if instance.pid not in groups:
                 continue
             seconds, memory = groups[instance.pid]
             self._seconds[instance.pid] = seconds
             used = max(0.0, seconds - before.get(instance.pid, seconds))
-            values = {
-                "CPUUtilization": 100 * used / elapsed,
-                "MemoryUtilization": 100 * memory / self._memory,
-            }
+            values = {"MemoryUtilization": 100 * memory / (limit or self._memory)}
+            if limit is None:
+                values["CPUUtilization"] = 100 * used / elapsed
             metrics.record(key, name, values, NAMESPACE)
 
     def _followed(self) -> set[tuple[live.Key, str]]:

@@ -1,0 +1,107 @@
+"""What the variants of a configuration may be: on instances or serverless, production or shadow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from moto.sagemaker.exceptions import ValidationError
+
+# Families whose instances have NVMe storage of their own, encrypted by hardware.
+LOCAL_STORAGE = (
+    "g4dn", "g5", "g6", "g6e", "gr6", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "trn1", "trn1n",
+)  # fmt: skip
+NOT_SERVED = ("ShadowProductionVariants", "ExplainerConfig")
+NOT_SERVED_OF_VARIANT = ("ManagedInstanceScaling", "InstancePools", "AcceleratorType")
+MEMORY_SIZES = range(1024, 6144 + 1, 1024)  # MB
+OF_SERVERLESS = {"VariantName", "ModelName", "InitialVariantWeight", "ServerlessConfig"}
+# What serverless inference does not do, of a configuration and of a model.
+NOT_SERVERLESS = ("DataCaptureConfig", "AsyncInferenceConfig", "VpcConfig", "EnableNetworkIsolation")
+
+
+def check(request: dict[str, Any], model: Callable[[str], dict[str, Any]]) -> None:
+    """Complete CreateEndpointConfig's variants. Raises ValidationException for what cannot be.
+
+    model: the record of a model by its name; raises ValidationException.
+    """
+    variants = request["ProductionVariants"]
+    _refuse_what_is_not_served(request)
+    names = [variant["VariantName"] for variant in variants]
+    if len(set(names)) < len(names):
+        raise ValidationError(message=f"Production variant names must be unique: {', '.join(names)}.")
+    for variant in variants:
+        if "ModelName" not in variant:
+            raise ValidationError(
+                message=f"ModelName is required for production variant {variant['VariantName']}."
+            )
+        described = model(variant["ModelName"])
+        if "ServerlessConfig" in variant:
+            _check_serverless(variant, request, described)
+        else:
+            _check_instances(variant, "KmsKeyId" in request)
+        variant.setdefault("InitialVariantWeight", 1.0)
+    if not any(variant["InitialVariantWeight"] for variant in variants):
+        raise ValidationError(message="At least one production variant must have a weight above 0.")
+
+
+def check_serverless_config(name: str, config: dict[str, Any]) -> None:
+    """Raises ValidationException for a ServerlessConfig that its members' own ranges let pass."""
+    memory, most = config["MemorySizeInMB"], config["MaxConcurrency"]
+    if memory not in MEMORY_SIZES:
+        raise ValidationError(
+            message=f"MemorySizeInMB {memory} of variant {name} is not valid. Valid values are in 1 GB increments: "
+            f"{', '.join(f'{size} MB' for size in MEMORY_SIZES)}."
+        )
+    if config.get("ProvisionedConcurrency", 0) > most:
+        raise ValidationError(
+            message=f"ProvisionedConcurrency {config['ProvisionedConcurrency']} of variant {name} must be less than or "
+            f"equal to its MaxConcurrency, {most}."
+        )
+
+
+def _check_serverless(variant: dict[str, Any], request: dict[str, Any], model: dict[str, Any]) -> None:
+    name = variant["VariantName"]
+    check_serverless_config(name, variant["ServerlessConfig"])
+    if others := sorted(variant.keys() - OF_SERVERLESS):
+        raise ValidationError(
+            message=f"{others[0]} cannot be specified with ServerlessConfig for production variant {name}."
+        )
+    if len(request["ProductionVariants"]) > 1:
+        raise ValidationError(
+            message=f"A serverless endpoint has one production variant; {name} is one of "
+            f"{len(request['ProductionVariants'])}."
+        )
+    for member in NOT_SERVERLESS:
+        for owner, described in (
+            ("endpoint configuration", request),
+            (f"model {variant['ModelName']}", model),
+        ):
+            if described.get(member):
+                raise ValidationError(
+                    message=f"{member} of the {owner} is not supported for serverless inference, which production "
+                    f"variant {name} asks for with ServerlessConfig."
+                )
+
+
+def _check_instances(variant: dict[str, Any], encrypted: bool) -> None:
+    name = variant["VariantName"]
+    for member in ("InstanceType", "InitialInstanceCount"):
+        if member not in variant:
+            raise ValidationError(message=f"{member} is required for production variant {name}.")
+    kind = variant["InstanceType"]
+    family = kind.split(".")[1]
+    if encrypted and (family in LOCAL_STORAGE or family.rstrip("n").endswith("d")):
+        raise ValidationError(
+            message=f"KmsKeyId cannot be specified for instance type {kind} of production variant {name}: it "
+            "has local instance storage, which is encrypted with a hardware module on the instance."
+        )
+
+
+def _refuse_what_is_not_served(request: dict[str, Any]) -> None:
+    missing = [member for member in NOT_SERVED if member in request]
+    for variant in request["ProductionVariants"]:
+        missing += [member for member in NOT_SERVED_OF_VARIANT if member in variant]
+    if missing:
+        raise ValidationError(
+            message=f"The embedded AWS serves models on instances and serverless; it does not do {missing[0]}."
+        )
