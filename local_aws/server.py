@@ -16,7 +16,8 @@ from typing import Any
 
 from local_aws import ACCOUNT_ID, runtime
 from local_aws.errors import LocalAwsError
-from local_aws.functions import urls
+from local_aws.functions import urls, web
+from local_aws.gateway import apis
 
 log = logging.getLogger("local_aws")
 
@@ -30,11 +31,11 @@ def build(current: runtime.Runtime) -> Callable:
         MOTO_PORT=str(current.port),
         MOTO_DISABLE_GLOBAL_CORS="true",
     )
-    from local_aws import access, fixes, functions, instances, sagemaker
+    from local_aws import access, fixes, functions, gateway, instances, sagemaker
     from local_aws.dispatch import Dispatcher
 
     runtime.install(current)
-    for part in (fixes, sagemaker, functions, instances):
+    for part in (fixes, sagemaker, functions, gateway, instances):
         part.install(current)
     current.gate = access.install(Dispatcher(), current)
     return Front(current.gate, current)
@@ -49,10 +50,12 @@ class Front:
         self._started = time.time()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
-        if urls.is_for_function(environ, self._runtime.port) and "HTTP_ORIGIN" not in environ:
-            status, headers, body = urls.answer(environ, self._runtime)
-            start_response(status, headers)
-            return [body]
+        for part in (urls, apis):
+            named = web.host_of(environ, part.SERVICE, self._runtime.port)
+            if named and "HTTP_ORIGIN" not in environ:
+                status, headers, body = part.answer(environ, self._runtime, *named)
+                start_response(status, headers)
+                return [body]
         # A page on the web can reach loopback under a name of its own (DNS rebinding) or by a form.
         if environ.get("HTTP_HOST") not in self._hosts or "HTTP_ORIGIN" in environ:
             return _page(

@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
+from moto.core.utils import get_service_model
 from moto.kms.models import kms_backends
 
 from local_aws import ACCOUNT_ID
@@ -54,6 +56,8 @@ _ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/.+")
 
 def action_of(call: Call) -> str:
     """The IAM action of a call, e.g. "lambda:InvokeFunction"."""
+    if call.prefix == "apigateway":  # one per HTTP method
+        return f"apigateway:{_http(call)['method']}"
     name = _ACTIONS.get(call.prefix, {}).get(call.operation, call.operation)
     known = definitions.action(call.prefix, name)
     return f"{call.prefix}:{known.name if known else name}"
@@ -304,6 +308,23 @@ def _sagemaker(call: Call) -> list[str] | None:
     return None
 
 
+def _http(call: Call) -> dict[str, Any]:
+    """HTTP method and address of a REST API's operation."""
+    return get_service_model(call.model).operation_model(call.operation).http
+
+
+def _apigateway(call: Call) -> list[str] | None:
+    """The address is the resource, without the API's version."""
+    values = {
+        name.lower(): quote(value, safe="$")
+        for name, value in call.parameters.items()
+        if isinstance(value, str)
+    }
+    uri = _http(call)["requestUri"].removeprefix("/v2").split("?")[0]
+    filled = re.sub(r"\{([\w-]+)\+?\}", lambda found: values.get(found[1].replace("-", "").lower(), "*"), uri)
+    return [f"arn:aws:apigateway:{call.region}::{filled}"]
+
+
 def _autoscaling(call: Call) -> list[str] | None:
     """A scalable target's ID is AWS's to choose."""
     if call.parameter("ResourceARN"):
@@ -351,6 +372,7 @@ def _kms_keys(call: Call) -> dict[str, Any]:
 
 
 _SPECIAL: dict[str, Callable[[Call], list[str] | None]] = {
+    "apigateway": _apigateway,
     "application-autoscaling": _autoscaling,
     "iam": _iam,
     "kms": _kms,

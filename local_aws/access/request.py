@@ -60,6 +60,8 @@ def model_name(signing_name: str, environ: Mapping[str, Any]) -> str:
         return "sagemaker-metrics" if path.endswith("BatchPutMetrics") else "sagemaker-runtime"
     if signing_name == "s3" and path.startswith("/v20180820/"):
         return "s3control"
+    if signing_name == "apigateway" and path.startswith("/v2/"):
+        return "apigatewayv2"
     return _MODELS.get(signing_name, signing_name)
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import http.client
 import io
 import json
 import uuid
 import zipfile
+from urllib.parse import urlsplit
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 ECHO = """
@@ -39,6 +44,30 @@ def refused(code: str, call, **arguments) -> dict:
         call(**arguments)
     assert error.value.response["Error"]["Code"] == code, error.value
     return error.value.response
+
+
+def ask(
+    url: str,
+    method: str = "GET",
+    body: bytes = b"",
+    keys: dict | None = None,
+    service: str = "lambda",
+    **headers,
+):
+    """(status, headers, body); signed if keys are given. The name is not looked up: it is this machine's."""
+    parts, headers = urlsplit(url), {k.replace("_", "-"): v for k, v in headers.items()}
+    if keys:
+        credentials = Credentials(*keys.values())
+        signed = AWSRequest(method, url, headers=headers, data=body)
+        SigV4Auth(credentials, service, "us-east-1").add_auth(signed)
+        headers = dict(signed.headers.items())
+    connection = http.client.HTTPConnection("127.0.0.1", parts.port)
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    connection.request(method, path, body or None, {"Host": parts.netloc, **headers})
+    answer = connection.getresponse()
+    content = answer.read()
+    connection.close()
+    return answer.status, answer.headers, content
 
 
 class Functions:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import base64
-import http.client
 import json
 from urllib.parse import urlsplit
 
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
 from local_aws.functions import urls
-from tests.local_aws.functions_kit import Functions, package
+from tests.local_aws.functions_kit import Functions, ask, package
 
 ECHO = "def handler(event, context): return event"
 ANSWER = """
@@ -32,21 +28,7 @@ class Caller:
             FunctionName=name, AuthType=auth_type, **settings
         )["FunctionUrl"]
 
-    def ask(self, url: str, method: str = "GET", body: bytes = b"", keys: dict | None = None, **headers):
-        """(status, headers, body); signed if keys are given. The name is not looked up: it is this machine's."""
-        parts, headers = urlsplit(url), {k.replace("_", "-"): v for k, v in headers.items()}
-        if keys:
-            credentials = Credentials(*keys.values())
-            signed = AWSRequest(method, url, headers=headers, data=body)
-            SigV4Auth(credentials, "lambda", "us-east-1").add_auth(signed)
-            headers = dict(signed.headers.items())
-        connection = http.client.HTTPConnection("127.0.0.1", parts.port)
-        path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request(method, path, body or None, {"Host": parts.netloc, **headers})
-        answer = connection.getresponse()
-        content = answer.read()
-        connection.close()
-        return answer.status, answer.headers, content
+    ask = staticmethod(ask)
 
 
 @pytest.fixture(scope="module")
