@@ -63,6 +63,8 @@ class ScalingBackend(LocalApplicationAutoscalingBackend):
             )
         if high < low:
             raise AWSValidationException("Maximum capacity cannot be less than minimum capacity.")
+        if scaled:
+            scaled.check_least(r_id, low)
         return super().register_scalable_target(namespace, r_id, dimension, **settings)
 
     def deregister_scalable_target(self, namespace: str, r_id: str, dimension: str) -> None:
@@ -114,6 +116,9 @@ class ScalingBackend(LocalApplicationAutoscalingBackend):
         )
         if low is not None and high is not None and low > high:
             raise AWSValidationException("Maximum capacity cannot be less than minimum capacity.")
+        if scaled := self._dimension(scalable_dimension):
+            for bound in (low, high):
+                scaled.check_least(resource_id, bound)
         super().put_scheduled_action(
             service_namespace, schedule, timezone, scheduled_action_name, resource_id, scalable_dimension,
             start_time, end_time, cast(Any, scalable_target_action),
@@ -136,7 +141,8 @@ class ScalingBackend(LocalApplicationAutoscalingBackend):
         else:
             configuration = policy.target_tracking_scaling_policy_configuration or {}
             rule = TargetTracking.of(configuration, alarms.points_in(policy), scaled.cooldown)
-            wanted = rule.capacity(values, current, since_out, since_in, added)
+            least = min(1, target.min_capacity)
+            wanted = rule.capacity(values, current, since_out, since_in, added, least)
             if wanted < current and not self._all_low(policy.resource_id):
                 return
         suspended = target.suspended_state or {}

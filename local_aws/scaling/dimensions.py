@@ -44,6 +44,10 @@ class Dimension(ABC):
     def check(self, resource: str) -> None:
         """Raises ValidationException unless the resource exists and may be registered."""
 
+    def check_least(self, resource: str, bound: int | None) -> None:
+        """Raises ValidationException for a capacity, if any, that is less than the resource may have."""
+        return
+
     @abstractmethod
     def ready(self, resource: str) -> bool:
         """Whether the resource exists and no change of it is under way."""
@@ -66,10 +70,20 @@ class VariantInstances(Dimension):
 
     def check(self, resource: str) -> None:
         variant = self._variant(resource)
+        if "InstanceType" not in variant:
+            raise AWSValidationException(
+                f"Variant {variant['VariantName']} is serverless: it has no instances for {self.name} to scale."
+            )
         if variant["InstanceType"].split(".")[1].startswith("t"):
             raise AWSValidationException(
                 "SageMaker doesn't support auto scaling for burstable instances such as T2: variant "
                 f"{variant['VariantName']} runs on {variant['InstanceType']}."
+            )
+
+    def check_least(self, resource: str, bound: int | None) -> None:
+        if bound == 0 and not self._asynchronous(resource):
+            raise AWSValidationException(
+                f"The capacity of {resource} must be at least 1: only asynchronous endpoints scale to 0 instances."
             )
 
     def ready(self, resource: str) -> bool:
@@ -85,6 +99,8 @@ class VariantInstances(Dimension):
         self._sagemaker.resize_hosted_endpoint(endpoint, [wanted], finished)
 
     def idle(self, resource: str) -> None:
+        if self._asynchronous(resource):  # it has other metrics
+            return
         # Without a value its alarm would never go low.
         _, endpoint, _, variant = resource.split("/")
         metrics.record((self.account, self.region, endpoint), variant, {"InvocationsPerInstance": 0.0})
@@ -92,6 +108,10 @@ class VariantInstances(Dimension):
     @property
     def _sagemaker(self) -> Any:
         return sagemaker_backends[self.account][self.region]
+
+    def _asynchronous(self, resource: str) -> bool:
+        endpoint = self._sagemaker.hosted_endpoints.get(resource.split("/")[1], {})
+        return bool((endpoint.get("Deployed") or {}).get("AsyncInferenceConfig"))
 
     def _variant(self, resource: str) -> dict[str, Any]:
         """The deployed variant of a resource ID. Raises ValidationException if there is none."""

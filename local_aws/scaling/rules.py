@@ -45,20 +45,21 @@ class TargetTracking:
         since_out: float = math.inf,
         since_in: float = math.inf,
         last_added: int = 0,
+        least: int = 1,
     ) -> int:
-        """The capacity wanted, given an alarm's latest `points`, oldest first, and the last scalings.
+        """The capacity wanted, at least `least`, given an alarm's latest `points`, oldest first, and the last scalings.
 
         During a scale-out cooldown only a larger step than the last is made; a scale-in never cuts one short.
         """
         latest, quiet = points[-POINTS_OUT:], points[-self.points_in :]
         if len(latest) == POINTS_OUT and min(latest) > self.target:
-            wanted = math.ceil(current * latest[-1] / self.target)
+            wanted = math.ceil(max(1, current) * latest[-1] / self.target)
             if since_out >= self.scale_out_cooldown or wanted - current > last_added:
                 return wanted
         elif len(quiet) == self.points_in and max(quiet) < LOW * self.target:
             cooled = since_in >= self.scale_in_cooldown and since_out >= self.scale_out_cooldown
             if cooled and not self.scale_in_disabled:
-                return max(1, math.ceil(current * max(quiet) / self.target))
+                return max(least, math.ceil(current * max(quiet) / self.target))
         return current
 
 

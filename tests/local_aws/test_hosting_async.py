@@ -1,10 +1,14 @@
 """Asynchronous inference of the embedded AWS: S3 in, S3 out, and the news of it."""
 
 import json
+import time
+from contextlib import contextmanager
 
 import pytest
 from botocore.exceptions import ClientError
 
+from local_aws import daemon
+from tests.conftest import EmbeddedAws, free_port
 from tests.local_aws.hosting_kit import LIST, READ, Hosting, variant
 
 pytestmark = pytest.mark.slow
@@ -17,8 +21,16 @@ WRITE = [
 
 
 @pytest.fixture(scope="module")
-def aws(fresh_embedded_aws):
-    running = Hosting(fresh_embedded_aws)
+def aws(tmp_path_factory):
+    """An embedded AWS whose minutes take a second, with one asynchronous endpoint."""
+    home = tmp_path_factory.mktemp("async-aws")
+    try:
+        yield prepared(Hosting(EmbeddedAws(home, free_port(), 60)))
+    finally:
+        daemon.destroy(home)
+
+
+def prepared(running: Hosting) -> Hosting:
     running.allow(READ, LIST, *WRITE)
     for name in ("async-done", "async-failed"):
         queue = running.client("sqs").create_queue(QueueName=name)["QueueUrl"]
@@ -81,6 +93,121 @@ def test_a_failure_comes_to_its_own_place(aws):
 def test_synchronous_requests_are_refused(aws):
     with pytest.raises(ClientError, match="use InvokeEndpointAsync"):
         aws.ask("queued")
+
+
+def test_a_request_has_its_own_time_limit(aws):
+    asked = ask(aws, b"sleep4", InvocationTimeoutSeconds=1)
+    text = aws.until(lambda: content(aws, asked["FailureLocation"]))
+    assert b"Your invocation timed out while waiting for a response from container primary" in text
+    assert "timed out" in news(aws, "async-failed")["failureReason"]
+    for member, value, bounds in (
+        ("InvocationTimeoutSeconds", 3601, "between 1 and 3600"),
+        ("RequestTTLSeconds", 21_601, "between 60 and 21600"),
+    ):
+        with pytest.raises(ClientError, match=f"{member} must be {bounds} seconds, not {value}") as error:
+            ask(aws, b"picture", **{member: value})
+        assert error.value.response["Error"]["Code"] == "ValidationError"
+
+
+@contextmanager
+def no_instance(aws):
+    """No instance while this lasts, then one."""
+    try:
+        resize(aws, 0)
+        yield
+    finally:
+        if count(aws) != 1:
+            resize(aws, 1)
+
+
+def resize(aws, instances: int) -> None:
+    wanted = [{"VariantName": "AllTraffic", "DesiredInstanceCount": instances}]
+    aws.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName="queued", DesiredWeightsAndCapacities=wanted
+    )
+    aws.settled("queued")
+    assert count(aws) == instances
+
+
+def count(aws) -> int:
+    [described] = aws.settled("queued")["ProductionVariants"]
+    return described["CurrentInstanceCount"]
+
+
+def test_a_backlog_without_an_instance_scales_the_endpoint_out_of_zero(aws):
+    scaling, cloudwatch = aws.client("application-autoscaling"), aws.client("cloudwatch")
+    where = {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": "endpoint/queued/variant/AllTraffic",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+    scaling.register_scalable_target(**where, MinCapacity=0, MaxCapacity=1)
+    step = {"MetricIntervalLowerBound": 0, "ScalingAdjustment": 1}
+    policy = scaling.put_scaling_policy(
+        **where,
+        PolicyName="from-zero",
+        PolicyType="StepScaling",
+        StepScalingPolicyConfiguration={"AdjustmentType": "ChangeInCapacity", "StepAdjustments": [step]},
+    )["PolicyARN"]
+    cloudwatch.put_metric_alarm(
+        AlarmName="backlog-without-capacity",
+        Namespace="AWS/SageMaker",
+        MetricName="HasBacklogWithoutCapacity",
+        Dimensions=[{"Name": "EndpointName", "Value": "queued"}],
+        Statistic="Maximum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanOrEqualToThreshold",
+        TreatMissingData="notBreaching",
+        AlarmActions=[policy],
+    )
+    with no_instance(aws):
+        asked = ask(aws, b"picture")
+        answer = json.loads(aws.until(lambda: content(aws, asked["OutputLocation"])))
+        assert answer["size"] == 7 and count(aws) == 1
+    scaling.deregister_scalable_target(**where)
+
+    def of_the_endpoint(metric: str, statistic: str = "Maximum") -> float:
+        return aws.sampled("queued", metric, statistic, VariantName="")
+
+    assert of_the_endpoint("HasBacklogWithoutCapacity") == 1
+    assert of_the_endpoint("HasBacklogWithoutCapacity", "Minimum") == 0
+    assert of_the_endpoint("ApproximateBacklogSize") >= 1
+    assert of_the_endpoint("ApproximateBacklogSizePerInstance") >= 1
+    assert of_the_endpoint("ApproximateAgeOfOldestRequest") > 0
+    assert aws.sampled("queued", "TimeInBacklog", "Maximum") > 1e6  # microseconds of the service
+    assert aws.sampled("queued", "InvocationsProcessed") > aws.sampled("queued", "InvocationFailures") > 0
+    assert aws.sampled("queued", "Invocations") is None
+
+
+def test_a_request_that_waits_too_long_expires(aws):
+    with no_instance(aws):
+        asked = ask(aws, b"picture", RequestTTLSeconds=60)
+        time.sleep(1.1)  # more than 60 s of the service
+    text = aws.until(lambda: content(aws, asked["FailureLocation"]))
+    assert text == b"The request waited longer than its RequestTTLSeconds, 60."
+    assert aws.sampled("queued", "ExpiredRequests") == 1
+
+
+def test_only_asynchronous_endpoints_have_no_instance(aws):
+    aws.config("not-queued", variant("queued"))
+    aws.endpoint("not-queued", "not-queued")
+    scaling = aws.client("application-autoscaling")
+    with pytest.raises(ClientError, match="at least 1: only asynchronous endpoints"):
+        scaling.register_scalable_target(
+            ServiceNamespace="sagemaker",
+            ResourceId="endpoint/not-queued/variant/AllTraffic",
+            ScalableDimension="sagemaker:variant:DesiredInstanceCount",
+            MinCapacity=0,
+            MaxCapacity=1,
+        )
+    wanted = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 0}]
+    with pytest.raises(ClientError, match="DesiredInstanceCount must be at least 1"):
+        aws.sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName="not-queued", DesiredWeightsAndCapacities=wanted
+        )
+    aws.sagemaker.delete_endpoint(EndpointName="not-queued")
 
 
 def test_requests_wait_their_turn_and_outlive_a_restart(aws):

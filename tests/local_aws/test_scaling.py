@@ -55,6 +55,11 @@ def test_scaling_in_never_delays_scaling_out():
     assert RULE.capacity([200] * 3, current=1, since_in=1) == 2
 
 
+def test_no_capacity_at_all_is_left_and_reached_where_it_is_allowed():
+    assert RULE.capacity([0] * 15, current=1, least=0) == 0
+    assert RULE.capacity([250] * 3, current=0, least=0) == 3
+
+
 def test_scaling_in_can_be_disabled():
     rule = TargetTracking.of({"TargetValue": 100, "DisableScaleIn": True})
     assert rule.capacity([0] * 15, current=3) == 3 and rule.scale_in_cooldown == 300

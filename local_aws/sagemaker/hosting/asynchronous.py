@@ -15,7 +15,8 @@ from moto.core.exceptions import ServiceException
 
 from local_aws import runtime
 from local_aws.access import RoleNotAssumable
-from local_aws.sagemaker.hosting.errors import ModelError, ValidationError
+from local_aws.sagemaker.hosting import metrics
+from local_aws.sagemaker.hosting.errors import ModelError, ServiceUnavailable, ValidationError
 from local_aws.sagemaker.hosting.live import Key, traffic
 from local_aws.sagemaker.hosting.models import PRINCIPAL
 from local_aws.sagemaker.hosting.routing import SERVING, invoke
@@ -24,11 +25,18 @@ log = logging.getLogger(__name__)
 
 CONCURRENCY = 4  # requests per instance, if the configuration does not say
 TIMEOUT = 900  # seconds for the model, if the request does not say
+LIVES = 21_600  # seconds of the service that a request may wait, if it does not say
+SECONDS = {"InvocationTimeoutSeconds": (1, 3600), "RequestTTLSeconds": (60, 21_600)}
 FORWARDED = {
     "X-Amzn-SageMaker-Content-Type": "Content-Type",
     "X-Amzn-SageMaker-Accept": "Accept",
     "X-Amzn-SageMaker-Custom-Attributes": "X-Amzn-SageMaker-Custom-Attributes",
 }
+
+
+class Expired(Exception):
+    """The request has waited for longer than it said."""
+
 
 _working: dict[Key, set[str]] = {}  # the identifiers of the requests that a thread has taken, by endpoint
 _lock = threading.Lock()
@@ -45,6 +53,7 @@ def submit(key: Key, endpoint: dict[str, Any] | None, headers: Mapping[str, str]
     location = headers.get("X-Amzn-SageMaker-InputLocation", "")
     if not location.startswith("s3://"):
         raise ValidationError("InputLocation must be an S3 URI: the embedded AWS takes no body here.")
+    timeout, lives = (_seconds(headers, name) for name in SECONDS)
     number, output = str(uuid.uuid4()), config["OutputConfig"]
     request = {
         "Id": headers.get("X-Amzn-SageMaker-Inference-Id") or str(uuid.uuid4()),
@@ -57,7 +66,8 @@ def submit(key: Key, endpoint: dict[str, Any] | None, headers: Mapping[str, str]
             f"{output['S3FailurePath'].rstrip('/')}/{number}-error.out" if "S3FailurePath" in output else None
         ),
         "Headers": {to: headers[name] for name, to in FORWARDED.items() if name in headers},
-        "Timeout": int(headers.get("X-Amzn-SageMaker-InvocationTimeoutSeconds", TIMEOUT)),
+        "Timeout": timeout or TIMEOUT,
+        "Lives": lives or LIVES,
         "ReceivedTime": _now(),
     }
     if request["OutputLocation"] is None:
@@ -66,6 +76,37 @@ def submit(key: Key, endpoint: dict[str, Any] | None, headers: Mapping[str, str]
         endpoint.setdefault("AsyncQueue", []).append(request)
     work(key, endpoint)
     return request
+
+
+def _seconds(headers: Mapping[str, str], name: str) -> int | None:
+    """A header's number. Raises ValidationError beyond its bounds."""
+    text = headers.get(f"X-Amzn-SageMaker-{name}")
+    low, high = SECONDS[name]
+    if text is not None and not (text.isdecimal() and low <= int(text) <= high):
+        raise ValidationError(f"{name} must be between {low} and {high} seconds, not {text}.")
+    return int(text) if text else None
+
+
+def report(key: Key, endpoint: dict[str, Any]) -> None:
+    """Record the endpoint's backlog: what waits and what is being processed."""
+    with _lock:
+        queue = list(endpoint.get("AsyncQueue", []))
+    fleet = traffic(key).current
+    instances = sum(len(found) for found in fleet.instances().values()) if fleet else 0
+    values = {
+        "ApproximateBacklogSize": float(len(queue)),
+        "ApproximateBacklogSizePerInstance": len(queue) / max(1, instances),
+        "HasBacklogWithoutCapacity": float(bool(queue) and not instances),
+    }
+    if queue:
+        values["ApproximateAgeOfOldestRequest"] = max(_age(request) for request in queue)
+    metrics.record(key, None, values)
+
+
+def _age(request: dict[str, Any]) -> float:
+    """Seconds of the service since the request came."""
+    since = datetime.now(timezone.utc) - datetime.fromisoformat(request["ReceivedTime"])
+    return since.total_seconds() * runtime.current().time_scale
 
 
 def work(key: Key, endpoint: dict[str, Any]) -> None:
@@ -80,7 +121,7 @@ def _take(key: Key, endpoint: dict[str, Any]) -> dict[str, Any] | None:
     if fleet is None or not config:
         return None
     each = config.get("ClientConfig", {}).get("MaxConcurrentInvocationsPerInstance", CONCURRENCY)
-    room = each * sum(len(instances) for instances in fleet.instances().values())
+    room = each * sum(i.healthy for instances in fleet.instances().values() for i in instances)
     with _lock:
         taken = _working.setdefault(key, set())
         waiting = [r for r in endpoint.get("AsyncQueue", []) if r["Key"] not in taken]
@@ -93,17 +134,20 @@ def _take(key: Key, endpoint: dict[str, Any]) -> dict[str, Any] | None:
 def _run(key: Key, endpoint: dict[str, Any], request: dict[str, Any]) -> None:
     """One request to its end, then the next one's start."""
     deployment = endpoint["Deployed"]
+    waits = False
     try:
         _answer(key, endpoint, deployment, request)
+    except ServiceUnavailable:  # the last instance has gone since: it waits for another
+        waits = True
     except (ClientError, BotoCoreError, RoleNotAssumable) as error:
         log.warning("asynchronous inference %s of %s failed: %s", request["Id"], key[2], error)
     finally:
         stopping = runtime.current().stopping.is_set()
         with _lock:
             _working[key].discard(request["Key"])
-            if not stopping:  # else it is asked again after the restart
+            if not stopping and not waits:  # else it is asked again, if need be after the restart
                 endpoint["AsyncQueue"].remove(request)
-        if not stopping:
+        if not stopping and not waits:
             runtime.current().changed()
             work(key, endpoint)
 
@@ -116,9 +160,15 @@ def _answer(key: Key, endpoint: dict[str, Any], deployment: dict[str, Any], requ
         {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": output["KmsKeyId"]} if "KmsKeyId" in output else {}
     )
     reason = None
+    variant, waited = deployment["Variants"][0]["VariantName"], _age(request)
+    measured = {"TimeInBacklog": waited * 1e6, "ExpiredRequests": float(waited > request.get("Lives", LIVES))}
     try:
+        if measured["ExpiredRequests"]:
+            raise Expired(f"The request waited longer than its RequestTTLSeconds, {request['Lives']}.")
         bucket, _, name = request["InputLocation"].removeprefix("s3://").partition("/")
         body = s3.get_object(Bucket=bucket, Key=name)["Body"].read()
+    except Expired as expired:
+        reason = str(expired)
     except ClientError as error:
         reason = f"Unable to download the input from {request['InputLocation']}: {error}"
     else:
@@ -126,10 +176,18 @@ def _answer(key: Key, endpoint: dict[str, Any], deployment: dict[str, Any], requ
             answer = invoke(key, endpoint, None, body, request["Headers"], request["Timeout"])
         except ModelError as error:
             reason = error.original_message
+        except ServiceUnavailable:
+            raise
         except ServiceException as error:
             reason = error.message
     if runtime.current().stopping.is_set():
         return
+    measured |= {
+        "InvocationsProcessed": 1.0,
+        "InvocationFailures": float(reason is not None),
+        "TotalProcessingTime": _age(request) * 1e3,
+    }
+    metrics.record(key, variant, measured)
     location = request["FailureLocation"] if reason is not None else request["OutputLocation"]
     content_type = "text/plain"
     if location:

@@ -122,7 +122,7 @@ class EndpointsBackend(EndpointConfigsBackend):
                     message=f'The variant name(s) "{desired["VariantName"]}" is/are not present within endpoint '
                     f'configuration "{endpoint["EndpointConfigName"]}".'
                 )
-            _check_desired(variants[desired["VariantName"]], desired)
+            _check_desired(endpoint["Deployed"], variants[desired["VariantName"]], desired)
         for desired in wanted:
             changes = {k: desired[k] for k in ("DesiredInstanceCount", "DesiredWeight") if k in desired}
             variant = variants[desired["VariantName"]]
@@ -268,7 +268,7 @@ def _is_serverless(deployment: dict[str, Any]) -> bool:
     return any("ServerlessConfig" in variant for variant in deployment["Variants"])
 
 
-def _check_desired(variant: dict[str, Any], desired: dict[str, Any]) -> None:
+def _check_desired(deployment: dict[str, Any], variant: dict[str, Any], desired: dict[str, Any]) -> None:
     """Raises ValidationException for what UpdateEndpointWeightsAndCapacities cannot make of a variant."""
     name, serverless = variant["VariantName"], variant.get("ServerlessConfig")
     other = "DesiredInstanceCount" if serverless else "ServerlessUpdateConfig"
@@ -279,8 +279,10 @@ def _check_desired(variant: dict[str, Any], desired: dict[str, Any]) -> None:
         )
     if update := desired.get("ServerlessUpdateConfig"):
         check_serverless_config(name, {**(serverless or {}), **update})
-    elif desired.get("DesiredInstanceCount") == 0:
-        raise ValidationError(message="DesiredInstanceCount must be at least 1.")
+    elif desired.get("DesiredInstanceCount") == 0 and not deployment["AsyncInferenceConfig"]:
+        raise ValidationError(
+            message="DesiredInstanceCount must be at least 1: only asynchronous endpoints have no instance."
+        )
 
 
 def _summary(variant: dict[str, Any], count: int) -> dict[str, Any]:

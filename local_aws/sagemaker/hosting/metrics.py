@@ -18,6 +18,15 @@ UNITS = {
     "ModelLatency": "Microseconds",
     "OverheadLatency": "Microseconds",
     "ModelSetupTime": "Microseconds",
+    "TimeInBacklog": "Microseconds",
+    "TotalProcessingTime": "Milliseconds",
+    "ApproximateAgeOfOldestRequest": "Seconds",
+    "ApproximateBacklogSize": "Count",
+    "ApproximateBacklogSizePerInstance": "Count",
+    "HasBacklogWithoutCapacity": "Count",
+    "ExpiredRequests": "Count",
+    "InvocationFailures": "Count",
+    "InvocationsProcessed": "Count",
     "ServerlessProvisionedConcurrencyExecutions": "Count",
     "ServerlessProvisionedConcurrencyInvocations": "Count",
     "ServerlessProvisionedConcurrencySpilloverInvocations": "Count",
@@ -25,7 +34,7 @@ UNITS = {
     "MemoryUtilization": "Percent",
 }
 
-_open: dict[tuple[Key, str, str, int], tuple[int, dict[str, Samples]]] = {}
+_open: dict[tuple[Key, str | None, str, int], tuple[int, dict[str, Samples]]] = {}
 _lock = threading.Lock()
 
 
@@ -40,9 +49,12 @@ def minute(moment: float | None = None) -> int:
 
 
 def record(
-    key: Key, variant: str, values: dict[str, float], namespace: str = NAMESPACE, resolution: int = 60
+    key: Key, variant: str | None, values: dict[str, float], namespace: str = NAMESPACE, resolution: int = 60
 ) -> None:
-    """Add one sample of each metric to the present period, of `resolution` of the service's seconds."""
+    """Add one sample of each metric to the present period, of `resolution` of the service's seconds.
+
+    variant: None for metrics of the endpoint.
+    """
     seconds = resolution / runtime.current().time_scale
     now = int(time.time() / seconds)
     with _lock:
@@ -64,14 +76,15 @@ def forget(key: Key) -> None:
             del _open[opened]
 
 
-def _begin(key: Key, variant: str, namespace: str, name: str, start: float, seconds: float) -> Samples:
+def _begin(key: Key, variant: str | None, namespace: str, name: str, start: float, seconds: float) -> Samples:
     account, region, endpoint = key
+    dimensions = {"EndpointName": endpoint, "VariantName": variant}
     # A little in: rounding must not put it into the period before. moto compares naive UTC times.
     moment = datetime.fromtimestamp(start + min(0.5, seconds / 2), timezone.utc)
     datum = Samples(
         namespace,
         name,
-        [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}],
+        [{"Name": member, "Value": value} for member, value in dimensions.items() if value],
         moment.replace(tzinfo=None),
         UNITS.get(name, "None"),
     )

@@ -17,6 +17,11 @@ from local_aws.sagemaker.hosting.instances import MODEL_TIMEOUT, Instance
 from local_aws.sagemaker.hosting.live import Key, traffic
 
 RECOVERY_TIMEOUT = 60.0  # seconds that a request waits for an endpoint that comes back after a restart
+NOT_OF_ASYNCHRONOUS = (
+    "Invocations",
+    "InvocationsPerInstance",
+    "OverheadLatency",
+)  # asynchronous inference has its own
 SERVING = ("InService", "Updating", "RollingBack", "SystemUpdating")
 
 
@@ -46,14 +51,12 @@ def invoke(
         try:
             fleet, variant, instance = _pick(key, endpoint, target)
         except StartFailed as failure:
-            _record(key, failure.variant, 0, 0.0, time.perf_counter() - started, {})
+            _record(key, {}, failure.variant, 0, 0.0, time.perf_counter() - started, {})
             raise _model_error(key, failure.variant, failure.instance, 0, str(failure).encode()) from failure
         asked = time.perf_counter()
         try:
             status, answer_headers, content = _ask(instance, body, headers, timeout)
-        except (
-            ConnectionRefusedError
-        ):  # it ended, or its container died, since it was picked: nothing was sent
+        except ConnectionRefusedError:  # nothing was sent: it ended, or died, since it was picked
             instance.healthy = False
             continue
         finally:
@@ -61,7 +64,7 @@ def invoke(
             fleet.done(instance)
         break
     model, total = time.perf_counter() - asked, time.perf_counter() - started
-    _record(key, variant, status, model, total, measured)
+    _record(key, fleet.deployment, variant, status, model, total, measured)
     if _failed(status):
         raise _model_error(key, variant, instance, status, content)
     captures.offer(key, fleet.deployment, variant, headers, body, answer_headers, content)
@@ -87,8 +90,9 @@ def _ask(
 
 
 def _record(
-    key: Key, variant: dict[str, Any], status: int, model: float, total: float, measured: dict[str, float]
-) -> None:
+    key: Key, deployment: dict[str, Any], variant: dict[str, Any], status: int, model: float, total: float,
+    measured: dict[str, float],
+) -> None:  # fmt: skip
     """The metrics of a request; `model` and `total` are seconds."""
     values = {
         "Invocations": 1.0,
@@ -98,7 +102,10 @@ def _record(
         "Invocation5XXErrors": float(status == 0 or status >= 500),
         "InvocationModelErrors": float(_failed(status)),
     }
-    metrics.record(key, variant["VariantName"], values | measured)
+    values |= measured
+    if deployment.get("AsyncInferenceConfig"):
+        values = {name: value for name, value in values.items() if name not in NOT_OF_ASYNCHRONOUS}
+    metrics.record(key, variant["VariantName"], values)
 
 
 def _failed(status: int) -> bool:

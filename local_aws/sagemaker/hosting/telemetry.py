@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from moto.applicationautoscaling.models import applicationautoscaling_backends
+from moto.sagemaker.models import sagemaker_backends
 
 from local_aws import runtime
-from local_aws.sagemaker.hosting import live, metrics
+from local_aws.sagemaker.hosting import asynchronous, live, metrics
 from local_aws.scaling.alarms import CONCURRENCY
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,7 @@ class Telemetry:
                 if metrics.minute() != last:
                     last = metrics.minute()
                     self._report_usage()
+                    self._report_backlogs()
             except Exception:  # an endpoint that ends meanwhile must not end the reports of the others
                 log.exception("telemetry failed")
 
@@ -86,6 +88,15 @@ class Telemetry:
             if limit is None:
                 values["CPUUtilization"] = 100 * used / elapsed
             metrics.record(key, name, values, NAMESPACE)
+
+    def _report_backlogs(self) -> None:
+        """Of asynchronous endpoints; requests that found no healthy instance get another chance."""
+        for account, region, name in {key for key, _ in live.fleets()}:
+            backend: Any = sagemaker_backends[account][region]
+            endpoint = backend.hosted_endpoints.get(name)
+            if endpoint and (endpoint["Deployed"] or {}).get("AsyncInferenceConfig"):
+                asynchronous.report((account, region, name), endpoint)
+                asynchronous.work((account, region, name), endpoint)
 
     def _followed(self) -> set[tuple[live.Key, str]]:
         """The variants, by endpoint and name, that a policy scales by requests under way."""
