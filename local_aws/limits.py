@@ -11,6 +11,7 @@ from moto.sagemaker.exceptions import SagemakerClientError
 
 from local_aws import ACCOUNT_ID, quotas
 from local_aws.access.request import Call
+from local_aws.sagemaker.hosting import variants
 
 Use = tuple[str, str]  # instance type, and what for: "training job", "spot training job" or "endpoint"
 
@@ -45,13 +46,13 @@ class SageMakerLimits:
     def create_hosted_endpoint(self, request: dict[str, Any]) -> str:
         config = self.hosted_configs.get(request["EndpointConfigName"])
         if config is not None and request["EndpointName"] not in self.hosted_endpoints:
-            self._demand(_of_variants(config["ProductionVariants"], "InitialInstanceCount"))
+            self._demand(_of_config(config))
         return super().create_hosted_endpoint(request)
 
     def update_hosted_endpoint(self, request: dict[str, Any]) -> str:
         config = self.hosted_configs.get(request["EndpointConfigName"])
         if config is not None:  # the new fleet runs beside the old one for a while
-            self._demand(_of_variants(config["ProductionVariants"], "InitialInstanceCount"))
+            self._demand(_of_config(config))
         return super().update_hosted_endpoint(request)
 
     def resize_hosted_endpoint(self, name: str, wanted: list[dict[str, Any]], *args: Any) -> str:
@@ -59,7 +60,7 @@ class SageMakerLimits:
         deployed = (endpoint or {}).get("Deployed") or {"Variants": []}
         desired = {d["VariantName"]: d["DesiredInstanceCount"] for d in wanted if "DesiredInstanceCount" in d}
         more: Counter[Use] = Counter()
-        for variant in deployed["Variants"]:
+        for variant in variants.of(deployed):
             count = variant["DesiredInstanceCount"]
             added = desired.get(variant["VariantName"], count) - count
             if "InstanceType" in variant:  # else it is serverless
@@ -75,7 +76,7 @@ class SageMakerLimits:
                 used += _of_training(job.request)
         for endpoint in list(self.hosted_endpoints.values()):
             for deployment in (endpoint["Deployed"], endpoint["Pending"]):
-                used += _of_variants((deployment or {}).get("Variants", []), "DesiredInstanceCount")
+                used += _of_variants(variants.of(deployment or {"Variants": []}), "DesiredInstanceCount")
         return used
 
     def _demand(self, wanted: Counter[Use]) -> None:
@@ -102,9 +103,14 @@ def _of_training(request: dict[str, Any]) -> Counter[Use]:
     return Counter({(kind, purpose): resources.get("InstanceCount", 1)} if kind else {})
 
 
-def _of_variants(variants: list[dict[str, Any]], count: str) -> Counter[Use]:
+def _of_config(config: dict[str, Any]) -> Counter[Use]:
+    every = [*config["ProductionVariants"], *config.get("ShadowProductionVariants", [])]
+    return _of_variants(every, "InitialInstanceCount")
+
+
+def _of_variants(every: list[dict[str, Any]], count: str) -> Counter[Use]:
     used: Counter[Use] = Counter()
-    for variant in variants:
+    for variant in every:
         if "InstanceType" in variant:
             used[variant["InstanceType"], "endpoint"] += variant.get(count, 1)
     return used

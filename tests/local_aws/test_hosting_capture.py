@@ -82,6 +82,34 @@ def test_invocations_are_captured_as_the_models_role(aws):
 
 
 @pytest.mark.slow
+def test_what_a_shadow_answers_is_captured_beside(aws):
+    aws.allow(READ, LIST, WRITE)
+    aws.model("shadow-of-model", VERSION="shadow")
+    aws.config(
+        "shadowed",
+        variant("model"),
+        DataCaptureConfig=CONFIG,
+        ShadowProductionVariants=[variant("shadow-of-model", "Shadow")],
+    )
+    aws.endpoint("shadowed", "shadowed")
+    assert aws.ask("shadowed")["version"] == "1"
+    s3 = aws.client("s3")
+
+    def captured(name: str) -> str | None:
+        listed = s3.list_objects_v2(Bucket="hosting-models", Prefix=f"captured/shadowed/{name}/")
+        bodies = [
+            s3.get_object(Bucket="hosting-models", Key=o["Key"])["Body"].read()
+            for o in listed.get("Contents", [])
+        ]
+        line = json.loads(bodies[0])["captureData"]["endpointOutput"]["data"] if bodies else None
+        return line and json.loads(line)["version"]
+
+    assert aws.until(lambda: captured("AllTraffic")) == "1"
+    assert aws.until(lambda: captured("Shadow")) == "shadow"
+    aws.sagemaker.delete_endpoint(EndpointName="shadowed")
+
+
+@pytest.mark.slow
 def test_without_permission_or_sampling_nothing_is_written_and_requests_succeed(aws):
     aws.allow(READ, LIST)
     elsewhere = {**CONFIG, "DestinationS3Uri": "s3://hosting-models/forbidden"}

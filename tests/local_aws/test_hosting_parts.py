@@ -128,6 +128,9 @@ class Asked:
     def done(self, instance):
         self.over += 1
 
+    def pick_shadow(self):
+        return None
+
     def measured(self, name, instance):
         return {"InvocationsPerInstance": 1.0}
 

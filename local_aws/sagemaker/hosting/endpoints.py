@@ -11,7 +11,7 @@ from moto.applicationautoscaling.models import applicationautoscaling_backends
 from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import ValidationError
 
-from local_aws.sagemaker.hosting import deployments
+from local_aws.sagemaker.hosting import deployments, variants
 from local_aws.sagemaker.hosting.endpoint_configs import EndpointConfigsBackend
 from local_aws.sagemaker.hosting.live import Key, traffic
 from local_aws.sagemaker.hosting.variants import check_serverless_config
@@ -72,9 +72,9 @@ class EndpointsBackend(EndpointConfigsBackend):
                 message=f'Cannot convert endpoint "{endpoint["EndpointArn"]}" from instances to serverless: create '
                 "another endpoint."
             )
-        deployed = {v["VariantName"]: v for v in endpoint["Deployed"]["Variants"]}
+        deployed = {v["VariantName"]: v for v in variants.of(endpoint["Deployed"])}
         excluded = {e["VariantPropertyType"] for e in request.get("ExcludeRetainedVariantProperties", [])}
-        for variant in pending["Variants"]:
+        for variant in variants.of(pending):
             old = deployed.get(variant["VariantName"])
             if old is None:
                 continue
@@ -115,17 +115,17 @@ class EndpointsBackend(EndpointConfigsBackend):
         finished: called once it is done, with the reason if it failed.
         """
         endpoint = self._endpoint_in_service(name)
-        variants = {variant["VariantName"]: variant for variant in endpoint["Deployed"]["Variants"]}
+        deployed = {variant["VariantName"]: variant for variant in variants.of(endpoint["Deployed"])}
         for desired in wanted:
-            if desired["VariantName"] not in variants:
+            if desired["VariantName"] not in deployed:
                 raise ValidationError(
                     message=f'The variant name(s) "{desired["VariantName"]}" is/are not present within endpoint '
                     f'configuration "{endpoint["EndpointConfigName"]}".'
                 )
-            _check_desired(endpoint["Deployed"], variants[desired["VariantName"]], desired)
+            _check_desired(endpoint["Deployed"], deployed[desired["VariantName"]], desired)
         for desired in wanted:
             changes = {k: desired[k] for k in ("DesiredInstanceCount", "DesiredWeight") if k in desired}
-            variant = variants[desired["VariantName"]]
+            variant = deployed[desired["VariantName"]]
             variant.update(changes)
             if update := desired.get("ServerlessUpdateConfig"):
                 variant["DesiredServerlessConfig"] = {**variant["ServerlessConfig"], **update}
@@ -165,10 +165,14 @@ class EndpointsBackend(EndpointConfigsBackend):
         answer = {k: v for k, v in endpoint.items() if k not in ("Deployed", "Pending", "AsyncQueue")}
         fleet = traffic(self._key(name)).current
         if endpoint["Deployed"]:
-            answer["ProductionVariants"] = [
-                _summary(variant, fleet.count(variant["VariantName"]) if fleet else 0)
-                for variant in endpoint["Deployed"]["Variants"]
-            ]
+            for member, kind in (
+                ("ProductionVariants", "Variants"),
+                ("ShadowProductionVariants", "ShadowVariants"),
+            ):
+                if found := endpoint["Deployed"].get(kind):
+                    answer[member] = [
+                        _summary(v, fleet.count(v["VariantName"]) if fleet else 0) for v in found
+                    ]
             if capture := endpoint["Deployed"].get("DataCaptureConfig"):
                 answer["DataCaptureConfig"] = _capture_summary(capture)
             if inference := endpoint["Deployed"].get("AsyncInferenceConfig"):
@@ -210,35 +214,32 @@ class EndpointsBackend(EndpointConfigsBackend):
 
     def _deployment(self, config_name: str) -> dict[str, Any]:
         """All that a configuration's instances need, as a record. Raises ValidationException."""
-        variants = []
         config = self.hosted_config(config_name)
-        for variant in config["ProductionVariants"]:
-            model = self.hosted_model(variant["ModelName"])
-            if "PrimaryContainer" not in model and len(model["Containers"]) > 1:
-                raise ValidationError(
-                    message=f"The embedded AWS serves models of one container; {variant['ModelName']} has more."
-                )
-            weight = variant["InitialVariantWeight"]
-            variants.append(
-                {
-                    **variant,
-                    "Container": self.resolve_container(
-                        model.get("PrimaryContainer") or model["Containers"][0]
-                    ),
-                    "RoleArn": model["ExecutionRoleArn"],
-                    "EnableNetworkIsolation": model["EnableNetworkIsolation"],
-                    "DesiredInstanceCount": variant.get("InitialInstanceCount", 0),
-                    "DesiredWeight": weight,
-                    "CurrentWeight": weight,
-                    "ResolutionTime": datetime.now(timezone.utc),
-                }
-            )
         return {
             "Id": uuid.uuid4().hex,
             "EndpointConfigName": config_name,
-            "Variants": variants,
+            "Variants": [self._variant(v) for v in config["ProductionVariants"]],
+            "ShadowVariants": [self._variant(v) for v in config.get("ShadowProductionVariants", [])],
             "DataCaptureConfig": config.get("DataCaptureConfig"),
             "AsyncInferenceConfig": config.get("AsyncInferenceConfig"),
+        }
+
+    def _variant(self, variant: dict[str, Any]) -> dict[str, Any]:
+        model = self.hosted_model(variant["ModelName"])
+        if "PrimaryContainer" not in model and len(model["Containers"]) > 1:
+            raise ValidationError(
+                message=f"The embedded AWS serves models of one container; {variant['ModelName']} has more."
+            )
+        weight = variant["InitialVariantWeight"]
+        return {
+            **variant,
+            "Container": self.resolve_container(model.get("PrimaryContainer") or model["Containers"][0]),
+            "RoleArn": model["ExecutionRoleArn"],
+            "EnableNetworkIsolation": model["EnableNetworkIsolation"],
+            "DesiredInstanceCount": variant.get("InitialInstanceCount", 0),
+            "DesiredWeight": weight,
+            "CurrentWeight": weight,
+            "ResolutionTime": datetime.now(timezone.utc),
         }
 
     def _idle_endpoint(self, name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import shutil
 import threading
@@ -11,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from local_aws import runtime
+from local_aws.sagemaker.hosting import variants
 from local_aws.sagemaker.hosting.artifacts import prepare
 from local_aws.sagemaker.hosting.failures import DeploymentFailed
 from local_aws.sagemaker.hosting.instances import Instance
 from local_aws.sagemaker.hosting.models import PRINCIPAL
 
 STARTUP_TIMEOUT = 480.0  # seconds for a container to pass its first health check, if the variant does not say
+SHADOW_REQUESTS = 16  # under way on each instance of a shadow variant, at most
 DRAIN_TIMEOUT = 60.0  # seconds that requests under way may still take
 
 
@@ -27,7 +30,7 @@ class Fleet:
         self.deployment = deployment
         self._region, self._write_log = region, write_log
         self._lock = threading.Lock()
-        self._instances: dict[str, list[Instance]] = {v["VariantName"]: [] for v in deployment["Variants"]}
+        self._instances: dict[str, list[Instance]] = {v["VariantName"]: [] for v in variants.of(deployment)}
 
     @property
     def folder(self) -> Path:
@@ -35,11 +38,12 @@ class Fleet:
 
     def launch(self) -> None:
         """Start every variant's instances and wait for them. Raises DeploymentFailed; the caller ends it then."""
-        for variant in self.deployment["Variants"]:
+        launched = variants.of(self.deployment)
+        for variant in launched:
             prepare(variant, self.folder / variant["VariantName"], self._region)
-        for variant in self.deployment["Variants"]:
+        for variant in launched:
             self._add(variant, variant["DesiredInstanceCount"])
-        for variant in self.deployment["Variants"]:
+        for variant in launched:
             self._await(variant, self._instances[variant["VariantName"]])
 
     def scale(self, name: str, count: int) -> None:
@@ -62,7 +66,7 @@ class Fleet:
 
     def variant(self, name: str) -> dict[str, Any]:
         """The record of a variant. Raises KeyError."""
-        return next(v for v in self.deployment["Variants"] if v["VariantName"] == name)
+        return next(v for v in variants.of(self.deployment) if v["VariantName"] == name)
 
     def count(self, name: str) -> int:
         """Instances of a variant now."""
@@ -80,24 +84,41 @@ class Fleet:
         Raises KeyError for an unknown target.
         """
         with self._lock:
-            if target is not None:
-                if target not in self._instances:
-                    raise KeyError(target)
-                variants = [self.variant(target)]
-            else:
-                variants = self.deployment["Variants"]
-            candidates = [v for v in variants if any(i.healthy for i in self._instances[v["VariantName"]])]
+            wanted = [v for v in self.deployment["Variants"] if target in (None, v["VariantName"])]
+            if not wanted:
+                raise KeyError(target)
+            candidates = [v for v in wanted if any(i.healthy for i in self._instances[v["VariantName"]])]
             weights = [1.0 if target else v["CurrentWeight"] for v in candidates]
             if not any(weights):
                 return None
             variant = candidates[0] if len(candidates) == 1 else random.choices(candidates, weights)[0]
-            healthy = [i for i in self._instances[variant["VariantName"]] if i.healthy]
-            if not healthy:
-                return None
-            least = min(i.in_flight for i in healthy)
-            instance = random.choice([i for i in healthy if i.in_flight == least])
-            instance.in_flight += 1
-            return variant, instance
+            instance = self._least_busy(variant)
+            return (variant, instance) if instance else None
+
+    def pick_shadow(self) -> tuple[dict[str, Any], Instance] | None:
+        """As `pick`, of the shadow variant, if the sampling hits it: by its weight over the production variant's.
+
+        None also while its instances have all that they may: a shadow that falls behind misses requests.
+        """
+        shadow = next(iter(self.deployment.get("ShadowVariants", [])), None)
+        if (
+            shadow is None
+            or random.random() * self.deployment["Variants"][0]["CurrentWeight"] >= shadow["CurrentWeight"]
+        ):
+            return None
+        with self._lock:
+            instance = self._least_busy(shadow, SHADOW_REQUESTS)
+        return (shadow, instance) if instance else None
+
+    def _least_busy(self, variant: dict[str, Any], most: float = math.inf) -> Instance | None:
+        """A healthy instance with the fewest requests, and fewer than `most`; it counts one more from here on."""
+        healthy = [i for i in self._instances[variant["VariantName"]] if i.healthy and i.in_flight < most]
+        if not healthy:
+            return None
+        least = min(i.in_flight for i in healthy)
+        instance = random.choice([i for i in healthy if i.in_flight == least])
+        instance.in_flight += 1
+        return instance
 
     def measured(self, name: str, instance: Instance) -> dict[str, float]:
         """Metrics of a request that `instance` of the variant `name` has, beyond those of every request."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import threading
 import time
 from dataclasses import dataclass
 from email.message import Message
@@ -13,6 +14,7 @@ from local_aws.sagemaker.hosting import metrics
 from local_aws.sagemaker.hosting.capture import captures
 from local_aws.sagemaker.hosting.errors import ModelError, ServiceUnavailable, ValidationError
 from local_aws.sagemaker.hosting.failures import StartFailed
+from local_aws.sagemaker.hosting.fleet import Fleet
 from local_aws.sagemaker.hosting.instances import MODEL_TIMEOUT, Instance
 from local_aws.sagemaker.hosting.live import Key, traffic
 
@@ -47,12 +49,16 @@ def invoke(
     account, _, name = key
     if endpoint is None or endpoint["EndpointStatus"] not in SERVING or not endpoint["Deployed"]:
         raise ValidationError(f"Endpoint {name} of account {account} not found.")
+    mirrored = False
     while True:
         try:
             fleet, variant, instance = _pick(key, endpoint, target)
         except StartFailed as failure:
             _record(key, {}, failure.variant, 0, 0.0, time.perf_counter() - started, {})
             raise _model_error(key, failure.variant, failure.instance, 0, str(failure).encode()) from failure
+        if not mirrored:
+            mirrored = True
+            _mirror(key, fleet, body, headers)
         asked = time.perf_counter()
         try:
             status, answer_headers, content = _ask(instance, body, headers, timeout)
@@ -69,6 +75,32 @@ def invoke(
         raise _model_error(key, variant, instance, status, content)
     captures.offer(key, fleet.deployment, variant, headers, body, answer_headers, content)
     return Answer(variant["VariantName"], answer_headers, content)
+
+
+def _mirror(key: Key, fleet: Fleet, body: bytes, headers: dict[str, str]) -> None:
+    """Send a copy to the shadow variant, if there is one and it is sampled; nobody waits for its answer."""
+    picked = fleet.pick_shadow()
+    if picked:
+        arguments = (key, fleet, *picked, body, headers)
+        threading.Thread(target=_ask_shadow, args=arguments, name="shadow", daemon=True).start()
+
+
+def _ask_shadow(
+    key: Key, fleet: Fleet, variant: dict[str, Any], instance: Instance, body: bytes, headers: dict[str, str]
+) -> None:
+    asked = time.perf_counter()
+    try:
+        status, answer_headers, content = _ask(instance, body, headers, MODEL_TIMEOUT)
+    except ConnectionRefusedError:
+        instance.healthy = False
+        return
+    finally:
+        measured = fleet.measured(variant["VariantName"], instance)
+        fleet.done(instance)
+    model = time.perf_counter() - asked
+    _record(key, fleet.deployment, variant, status, model, model, measured)
+    if not _failed(status):
+        captures.offer(key, fleet.deployment, variant, headers, body, answer_headers, content)
 
 
 def _ask(

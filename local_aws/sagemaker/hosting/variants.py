@@ -11,7 +11,7 @@ from moto.sagemaker.exceptions import ValidationError
 LOCAL_STORAGE = (
     "g4dn", "g5", "g6", "g6e", "gr6", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "trn1", "trn1n",
 )  # fmt: skip
-NOT_SERVED = ("ShadowProductionVariants", "ExplainerConfig")
+NOT_SERVED = ("ExplainerConfig",)
 NOT_SERVED_OF_VARIANT = ("ManagedInstanceScaling", "InstancePools", "AcceleratorType")
 MEMORY_SIZES = range(1024, 6144 + 1, 1024)  # MB
 OF_SERVERLESS = {"VariantName", "ModelName", "InitialVariantWeight", "ServerlessConfig"}
@@ -24,12 +24,13 @@ def check(request: dict[str, Any], model: Callable[[str], dict[str, Any]]) -> No
 
     model: the record of a model by its name; raises ValidationException.
     """
-    variants = request["ProductionVariants"]
+    variants, shadows = request["ProductionVariants"], request.get("ShadowProductionVariants", [])
     _refuse_what_is_not_served(request)
-    names = [variant["VariantName"] for variant in variants]
+    _check_kinds(request)
+    names = [variant["VariantName"] for variant in [*variants, *shadows]]
     if len(set(names)) < len(names):
         raise ValidationError(message=f"Production variant names must be unique: {', '.join(names)}.")
-    for variant in variants:
+    for variant in [*variants, *shadows]:
         if "ModelName" not in variant:
             raise ValidationError(
                 message=f"ModelName is required for production variant {variant['VariantName']}."
@@ -44,6 +45,11 @@ def check(request: dict[str, Any], model: Callable[[str], dict[str, Any]]) -> No
         raise ValidationError(message="At least one production variant must have a weight above 0.")
 
 
+def of(deployment: dict[str, Any]) -> list[dict[str, Any]]:
+    """The variants of a deployment that have instances: the production ones, then the shadow."""
+    return [*deployment["Variants"], *deployment.get("ShadowVariants", [])]
+
+
 def check_serverless_config(name: str, config: dict[str, Any]) -> None:
     """Raises ValidationException for a ServerlessConfig that its members' own ranges let pass."""
     memory, most = config["MemorySizeInMB"], config["MaxConcurrency"]
@@ -56,6 +62,24 @@ def check_serverless_config(name: str, config: dict[str, Any]) -> None:
         raise ValidationError(
             message=f"ProvisionedConcurrency {config['ProvisionedConcurrency']} of variant {name} must be less than or "
             f"equal to its MaxConcurrency, {most}."
+        )
+
+
+def _check_kinds(request: dict[str, Any]) -> None:
+    """Refuse what does not go together: several variants, shadows, asynchronous and serverless inference."""
+    variants, shadows = request["ProductionVariants"], request.get("ShadowProductionVariants", [])
+    if shadows and (len(variants), len(shadows)) != (1, 1):
+        raise ValidationError(
+            message="With ShadowProductionVariants, exactly one variant for ProductionVariants and one for "
+            f"ShadowProductionVariants can be specified, not {len(variants)} and {len(shadows)}."
+        )
+    serverless = [v["VariantName"] for v in [*variants, *shadows] if "ServerlessConfig" in v]
+    if shadows and (serverless or "AsyncInferenceConfig" in request):
+        other = f"ServerlessConfig of variant {serverless[0]}" if serverless else "AsyncInferenceConfig"
+        raise ValidationError(message=f"ShadowProductionVariants cannot be specified with {other}.")
+    if "AsyncInferenceConfig" in request and len(variants) > 1:
+        raise ValidationError(
+            message=f"An endpoint with AsyncInferenceConfig has one production variant, not {len(variants)}."
         )
 
 
@@ -99,7 +123,7 @@ def _check_instances(variant: dict[str, Any], encrypted: bool) -> None:
 
 def _refuse_what_is_not_served(request: dict[str, Any]) -> None:
     missing = [member for member in NOT_SERVED if member in request]
-    for variant in request["ProductionVariants"]:
+    for variant in [*request["ProductionVariants"], *request.get("ShadowProductionVariants", [])]:
         missing += [member for member in NOT_SERVED_OF_VARIANT if member in variant]
     if missing:
         raise ValidationError(
