@@ -1,0 +1,28 @@
+"""EC2: what Terraform reads back of a security group's rules."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"IpRanges": [{"CidrIp": "10.0.0.0/8", "Description": "why"}]},
+        {"UserIdGroupPairs": [{"GroupId": "itself", "Description": "why"}]},
+        {"PrefixListIds": [{"PrefixListId": "pl-12345678", "Description": "why"}]},
+    ],
+    ids=["range", "group", "prefix list"],
+)
+def test_a_rule_keeps_its_description(embedded_aws, source):
+    ec2 = embedded_aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    group = ec2.create_security_group(GroupName="described", Description="x", VpcId=vpc)["GroupId"]
+    for pair in source.get("UserIdGroupPairs", []):
+        pair["GroupId"] = group
+    rule = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, **source}
+    made = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])["SecurityGroupRules"]
+    found = ec2.describe_security_group_rules(
+        SecurityGroupRuleIds=[item["SecurityGroupRuleId"] for item in made]
+    )
+    assert [item.get("Description") for item in found["SecurityGroupRules"]] == ["why"]
+    ec2.delete_security_group(GroupId=group)
+    ec2.delete_vpc(VpcId=vpc)
