@@ -1,0 +1,1 @@
+"""What can be held against Terraform and the policies without an account: gates, each of which can fail."""

@@ -1,0 +1,22 @@
+"""What is told of one stack, from its plan's JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ops.checks.findings import Finding
+from ops.plan_report import cost, permissions, resources
+from ops.plan_report.markdown import StackPlan
+
+
+def stack_plan(stack: str, plan: dict[str, Any], findings: Sequence[Finding] = ()) -> StackPlan:
+    """Changes, permissions and cost of a plan. plan: `terraform show -json` of it. findings: of a scan of it."""
+    return StackPlan(
+        stack,
+        resources.changes(plan),
+        permissions.difference(plan),
+        cost.estimate(resources.before(plan)),
+        cost.estimate(resources.after(plan)),
+        findings,
+    )

@@ -1,0 +1,93 @@
+"""The resources of a plan, as `terraform show -json` gives them: what changes, what there was, what there will be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+# In order of alarm.
+KINDS = ("destroy", "replace", "update", "create")
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One managed resource in one state. values: its attributes, those that are not yet known left out."""
+
+    address: str
+    type: str
+    values: dict[str, Any] = field(hash=False)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A planned change of one resource. kind: of KINDS. attributes: names of those that differ, or are not yet
+    known; because: those that force a replacement."""
+
+    address: str
+    type: str
+    kind: str
+    attributes: tuple[str, ...] = ()
+    because: tuple[str, ...] = ()
+
+
+def changes(plan: dict[str, Any]) -> list[Change]:
+    """What a plan would do, the most alarming first; reads of data sources and no-ops left out."""
+    found = []
+    for item in plan.get("resource_changes", []):
+        change = item["change"]
+        if item["mode"] != "managed" or not (kind := _kind(change["actions"])):
+            continue
+        found.append(
+            Change(
+                item["address"],
+                item["type"],
+                kind,
+                _differing(change) if kind in ("update", "replace") else (),
+                tuple(sorted({str(path[0]) for path in change.get("replace_paths", [])})),
+            )
+        )
+    return sorted(found, key=lambda change: (KINDS.index(change.kind), change.address))
+
+
+def before(plan: dict[str, Any]) -> list[Resource]:
+    """The resources that there are."""
+    return list(_resources(plan.get("prior_state", {}).get("values", {}).get("root_module", {})))
+
+
+def after(plan: dict[str, Any]) -> list[Resource]:
+    """The resources that there will be."""
+    return list(_resources(plan.get("planned_values", {}).get("root_module", {})))
+
+
+def unknown(plan: dict[str, Any], attribute: str) -> list[str]:
+    """Addresses of resources whose `attribute` will be known only after the apply."""
+    return [
+        item["address"]
+        for item in plan.get("resource_changes", [])
+        if item["mode"] == "managed" and (item["change"].get("after_unknown") or {}).get(attribute) is True
+    ]
+
+
+def _kind(actions: list[str]) -> str:
+    if "create" in actions and "delete" in actions:
+        return "replace"
+    return {"create": "create", "update": "update", "delete": "destroy", "forget": "destroy"}.get(
+        actions[0], ""
+    )
+
+
+def _differing(change: dict[str, Any]) -> tuple[str, ...]:
+    old, new, later = (change.get(part) or {} for part in ("before", "after", "after_unknown"))
+    # Empty in one way or another is the same.
+    names = {name for name in new if new[name] != old.get(name) and (new[name] or old.get(name))}
+    names |= {name for name, is_unknown in later.items() if is_unknown is True}
+    return tuple(sorted(names - {"arn", "id", "tags_all"}))
+
+
+def _resources(module: dict[str, Any]) -> Iterator[Resource]:
+    for item in module.get("resources", []):
+        if item["mode"] == "managed":
+            yield Resource(item["address"], item["type"], item["values"])
+    for child in module.get("child_modules", []):
+        yield from _resources(child)
