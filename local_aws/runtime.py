@@ -33,7 +33,7 @@ class Runtime:
     state is saved.
     changed: to be called after a change of state that no request made, so that it is saved soon.
     writing: around a call that writes to S3, so that it is on disk before it is answered.
-    gate: in front of every service; its `decisions` are the latest of access control.
+    gate: in front of every service.
     """
 
     home: Path

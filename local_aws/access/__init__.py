@@ -2,14 +2,14 @@
 
 Only `install` and `RoleNotAssumable` are for others; the parts, in the order a request meets them: `authenticate`
 (signatures), `request` (operation and parameters), `checks` and `objects` (actions and resources), `evaluate`
-(policies), `errors` (refusals).
+(policies), `decisions` (their record), `errors` (refusals).
 """
 
 from collections.abc import Callable
 
 from local_aws import credentials
-from local_aws.access import moto_checks, trust
-from local_aws.access.gate import Gate, Record
+from local_aws.access import decisions, moto_checks, trust
+from local_aws.access.gate import Gate
 from local_aws.access.principals import Directory
 from local_aws.access.trust import RoleNotAssumable
 from local_aws.runtime import Runtime
@@ -20,8 +20,9 @@ def install(app: Callable, current: Runtime) -> Gate:
     root = credentials.root(current.home)
     trust.install(root.aws_access_key_id)
     moto_checks.install()
+    decisions.install(current.folder("log"))
     directory = Directory(root.aws_access_key_id, root.aws_secret_access_key)
     return Gate(app, directory, lambda: current.changed(), lambda call: current.writing(call))
 
 
-__all__ = ["Gate", "Record", "RoleNotAssumable", "install"]
+__all__ = ["Gate", "RoleNotAssumable", "install"]

@@ -12,7 +12,7 @@ from moto.core.utils import get_service_model
 from moto.kms.models import kms_backends
 
 from local_aws import ACCOUNT_ID
-from local_aws.access import definitions
+from local_aws.access import definitions, tagging
 from local_aws.access.principals import iam
 from local_aws.access.request import Call
 
@@ -68,6 +68,10 @@ def checks_of(call: Call) -> list[Check]:
     action = action_of(call)
     context = _request_keys(call)
     needed = [Check(action, resource, context) for resource in _resources(call, action)]
+    tag = tagging.action_of(call)
+    needed += [
+        Check(tag, arn, context) for arn in tagging.resources_of(call, [c.resource for c in needed]) if tag
+    ]
     known = definitions.action(call.prefix, action.partition(":")[2])
     if (known and known.passes_role) or action in _PASSING:
         needed += [
@@ -78,6 +82,9 @@ def checks_of(call: Call) -> list[Check]:
             )
             for arn in sorted(_passed_roles(call.parameters))
         ]
+    if action == "iam:AddRoleToInstanceProfile":
+        role = next((r.arn for r in iam().roles.values() if r.name == call.parameter("RoleName")), None)
+        needed += [Check("iam:PassRole", role, {"iam:passedtoservice": "ec2.amazonaws.com"})] if role else []
     return needed
 
 
@@ -229,14 +236,14 @@ def _parameter(call: Call, name: str) -> str:
 
 
 def _kms(call: Call) -> list[str] | None:
-    """Keys by ID, ARN or alias; creating an alias is asked for on both."""
+    """Keys by ID, ARN or alias; creating and deleting an alias is asked for on both."""
     name = call.parameter("KeyId") or call.parameter("TargetKeyId")
     alias = call.parameter("AliasName")
     if call.operation in ("Decrypt", "ReEncrypt") and not name:
         name = _key_of_ciphertext(call.parameter("CiphertextBlob"))
     found = [_arn(call, "kms", alias)] if alias else []
-    if name:
-        found.append(kms_key_arn(name, call.region))
+    if name or call.operation == "DeleteAlias":
+        found.append(kms_key_arn(name or alias, call.region))
     return found or None
 
 
@@ -268,9 +275,10 @@ def _iam(call: Call) -> list[str] | None:
     )
     if call.parameter("PolicyArn") and not any(call.parameter(n) for n, _, _ in entities[:4]):
         return [call.parameter("PolicyArn")]
+    profile = call.operation.endswith("InstanceProfile")  # what happens to it, not to the role in it
     for parameter, kind, existing in entities:
         name = call.parameter(parameter)
-        if name:
+        if name and not (profile and kind == "role"):
             arn = next((e.arn for e in existing() if e.name == name), None) if existing else None
             return [arn or f"arn:aws:iam::{ACCOUNT_ID}:{kind}{path}{name}"]
     return None

@@ -39,6 +39,9 @@ _CODES: dict[str, dict[str, tuple[str, int]]] = {
         "json": ("UnrecognizedClientException", 400),
         "rest-json": ("UnrecognizedClientException", 403),
     },
+    "bad identity token": dict.fromkeys(
+        ("s3", "query", "ec2", "json", "rest-json"), ("InvalidIdentityToken", 400)
+    ),
     "bad signature": {
         "s3": ("SignatureDoesNotMatch", 403),
         "query": ("SignatureDoesNotMatch", 403),

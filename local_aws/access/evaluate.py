@@ -15,27 +15,34 @@ from typing import Any
 
 from local_aws import ACCOUNT_ID
 from local_aws.access import conditions
+from local_aws.access.attributes import TAGS_KNOWN
 from local_aws.access.conditions import Context, like
 from local_aws.access.principals import Principal
 
 log = logging.getLogger("local_aws.access")
 
-# Tags of resources are not looked up: a statement that asks for them fails closed.
+# Tags of most resources are not looked up: there, a statement that asks for them fails closed.
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _TAG_KEYS = re.compile(r":(resourcetag|buckettag|existingobjecttag)/")
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The outcome for one action on one resource, with AWS's words for the reason."""
+    """The outcome for one action on one resource, with AWS's words for the reason.
+
+    statements: the Sids of what allowed or denied it.
+    """
 
     allowed: bool
     reason: str
+    statements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Statement:
     """One statement of a policy, parsed."""
 
+    sid: str
     allow: bool
     actions: re.Pattern[str]
     not_action: bool
@@ -44,6 +51,7 @@ class Statement:
     principals: dict[str, tuple[str, ...]] | None
     not_principal: bool
     conditions: tuple[conditions.Condition, ...] | None  # None: cannot be evaluated
+    asks_tags: bool = False
 
     def applies(self, action: str, resource: str, context: Context) -> bool:
         if (self.actions.fullmatch(action.lower()) is not None) == self.not_action:
@@ -52,7 +60,7 @@ class Statement:
             named = any(like(pattern, resource, context) for pattern in self.resources)
             if named == self.not_resource:
                 return False
-        if self.conditions is None:
+        if self.conditions is None or (self.asks_tags and TAGS_KNOWN not in context):
             return not self.allow  # fail closed
         return all(condition.holds(context) for condition in self.conditions)
 
@@ -78,14 +86,12 @@ def parse(document: str) -> tuple[Statement, ...]:
         resources = statement.get("Resource", statement.get("NotResource"))
         try:
             tests = conditions.parse(statement.get("Condition") or {})
-            unknown = [test.key for test in tests if _TAG_KEYS.search(test.key)]
-            if unknown:
-                raise ValueError(f"condition keys {unknown} are not evaluated here")
         except ValueError as error:
             log.warning("%s: the statement is taken as not allowing, or as denying", error)
             tests = None
         parsed.append(
             Statement(
+                sid=statement.get("Sid", ""),
                 allow=statement["Effect"] == "Allow",
                 actions=re.compile(pattern or r"(?!)"),
                 not_action="NotAction" in statement,
@@ -94,6 +100,7 @@ def parse(document: str) -> tuple[Statement, ...]:
                 principals=_principals(statement.get("Principal", statement.get("NotPrincipal"))),
                 not_principal="NotPrincipal" in statement,
                 conditions=tests,
+                asks_tags=any(_TAG_KEYS.search(test.key) for test in tests or ()),
             )
         )
     return tuple(parsed)
@@ -104,7 +111,9 @@ def _names(statement: Statement, principal: Principal) -> str:
     found = ""
     for kind, names in (statement.principals or {}).items():
         for name in names:
-            if (name == "*" and kind in ("*", "AWS")) or (kind == "Service" and name == principal.arn):
+            if (name == "*" and kind in ("*", "AWS")) or (
+                kind in ("Service", "Federated") and name == principal.arn
+            ):
                 found = "direct"
             elif kind == "AWS" and principal.kind != "Anonymous":
                 if name == principal.arn:
@@ -118,31 +127,36 @@ def _names(statement: Statement, principal: Principal) -> str:
     return found
 
 
-def _identity(documents: Iterable[str], action: str, resource: str, context: Context) -> bool | None:
-    """False: explicitly denied. True: allowed. None: neither."""
-    allowed = None
+Verdict = tuple["bool | None", tuple[str, ...]]
+"""False: explicitly denied. True: allowed. None: neither. With the Sids of the statements that say so."""
+
+
+def identity(documents: Iterable[str], action: str, resource: str, context: Context) -> Verdict:
+    """What identity-based policies say."""
+    allowing = []
     for document in documents:
         for statement in parse(document):
             if statement.applies(action, resource, context):
                 if not statement.allow:
-                    return False
-                allowed = True
-    return allowed
+                    return False, (statement.sid,)
+                allowing.append(statement.sid)
+    return (True if allowing else None), tuple(allowing)
 
 
 def resource_decision(
     document: str | None, principal: Principal, action: str, resource: str, context: Context
-) -> tuple[bool, str]:
-    """(explicitly denied, how it is allowed: "direct", "role", "account" or "") by a resource policy."""
-    how = ""
+) -> tuple[bool, str, tuple[str, ...]]:
+    """(explicitly denied, how it is allowed: "direct", "role", "account" or "", Sids) by a resource policy."""
+    how, sids = "", []
     rank = ("", "account", "role", "direct")
     for statement in parse(document) if document else ():
         named = _names(statement, principal)
         if named and statement.applies(action, resource, context):
             if not statement.allow:
-                return True, ""
+                return True, "", (statement.sid,)
             how = max(how, named, key=rank.index)
-    return False, how
+            sids.append(statement.sid)
+    return False, how, tuple(sids)
 
 
 def decide(
@@ -158,21 +172,21 @@ def decide(
     resource_policy: the JSON policy of the resource, if it has one. delegated: whether the account's own policies
     count without the resource policy naming the account; KMS keys and trust policies want to be asked (False).
     """
-    denied, how = resource_decision(resource_policy, principal, action, resource, context)
+    denied, how, sids = resource_decision(resource_policy, principal, action, resource, context)
     if denied:
-        return Decision(False, "with an explicit deny in a resource-based policy")
+        return Decision(False, "with an explicit deny in a resource-based policy", sids)
     if principal.kind == "Account":
         if delegated or how:
-            return Decision(True, "account")
+            return Decision(True, "account", sids)
         return Decision(False, f"because no resource-based policy allows the {action} action")
-    if principal.kind in ("Anonymous", "AWSService"):
+    if principal.kind in ("Anonymous", "AWSService", "FederatedUser"):
         if how == "direct":
-            return Decision(True, "resource-based policy")
+            return Decision(True, "resource-based policy", sids)
         return Decision(False, f"because no resource-based policy allows the {action} action")
 
-    by_identity = _identity(principal.documents(), action, resource, context)
+    by_identity, own_sids = identity(principal.documents(), action, resource, context)
     if by_identity is False:
-        return Decision(False, "with an explicit deny in an identity-based policy")
+        return Decision(False, "with an explicit deny in an identity-based policy", own_sids)
     limits = (
         ("permissions boundary", principal.boundary()),
         ("session policy", principal.session_policy),
@@ -180,14 +194,26 @@ def decide(
     for name, document in limits:
         if document is None:
             continue
-        within = _identity([document], action, resource, context)
+        within, limiting = identity([document], action, resource, context)
         if within is False:
-            return Decision(False, f"with an explicit deny in a {name}")
+            return Decision(False, f"with an explicit deny in a {name}", limiting)
         if within is None and how != "direct":
             return Decision(False, f"because no {name} allows the {action} action")
     if how in ("direct", "role"):
-        return Decision(True, "resource-based policy")
+        return Decision(True, "resource-based policy", sids)
     if by_identity and (delegated or how == "account"):
-        return Decision(True, "identity-based policy")
+        return Decision(True, "identity-based policy", own_sids)
     kind = "resource-based" if by_identity else "identity-based"
     return Decision(False, f"because no {kind} policy allows the {action} action")
+
+
+@lru_cache(maxsize=4096)
+def keys_of(documents: tuple[str, ...]) -> frozenset[str]:
+    """The condition keys, in lower case, that policies ask for, their variables included."""
+    found: set[str] = set()
+    for document in documents:
+        found |= {name.partition(",")[0].strip().lower() for name in _VARIABLE.findall(document)}
+        for statement in parse(document):
+            found |= {condition.key for condition in statement.conditions or ()}
+            found |= {TAGS_KNOWN} if statement.asks_tags else set()
+    return frozenset(found)

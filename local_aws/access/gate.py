@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
-import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import Any
@@ -16,7 +13,17 @@ from typing import Any
 from moto.kms.models import kms_backends
 
 from local_aws import ACCOUNT_ID
-from local_aws.access import authenticate, checks, errors, objects, request, trust
+from local_aws.access import (
+    attributes,
+    authenticate,
+    checks,
+    decisions,
+    errors,
+    objects,
+    request,
+    trust,
+    web_identity,
+)
 from local_aws.access.checks import Check
 from local_aws.access.errors import Refusal
 from local_aws.access.evaluate import Decision, decide
@@ -34,19 +41,6 @@ _RESERVED = ("/moto-api", "/latest/meta-data/", "/latest/api/", "/favicon.ico")
 _READING = ("Get", "List", "Describe", "Head", "Search", "Invoke", "BatchGet", "Filter", "Query", "Simulate")
 
 
-@dataclass(frozen=True)
-class Record:
-    """One decision. principal: the user's or role's ARN; session: the ARN with the session's name."""
-
-    moment: float
-    principal: str
-    session: str
-    action: str
-    resource: str
-    allowed: bool
-    reason: str
-
-
 class Gate:
     """Authenticates and authorises every request, then hands it to `app`.
 
@@ -61,7 +55,6 @@ class Gate:
         writing: Callable[[request.Call], AbstractContextManager[None]],
     ):
         self._app, self._directory, self._changed, self._writing = app, directory, changed, writing
-        self.decisions: deque[Record] = deque(maxlen=20_000)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -77,10 +70,15 @@ class Gate:
                 call = request.read(signature.service, signature.region, environ, body)
             else:
                 protocol = _unsigned_protocol(environ)
-                if protocol != "s3":
+                if web_identity.is_meant(environ, body):
+                    model = "sts"
+                    call = request.read(model, "us-east-1", environ, body)
+                    principal = web_identity.principal(call)
+                elif protocol != "s3":
                     raise Refusal("unsigned", "Missing Authentication Token")
-                principal = ANONYMOUS
-                call = request.read("s3", "us-east-1", environ, body)
+                else:
+                    principal = ANONYMOUS
+                    call = request.read("s3", "us-east-1", environ, body)
             denied_objects.set(self.authorise(principal, call, environ))
         except Refusal as refusal:
             head = environ["REQUEST_METHOD"] == "HEAD"
@@ -93,7 +91,7 @@ class Gate:
         onward = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
         # moto finds the service and the caller in this header alone.
         onward[PROTOCOL] = protocol
-        onward["HTTP_AUTHORIZATION"] = signature.authorization if signature else _anonymous_header()
+        onward["HTTP_AUTHORIZATION"] = signature.authorization if signature else _unsigned_header(model)
         onward[CALL] = call
         reads = call.operation.startswith(_READING)
         try:
@@ -141,6 +139,8 @@ class Gate:
             return
         if principal is ANONYMOUS:
             raise Refusal("denied", "Access Denied")
+        if principal.kind == "FederatedUser":
+            raise Refusal("denied", f"Not authorized to perform {check.action}")
         raise Refusal(
             "denied",
             f"User: {principal.arn} is not authorized to perform: {check.action} on resource: {check.resource} "
@@ -150,34 +150,20 @@ class Gate:
     def _decide(
         self, principal: Principal, call: request.Call, check: Check, context: dict[str, Any]
     ) -> Decision:
-        full = {**context, **check.context}
-        prefix = check.action.partition(":")[0]
-        if check.action == "sts:AssumeRole":
-            decision = trust.may_assume(principal, check.resource, full)
+        full = {**context, **attributes.of(check.resource), **check.context}
+        prefix, policy, delegated = check.action.partition(":")[0], None, True
+        if check.action in ("sts:AssumeRole", "sts:AssumeRoleWithWebIdentity"):
+            policy, delegated = trust.policy(check.resource), False
         elif prefix == "s3":
             policy = objects.bucket_policy(check.resource)
-            if principal is ANONYMOUS and objects.restricts_public(check.resource):
-                decision = Decision(
-                    False, "because the bucket's public access block restricts public buckets"
-                )
-            else:
-                decision = decide(principal, check.action, check.resource, full, policy)
         elif prefix == "kms":
             policy = _key_policy(check.resource)
-            decision = decide(principal, check.action, check.resource, full, policy, delegated=policy is None)
+            delegated = policy is None
+        if prefix == "s3" and principal is ANONYMOUS and objects.restricts_public(check.resource):
+            decision = Decision(False, "because the bucket's public access block restricts public buckets")
         else:
-            decision = decide(principal, check.action, check.resource, full)
-        self.decisions.append(
-            Record(
-                time.time(),
-                principal.identity_arn,
-                principal.arn,
-                check.action,
-                check.resource,
-                decision.allowed,
-                decision.reason,
-            )
-        )
+            decision = decide(principal, check.action, check.resource, full, policy, delegated)
+        decisions.note(principal, check.action, check.resource, full, decision, policy)
         return decision
 
 
@@ -206,9 +192,9 @@ def _unsigned_protocol(environ: dict[str, Any]) -> str:
     return "s3"
 
 
-def _anonymous_header() -> str:
+def _unsigned_header(service: str) -> str:
     return (
-        "AWS4-HMAC-SHA256 Credential=ANONYMOUS/20000101/us-east-1/s3/aws4_request, SignedHeaders=host, "
+        f"AWS4-HMAC-SHA256 Credential=ANONYMOUS/20000101/us-east-1/{service}/aws4_request, SignedHeaders=host, "
         f"Signature={'0' * 64}"
     )
 

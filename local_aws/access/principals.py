@@ -24,7 +24,8 @@ def sts() -> STSBackend:
 class Principal:
     """A caller.
 
-    kind: the value of aws:PrincipalType ("Account", "User", "AssumedRole", "Anonymous"), or "AWSService".
+    kind: the value of aws:PrincipalType ("Account", "User", "AssumedRole", "Anonymous", "FederatedUser"), or
+    "AWSService". claims: of a federated user's token, as condition keys.
     arn: as error messages name it. identity_arn: of the user or role whose policies count.
     record: moto's user or role.
     """
@@ -38,6 +39,7 @@ class Principal:
     expiration: datetime | None = None  # naive UTC, as moto keeps it
     session_policy: str | None = None
     record: Any = None
+    claims: tuple[tuple[str, str], ...] = ()
 
     def documents(self) -> list[str]:
         """The JSON texts of every identity-based policy: inline, attached, and of the user's groups."""
@@ -57,8 +59,8 @@ class Principal:
 
     def context(self) -> dict[str, str | list[str]]:
         """The condition keys that describe a caller."""
-        if self.kind in ("Anonymous", "AWSService"):
-            return {"aws:principaltype": self.kind}
+        if self.kind in ("Anonymous", "AWSService", "FederatedUser"):
+            return {"aws:principaltype": self.kind, **dict(self.claims)}
         values: dict[str, str | list[str]] = {
             "aws:principaltype": self.kind,
             "aws:principalarn": self.identity_arn,

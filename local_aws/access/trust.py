@@ -11,6 +11,7 @@ from moto.sts.models import STSBackend
 from moto.sts.responses import TokenResponse
 
 from local_aws import ACCOUNT_ID
+from local_aws.access import decisions
 from local_aws.access.evaluate import Decision, decide
 from local_aws.access.principals import Principal, role_by_arn, service, sts
 
@@ -21,14 +22,20 @@ class RoleNotAssumable(Exception):
     """A service cannot act as a role: it does not exist, or its trust policy does not allow the service."""
 
 
-def may_assume(principal: Principal, role_arn: str, context: dict[str, Any]) -> Decision:
-    """Whether the role's trust policy, with the caller's own policies, lets `principal` assume it."""
+def policy(role_arn: str) -> str | None:
+    """The trust policy of a role, or None if there is no such role."""
     role = role_by_arn(role_arn)
-    if role is None:
-        return Decision(False, "because no resource-based policy allows the sts:AssumeRole action")
-    return decide(
-        principal, "sts:AssumeRole", role_arn, context, role.assume_role_policy_document, delegated=False
-    )
+    return role.assume_role_policy_document if role is not None else None
+
+
+def may_assume(
+    principal: Principal, role_arn: str, context: dict[str, Any], action: str = "sts:AssumeRole"
+) -> Decision:
+    """Whether the role's trust policy, with the caller's own policies, lets `principal` assume it. On record."""
+    document = policy(role_arn)
+    decision = decide(principal, action, role_arn, context, document, delegated=False)
+    decisions.note(principal, action, role_arn, context, decision, document)
+    return decision
 
 
 def assume_for_service(
@@ -81,7 +88,7 @@ class LocalTokenResponse(TokenResponse):
         raise NotImplementedError(f"STS {self._get_action()}")
 
     get_session_token = get_federation_token = _refused
-    assume_role_with_web_identity = assume_role_with_saml = _refused
+    assume_role_with_saml = _refused
 
 
 def install(root_key_id: str) -> None:

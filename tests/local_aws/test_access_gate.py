@@ -308,7 +308,7 @@ def test_actions_and_resources_of_calls(as_role) -> None:
 def test_condition_keys_of_services(as_role) -> None:
     clients = as_role(
         allow("cloudwatch:PutMetricData", StringEquals={"cloudwatch:namespace": "Ours"}),
-        allow("ssm:PutParameter", StringEquals={"aws:RequestTag/team": "ops"}),
+        allow(["ssm:PutParameter", "ssm:AddTagsToResource"], StringEquals={"aws:RequestTag/team": "ops"}),
         allow("logs:CreateLogGroup", StringEquals={"aws:RequestedRegion": "eu-west-1"}),
     )
     data = [{"MetricName": "m", "Value": 1.0}]

@@ -1,0 +1,184 @@
+"""The record of decisions: each once, with what it went by; and keys that describe resources."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local_aws.access import decisions
+from local_aws.access.decisions import Record
+from local_aws.access.evaluate import Decision, decide, identity, keys_of
+from local_aws.access.principals import Principal
+
+ACCOUNT = "123456789012"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/r"
+CALLER = Principal(
+    kind="AssumedRole", arn=f"arn:aws:sts::{ACCOUNT}:assumed-role/r/s", identity_arn=ROLE, user_id="i"
+)
+ALLOWED = Decision(True, "identity-based policy", ("Read",))
+
+
+def document(*statements: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **s} for s in statements]})
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_decision_is_written_once_with_the_keys_that_were_asked_for(tmp_path):
+    record = Record(tmp_path / decisions.FILE)
+    asks = document({"Sid": "Read", "Action": "s3:ListBucket", "Resource": "*",
+                     "Condition": {"StringLike": {"s3:prefix": "a/*"}}})  # fmt: skip
+    for prefix in ("a/1", "a/1", "a/2"):
+        context = {"s3:prefix": prefix, "aws:sourceip": "127.0.0.1"}
+        record.note(CALLER, "s3:ListBucket", "arn:aws:s3:::b", context, ALLOWED, [asks])
+    first, second = lines(tmp_path / decisions.FILE)
+    assert first.pop("time") <= second["time"]
+    assert first == {
+        "principal": ROLE,
+        "session": CALLER.arn,
+        "action": "s3:ListBucket",
+        "resource": "arn:aws:s3:::b",
+        "context": {"s3:prefix": "a/1"},
+        "allowed": True,
+        "reason": "identity-based policy",
+        "statements": ["Read"],
+    }
+    assert second["context"] == {"s3:prefix": "a/2"}
+
+
+def test_the_record_is_bounded_and_says_again_what_is_gone(tmp_path):
+    record = Record(tmp_path / decisions.FILE, limit=2000)
+    for number in range(50):
+        for resource in (f"r{number}", "again"):
+            record.note(CALLER, "s3:GetObject", resource, {}, ALLOWED, [])
+    kept = [tmp_path / decisions.FILE, tmp_path / f"{decisions.FILE}.1"]
+    assert all(path.stat().st_size <= 2000 for path in kept)
+    found = [entry["resource"] for path in kept for entry in lines(path)]
+    assert "r49" in found and "r0" not in found
+    assert "again" in [entry["resource"] for entry in lines(kept[0])]
+
+
+def test_a_record_that_cannot_be_written_refuses_nobody(tmp_path, caplog):
+    record = Record(tmp_path / "no-folder" / decisions.FILE)
+    record.note(CALLER, "s3:GetObject", "r", {}, ALLOWED, [])
+    assert "a decision is not on record" in caplog.text
+
+
+def test_keys_are_those_of_conditions_and_variables():
+    text = document({"Action": "a:B", "Resource": "arn:aws:s3:::b/${aws:PrincipalTag/Team}/*",
+                     "Condition": {"StringEquals": {"aws:RequestTag/Project": "p"}}})  # fmt: skip
+    assert keys_of((text,)) == {"aws:principaltag/team", "aws:requesttag/project"}
+
+
+def test_every_statement_that_says_so_is_named():
+    one = {"Sid": "One", "Action": "s3:GetObject", "Resource": "*"}
+    assert identity([document(one, {**one, "Sid": "Two"})], "s3:GetObject", "r", {}) == (True, ("One", "Two"))
+    denying = document(one, {**one, "Sid": "Three", "Effect": "Deny"})
+    assert identity([denying], "s3:GetObject", "r", {}) == (False, ("Three",))
+    assert identity([denying], "s3:PutObject", "r", {}) == (None, ())
+    trust = document({"Sid": "Jobs", "Action": "sts:AssumeRole", "Principal": {"Service": "x.amazonaws.com"}})
+    service = Principal(kind="AWSService", arn="x.amazonaws.com", identity_arn="x.amazonaws.com")
+    assert decide(service, "sts:AssumeRole", ROLE, {}, trust, False).statements == ("Jobs",)
+
+
+# ---- on the embedded AWS ----
+
+
+@pytest.fixture
+def role(embedded_aws):
+    """Makes a role with statements; gives its name and a maker of clients that act as it."""
+    name = f"t{uuid.uuid4().hex[:10]}"
+
+    def make(*statements: dict[str, Any]):
+        iam, trust = embedded_aws.client("iam"), {"Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))
+        iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(*statements))
+        session = embedded_aws.session_of(name)
+        return lambda service: embedded_aws.client(service, **session)
+
+    make.name = name
+    return make
+
+
+def code(call, **arguments: Any) -> str:
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return error.response["Error"]["Code"]
+    return "OK"
+
+
+def test_what_is_allowed_and_what_is_denied_is_on_record(embedded_aws, role):
+    clients = role({"Sid": "Look", "Action": "ssm:DescribeParameters", "Resource": "*"})
+    for _ in range(3):
+        assert code(clients("ssm").describe_parameters) == "OK"
+        assert code(clients("ssm").get_parameter, Name="/none") == "AccessDeniedException"
+    found = [
+        (entry["action"], entry["allowed"], entry["statements"])
+        for entry in lines(embedded_aws.home / "log" / decisions.FILE)
+        if entry["principal"].endswith(f":role/{role.name}")
+    ]
+    assert found == [("ssm:DescribeParameters", True, ["Look"]), ("ssm:GetParameter", False, [])]
+
+
+def test_a_key_is_scoped_by_its_tags_and_its_alias(embedded_aws, role):
+    kms = embedded_aws.client("kms")
+    mine, other = (
+        kms.create_key(Tags=[{"TagKey": "Team", "TagValue": team}])["KeyMetadata"]["KeyId"]
+        for team in (role.name, "other")
+    )
+    kms.create_alias(AliasName=f"alias/{role.name}", TargetKeyId=other)
+    keys = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/*"
+    by_tag = {"StringEquals": {"aws:ResourceTag/Team": role.name}}
+    by_alias = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{role.name}"}}
+    clients = role(
+        {"Action": "kms:DescribeKey", "Resource": keys, "Condition": by_tag},
+        {"Action": "kms:ListResourceTags", "Resource": keys, "Condition": by_alias},
+    )
+    assert [code(clients("kms").describe_key, KeyId=key) for key in (mine, other)] == [
+        "OK",
+        "AccessDeniedException",
+    ]
+    assert [code(clients("kms").list_resource_tags, KeyId=key) for key in (mine, other)] == [
+        "AccessDeniedException",
+        "OK",
+    ]
+
+
+def test_tags_that_are_not_looked_up_allow_nothing(role):
+    by_tag = {"StringEquals": {"aws:ResourceTag/Team": role.name}}
+    clients = role({"Action": "ssm:GetParameter", "Resource": "*", "Condition": by_tag})
+    assert code(clients("ssm").get_parameter, Name="/none") == "AccessDeniedException"
+
+
+def test_a_role_s_policies_are_changed_within_its_boundary_only(embedded_aws, role):
+    boundary = embedded_aws.client("iam").create_policy(
+        PolicyName=f"{role.name}-boundary", PolicyDocument=document({"Action": "s3:GetObject", "Resource": "*"})
+    )["Policy"]["Arn"]  # fmt: skip
+    within = {"StringEquals": {"iam:PermissionsBoundary": boundary}}
+    names = f"arn:aws:iam::{ACCOUNT}:role/{role.name}*"
+    iam = role({"Action": ["iam:CreateRole", "iam:PutRolePolicy"], "Resource": names, "Condition": within})(
+        "iam"
+    )
+    trust = document({"Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"})
+    child = {"RoleName": f"{role.name}-child", "AssumeRolePolicyDocument": trust}
+    assert code(iam.create_role, **child) == "AccessDenied"
+    assert code(iam.create_role, **child, PermissionsBoundary=boundary) == "OK"
+    policy = {"PolicyName": "p", "PolicyDocument": document({"Action": "*", "Resource": "*"})}
+    assert code(iam.put_role_policy, RoleName=child["RoleName"], **policy) == "OK"
+    assert code(iam.put_role_policy, RoleName=role.name, **policy) == "AccessDenied"  # itself
+
+
+def test_creating_with_tags_is_tagging(role):
+    name = f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/{role.name}"
+    ssm = role({"Action": "ssm:PutParameter", "Resource": name})("ssm")
+    parameter = {"Name": f"/{role.name}", "Value": "v", "Type": "String"}
+    assert code(ssm.put_parameter, **parameter, Tags=[{"Key": "a", "Value": "b"}]) == "AccessDeniedException"
+    assert code(ssm.put_parameter, **parameter) == "OK"
