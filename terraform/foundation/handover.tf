@@ -20,6 +20,14 @@ locals {
     model_package_group_arn   = "arn:${local.partition}:sagemaker:${var.region}:${local.account_id}:model-package-group/${local.prefix}"
     training_log_group        = local.training_log_group
     ec2_log_group             = local.ec2_log_group
+
+    # Where training jobs and endpoints run; null outside a private network.
+    network = var.network.enabled ? {
+      vpc_id                      = module.network[0].vpc_id
+      subnet_ids                  = values(module.network[0].subnet_ids)
+      training_security_group_ids = [module.network[0].training_security_group_id]
+      serving_security_group_ids  = [module.network[0].serving_security_group_id]
+    } : null
   }
 }
 

@@ -3,14 +3,20 @@
 locals {
   policies         = "${path.module}/../../policies"
   trusts_sagemaker = templatefile("${local.policies}/trust/sagemaker.json", local.policy_values)
+
+  # In the private network, SageMaker puts the instances' interfaces into it with their role.
+  in_network = var.network.enabled ? {
+    network-interfaces = templatefile("${local.policies}/network_interfaces.json", local.policy_values)
+  } : {}
 }
 
 module "training_role" {
-  source       = "../modules/role"
-  name         = "${local.prefix}-training"
-  description  = "Runs training jobs, a tuning job's trials included"
-  trust_policy = local.trusts_sagemaker
-  policy       = templatefile("${local.policies}/training.json", local.policy_values)
+  source           = "../modules/role"
+  name             = "${local.prefix}-training"
+  description      = "Runs training jobs, a tuning job's trials included"
+  trust_policy     = local.trusts_sagemaker
+  policy           = templatefile("${local.policies}/training.json", local.policy_values)
+  further_policies = local.in_network
 }
 
 # A tuning job's trials run as the training role: this one is for whoever submits jobs.
@@ -23,11 +29,12 @@ module "tuning_role" {
 }
 
 module "endpoint_role" {
-  source       = "../modules/role"
-  name         = "${local.prefix}-endpoint"
-  description  = "Serves models on endpoints"
-  trust_policy = local.trusts_sagemaker
-  policy       = templatefile("${local.policies}/endpoint.json", local.policy_values)
+  source           = "../modules/role"
+  name             = "${local.prefix}-endpoint"
+  description      = "Serves models on endpoints"
+  trust_policy     = local.trusts_sagemaker
+  policy           = templatefile("${local.policies}/endpoint.json", local.policy_values)
+  further_policies = local.in_network
 }
 
 # EC2 sends no source account or ARN when it assumes an instance's role; a role cannot be passed across accounts.

@@ -94,3 +94,16 @@ variable "images" {
     error_message = "The registry's account has 12 digits."
   }
 }
+
+variable "network" {
+  description = "A private network for training jobs and endpoints: whether there is one, its addresses, its Availability Zones (empty: the region's), how many of them, and whether its traffic is recorded."
+  type = object({
+    enabled            = optional(bool, false)
+    cidr               = optional(string, "10.40.0.0/20")
+    availability_zones = optional(list(string), [])
+    zone_count         = optional(number, 2)
+    flow_logs          = optional(bool, true)
+  })
+  default  = {}
+  nullable = false
+}

@@ -196,6 +196,49 @@ def test_key_policy_names_its_principals_and_conditions_its_use():
     )
 
 
+@pytest.mark.parametrize("document", ["private_s3.json", "private_services.json"])
+def test_nothing_but_this_accounts_own_passes_the_private_network(document):
+    for statement in render(POLICIES / "resources" / document)["Statement"]:
+        resources, actions = as_list(statement["Resource"]), as_list(statement["Action"])
+        assert not any("*" in action for action in actions)
+        assert all(arn_shapes(action) is not None for action in actions)
+        if statement["Sid"] == "ImageLayersOfEcr":  # reached by presigned URLs of AWS's own account
+            assert resources == ["arn:aws:s3:::prod-us-east-1-starport-layer-bucket/*"]
+            assert actions == ["s3:GetObject"]
+            continue
+        assert statement["Condition"]["StringEquals"]["aws:PrincipalAccount"] == VALUES["account_id"]
+        limited = [shape for action in actions for shape in arn_shapes(action)]
+        if resources == ["*"] and limited:
+            assert statement["Condition"]["StringEquals"]["aws:ResourceAccount"] == VALUES["account_id"]
+
+
+def test_private_services_have_statements_each():
+    """The stack gives every endpoint those of its service: one without any would let nothing pass."""
+    text = (ROOT / "terraform/foundation/network.tf").read_text()
+    services = dict(re.findall(r'^\s+"([a-z.]+)"\s+= "([a-z]+)"$', text, re.MULTILINE))
+    assert set(services) == {
+        "ecr.api", "ecr.dkr", "kms", "logs", "monitoring", "sagemaker.api", "sagemaker.runtime", "sts",
+    }  # fmt: skip
+    statements = render(POLICIES / "resources/private_services.json")["Statement"]
+    # One service a statement: the stack sorts them by their first action.
+    prefixes = [{a.partition(":")[0] for a in as_list(statement["Action"])} for statement in statements]
+    assert all(len(found) == 1 for found in prefixes)
+    assert {found.pop() for found in prefixes} == set(services.values())
+
+
+def test_interfaces_are_put_into_the_environment_s_own_network_only():
+    statements = {s["Sid"]: s for s in render(POLICIES / "network_interfaces.json")["Statement"]}
+    for statement in statements.values():
+        for resource in as_list(statement["Resource"]):
+            if "subnet/" in resource or "security-group/" in resource:
+                assert statement["Condition"]["StringEquals"] == {
+                    "aws:ResourceTag/Project": "image-classifier", "aws:ResourceTag/Environment": "dev",
+                }  # fmt: skip
+            else:
+                assert "network-interface/" in resource or resource == "*"
+    assert all(":Describe" in action for action in statements["LookAtNetwork"]["Action"])
+
+
 def test_inference_function_invokes_one_endpoint_only():
     document = render(POLICIES / "inference_function.json")
     invoke = [s for s in document["Statement"] if "sagemaker" in json.dumps(s["Action"])]

@@ -8,6 +8,14 @@ mock_provider "aws" {
   mock_data "aws_partition" {
     defaults = { partition = "aws" }
   }
+
+  mock_data "aws_region" {
+    defaults = { name = "eu-west-1" }
+  }
+
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["eu-west-1a", "eu-west-1b", "eu-west-1c"] }
+  }
 }
 
 variables {
@@ -36,6 +44,45 @@ run "names_are_known_at_plan" {
   assert {
     condition     = aws_cloudwatch_log_group.training[0].name == "/aws/sagemaker/TrainingJobs"
     error_message = "SageMaker writes training logs to this group and no other."
+  }
+}
+
+run "no_network_is_the_default" {
+  command = plan
+
+  assert {
+    condition     = length(module.network) == 0 && length(module.flow_logs_role) == 0 && local.handover.network == null
+    error_message = "A private network bills by the hour: only on request."
+  }
+}
+
+run "private_network_on_request" {
+  command = plan
+
+  variables {
+    network = { enabled = true }
+  }
+
+  assert {
+    condition     = module.network[0].subnet_cidrs == { "eu-west-1a" = "10.40.0.0/23", "eu-west-1b" = "10.40.2.0/23" }
+    error_message = "Two zones of the region get a subnet."
+  }
+
+  assert {
+    condition = jsondecode(local.endpoint_policies["monitoring"]).Statement == [
+      for s in local.private_statements : s if s.Sid == "PublishAndReadMetrics"
+    ]
+    error_message = "An endpoint lets pass what is of its service."
+  }
+
+  assert {
+    condition     = length(local.endpoint_policies) == 8 && contains(keys(local.in_network), "network-interfaces")
+    error_message = "Eight services, and roles that may put interfaces into the network."
+  }
+
+  assert {
+    condition     = module.flow_logs_role[0].arn == "arn:aws:iam::123456789012:role/image-classifier-dev-flow-logs"
+    error_message = "Traffic is recorded unless that is declined."
   }
 }
 

@@ -53,8 +53,59 @@ run "policy_without_a_statement_is_refused" {
   command = plan
 
   variables {
-    policy = "{}"
+    policy           = "{}"
+    further_policies = { network-interfaces = "{}" }
   }
 
-  expect_failures = [var.policy]
+  expect_failures = [var.policy, var.further_policies]
+}
+
+run "further_policies_have_names_of_their_own" {
+  command = plan
+
+  variables {
+    further_policies = { network-interfaces = "{\"Version\": \"2012-10-17\", \"Statement\": [{}]}" }
+  }
+
+  assert {
+    condition = (
+      aws_iam_role_policy.further["network-interfaces"].name == "image-classifier-dev-training-network-interfaces"
+      && aws_iam_role_policy.further["network-interfaces"].policy == var.further_policies["network-interfaces"]
+    )
+    error_message = "A further policy stands beside the first."
+  }
+}
+
+run "boundary_path_and_managed_policies" {
+  command = plan
+
+  variables {
+    path                = "/access/"
+    boundary_arn        = "arn:aws:iam::123456789012:policy/boundary"
+    managed_policy_arns = { storage = "arn:aws:iam::123456789012:policy/storage" }
+  }
+
+  assert {
+    condition     = output.arn == "arn:aws:iam::123456789012:role/access/image-classifier-dev-training"
+    error_message = "The ARN must hold the path."
+  }
+
+  assert {
+    condition = (
+      aws_iam_role.this.permissions_boundary == var.boundary_arn
+      && aws_iam_role_policy_attachment.this["storage"].policy_arn == var.managed_policy_arns["storage"]
+    )
+    error_message = "The role must have its boundary and its managed policies."
+  }
+}
+
+run "path_without_slashes_and_too_many_policies_are_refused" {
+  command = plan
+
+  variables {
+    path                = "access"
+    managed_policy_arns = { for n in range(11) : n => "arn:aws:iam::123456789012:policy/p${n}" }
+  }
+
+  expect_failures = [var.path, var.managed_policy_arns]
 }

@@ -1,0 +1,81 @@
+# A VPC that leads nowhere but to AWS's services: private subnets, no gateway to the internet, no NAT.
+
+data "aws_region" "current" {}
+
+data "aws_availability_zones" "available" {
+  count = length(var.availability_zones) == 0 ? 1 : 0
+  state = "available"
+
+  # Local and Wavelength Zones must be opted in to, and have no SageMaker instances.
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"]
+  }
+}
+
+locals {
+  offered = length(var.availability_zones) > 0 ? var.availability_zones : sort(data.aws_availability_zones.available[0].names)
+  zones   = slice(local.offered, 0, min(var.zone_count, length(local.offered)))
+
+  # Eight ranges, though fewer are used: another zone moves none of the subnets there are.
+  cidrs = { for index, zone in local.zones : zone => cidrsubnet(var.cidr, 3, index) }
+}
+
+resource "aws_vpc" "this" {
+  cidr_block           = var.cidr
+  enable_dns_support   = true
+  enable_dns_hostnames = true # the interface endpoints answer to the services' public names
+
+  tags = {
+    Name = var.name
+  }
+
+  lifecycle {
+    precondition {
+      condition     = length(local.zones) == var.zone_count
+      error_message = "zone_count is ${var.zone_count}, and there are ${length(local.offered)} Availability Zones to choose from (${join(", ", local.offered)}): ask for fewer, or name more in availability_zones."
+    }
+  }
+}
+
+# What is made without naming a group can talk to nobody.
+resource "aws_default_security_group" "this" {
+  vpc_id  = aws_vpc.this.id
+  ingress = []
+  egress  = []
+
+  tags = {
+    Name = "${var.name}-default-closed"
+  }
+}
+
+resource "aws_subnet" "private" {
+  for_each                = local.cidrs
+  vpc_id                  = aws_vpc.this.id
+  availability_zone       = each.key
+  cidr_block              = each.value
+  map_public_ip_on_launch = false
+
+  tags = {
+    Name = "${var.name}-private-${each.key}"
+  }
+
+  # SageMaker's interfaces stay in a subnet for minutes after their job or endpoint has gone.
+  timeouts {
+    delete = "30m"
+  }
+}
+
+resource "aws_route_table" "private" {
+  vpc_id = aws_vpc.this.id
+
+  tags = {
+    Name = "${var.name}-private"
+  }
+}
+
+resource "aws_route_table_association" "private" {
+  for_each       = aws_subnet.private
+  subnet_id      = each.value.id
+  route_table_id = aws_route_table.private.id
+}

@@ -1,0 +1,44 @@
+output "vpc_id" {
+  description = "Id of the VPC; AWS chooses it, so it is known only after the first apply."
+  value       = aws_vpc.this.id
+}
+
+output "subnet_ids" {
+  description = "Ids of the private subnets, by Availability Zone, once they lead to the endpoints."
+  value       = { for zone, subnet in aws_subnet.private : zone => subnet.id }
+
+  depends_on = [
+    aws_route_table_association.private,
+    aws_vpc_endpoint.interface,
+    aws_vpc_endpoint.s3,
+  ]
+}
+
+output "training_security_group_id" {
+  description = "Id of the security group for training jobs, once its rules are there."
+  value       = aws_security_group.training.id
+
+  depends_on = [
+    aws_vpc_security_group_egress_rule.endpoints,
+    aws_vpc_security_group_egress_rule.s3,
+    aws_vpc_security_group_egress_rule.training_peers,
+    aws_vpc_security_group_ingress_rule.endpoints,
+    aws_vpc_security_group_ingress_rule.training_peers,
+  ]
+}
+
+output "serving_security_group_id" {
+  description = "Id of the security group for SageMaker endpoints, once its rules are there."
+  value       = aws_security_group.serving.id
+
+  depends_on = [
+    aws_vpc_security_group_egress_rule.endpoints,
+    aws_vpc_security_group_egress_rule.s3,
+    aws_vpc_security_group_ingress_rule.endpoints,
+  ]
+}
+
+output "subnet_cidrs" {
+  description = "Address ranges of the private subnets, by Availability Zone."
+  value       = local.cidrs
+}

@@ -1,0 +1,55 @@
+"""The section [network] of an environment: defaults that agree with Terraform's, and what is refused."""
+
+import re
+
+import pytest
+from pydantic import ValidationError
+
+from ops.paths import ROOT
+from ops.settings.network import NetworkSettings
+
+
+def test_by_default_there_is_no_vpc_and_nothing_is_encrypted_on_the_way():
+    settings = NetworkSettings()
+    assert not settings.vpc and not settings.encrypts_traffic
+
+
+@pytest.mark.parametrize("choice", [{"vpc": True}, {"encrypt_traffic": True}])
+def test_traffic_between_instances_is_encrypted_in_a_vpc_or_on_request(choice):
+    assert NetworkSettings(**choice).encrypts_traffic
+
+
+@pytest.mark.parametrize("cidr", ["10.0.0.0/16", "172.31.255.0/24", "192.168.16.0/20"])
+def test_private_ranges_are_accepted(cidr):
+    assert NetworkSettings(cidr=cidr).cidr == cidr
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"cidr": "10.40.0.1/20"}, "has host bits set: give the first address"),
+        ({"cidr": "ten"}, "16 to 24 bits, such as 10.40.0.0/20"),
+        ({"cidr": "10.0.0.0/8"}, "choose 16 to 24 bits"),
+        ({"cidr": "10.0.0.0/25"}, "choose 16 to 24 bits"),
+        ({"cidr": "8.8.0.0/16"}, "within 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"),
+        ({"zone_count": 1}, "greater than or equal to 2"),
+        ({"availability_zones": ["us-east-1a"]}, "names 1 and zone_count is 2"),
+        ({"availability_zones": ["us-east-1a", "us-east-1a"]}, "names 1 and zone_count is 2"),
+    ],
+)
+def test_wrong_values_are_refused(wrong, told):
+    with pytest.raises(ValidationError, match=told):
+        NetworkSettings(**wrong)
+
+
+def test_defaults_are_those_of_the_stack():
+    text = (ROOT / "terraform/foundation/variables.tf").read_text()
+    block = re.search(r'^variable "network" \{(.*?)^\}', text, re.M | re.S).group(1)
+    declared = dict(re.findall(r"^\s+(\w+)\s+= optional\([\w()]+, (.+)\)$", block, re.M))
+    assert declared == {
+        "enabled": "false",
+        "cidr": f'"{NetworkSettings().cidr}"',
+        "availability_zones": "[]",
+        "zone_count": str(NetworkSettings().zone_count),
+        "flow_logs": "true",
+    }
