@@ -93,6 +93,10 @@ def foundation(settings: Settings, progress: Progress, *, plan_only: bool = Fals
                 "retention_days": settings.log_retention_days,
                 "manage_training_group": _may_manage_training_logs(settings),
             },
+            "network": {
+                "enabled": settings.network.vpc,
+                **settings.network.model_dump(exclude={"vpc", "encrypt_traffic"}),
+            },
         },
     )
 

@@ -12,6 +12,7 @@ from ops.errors import OperatorError
 from ops.paths import ROOT
 from ops.settings.function import FunctionSettings
 from ops.settings.jobs import ModelSettings, TrainingSettings, TuningSettings
+from ops.settings.network import NetworkSettings
 from ops.settings.section import LogRetention, Section
 from ops.settings.serving import ServingSettings
 from ops.settings.storage import StorageSettings
@@ -35,6 +36,7 @@ class Settings(Section):
     log_retention_days: LogRetention = 365
     key_deletion_window_days: int = Field(30, ge=7, le=30)
     storage: StorageSettings = StorageSettings()
+    network: NetworkSettings = NetworkSettings()
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
     tuning: TuningSettings
