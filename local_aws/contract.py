@@ -32,7 +32,8 @@ BENEATH = {
         "PutScalingPolicy",
         "PutScheduledAction",
     },
-    "cloudwatch": {"PutMetricAlarm", "PutMetricData", "SetAlarmState"},
+    "cloudwatch": {"DeleteAlarms", "PutMetricAlarm", "PutMetricData", "SetAlarmState"},
+    "events": {"PutEvents", "PutRule", "PutTargets"},
     "s3": {
         "CompleteMultipartUpload",
         "CopyObject",
@@ -42,6 +43,7 @@ BENEATH = {
         "PutObject",
         "UploadPart",
     },
+    "sns": {"Publish", "PublishBatch"},
     "sts": {"AssumeRole", "GetCallerIdentity"},
 }
 

@@ -31,11 +31,11 @@ def build(current: runtime.Runtime) -> Callable:
         MOTO_PORT=str(current.port),
         MOTO_DISABLE_GLOBAL_CORS="true",
     )
-    from local_aws import access, fixes, functions, gateway, instances, sagemaker
+    from local_aws import access, events, fixes, functions, gateway, instances, sagemaker
     from local_aws.dispatch import Dispatcher
 
     runtime.install(current)
-    for part in (fixes, sagemaker, functions, gateway, instances):
+    for part in (fixes, sagemaker, functions, gateway, instances, events):
         part.install(current)
     current.gate = access.install(Dispatcher(), current)
     return Front(current.gate, current)

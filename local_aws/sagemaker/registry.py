@@ -8,6 +8,7 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import ConflictException, ValidationError
 
+from local_aws.events import sagemaker as events
 from local_aws.sagemaker.requests import Operations, page, validated
 from local_aws.sagemaker.tags import TagStore
 
@@ -104,6 +105,7 @@ class RegistryBackend(TagStore):
             "CreationTime": datetime.now(timezone.utc),
             "CreatedBy": {},
         }
+        events.model_package(self.region_name, self.packages[arn], [])
         return arn
 
     def update_package(self, request: dict[str, Any]) -> str:
@@ -124,6 +126,8 @@ class RegistryBackend(TagStore):
             ]
         record["LastModifiedTime"] = datetime.now(timezone.utc)
         record["LastModifiedBy"] = {}
+        updated = sorted(request.keys() - {"ModelPackageArn"})
+        events.model_package(self.region_name, record, updated)
         return record["ModelPackageArn"]
 
     def delete_package(self, name_or_arn: str) -> None:

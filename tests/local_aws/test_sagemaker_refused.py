@@ -59,7 +59,7 @@ def example(shape: Any) -> Any:
         return [example(shape.member)] * shape.metadata.get("min", 0)
     if shape.type_name == "map":
         return {}
-    if shape.type_name in ("integer", "long", "float", "double"):
+    if shape.type_name in ("integer", "long", "float", "double", "timestamp"):
         return shape.metadata.get("min", 1)
     if shape.type_name == "boolean":
         return False

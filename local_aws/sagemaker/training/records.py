@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
+from local_aws.events import sagemaker as events
+
 # AWS's messages of the secondary statuses.
 MESSAGES = {
     "Starting": "Starting the training job",
@@ -110,7 +112,11 @@ class TrainingJob:
         return self.seconds_before + ((self.end_time or now()) - self.attempt_time).total_seconds()
 
     def enter(self, secondary_status: str, message: str | None = None) -> None:
-        """Move to a secondary status; the one before ends now."""
+        """Move to a secondary status, and tell of it; the one before ends now."""
+        self._move(secondary_status, message)
+        events.training_job(self)
+
+    def _move(self, secondary_status: str, message: str | None = None) -> None:
         moment = now()
         if self.transitions:
             self.transitions[-1] = {**self.transitions[-1], "EndTime": moment}
@@ -125,11 +131,12 @@ class TrainingJob:
 
     def end(self, status: str, secondary_status: str | None = None, reason: str | None = None) -> None:
         """Reach a terminal status. `reason` is AWS's FailureReason, at most 1024 characters."""
-        self.enter(secondary_status or status)
+        self._move(secondary_status or status)
         self.transitions[-1] = {**self.transitions[-1], "EndTime": self.last_modified_time}
         self.failure_reason = reason[:1024] if reason else None
         self.end_time = self.last_modified_time
         self.status = status  # last: who waits for it reads the rest
+        events.training_job(self)
 
     def describe(self) -> dict[str, Any]:
         """The answer of DescribeTrainingJob; the request's own members as they came."""

@@ -49,8 +49,8 @@ class TrainingRuns:
             run = self._runs.get(job.key)
             if run is None or job.status != "InProgress":
                 return
-            job.enter("Stopping")
             job.status = "Stopping"
+            job.enter("Stopping")
         run.stop()
 
     def interrupt(self, job: TrainingJob, away: float) -> None:

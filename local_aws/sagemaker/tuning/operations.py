@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import AWSValidationException, ResourceInUseException
 
+from local_aws.events import sagemaker as events
 from local_aws.runtime import Runtime
 from local_aws.sagemaker.requests import page, validated
 from local_aws.sagemaker.training import validation as training_validation
@@ -33,6 +34,7 @@ class TuningRuns:
             self._runs = {arn: run for arn, run in self._runs.items() if not run.job.ended}
             run = self._runs[job.arn] = TuningRun(job, backend, self._finish)
         run.start()
+        events.tuning_job(job)
 
     def stop(self, job: TuningJob) -> None:
         with self._lock:
@@ -40,10 +42,12 @@ class TuningRuns:
                 return
             job.status = "Stopping"
             self._runs[job.arn].stop()
+        events.tuning_job(job)
 
     def _finish(self, job: TuningJob, status: str, reason: str | None) -> None:
         with self._lock:
             job.end(status, reason)
+        events.tuning_job(job)
         self._runtime.changed()
 
     def halt(self) -> None:
