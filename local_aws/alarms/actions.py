@@ -1,30 +1,52 @@
-"""What an alarm does when its state changes: SNS messages as CloudWatch writes them, and scaling policies."""
+"""What an alarm does when its state changes: topics, functions, EC2 instances, and scaling policies."""
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from collections.abc import Callable
-from datetime import datetime, timezone
 from typing import Any
 
+from moto.cloudwatch.exceptions import ValidationError
 from moto.cloudwatch.models import Alarm
-from moto.sns.models import sns_backends
+from moto.ec2.models import ec2_backends
 
-from local_aws.alarms import evaluation
-from local_aws.alarms.data import unix
+from local_aws import events
+from local_aws.alarms import messages
 
 log = logging.getLogger(__name__)
 
-REGIONS = {"us-east-1": "US East (N. Virginia)", "us-west-2": "US West (Oregon)", "eu-west-1": "EU (Ireland)"}
+LAMBDA_PRINCIPAL = "lambda.alarms.cloudwatch.amazonaws.com"
+EC2_ACTION = re.compile(r"arn:aws:automate:[\w-]+:ec2:(stop|terminate|reboot|recover)")
 # Scaling policies act on every evaluation in ALARM, not on the change alone: arguments are the policy's ARN, the
 # alarm, and the values that its state rests on. Application Auto Scaling puts itself here.
 scaling_policies: list[Callable[[str, str, Alarm, list[float]], None]] = []
 
 
+def check(alarm: Alarm) -> None:
+    """Raises ValidationError for actions that can never be taken."""
+    for arn in {*alarm.alarm_actions, *alarm.ok_actions, *alarm.insufficient_data_actions}:
+        if alarm.rule is not None and arn.split(":")[2:3] in (["automate"], ["autoscaling"]):
+            raise ValidationError(f"Composite alarms do not take the action {arn}.")
+        ec2 = EC2_ACTION.fullmatch(arn)
+        if ec2 is None:
+            continue
+        if _instance(alarm) is None:
+            raise ValidationError(
+                "Invalid use of EC2 action. An EC2 action can only be used if the alarm is monitoring an EC2 instance."
+            )
+        if ec2[1] == "recover" and not str(alarm.metric_name).startswith("StatusCheckFailed"):
+            raise ValidationError("Invalid use of EC2 'Recover' action")
+
+
 def notify(backend: Any, alarm: Alarm, before: str) -> None:
-    """Publish a change of state to the alarm's topics, in the background: a subscriber may be slow."""
+    """Tell EventBridge, and take the actions of a change of state; in the background: a subscriber may be slow."""
+    detail = messages.detail(alarm)
+    events.emit(
+        backend.region_name, "aws.cloudwatch", "CloudWatch Alarm State Change", [alarm.alarm_arn], detail
+    )
     if not alarm.actions_enabled:
         return
     wanted = {
@@ -32,15 +54,16 @@ def notify(backend: Any, alarm: Alarm, before: str) -> None:
         "ALARM": alarm.alarm_actions,
         "INSUFFICIENT_DATA": alarm.insufficient_data_actions,
     }
-    topics = [arn for arn in wanted[alarm.state_value] if arn.split(":")[2] != "autoscaling"]
-    if topics and alarm.rule is None:
-        message, subject = _message(backend, alarm, before), _subject(backend, alarm)
-        threading.Thread(
-            target=_publish,
-            args=(backend, alarm, topics, message, subject),
-            name="alarm-actions",
-            daemon=True,
-        ).start()
+    actions = [arn for arn in wanted[alarm.state_value] if arn.split(":")[2] != "autoscaling"]
+    if not actions:
+        return
+    told = {
+        "sns": (messages.message(backend, alarm, before), messages.subject(backend, alarm)),
+        "lambda": (json.dumps(messages.lambda_event(backend, alarm)), ""),
+    }
+    threading.Thread(
+        target=_take, args=(backend, alarm, actions, told), name="alarm-actions", daemon=True
+    ).start()
 
 
 def scale(backend: Any, alarm: Alarm, values: list[float]) -> None:
@@ -53,68 +76,43 @@ def scale(backend: Any, alarm: Alarm, values: list[float]) -> None:
                 act(backend.region_name, arn, alarm, values)
 
 
-def _publish(backend: Any, alarm: Alarm, topics: list[str], message: str, subject: str) -> None:
-    for arn in topics:
-        parts = arn.split(":")
+def _take(backend: Any, alarm: Alarm, actions: list[str], told: dict[str, tuple[str, str]]) -> None:
+    """told: message and subject by service."""
+    for arn in actions:
         data: dict[str, Any] = {"actionState": "Succeeded", "notificationResource": arn}
         try:
-            if parts[2] != "sns":
-                raise NotImplementedError(f"the embedded AWS takes no action {arn}")
-            sns_backends[parts[4]][parts[3]].publish(message, arn=arn, subject=subject)
+            _act(alarm, arn, told)
             summary = f"Successfully executed action {arn}"
-        except Exception as error:  # whatever a topic's subscribers raise is this action's failure
-            log.warning("alarm %s: action %s failed: %s", alarm.name, arn, error)
-            summary = f"Failed to execute action {arn}. Received error: {str(error)[:200]!r}"
-            data |= {"actionState": "Failed", "error": str(error)[:200]}
+        except Exception as error:  # whatever a service raises is this action's failure
+            reason = getattr(error, "message", None) or str(error)
+            log.warning("alarm %s: action %s failed: %s", alarm.name, arn, reason)
+            summary = f"Failed to execute action {arn}. Received error: {reason[:200]!r}"
+            data |= {"actionState": "Failed", "error": reason[:200]}
         backend.note(alarm, "Action", summary, data)
 
 
-def _subject(backend: Any, alarm: Alarm) -> str:
-    region = REGIONS.get(backend.region_name, backend.region_name)
-    return f'{alarm.state_value}: "{alarm.name}" in {region}'[:100]
+def _act(alarm: Alarm, arn: str, told: dict[str, tuple[str, str]]) -> None:
+    from local_aws.events import targets  # services, which are there once something has started
 
-
-def _message(backend: Any, alarm: Alarm, before: str) -> str:
-    trigger: dict[str, Any] = {
-        "Period": evaluation.period(alarm),
-        "EvaluationPeriods": alarm.evaluation_periods,
-        "DatapointsToAlarm": alarm.datapoints_to_alarm,
-        "ComparisonOperator": alarm.comparison_operator,
-        "Threshold": alarm.threshold,
-        "TreatMissingData": alarm.treat_missing_data or "",
-        "EvaluateLowSampleCountPercentile": alarm.evaluate_low_sample_count_percentile or "",
-    }
-    if alarm.metric_data_queries:
-        trigger["Metrics"] = evaluation.metric_queries(alarm)
+    service = arn.split(":")[2]
+    if service == "sns":
+        targets.to_topic(arn, *told["sns"])
+    elif service == "lambda":
+        targets.to_function(arn, LAMBDA_PRINCIPAL, alarm.alarm_arn, told["lambda"][0])
+    elif ec2 := EC2_ACTION.fullmatch(arn):
+        _change_instance(ec2[1], alarm)
     else:
-        trigger |= {
-            "MetricName": alarm.metric_name,
-            "Namespace": alarm.namespace,
-            "StatisticType": "Statistic" if alarm.statistic else "ExtendedStatistic",
-            "Statistic": (alarm.statistic or alarm.extended_statistic or "").upper(),
-            "Unit": alarm.unit,
-            "Dimensions": [{"value": d.value, "name": d.name} for d in alarm.dimensions],
-        }
-    moment = alarm.state_updated_timestamp
-    return json.dumps(
-        {
-            "AlarmName": alarm.name,
-            "AlarmDescription": alarm.description,
-            "AWSAccountId": backend.account_id,
-            "AlarmConfigurationUpdatedTimestamp": _iso(alarm.configuration_updated_timestamp),
-            "NewStateValue": alarm.state_value,
-            "NewStateReason": alarm.state_reason,
-            "StateChangeTime": _iso(moment),
-            "Region": REGIONS.get(backend.region_name, backend.region_name),
-            "AlarmArn": alarm.alarm_arn,
-            "OldStateValue": before,
-            "OKActions": alarm.ok_actions,
-            "AlarmActions": alarm.alarm_actions,
-            "InsufficientDataActions": alarm.insufficient_data_actions,
-            "Trigger": trigger,
-        }
-    )
+        raise NotImplementedError(f"the embedded AWS takes no action {arn}")
 
 
-def _iso(moment: Any) -> str:
-    return datetime.fromtimestamp(unix(moment), timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
+def _change_instance(verb: str, alarm: Alarm) -> None:
+    """As the alarm's account would by the operation: termination protection and Spot's rules hold."""
+    if verb == "recover":
+        raise NotImplementedError("the embedded AWS has no other hardware to recover an instance on")
+    _, _, _, region, account, *_ = alarm.alarm_arn.split(":")
+    getattr(ec2_backends[account][region], f"{verb}_instances")([_instance(alarm)])
+
+
+def _instance(alarm: Alarm) -> str | None:
+    """The instance that an alarm watches."""
+    return next((d.value for d in alarm.dimensions if d.name == "InstanceId"), None)

@@ -12,7 +12,7 @@ from moto.cloudwatch.exceptions import InvalidParameterValue, ValidationError
 from moto.cloudwatch.models import Alarm, CloudWatchBackend
 from moto.core.utils import utcnow
 
-from local_aws.alarms import actions, evaluation
+from local_aws.alarms import actions, composite, evaluation
 from local_aws.alarms.data import check_statistic, periods, statistic, unix
 from local_aws.alarms.queries import check, evaluate, period_of
 from local_aws.alarms.samples import Samples
@@ -32,17 +32,22 @@ class AlarmsBackend(CloudWatchBackend):
         self.alarm_history: deque[dict[str, Any]] = deque(maxlen=HISTORY)
 
     def put_metric_alarm(self, name: str, *args: Any, **settings: Any) -> Alarm:  # type: ignore[override]
-        """A new alarm has no data yet; one that is changed keeps its state."""
+        """A new alarm has no data yet; one that is changed keeps its state. With a rule it is a composite alarm."""
         before = self.alarms.get(name)
+        if before and (before.rule is None) != (settings.get("rule") is None):
+            raise ValidationError(f"The alarm {name} exists, and is of another type.")
         alarm = super().put_metric_alarm(name, *args, **settings)
-        if alarm.rule is None:
-            try:
+        try:
+            actions.check(alarm)
+            if alarm.rule is None:
                 _check(alarm)
-            except Exception:
-                self.alarms.pop(name)
-                if before:
-                    self.alarms[name] = before
-                raise
+            else:
+                composite.check(self, name, alarm.rule)
+        except Exception:
+            self.alarms.pop(name)
+            if before:
+                self.alarms[name] = before
+            raise
         if before:
             for member in ("state_value", "state_reason", "state_reason_data", "state_updated_timestamp"):
                 setattr(alarm, member, getattr(before, member))
@@ -50,9 +55,13 @@ class AlarmsBackend(CloudWatchBackend):
             alarm.state_value = "INSUFFICIENT_DATA"
         done = "updated" if before else "created"
         self.note(alarm, "ConfigurationUpdate", f'Alarm "{name}" {done}', {"type": done.title()[:-1]})
+        if alarm.rule is not None:
+            reason = f"{alarm.alarm_arn} was {done} and its alarm rule evaluates to {{state}}"
+            composite.evaluate(self, alarm, reason)
         return alarm
 
     def delete_alarms(self, alarm_names: list[str]) -> None:
+        composite.check_deletion(self, alarm_names)
         for name in alarm_names:
             if name in self.alarms:
                 alarm = self.alarms[name]
@@ -65,8 +74,9 @@ class AlarmsBackend(CloudWatchBackend):
         super().set_alarm_state(alarm_name, reason, reason_data, state_value)
         self.changed_state(self.alarms[alarm_name], before)
 
-    def changed_state(self, alarm: Alarm, before: str) -> None:
-        """Note a change of an alarm's state, and act on it."""
+    def changed_state(self, alarm: Alarm, before: str, above: frozenset[str] = frozenset()) -> None:
+        """Note a change of an alarm's state, and act on it. above: names of alarms whose change led to it."""
+        del alarm.history[:-1]  # of the states before, moto keeps all
         if alarm.state_value == before:
             return
         summary = f"Alarm updated from {before} to {alarm.state_value}"
@@ -77,6 +87,7 @@ class AlarmsBackend(CloudWatchBackend):
         }
         self.note(alarm, "StateUpdate", summary, data)
         actions.notify(self, alarm, before)
+        composite.follow(self, alarm, above)
 
     def note(self, alarm: Alarm, kind: str, summary: str, data: dict[str, Any]) -> None:
         """Add to the history. kind: ConfigurationUpdate, StateUpdate or Action."""

@@ -32,6 +32,11 @@ def unix(moment: datetime) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
 
 
+def iso(moment: datetime) -> str:
+    """A moment as CloudWatch writes it in messages."""
+    return datetime.fromtimestamp(unix(moment), timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
+
+
 def periods(
     data: Iterable[MetricDatumBase],
     namespace: str,

@@ -7,7 +7,7 @@ import pytest
 from moto.cloudwatch.exceptions import ValidationError
 from moto.cloudwatch.models import MetricAggregatedDatum, MetricDatum
 
-from local_aws.alarms import expressions
+from local_aws.alarms import composite, expressions
 from local_aws.alarms.data import check_statistic, periods, series, statistic
 from local_aws.alarms.evaluation import Rule
 from local_aws.alarms.queries import check, evaluate
@@ -189,3 +189,42 @@ def test_one_point_is_no_alarm_of_three():
 def test_comparisons(comparison, at, over):
     rule = Rule(comparison, 5, 1, 1)
     assert (rule.breaches(5), rule.breaches(6)) == (at, over)
+
+
+@pytest.mark.parametrize(
+    "rule, expected",
+    [
+        ("ALARM(a)", True),
+        ("OK(a)", False),
+        ('ALARM("a") AND OK("b")', True),
+        ("NOT ALARM(a) OR ALARM(a)", True),
+        ("OK(a) AND OK(b) OR OK(b)", True),  # AND binds closer than OR
+        ("OK(a) AND (OK(b) OR OK(b))", False),
+        ("NOT (ALARM(a) AND OK(b))", False),
+        ("INSUFFICIENT_DATA(with (brackets) no)", None),
+        ('INSUFFICIENT_DATA("with (brackets)")', True),
+        ("ALARM(arn:aws:cloudwatch:us-east-1:123456789012:alarm:a) and not false", True),
+        ("TRUE", True),
+        ("FALSE OR NOT TRUE", False),
+        ("ALARM(a) OK(b)", None),
+        ("ALARM(a) AND", None),
+        ("(ALARM(a)", None),
+        ("BROKEN(a)", None),
+        ("ALARM()", None),
+        ("", None),
+    ],
+)
+def test_rules_of_composite_alarms(rule, expected):
+    states = {"a": "ALARM", "b": "OK", "with (brackets)": "INSUFFICIENT_DATA"}
+    if expected is None:
+        with pytest.raises(ValidationError):
+            composite.parse(rule)
+    else:
+        assert composite.holds(composite.parse(rule), states.__getitem__) is expected
+
+
+def test_a_rule_names_its_children():
+    rule = composite.parse('ALARM(a) AND (NOT OK("b c") OR ALARM(a)) AND TRUE')
+    assert list(composite.children(rule)) == ["a", "b c", "a"]
+    with pytest.raises(ValidationError, match="500"):
+        composite.parse(" OR ".join(["TRUE"] * 300))
