@@ -1,0 +1,31 @@
+# What an environment may cost a month, by its cost-allocation tag.
+
+resource "aws_budgets_budget" "this" {
+  name         = var.name
+  budget_type  = "COST"
+  limit_amount = format("%.2f", var.monthly_usd)
+  limit_unit   = "USD"
+  time_unit    = "MONTHLY"
+
+  dynamic "cost_filter" {
+    for_each = var.tag[*]
+
+    content {
+      name   = "TagKeyValue"
+      values = [format("user:%s$%s", cost_filter.value.key, cost_filter.value.value)]
+    }
+  }
+
+  # Told while there is still something to save.
+  dynamic "notification" {
+    for_each = var.alerts
+
+    content {
+      notification_type         = notification.value.forecast ? "FORECASTED" : "ACTUAL"
+      comparison_operator       = "GREATER_THAN"
+      threshold                 = notification.value.percent
+      threshold_type            = "PERCENTAGE"
+      subscriber_sns_topic_arns = [var.topic_arn]
+    }
+  }
+}
