@@ -11,7 +11,7 @@ from moto.sagemaker.exceptions import SagemakerClientError
 
 from local_aws import ACCOUNT_ID, quotas
 from local_aws.access.request import Call
-from local_aws.sagemaker.hosting import variants
+from local_aws.sagemaker.hosting import shifting, variants
 
 Use = tuple[str, str]  # instance type, and what for: "training job", "spot training job" or "endpoint"
 
@@ -51,8 +51,13 @@ class SageMakerLimits:
 
     def update_hosted_endpoint(self, request: dict[str, Any]) -> str:
         config = self.hosted_configs.get(request["EndpointConfigName"])
-        if config is not None:  # the new fleet runs beside the old one for a while
-            self._demand(_of_config(config))
+        if config is not None:  # the new fleet, or a batch of it, runs beside the old one for a while
+            wanted = _of_config(config)
+            policy = request.get("DeploymentConfig", {}).get("RollingUpdatePolicy")
+            if policy and shifting.rolls({"Variants": config["ProductionVariants"]}):
+                size = policy["MaximumBatchSize"]
+                wanted = Counter({use: shifting.batch(size, count) for use, count in wanted.items()})
+            self._demand(wanted)
         return super().update_hosted_endpoint(request)
 
     def resize_hosted_endpoint(self, name: str, wanted: list[dict[str, Any]], *args: Any) -> str:

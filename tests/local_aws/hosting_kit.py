@@ -6,7 +6,9 @@ import contextlib
 import io
 import json
 import tarfile
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -136,6 +138,24 @@ class Hosting:
             EndpointConfigName=name, ProductionVariants=list(variants), **settings
         )
         return name
+
+    @contextlib.contextmanager
+    def load(self, endpoint: str, body: bytes = b"sleep0.02", threads: int = 3):
+        """Requests without a pause meanwhile: yields the answers so far. Any that fails is raised at the end."""
+        over, answers = threading.Event(), []
+
+        def ask() -> None:
+            while not over.is_set():
+                answers.append(self.ask(endpoint, body))
+
+        with ThreadPoolExecutor(threads) as pool:
+            asking = [pool.submit(ask) for _ in range(threads)]
+            try:
+                yield answers
+            finally:
+                over.set()
+        for asked in asking:
+            asked.result()
 
     def endpoint(self, name: str, config: str) -> dict:
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)

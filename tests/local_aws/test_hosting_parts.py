@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 
 from local_aws import runtime
-from local_aws.sagemaker.hosting import artifacts, deployments, metrics, routing
+from local_aws.sagemaker.hosting import artifacts, deployments, metrics, routing, shifting
 from local_aws.sagemaker.hosting.failures import DeploymentFailed
 from local_aws.sagemaker.requests import page, validated
 from local_aws.sagemaker.service import LocalSageMakerBackend
@@ -107,7 +107,7 @@ def test_requirements_that_are_not_met_are_named(tmp_path, text):
 )  # fmt: skip
 def test_traffic_shifts_in_the_steps_asked_for(routing_, shares):
     fleet = SimpleNamespace(deployment={"Variants": [{"VariantName": "v"}]}, count=lambda name: 4)
-    assert deployments._shares(routing_, fleet) == pytest.approx(shares)
+    assert shifting.shares(routing_, fleet) == pytest.approx(shares)
 
 
 class Asked:

@@ -34,7 +34,7 @@ def fleet(monkeypatch, tmp_path):
     """Makes a fleet of such processes, which are kept in its `made`."""
     current = runtime.Runtime(home=tmp_path, port=1, time_scale=10_000)  # idle for 60 ms
     monkeypatch.setattr(runtime, "_current", current)
-    monkeypatch.setattr(serverless_module, "prepare", lambda *_: None)
+    monkeypatch.setattr(ServerlessFleet, "prepare", lambda self: None)
     fleets = []
 
     def make(process=Process, **config) -> ServerlessFleet:

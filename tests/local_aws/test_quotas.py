@@ -141,6 +141,12 @@ def test_endpoints_count_together(aws) -> None:
     weights = [{"VariantName": "AllTraffic", "DesiredInstanceCount": 2}]
     resize = {"EndpointName": "quota", "DesiredWeightsAndCapacities": weights}
     assert _refused(sagemaker.update_endpoint_weights_and_capacities, **resize)[0] == "ResourceLimitExceeded"
+    update = {"EndpointName": "quota", "EndpointConfigName": "quota-2"}
+    assert "a request delta of 2 Instances" in _refused(sagemaker.update_endpoint, **update)[1]
+    size = {"Type": "INSTANCE_COUNT", "Value": 1}  # a rolling update needs room for a batch only
+    policy = {"RollingUpdatePolicy": {"MaximumBatchSize": size, "WaitIntervalInSeconds": 0}}
+    message = _refused(sagemaker.update_endpoint, **update, DeploymentConfig=policy)[1]
+    assert "a request delta of 1 Instances" in message
     sagemaker.delete_endpoint(EndpointName="quota")
 
 

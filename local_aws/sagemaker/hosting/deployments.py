@@ -1,4 +1,4 @@
-"""Bringing endpoints to what their records ask for: blue/green deployment, scaling, deletion, recovery.
+"""Bringing endpoints to what their records ask for: deployment, scaling, deletion, recovery.
 
 Every function here runs in a thread of its own, so that the operation that asked for it has answered already.
 """
@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
-from moto.cloudwatch.models import cloudwatch_backends
-
 from local_aws import runtime
-from local_aws.sagemaker.hosting import asynchronous, metrics
+from local_aws.sagemaker.hosting import asynchronous, metrics, shifting
 from local_aws.sagemaker.hosting.failures import DeploymentFailed
 from local_aws.sagemaker.hosting.fleet import Fleet
 from local_aws.sagemaker.hosting.live import Key, LogGroup, Traffic, forget, traffic
@@ -43,21 +40,18 @@ def deploy(key: Key, endpoint: dict[str, Any]) -> None:
 
     If it does not come up, or an alarm goes off while traffic shifts, what served before serves on.
     """
-    target = endpoint["Pending"]
+    target, config = endpoint["Pending"], endpoint.get("LastDeploymentConfig", {})
     live = traffic(key)
+    stale, live.next, live.shifted = live.next, None, 0.0
+    if stale:  # an earlier update that could not be rolled back left it
+        stale.end()
     fleet = _fleet(key, target)
     try:
-        fleet.launch()
-        _shift(key, live, fleet, endpoint.get("LastDeploymentConfig", {}))
+        shifting.replace(key, live, fleet, config)
     except DeploymentFailed as failure:
         if runtime.current().stopping.is_set():
             return
-        if endpoint["Deployed"]:
-            endpoint["EndpointStatus"] = "RollingBack"
-        live.next, live.shifted = None, 0.0
-        fleet.end()
-        endpoint["Pending"] = None
-        _settle(endpoint, "InService" if endpoint["Deployed"] else "Failed", str(failure))
+        _roll_back(endpoint, live, fleet, config, failure)
         return
     old, live.current, live.next, live.shifted = live.current, fleet, None, 0.0
     endpoint["Deployed"], endpoint["Pending"] = target, None
@@ -66,6 +60,24 @@ def deploy(key: Key, endpoint: dict[str, Any]) -> None:
         old.end()
     _settle(endpoint, "InService")
     asynchronous.work(key, endpoint)
+
+
+def _roll_back(
+    endpoint: dict[str, Any], live: Traffic, fleet: Fleet, config: dict[str, Any], failure: DeploymentFailed
+) -> None:
+    """What served before serves on; if some of it does not come up again, both serve until the next update."""
+    status = "InService" if endpoint["Deployed"] else "Failed"
+    if endpoint["Deployed"]:
+        endpoint["EndpointStatus"] = "RollingBack"
+    reason = str(failure)
+    try:
+        shifting.restore(live, fleet, config)
+    except DeploymentFailed as second:
+        if runtime.current().stopping.is_set():
+            return
+        status, reason = "UpdateRollbackFailed", f"{reason} The rollback failed too: {second}"
+    endpoint["Pending"] = None
+    _settle(endpoint, status, reason)
 
 
 def recover(key: Key, endpoint: dict[str, Any]) -> None:
@@ -146,54 +158,3 @@ def _settle(endpoint: dict[str, Any], status: str, reason: str | None = None) ->
         endpoint.pop("FailureReason", None)
     endpoint["EndpointStatus"] = status  # last: who waits for it reads the rest
     runtime.current().changed()
-
-
-def _shift(key: Key, live: Traffic, fleet: Fleet, config: dict[str, Any]) -> None:
-    """Move the traffic to `fleet` as the deployment configuration says. Raises DeploymentFailed on an alarm."""
-    if live.current is None:
-        return
-    policy = config.get("BlueGreenUpdatePolicy", {})
-    routing = policy.get("TrafficRoutingConfiguration", {"Type": "ALL_AT_ONCE"})
-    alarms = [a["AlarmName"] for a in config.get("AutoRollbackConfiguration", {}).get("Alarms", [])]
-    live.next = fleet
-    for share in _shares(routing, fleet):
-        live.shifted = share
-        wait = routing.get("WaitIntervalInSeconds", 0)
-        if share == 1.0:
-            wait = max(wait if routing["Type"] != "ALL_AT_ONCE" or alarms else 0, _termination_wait(policy))
-        _bake(key, wait / runtime.current().time_scale, alarms)
-
-
-def _shares(routing: dict[str, Any], fleet: Fleet) -> list[float]:
-    """The new fleet's share of the traffic, step by step."""
-    size = routing.get("CanarySize") or routing.get("LinearStepSize")
-    if routing["Type"] == "ALL_AT_ONCE" or not size:
-        return [1.0]
-    if size["Type"] == "CAPACITY_PERCENT":
-        step = size["Value"] / 100
-    else:  # a serverless fleet counts none: all at once
-        step = size["Value"] / (sum(fleet.count(v["VariantName"]) for v in fleet.deployment["Variants"]) or 1)
-    if routing["Type"] == "CANARY":
-        return [min(step, 1.0), 1.0]
-    shares = [step * n for n in range(1, int(1 / step) + 1) if step * n < 1.0 - 1e-9]
-    return [*shares, 1.0]
-
-
-def _termination_wait(policy: dict[str, Any]) -> float:
-    return policy.get("TerminationWaitInSeconds", 0)
-
-
-def _bake(key: Key, seconds: float, alarms: list[str]) -> None:
-    """Let a step of the shift run for `seconds`, watching the alarms."""
-    account, region, _ = key
-    deadline = time.monotonic() + seconds
-    while True:
-        known = cloudwatch_backends[account][region].alarms
-        for name in alarms:
-            if name in known and known[name].state_value == "ALARM":
-                raise DeploymentFailed(f"The deployment was rolled back: alarm {name} is in state ALARM.")
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return
-        if runtime.current().stopping.wait(min(left, 0.2)):
-            raise DeploymentFailed("The embedded AWS stopped.")

@@ -11,7 +11,7 @@ from moto.applicationautoscaling.models import applicationautoscaling_backends
 from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import ValidationError
 
-from local_aws.sagemaker.hosting import deployments, variants
+from local_aws.sagemaker.hosting import deployments, shifting, variants
 from local_aws.sagemaker.hosting.endpoint_configs import EndpointConfigsBackend
 from local_aws.sagemaker.hosting.live import Key, traffic
 from local_aws.sagemaker.hosting.variants import check_serverless_config
@@ -43,8 +43,8 @@ class EndpointsBackend(EndpointConfigsBackend):
         arn = self.resource_arn("endpoint", name)
         if name in self.hosted_endpoints:
             raise ValidationError(message=f'Cannot create already existing endpoint "{arn}".')
-        _check_deployment_config(request.get("DeploymentConfig", {}))
         pending = self._deployment(request["EndpointConfigName"])
+        shifting.check(request.get("DeploymentConfig", {}), pending)
         self.keep_tags(arn, request.get("Tags"))
         now = datetime.now(timezone.utc)
         endpoint = self.hosted_endpoints[name] = {
@@ -64,8 +64,7 @@ class EndpointsBackend(EndpointConfigsBackend):
 
     def update_hosted_endpoint(self, request: dict[str, Any]) -> str:
         """Returns the ARN; the new fleet starts beside the old one in the background."""
-        endpoint = self._endpoint_in_service(request["EndpointName"])
-        _check_deployment_config(request.get("DeploymentConfig", {}))
+        endpoint = self._endpoint_in_service(request["EndpointName"], "UpdateRollbackFailed")
         pending = self._deployment(request["EndpointConfigName"])
         if _is_serverless(pending) and not _is_serverless(endpoint["Deployed"]):
             raise ValidationError(
@@ -95,7 +94,9 @@ class EndpointsBackend(EndpointConfigsBackend):
                 raise ValidationError(
                     message="DeploymentConfig and RetainDeploymentConfig cannot be given together."
                 )
+            shifting.check(endpoint.get("LastDeploymentConfig", {}), pending)
         elif "DeploymentConfig" in request:
+            shifting.check(request["DeploymentConfig"], pending)
             endpoint["LastDeploymentConfig"] = request["DeploymentConfig"]
         else:
             endpoint.pop("LastDeploymentConfig", None)
@@ -244,16 +245,17 @@ class EndpointsBackend(EndpointConfigsBackend):
 
     def _idle_endpoint(self, name: str) -> dict[str, Any]:
         endpoint = self.hosted_endpoint(name)
-        if endpoint["EndpointStatus"] not in ("InService", "Failed"):
+        if endpoint["EndpointStatus"] not in ("InService", "Failed", "UpdateRollbackFailed"):
             raise ValidationError(message=f'Cannot update in-progress endpoint "{endpoint["EndpointArn"]}".')
         return endpoint
 
-    def _endpoint_in_service(self, name: str) -> dict[str, Any]:
+    def _endpoint_in_service(self, name: str, *others: str) -> dict[str, Any]:
+        """others: statuses that are as good as InService."""
         endpoint = self._idle_endpoint(name)
-        if endpoint["EndpointStatus"] != "InService":
+        if endpoint["EndpointStatus"] not in ("InService", *others):
             raise ValidationError(
                 message=f'Cannot update endpoint "{endpoint["EndpointArn"]}" in status '
-                f"{endpoint['EndpointStatus']}: DeleteEndpoint is the only operation that it allows."
+                f"{endpoint['EndpointStatus']}: it allows {_allowed(endpoint['EndpointStatus'])}."
             )
         return endpoint
 
@@ -263,6 +265,10 @@ class EndpointsBackend(EndpointConfigsBackend):
 
     def _key(self, name: str) -> Key:
         return self.account_id, self.region_name, name
+
+
+def _allowed(status: str) -> str:
+    return "UpdateEndpoint and DeleteEndpoint" if status == "UpdateRollbackFailed" else "only DeleteEndpoint"
 
 
 def _is_serverless(deployment: dict[str, Any]) -> bool:
@@ -324,13 +330,6 @@ def _capture_summary(config: dict[str, Any]) -> dict[str, Any]:
         "KmsKeyId": config.get("KmsKeyId"),
     }
     return {key: value for key, value in summary.items() if value is not None}
-
-
-def _check_deployment_config(config: dict[str, Any]) -> None:
-    if "RollingUpdatePolicy" in config:
-        raise ValidationError(
-            message="The embedded AWS deploys blue/green; it does not do RollingUpdatePolicy."
-        )
 
 
 class EndpointOperations(Operations):

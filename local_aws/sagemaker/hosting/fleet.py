@@ -39,12 +39,16 @@ class Fleet:
     def launch(self) -> None:
         """Start every variant's instances and wait for them. Raises DeploymentFailed; the caller ends it then."""
         launched = variants.of(self.deployment)
-        for variant in launched:
-            prepare(variant, self.folder / variant["VariantName"], self._region)
+        self.prepare()
         for variant in launched:
             self._add(variant, variant["DesiredInstanceCount"])
         for variant in launched:
             self._await(variant, self._instances[variant["VariantName"]])
+
+    def prepare(self) -> None:
+        """Have what every variant's instances run, without any. Raises DeploymentFailed."""
+        for variant in variants.of(self.deployment):
+            prepare(variant, self.folder / variant["VariantName"], self._region)
 
     def scale(self, name: str, count: int) -> None:
         """Bring a variant to `count` instances, drained ones ended. Raises DeploymentFailed, with none added."""

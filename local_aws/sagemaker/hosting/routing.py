@@ -24,7 +24,7 @@ NOT_OF_ASYNCHRONOUS = (
     "InvocationsPerInstance",
     "OverheadLatency",
 )  # asynchronous inference has its own
-SERVING = ("InService", "Updating", "RollingBack", "SystemUpdating")
+SERVING = ("InService", "Updating", "RollingBack", "SystemUpdating", "UpdateRollbackFailed")
 
 
 @dataclass

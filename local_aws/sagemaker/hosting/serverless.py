@@ -9,7 +9,6 @@ from typing import Any
 
 from local_aws import runtime
 from local_aws.functions import memory
-from local_aws.sagemaker.hosting.artifacts import prepare
 from local_aws.sagemaker.hosting.errors import ModelNotReadyException, ThrottlingException
 from local_aws.sagemaker.hosting.failures import StartFailed
 from local_aws.sagemaker.hosting.fleet import Fleet, end_all
@@ -39,7 +38,7 @@ class ServerlessFleet(Fleet):
 
     def launch(self) -> None:
         """Start what is provisioned; with nothing provisioned, try the container once, as AWS does, and end it."""
-        prepare(self._variant, self.folder / self._name, self._region)
+        self.prepare()
         threading.Thread(target=self._keep, name=f"serverless-{self._name}", daemon=True).start()
         wanted = self._provisioned()
         self.provision(wanted or 1)
