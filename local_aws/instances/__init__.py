@@ -1,5 +1,7 @@
 """EC2 instances of the embedded AWS: their user data runs."""
 
+import threading
+
 from local_aws.runtime import Runtime
 
 
@@ -8,7 +10,7 @@ def install(current: Runtime) -> None:
     from moto.ec2 import models, urls
     from moto.ec2.models import instances
 
-    from local_aws.instances import images, service
+    from local_aws.instances import images, metrics, service
     from local_aws.instances.backend import LocalEC2Backend, LocalInstance
     from local_aws.instances.responses import LocalEC2Response
 
@@ -19,4 +21,10 @@ def install(current: Runtime) -> None:
     running = service.InstanceService(current)
     service.install(running)
     current.on_start.append(running.resume)
+
+    def report() -> None:
+        reporter = metrics.Reporter(current, running)
+        threading.Thread(target=reporter.run, name="instance-metrics", daemon=True).start()
+
+    current.on_start.append(report)
     current.on_stop.append(running.halt)

@@ -11,6 +11,7 @@ from moto.ec2.models import EC2Backend
 from moto.ec2.models.instances import Instance, InstanceState, StateReason
 from moto.iam.models import InstanceProfile
 
+from local_aws import ACCOUNT_ID, events
 from local_aws.instances import images
 
 STATES = {
@@ -75,7 +76,19 @@ class LocalInstance(Instance):
         """Enter a state. Returns the one before."""
         previous = copy.copy(self._state)
         self._state.name, self._state.code = state, STATES[state]
+        self._tell()
         return previous
+
+    def _tell(self) -> None:
+        arn = f"arn:aws:ec2:{self.region_name}:{ACCOUNT_ID}:instance/{self.id}"
+        detail = {"instance-id": self.id, "state": self.state}
+        events.emit(self.region_name, "aws.ec2", "EC2 Instance State-change Notification", [arn], detail)
+
+    def warn(self) -> None:
+        """Tell EventBridge of the notice that a Spot Instance has."""
+        arn = f"arn:aws:ec2:{self.availability_zone}:instance/{self.id}"  # AWS writes it so here
+        detail = {"instance-id": self.id, "instance-action": "terminate"}
+        events.emit(self.region_name, "aws.ec2", "EC2 Spot Instance Interruption Warning", [arn], detail)
 
     def because(self, reason: tuple[str, str]) -> None:
         """Record why it stopped: (code, message) of StateReason."""
@@ -119,6 +132,7 @@ class LocalInstance(Instance):
         """moto's own doings of a stop or termination, once no process is left."""
         super().terminate() if terminated else super().stop()
         self.because(reason)
+        self._tell()
 
 
 class LocalEC2Backend(EC2Backend):

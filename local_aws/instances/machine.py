@@ -102,6 +102,11 @@ class Machine:
             target=self._follow, args=(self._child, ended), name=f"instance {self.instance.id}", daemon=True
         ).start()
 
+    @property
+    def pid(self) -> int:
+        """Of the first process, from which all others descend; 0 before there is one."""
+        return self._child.pid if self._child is not None else 0
+
     def end(self) -> None:
         """End every process of it."""
         if self._child is not None:

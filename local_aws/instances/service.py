@@ -96,6 +96,7 @@ class InstanceService:
                 raise IncorrectInstanceState(instance, "interrupted")
             moment = datetime.now(timezone.utc) + timedelta(seconds=seconds)
             instance.interruption = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        instance.warn()
         timer = threading.Timer(seconds, self.terminate, (instance, RECLAIMED))
         timer.daemon = True
         timer.start()
@@ -104,6 +105,14 @@ class InstanceService:
     def console(self, instance: LocalInstance) -> bytes:
         """The last 64 KB that the instance printed, from all of its boots."""
         return Console(self._folder(instance) / "console.log").tail()
+
+    def running(self) -> list[tuple[LocalInstance, int]]:
+        """Instances that run, with their first process's id."""
+        with self._states:
+            machines = list(self._machines.values())
+        return [
+            (machine.instance, machine.pid) for machine in machines if machine.instance.state == "running"
+        ]
 
     # What the embedded AWS does
 

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.local_aws.hosting_kit import Hosting, variant
+from tests.local_aws.test_instances import Instances
 
 pytestmark = pytest.mark.slow
 
@@ -194,6 +195,37 @@ def test_alarms_that_cannot_be_evaluated_are_refused(cloudwatch, settings, messa
     with pytest.raises(ClientError, match=message):
         put_alarm(cloudwatch, "refused", **settings)
     assert cloudwatch.describe_alarms(AlarmNames=["refused"])["MetricAlarms"] == []
+
+
+def test_an_instance_that_has_become_idle_is_stopped_by_its_alarm(fast_aws, cloudwatch, until):
+    instances = Instances(fast_aws, until)
+    instance = instances.run("#!/bin/bash\ncd $TMPDIR; until [ -e idle ]; do :; done; sleep 600")
+    instances.ec2.monitor_instances(InstanceIds=[instance])
+    dimensions = [{"Name": "InstanceId", "Value": instance}]
+    stop = "arn:aws:automate:us-east-1:ec2:stop"
+    idle = {
+        "Namespace": "AWS/EC2", "MetricName": "CPUUtilization", "Dimensions": dimensions, "Statistic": "Average",
+        "ComparisonOperator": "LessThanThreshold", "EvaluationPeriods": 2,
+    }  # fmt: skip
+    put_alarm(cloudwatch, "idle", AlarmActions=[stop], TreatMissingData="notBreaching", **idle)
+
+    def points(metric: str) -> dict:
+        now = datetime.now(timezone.utc)
+        found = cloudwatch.get_metric_statistics(
+            Namespace="AWS/EC2", MetricName=metric, Dimensions=dimensions, Period=7200,
+            Statistics=["Minimum", "Maximum", "SampleCount"], StartTime=now - timedelta(hours=1), EndTime=now,
+        )["Datapoints"]  # fmt: skip
+        return found[0] if found else {"SampleCount": 0}
+
+    until(lambda: points("CPUUtilization")["SampleCount"] >= 2)
+    assert points("CPUUtilization")["Minimum"] > 5  # the alarm's threshold
+    assert instances.state(instance) == "running" and described(cloudwatch, "idle")["StateValue"] == "OK"
+    (fast_aws.home / "instances" / instance / "disk" / "tmp" / "idle").touch()
+    instances.wait(instance, "stopped")
+    items = cloudwatch.describe_alarm_history(AlarmName="idle", HistoryItemType="Action")["AlarmHistoryItems"]
+    assert [item["HistorySummary"] for item in items] == [f"Successfully executed action {stop}"]
+    checks = points("StatusCheckFailed")
+    assert checks["Maximum"] == 0 and checks["SampleCount"] >= 3
 
 
 def test_a_slow_new_version_is_rolled_back_without_a_failed_request(fast_aws, cloudwatch, until):

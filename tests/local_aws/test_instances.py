@@ -15,6 +15,8 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
 
+from tests.local_aws.events_kit import ACCOUNT, Queue, Rule
+
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [
@@ -246,6 +248,8 @@ def test_deep_learning_ami_is_found_by_parameter_and_by_name(instances):
 def test_spot_interruption_and_restart_of_the_embedded_aws(new_embedded_aws, until):
     aws = new_embedded_aws(time_scale=60)
     instances = Instances(aws, until)
+    queue = Queue(aws)
+    rule = Rule(aws, {"source": ["aws.ec2"]}, {"Arn": queue.arn})
     spot = instances.run(WATCH, InstanceMarketOptions={"MarketType": "spot"})
     instances.wait_for(spot, "watching")
     with pytest.raises(ClientError, match="UnsupportedOperation"):
@@ -253,6 +257,14 @@ def test_spot_interruption_and_restart_of_the_embedded_aws(new_embedded_aws, unt
     assert interrupt(aws, spot) == 200
     assert '"action": "terminate"' in instances.wait_for(spot, "NOTICE")
     assert instances.wait(spot, "terminated")["StateReason"]["Code"] == "Server.SpotInstanceTermination"
+    until(lambda: len(queue.messages) == 5)
+    rule.delete()
+    told = {m["detail-type"]: m for m in queue.messages}
+    warning = told["EC2 Spot Instance Interruption Warning"]
+    assert warning["detail"] == {"instance-id": spot, "instance-action": "terminate"}
+    changes = [m for m in queue.messages if m["detail-type"] == "EC2 Instance State-change Notification"]
+    assert {m["detail"]["state"] for m in changes} == {"pending", "running", "shutting-down", "terminated"}
+    assert {m["resources"][0] for m in changes} == {f"arn:aws:ec2:us-east-1:{ACCOUNT}:instance/{spot}"}
     kept = instances.run("#!/bin/sh\ntouch ~/kept; ls ~; sleep 3610")
     lost = instances.run("#!/bin/sh\nsleep 3611", InstanceInitiatedShutdownBehavior="terminate")
     until(lambda: sleepers() == {"3610", "3611"})
