@@ -21,19 +21,26 @@ class AlarmsResponse(CloudWatchResponse):
         request = self._get_params()
         if request.get("ActionsSuppressor"):
             raise NotImplementedError("PutCompositeAlarm with an ActionsSuppressor")
-        metric = ("namespace", "metric_name", "comparison_operator", "evaluation_periods", "period", "threshold")
-        settings: Any = dict.fromkeys((*metric, "statistic")) | {"dimensions": []}
-        self.cloudwatch_backend.put_metric_alarm(
-            name=request["AlarmName"],
-            rule=request["AlarmRule"],
-            description=request.get("AlarmDescription"),
-            actions_enabled=request.get("ActionsEnabled"),
-            alarm_actions=request.get("AlarmActions", []),
-            ok_actions=request.get("OKActions"),
-            insufficient_data_actions=request.get("InsufficientDataActions"),
-            tags=request.get("Tags"),
-            **settings,
+        metric = (
+            "namespace",
+            "metric_name",
+            "comparison_operator",
+            "evaluation_periods",
+            "period",
+            "threshold",
         )
+        settings: Any = {
+            **dict.fromkeys((*metric, "statistic")),
+            "dimensions": [],
+            "rule": request["AlarmRule"],
+            "description": request.get("AlarmDescription"),
+            "actions_enabled": request.get("ActionsEnabled"),
+            "alarm_actions": request.get("AlarmActions", []),
+            "ok_actions": request.get("OKActions"),
+            "insufficient_data_actions": request.get("InsufficientDataActions"),
+            "tags": request.get("Tags"),
+        }
+        self.cloudwatch_backend.put_metric_alarm(request["AlarmName"], **settings)
         return EmptyResult()
 
     def describe_alarms(self) -> ActionResult:

@@ -45,14 +45,15 @@ def tuning_job(job: Any) -> None:
         _emit(job.region, "HyperParameter Tuning Job", job.arn, detail)
 
 
-def endpoint(region: str, record: dict[str, Any], status: str = "") -> None:
-    """record: of the endpoint. status: where it is not the record's (any more): "Deleted"."""
+def endpoint(record: dict[str, Any]) -> None:
+    """record: of the endpoint, in the state to tell of."""
+    region = record["EndpointArn"].split(":")[3]
     if not events.rules(region):
         return
     variants = (record.get("Deployed") or record.get("Pending") or {}).get("Variants", [])
     detail = _picked(record, ENDPOINT) | {
         # AWS writes the states of endpoints otherwise here than in DescribeEndpoint.
-        "EndpointStatus": re.sub(r"(?<=[a-z])(?=[A-Z])", "_", status or record["EndpointStatus"]).upper(),
+        "EndpointStatus": re.sub(r"(?<=[a-z])(?=[A-Z])", "_", record["EndpointStatus"]).upper(),
         "ProductionVariants": [
             _picked(variant, ("VariantName", "DesiredWeight", "DesiredInstanceCount")) for variant in variants
         ],

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.local_aws.events_kit import Queue, Rule
 from tests.local_aws.hosting_kit import Hosting, variant
 from tests.local_aws.test_instances import Instances
 
@@ -229,7 +230,8 @@ def test_an_instance_that_has_become_idle_is_stopped_by_its_alarm(fast_aws, clou
 
 
 def test_a_slow_new_version_is_rolled_back_without_a_failed_request(fast_aws, cloudwatch, until):
-    aws = Hosting(fast_aws)
+    aws, queue = Hosting(fast_aws), Queue(fast_aws)
+    rule = Rule(fast_aws, {"detail-type": ["SageMaker Endpoint State Change"]}, {"Arn": queue.arn})
     aws.model("quick")
     aws.model("slow", aws.put("slow.tar.gz", {"code/app.py": SLOW_APP}))
     aws.config("quick", variant("quick"))
@@ -278,3 +280,11 @@ def test_a_slow_new_version_is_rolled_back_without_a_failed_request(fast_aws, cl
             thread.join()
     assert settled["EndpointConfigName"] == "quick" and "latency" in settled["FailureReason"]
     assert versions == {"1", "slow"} and failures == []
+    rule.delete()
+    until(lambda: len(queue.messages) >= 5)
+    details = [m["detail"] for m in queue.messages]
+    assert {d["EndpointName"] for d in details} == {"guarded"}
+    statuses = sorted(d["EndpointStatus"] for d in details)
+    assert statuses == ["CREATING", "IN_SERVICE", "IN_SERVICE", "ROLLING_BACK", "UPDATING"]
+    (failed,) = [d for d in details if "FailureReason" in d]
+    assert failed["EndpointStatus"] == "IN_SERVICE" and "latency" in failed["FailureReason"]

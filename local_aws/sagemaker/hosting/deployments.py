@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from local_aws import runtime
+from local_aws.events import sagemaker as events
 from local_aws.sagemaker.hosting import asynchronous, metrics, shifting
 from local_aws.sagemaker.hosting.failures import DeploymentFailed
 from local_aws.sagemaker.hosting.fleet import Fleet
@@ -69,6 +70,7 @@ def _roll_back(
     status = "InService" if endpoint["Deployed"] else "Failed"
     if endpoint["Deployed"]:
         endpoint["EndpointStatus"] = "RollingBack"
+        events.endpoint(endpoint)
     reason = str(failure)
     try:
         shifting.restore(live, fleet, config)
@@ -157,4 +159,5 @@ def _settle(endpoint: dict[str, Any], status: str, reason: str | None = None) ->
     else:
         endpoint.pop("FailureReason", None)
     endpoint["EndpointStatus"] = status  # last: who waits for it reads the rest
+    events.endpoint(endpoint)
     runtime.current().changed()

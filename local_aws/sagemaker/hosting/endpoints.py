@@ -11,6 +11,7 @@ from moto.applicationautoscaling.models import applicationautoscaling_backends
 from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import ValidationError
 
+from local_aws.events import sagemaker as events
 from local_aws.sagemaker.hosting import deployments, shifting, variants
 from local_aws.sagemaker.hosting.endpoint_configs import EndpointConfigsBackend
 from local_aws.sagemaker.hosting.live import Key, traffic
@@ -59,6 +60,7 @@ class EndpointsBackend(EndpointConfigsBackend):
         }
         if "DeploymentConfig" in request:
             endpoint["LastDeploymentConfig"] = request["DeploymentConfig"]
+        events.endpoint(endpoint)
         deployments.start(deployments.deploy, self._key(name), endpoint)
         return arn
 
@@ -262,6 +264,7 @@ class EndpointsBackend(EndpointConfigsBackend):
     def _begin(self, endpoint: dict[str, Any], status: str = "Updating") -> None:
         endpoint["EndpointStatus"] = status
         endpoint["LastModifiedTime"] = datetime.now(timezone.utc)
+        events.endpoint(endpoint)
 
     def _key(self, name: str) -> Key:
         return self.account_id, self.region_name, name
