@@ -96,7 +96,11 @@ def test_without_a_rollback_size_the_old_fleet_comes_back_at_once(fleets):
 
 def test_a_rollback_that_fails_leaves_both_fleets_serving(fleets):
     live, new, _ = fleets(4, 4, fails_at=3, old_fails_at=4)
-    endpoint = {"EndpointStatus": "Updating", "Deployed": live.current.deployment, "Pending": new.deployment}
+    endpoint = {
+        "EndpointArn": "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e",
+        "EndpointStatus": "Updating",
+    }
+    endpoint |= {"Deployed": live.current.deployment, "Pending": new.deployment}
     with pytest.raises(DeploymentFailed) as failure:
         shifting.replace(KEY, live, new, rolling(1))
     deployments._roll_back(endpoint, live, new, rolling(1), failure.value)
