@@ -14,7 +14,7 @@ from moto.sagemaker.models import sagemaker_backends
 
 from local_aws.functions import service as functions
 from local_aws.functions.backend import LATEST, LocalLambdaBackend
-from local_aws.sagemaker.hosting import metrics
+from local_aws.sagemaker.hosting import metrics, variants
 from local_aws.scaling.alarms import PROVISIONED, VARIANT
 
 POLL_SECONDS = 0.2  # while environments start
@@ -118,7 +118,7 @@ class VariantInstances(Dimension):
         parts = resource.split("/")
         if len(parts) == 4 and (parts[0], parts[2]) == ("endpoint", "variant"):
             endpoint = self._sagemaker.hosted_endpoints.get(parts[1], {})
-            for variant in (endpoint.get("Deployed") or {"Variants": []})["Variants"]:
+            for variant in variants.of(endpoint.get("Deployed") or {"Variants": []}):
                 if variant["VariantName"] == parts[3]:
                     return variant
         raise AWSValidationException(

@@ -20,7 +20,7 @@ class Process:
 
     def __init__(self, comes_up: bool = True, starting: bool = False):
         self.healthy, self.starting, self.in_flight, self.pid = comes_up, starting, 0, 0
-        self.ended = False
+        self.ended, self.came_up = False, comes_up
 
     def wait_ready(self, timeout=None):
         return self.healthy
@@ -109,6 +109,18 @@ def test_spillover_is_told_apart(fleet):
     assert measured["ServerlessProvisionedConcurrencySpilloverInvocations"] == 1
     assert measured["ServerlessProvisionedConcurrencyUtilization"] == 1
     assert "ModelSetupTime" in measured
+
+
+def test_provisioned_processes_that_fail_are_replaced_but_not_at_once(fleet, monkeypatch, until):
+    monkeypatch.setattr(serverless_module, "RETRY_SECONDS", 0.3)
+    made = fleet(ProvisionedConcurrency=1)
+    made.launch()
+    [first] = made.made
+    first.healthy = first.came_up = False
+    with made._changed:
+        made._changed.notify()
+    until(lambda: len(made.made) == 2 and first.ended)
+    assert 0 < made._retry_at <= time.monotonic()
 
 
 @pytest.mark.parametrize(("starting", "error"), [(False, StartFailed), (True, ModelNotReadyException)])

@@ -19,7 +19,7 @@ from local_aws.sagemaker.hosting import metrics
 from local_aws.sagemaker.hosting.errors import ModelError, ServiceUnavailable, ValidationError
 from local_aws.sagemaker.hosting.live import Key, traffic
 from local_aws.sagemaker.hosting.models import PRINCIPAL
-from local_aws.sagemaker.hosting.routing import SERVING, invoke
+from local_aws.sagemaker.hosting.routing import SERVING, Answer, invoke
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +34,8 @@ FORWARDED = {
 }
 
 
-class Expired(Exception):
-    """The request has waited for longer than it said."""
+class Failed(Exception):
+    """A request's failure; the message is what its FailureLocation gets."""
 
 
 _working: dict[Key, set[str]] = {}  # the identifiers of the requests that a thread has taken, by endpoint
@@ -159,30 +159,19 @@ def _answer(key: Key, endpoint: dict[str, Any], deployment: dict[str, Any], requ
     encryption = (
         {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": output["KmsKeyId"]} if "KmsKeyId" in output else {}
     )
-    reason = None
-    variant, waited = deployment["Variants"][0]["VariantName"], _age(request)
-    measured = {"TimeInBacklog": waited * 1e6, "ExpiredRequests": float(waited > request.get("Lives", LIVES))}
+    waited, variant, reason = _age(request), deployment["Variants"][0]["VariantName"], None
+    lives = request.get("Lives", LIVES)
     try:
-        if measured["ExpiredRequests"]:
-            raise Expired(f"The request waited longer than its RequestTTLSeconds, {request['Lives']}.")
-        bucket, _, name = request["InputLocation"].removeprefix("s3://").partition("/")
-        body = s3.get_object(Bucket=bucket, Key=name)["Body"].read()
-    except Expired as expired:
-        reason = str(expired)
-    except ClientError as error:
-        reason = f"Unable to download the input from {request['InputLocation']}: {error}"
-    else:
-        try:
-            answer = invoke(key, endpoint, None, body, request["Headers"], request["Timeout"])
-        except ModelError as error:
-            reason = error.original_message
-        except ServiceUnavailable:
-            raise
-        except ServiceException as error:
-            reason = error.message
+        if waited > lives:
+            raise Failed(f"The request waited longer than its RequestTTLSeconds, {lives}.")
+        answer = _ask(key, endpoint, s3, request)
+    except Failed as failure:
+        reason = str(failure)
     if runtime.current().stopping.is_set():
         return
-    measured |= {
+    measured = {
+        "TimeInBacklog": waited * 1e6,
+        "ExpiredRequests": float(waited > lives),
         "InvocationsProcessed": 1.0,
         "InvocationFailures": float(reason is not None),
         "TotalProcessingTime": _age(request) * 1e3,
@@ -201,6 +190,23 @@ def _answer(key: Key, endpoint: dict[str, Any], deployment: dict[str, Any], requ
     if topic:
         sns = runtime.current().client("sns", role, PRINCIPAL, key[1], "SageMaker")
         sns.publish(TopicArn=topic, Message=json.dumps(_news(key, request, reason, content_type)))
+
+
+def _ask(key: Key, endpoint: dict[str, Any], s3: Any, request: dict[str, Any]) -> Answer:
+    """Raises Failed, or ServiceUnavailable if there is no instance to ask."""
+    bucket, _, name = request["InputLocation"].removeprefix("s3://").partition("/")
+    try:
+        body = s3.get_object(Bucket=bucket, Key=name)["Body"].read()
+    except ClientError as error:
+        raise Failed(f"Unable to download the input from {request['InputLocation']}: {error}") from error
+    try:
+        return invoke(key, endpoint, None, body, request["Headers"], request["Timeout"])
+    except ModelError as error:
+        raise Failed(error.original_message) from error
+    except ServiceUnavailable:
+        raise
+    except ServiceException as error:
+        raise Failed(error.message) from error
 
 
 def _news(key: Key, request: dict[str, Any], reason: str | None, content_type: str) -> dict[str, Any]:

@@ -127,7 +127,9 @@ class EndpointsBackend(EndpointConfigsBackend):
                 )
             _check_desired(endpoint["Deployed"], deployed[desired["VariantName"]], desired)
         for desired in wanted:
-            changes = {k: desired[k] for k in ("DesiredInstanceCount", "DesiredWeight") if k in desired}
+            changes: dict[str, Any] = {
+                k: desired[k] for k in ("DesiredInstanceCount", "DesiredWeight") if k in desired
+            }
             variant = deployed[desired["VariantName"]]
             variant.update(changes)
             if update := desired.get("ServerlessUpdateConfig"):
@@ -140,7 +142,7 @@ class EndpointsBackend(EndpointConfigsBackend):
     def delete_hosted_endpoint(self, name: str) -> None:
         """Ends in the background; a scalable target of a variant goes with it, as on AWS."""
         endpoint = self._idle_endpoint(name)
-        for variant in (endpoint["Deployed"] or {"Variants": []})["Variants"]:
+        for variant in variants.of(endpoint["Deployed"] or {"Variants": []}):
             self._deregister(name, variant["VariantName"])
         self._begin(endpoint, "Deleting")
 

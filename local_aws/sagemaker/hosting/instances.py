@@ -60,6 +60,11 @@ class Instance:
         """Whether the first start's health check is still to come."""
         return not self._settled.is_set()
 
+    @property
+    def came_up(self) -> bool:
+        """Whether it has passed a health check."""
+        return self._in_service
+
     def wait_ready(self, timeout: float | None = None) -> bool:
         """Whether the first start passed its health check, within `timeout` seconds."""
         self._settled.wait(timeout)

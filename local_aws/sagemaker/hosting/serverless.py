@@ -16,6 +16,7 @@ from local_aws.sagemaker.hosting.instances import MODEL_TIMEOUT, Instance
 
 BODY_LIMIT = 4 * 2**20  # bytes of a request
 IDLE_SECONDS = 600.0  # of the service, until a process that nobody asks is ended
+RETRY_SECONDS = 30.0  # until a provisioned process that did not come up is started again
 MEMORY_POLL_SECONDS = 0.1  # while a process starts or has a request
 
 
@@ -28,9 +29,8 @@ class ServerlessFleet(Fleet):
         self._changed = threading.Condition(self._lock)
         self._ended = False
         self._idle_since: dict[Instance, float] = {}
-        self._setup: dict[
-            Instance, float
-        ] = {}  # seconds of the cold start that the present request waited for
+        self._setup: dict[Instance, float] = {}  # seconds of the cold start that its request waited for
+        self._retry_at = 0.0  # not before: start what is provisioned and did not come up
 
     @property
     def memory_limit(self) -> int | None:
@@ -154,7 +154,10 @@ class ServerlessFleet(Fleet):
                 surplus = self._surplus()
                 for instance in surplus:
                     self._forget(instance)
-                self._add(self._variant, self._provisioned() - len(self._pool))
+                if any(not i.came_up for i in surplus):
+                    self._retry_at = time.monotonic() + RETRY_SECONDS
+                if time.monotonic() >= self._retry_at:
+                    self._add(self._variant, self._provisioned() - len(self._pool))
                 rest = list(self._pool)
             threading.Thread(target=end_all, args=(surplus,), daemon=True).start()
             for instance in rest:
@@ -164,7 +167,9 @@ class ServerlessFleet(Fleet):
         """Seconds until there may be something to do; None if only a request can change that."""
         if any(i.in_flight or i.starting for i in self._pool):
             return MEMORY_POLL_SECONDS
-        if len(self._pool) <= self._provisioned():
+        if len(self._pool) < self._provisioned():
+            return max(0.0, self._retry_at - time.monotonic()) + 0.01
+        if len(self._pool) == self._provisioned():
             return None
         first = min(self._idle_since.setdefault(i, time.monotonic()) for i in self._pool)
         return max(0.0, first + self._patience() - time.monotonic()) + 0.01
