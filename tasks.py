@@ -228,6 +228,19 @@ def deploy(c, env=None, model=0, endpoint=None, json=False):
 
 
 @operator_task(
+@operator_task(help={**ENV, **JSON, "endpoint": "another endpoint than the environment's own"})
+def rollback(c, env=None, endpoint=None, json=False):
+    """Bring the model that served before back into service, and check it as a deployment; again, and the newer is back."""
+    from ml.jobs import stages
+
+    settings = environment(env)
+    result = stages.rollback(settings, endpoint)
+    say(
+        f"Next: ./inv status{settings.flag}; ./inv deploy{settings.flag} takes the newest approved model again"
+    )
+    emit(result, json)
+
+
     help={
         **ENV, **JSON, "image": "a picture file", "url": "https URL of a picture", "s3": "s3:// URI in the environment's bucket",
         "split": "send a whole split (train, valid, test) and tell the accuracy", "limit": "at most so many of the split",

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from ops import packaging
+from ops import generations, packaging
 from ops.aws import account_id, client, error_code
 from ops.errors import OperatorError
 from ops.paths import ROOT, WORK
 from ops.settings import Settings
+from ops.settings.serving import ServingSettings
 from ops.terraform import Stack
 
 NAMES = ("foundation", "serving")
@@ -114,8 +115,9 @@ def serving(settings: Settings, endpoint: str, model_package_arn: str, progress:
             **_common(settings),
             "endpoint_name": endpoint,
             "model_package_arn": model_package_arn,
-            "instance_type": serving.instance_type,
-            "initial_instance_count": serving.initial_instance_count,
+            "hosting": serving.hosting,
+            "variants": _variants(serving, model_package_arn),
+            "data_capture": serving.data_capture.model_dump(),
             "autoscaling": serving.autoscaling.model_dump(),
             "deployment": {"termination_wait_seconds": serving.termination_wait_seconds},
             "lambda": {"zip_path": str(_function_zip()), **function.model_dump()},
@@ -179,3 +181,13 @@ def _function_zip() -> Path:
     building = folder / f"building-{os.getpid()}.zip"
     digest = packaging.lambda_zip(ROOT / "lambda_function", building)
     return building.rename(folder / f"inference-{digest[:16]}.zip")
+def _variants(serving: ServingSettings, main_package_arn: str) -> dict:
+    """The variants beside the main one; their versions are of its model package group."""
+    group = main_package_arn.rpartition("/")[0]
+    return {
+        name: {"model_package_arn": f"{group}/{beside.model}", **beside.model_dump(exclude={"model"})}
+        for name, beside in (("second", serving.second), ("shadow", serving.shadow))
+        if beside
+    }
+
+

@@ -33,6 +33,7 @@ SURFACE = {
     "models": "--env --json",
     "plan": "--endpoint --env --json --model --stack",
     "predict": "--endpoint --env --image --json --limit --s3 --split --top-k --url",
+    "rollback": "--endpoint --env --json",
     "status": "--env --json",
     "test": "--quick -k",
     "train": "--again --env --instances --json --stop",

@@ -12,13 +12,44 @@ from ops.errors import OperatorError
 from ops.settings import Settings
 
 
+def settled(settings: Settings, endpoint: str) -> dict | None:
+    """DescribeEndpoint's answer once nothing is under way; None if there is no such endpoint."""
+    sagemaker = client("sagemaker", settings.region)
+    for _ in pauses():
+        try:
+            live = sagemaker.describe_endpoint(EndpointName=endpoint)
+        except ClientError as error:
+            if program.is_missing(error):
+                return None
+            raise
+        if live["EndpointStatus"] not in ("Creating", "Updating", "SystemUpdating", "RollingBack"):
+            return live
+    raise AssertionError("pauses() never ends")
+
+
+def check_convertible(settings: Settings, served: Serving) -> None:
+    """Raise OperatorError if the endpoint, as it was deployed last, cannot become what the settings say.
+
+    SageMaker makes a serverless endpoint one on instances, and converts no other.
+    """
+    (wanted,) = settings.serving.hosting
+    if wanted == served.hosting or (served.hosting, wanted) == ("serverless", "instance"):
+        return
+    raise OperatorError(
+        f"The endpoint {served.endpoint_name} serves as {served.hosting}, and SageMaker does not make it {wanted}: deploy "
+        f"one beside it with --endpoint NAME, or first ./inv destroy{settings.flag} --stack serving."
+    )
+
+
 def check_live(settings: Settings, intended: Serving) -> None:
     """Compare the live endpoint with the intended one.
 
     A rolled-back update ends InService on the *old* configuration, and Terraform calls that a success
     (terraform-provider-aws#46663): so look. Raises OperatorError naming what differs.
     """
-    live = _settled(settings, intended.endpoint_name)
+    live = settled(settings, intended.endpoint_name)
+    if live is None:
+        raise OperatorError(f"The endpoint {intended.endpoint_name} does not exist: run ./inv deploy.")
     status, config = live["EndpointStatus"], live.get("EndpointConfigName")
     reason = f" ({live['FailureReason']})" if live.get("FailureReason") else ""
     if status != "InService":
@@ -31,26 +62,18 @@ def check_live(settings: Settings, intended: Serving) -> None:
             f"The endpoint {intended.endpoint_name} serves {config}, not {intended.endpoint_config_name}{reason}: the "
             "update was rolled back and the old model still answers. Mend the cause and deploy again."
         )
-    package = _package(settings, config)
-    if package != intended.model_package_arn:
-        raise OperatorError(
-            f"The endpoint configuration {config} holds {package}, not {intended.model_package_arn}: it was changed "
-            "outside this repository. Deploy again."
-        )
+    for variant, package in _packages(settings, config).items():
+        if package != (wanted := intended.variants.get(variant, "nothing")):
+            raise OperatorError(
+                f"Variant {variant} of the endpoint configuration {config} holds {package}, not {wanted}: it was changed "
+                "outside this repository. Deploy again."
+            )
 
 
 def check_capacity(settings: Settings, intended: Serving) -> None:
     """Compare the scaling limits and the provisioned concurrency in force with the intended ones."""
-    resource = f"endpoint/{intended.endpoint_name}/variant/{intended.variant_name}"
-    if intended.autoscaling_enabled:
-        targets = client("application-autoscaling", settings.region).describe_scalable_targets(
-            ServiceNamespace="sagemaker", ResourceIds=[resource]
-        )["ScalableTargets"]
-        limits = [(t["MinCapacity"], t["MaxCapacity"]) for t in targets]
-        if limits != [(intended.min_capacity, intended.max_capacity)]:
-            raise OperatorError(
-                f"{resource} scales within {limits}, not {intended.min_capacity} to {intended.max_capacity}."
-            )
+    for variant in intended.scaled_variants:
+        _check_limits(settings, intended, f"endpoint/{intended.endpoint_name}/variant/{variant}")
     if not intended.provisioned_concurrency:
         return
     functions = client("lambda", settings.region)
@@ -69,22 +92,26 @@ def check_capacity(settings: Settings, intended: Serving) -> None:
         )
 
 
-def _settled(settings: Settings, endpoint: str) -> dict:
-    sagemaker = client("sagemaker", settings.region)
-    for _ in pauses():
-        try:
-            live = sagemaker.describe_endpoint(EndpointName=endpoint)
-        except ClientError as error:
-            if program.is_missing(error):
-                raise OperatorError(f"The endpoint {endpoint} does not exist: run ./inv deploy.") from error
-            raise
-        if live["EndpointStatus"] not in ("Creating", "Updating", "SystemUpdating", "RollingBack"):
-            return live
-    raise AssertionError("pauses() never ends")
+def _check_limits(settings: Settings, intended: Serving, resource: str) -> None:
+    """A schedule changes the limits at its times: then it is enough that the variant scales."""
+    targets = client("application-autoscaling", settings.region).describe_scalable_targets(
+        ServiceNamespace="sagemaker", ResourceIds=[resource]
+    )["ScalableTargets"]
+    limits = [(t["MinCapacity"], t["MaxCapacity"]) for t in targets]
+    if not limits or (not intended.scheduled and limits != [(intended.min_capacity, intended.max_capacity)]):
+        raise OperatorError(
+            f"{resource} scales within {limits}, not {intended.min_capacity} to {intended.max_capacity}: it was changed "
+            "outside this repository. Register the scalable target with these capacities, and deploy again."
+        )
 
 
-def _package(settings: Settings, config: str) -> str:
+def _packages(settings: Settings, config: str) -> dict[str, str]:
+    """The model package behind each variant of a configuration."""
     sagemaker = client("sagemaker", settings.region)
-    variant = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0]
-    model = sagemaker.describe_model(ModelName=variant["ModelName"])
-    return model["PrimaryContainer"].get("ModelPackageName", "a model without a model package")
+    described = sagemaker.describe_endpoint_config(EndpointConfigName=config)
+    variants = [*described["ProductionVariants"], *described.get("ShadowProductionVariants", [])]
+    models = {v["VariantName"]: sagemaker.describe_model(ModelName=v["ModelName"]) for v in variants}
+    return {
+        variant: model["PrimaryContainer"].get("ModelPackageName", "a model without a model package")
+        for variant, model in models.items()
+    }

@@ -27,20 +27,27 @@ class Foundation(BaseModel):
 
 
 class Serving(BaseModel):
-    """What the serving stack of one endpoint published."""
+    """What the serving stack of one endpoint published.
+
+    variants: the model package behind each, the main one's first. hosting: "instance", "serverless" or
+    "asynchronous"; the latter has no function, and a serverless endpoint no instance type. scheduled: whether the
+    capacities are those of a schedule at times.
+    """
 
     endpoint_name: str
     endpoint_config_name: str
     model_package_arn: str
-    variant_name: str
-    instance_type: str
-    autoscaling_enabled: bool
+    variants: dict[str, str]
+    hosting: str
+    instance_type: str | None
+    scaled_variants: list[str]
     min_capacity: int
     max_capacity: int
-    function_name: str
-    function_alias: str
-    function_alias_arn: str
-    function_version: str
+    scheduled: bool
+    function_name: str | None
+    function_alias: str | None
+    function_alias_arn: str | None
+    function_version: str | None
     provisioned_concurrency: int
 
 
@@ -85,6 +92,15 @@ def all_serving(settings: Settings) -> list[Serving]:
 
 
 def endpoint_name(settings: Settings, name: str | None) -> str:
+def find_serving(settings: Settings, endpoint: str) -> Serving | None:
+    """The serving stack of an endpoint by its full name; None before a deployment of this version has ended."""
+    value = _parameter(settings, f"/{settings.project}/{settings.environment}/serving/{endpoint}")
+    try:
+        return value and Serving(**value)
+    except ValidationError:
+        return None
+
+
     """The full name of an endpoint: `multi` means <project>-<environment>-multi. Raises OperatorError."""
     if not name or name == settings.prefix:
         return settings.prefix

@@ -9,9 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from botocore.exceptions import ClientError
+
 from ml.jobs import data
+from ml.jobs.follow import pauses
 from ml.jobs.handover import Foundation, Serving
-from ops.aws import client
+from ops.aws import client, error_code
 from ops.errors import OperatorError
 from ops.settings import Settings
 
@@ -48,6 +51,12 @@ def event(image: str | None, url: str | None, s3: str | None, top_k: int | None)
 
 def invoke(settings: Settings, target: Serving, request: dict) -> dict:
     """Invoke the function's alias. Returns the response's body. Raises OperatorError with the function's words."""
+    if target.function_name is None:
+        raise OperatorError(
+            f"{target.endpoint_name} answers asynchronously and has no function: put the picture under "
+            f"{_asynchronous_prefix(settings)}{target.endpoint_name}/input/ in the environment's bucket and use "
+            "aws sagemaker-runtime invoke-endpoint-async."
+        )
     answer = client("lambda", settings.region).invoke(
         FunctionName=target.function_name,
         Qualifier=target.function_alias,
@@ -65,6 +74,28 @@ def invoke(settings: Settings, target: Serving, request: dict) -> dict:
             f"The function answered {payload['statusCode']} {error['type']}: {error['message']}"
         )
     return payload["body"]
+
+
+def invoke_asynchronously(
+    settings: Settings, foundation: Foundation, target: Serving, uri: str, top_k: int = 1
+) -> dict:
+    """Leave a picture of the bucket for an asynchronous endpoint, and wait for its answer. Raises OperatorError."""
+    s3, source = client("s3", settings.region), uri.removeprefix(f"s3://{foundation.bucket}/")
+    key = f"{_asynchronous_prefix(settings)}{target.endpoint_name}/input/{source.rpartition('/')[2]}"
+    s3.copy_object(
+        Bucket=foundation.bucket, Key=key, CopySource={"Bucket": foundation.bucket, "Key": source},
+        ServerSideEncryption="aws:kms", SSEKMSKeyId=foundation.kms_key_arn,
+    )  # fmt: skip
+    asked = client("sagemaker-runtime", settings.region).invoke_endpoint_async(
+        EndpointName=target.endpoint_name, InputLocation=f"s3://{foundation.bucket}/{key}",
+        ContentType="application/x-image", Accept="application/json", CustomAttributes=f"top_k={top_k}",
+    )  # fmt: skip
+    for _ in pauses():
+        if (answer := _object(settings, asked["OutputLocation"])) is not None:
+            return json.loads(answer)
+        if (failure := _object(settings, asked["FailureLocation"])) is not None:
+            raise OperatorError(f"The endpoint {target.endpoint_name} failed: {failure.decode()}")
+    raise AssertionError("pauses() never ends")
 
 
 def example(settings: Settings, foundation: Foundation, split: str = "test") -> tuple[str, str]:
@@ -114,3 +145,17 @@ def _encoded(image: Path) -> str:
             f"{image} has {len(content):,} bytes, and a request takes {MAX_IMAGE_BYTES:,}: put it into the bucket and use --s3."
         )
     return base64.b64encode(content).decode()
+
+
+def _asynchronous_prefix(settings: Settings) -> str:
+    return settings.serving.asynchronous.prefix if settings.serving.asynchronous else "async/"
+
+
+def _object(settings: Settings, uri: str) -> bytes | None:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    try:
+        return client("s3", settings.region).get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        if error_code(error) != "NoSuchKey":
+            raise
+        return None

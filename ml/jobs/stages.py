@@ -9,7 +9,7 @@ from ml.jobs import data as pictures
 from ml.jobs import deployment, handover, predict, registry
 from ml.jobs import train as job
 from ml.jobs import tune as search
-from ops import console, jobs, stacks
+from ops import console, generations, jobs, stacks
 from ops.aws import check_instance_type, client
 from ops.console import Stage, Step, say
 from ops.errors import OperatorError
@@ -142,28 +142,44 @@ def train(
 
 
 def deploy(
-    settings: Settings, model: int | None = None, endpoint: str | None = None, stages: Stages = None
+    settings: Settings,
+    model: int | None = None,
+    endpoint: str | None = None,
+    stages: Stages = None,
+    name: str = "deploy",
 ) -> dict:
     """Bring a model version into service, check that it is the one that serves, and ask it something."""
-    check_instance_type(settings.serving.instance_type, "hosting")
+    serving = settings.serving
+    if not serving.serverless:
+        check_instance_type(serving.instance_type, "hosting")
     made = handover.foundation(settings)
     version = registry.choose(settings, made, model)
-    name = handover.endpoint_name(settings, endpoint)
-    with Step("deploy", stages) as step:
-        changes = stacks.serving(settings, name, version.arn, step).up()
-        target = handover.serving(settings, name)
+    for beside in (serving.second, serving.shadow):
+        if beside:
+            registry.choose(settings, made, beside.model)
+    served = handover.endpoint_name(settings, endpoint)
+    with Step(name, stages) as step:
+        step("waiting for an update under way")
+        if deployment.settled(settings, served) and (before := handover.find_serving(settings, served)):
+            deployment.check_convertible(settings, before)
+        changes = stacks.serving(settings, served, version.arn, step).up()
+        target = handover.serving(settings, served)
         step("comparing the live endpoint with the intended one")
         deployment.check_live(settings, target)
         deployment.check_capacity(settings, target)
         step("smoke prediction")
         uri, label = predict.example(settings, made)
-        answer = predict.invoke(settings, target, {"s3": uri, "top_k": 1})["predictions"][0]
+        answer = (
+            predict.invoke(settings, target, {"s3": uri, "top_k": 1})
+            if target.function_name
+            else predict.invoke_asynchronously(settings, made, target, uri)
+        )["predictions"][0]
         step.note = (
-            f"{name} serves version {version.number}; smoke prediction {answer['label']} (is {label}); "
+            f"{served} serves version {version.number}; smoke prediction {answer['label']} (is {label}); "
             + changed(changes, "endpoint, scaling, function")
         )
     return {
-        "endpoint": name, "model_version": version.number, "endpoint_config": target.endpoint_config_name,
+        "endpoint": served, "model_version": version.number, "endpoint_config": target.endpoint_config_name,
         "function": target.function_name, "alias": target.function_alias, "smoke": {**answer, "expected": label},
         "changes": [change.address for change in changes],
     }  # fmt: skip
@@ -177,6 +193,13 @@ def _progress(line: str) -> str:
             f"epoch {found['epoch']}: train loss {float(found['train:loss']):.4f}, "
             f"validation loss {float(found['validation:loss']):.4f} "
             f"accuracy {float(found['validation:accuracy']):.4f}, "
+def rollback(settings: Settings, endpoint: str | None = None) -> dict:
+    """Bring the model that served before back into service, with a deployment's checks."""
+    served = handover.serving(settings, endpoint)
+    package = generations.previous_package(settings, served.endpoint_name)
+    return deploy(settings, int(package.rpartition("/")[2]), endpoint, name="rollback")
+
+
             f"{float(found['images_per_second']):,.0f} images/s"
         )
     except (KeyError, ValueError):

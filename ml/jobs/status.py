@@ -72,12 +72,29 @@ def rows(settings: Settings, found: dict) -> list[tuple[str, str, str]]:
             (
                 "endpoint",
                 endpoint["name"],
-                f"{endpoint['status']}, {endpoint['instances']} × {endpoint['instance_type']}, model {endpoint['model']}",
+                f"{endpoint['status']}, {_capacity(endpoint)}, model {endpoint['model']}",
             )
         )
-        lines.append(("function", endpoint["function"], endpoint["provisioned_concurrency"]))
+        if endpoint["function"]:
+            lines.append(("function", endpoint["function"], endpoint["provisioned_concurrency"]))
     lines += unfinished
     return lines if found["endpoints"] or unfinished else [*lines, ("endpoint", "", "none")]
+
+
+def _capacity(endpoint: dict) -> str:
+    return (
+        f"{endpoint['instances']} × {endpoint['instance_type']}"
+        if endpoint["instance_type"]
+        else "serverless"
+    )
+
+
+def _models(serving: handover.Serving) -> list[str]:
+    """The version behind each variant, named where there are several."""
+    versions = {variant: package.rpartition("/")[2] for variant, package in serving.variants.items()}
+    if len(versions) == 1:
+        return list(versions.values())
+    return [f"{version} ({variant})" for variant, version in versions.items()]
 
 
 def _data(settings: Settings, bucket: str) -> dict | None:
@@ -98,8 +115,8 @@ def _endpoint(settings: Settings, serving: handover.Serving) -> dict:
     shown = {
         "name": serving.endpoint_name,
         "instance_type": serving.instance_type,
-        "function": f"{serving.function_name}:{serving.function_alias}",
-        "model": serving.model_package_arn.rpartition("/")[2],
+        "function": serving.function_name and f"{serving.function_name}:{serving.function_alias}",
+        "model": ", ".join(_models(serving)),
         "provisioned_concurrency": _provisioned(settings, serving),
     }
     try:
@@ -113,6 +130,8 @@ def _endpoint(settings: Settings, serving: handover.Serving) -> dict:
 
 
 def _provisioned(settings: Settings, serving: handover.Serving) -> str:
+    if serving.function_name is None:
+        return "no function"
     try:
         config = client("lambda", settings.region).get_provisioned_concurrency_config(
             FunctionName=serving.function_name, Qualifier=serving.function_version

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -106,6 +106,13 @@ def _known(section: tuple) -> list[str]:
     """The settings of a section, by its place in the file."""
     kind: Any = Settings
     for part in section:
-        arguments = get_args(kind)  # dict[str, ContinuousRange]: `part` is a key of the operator's
-        kind = arguments[1] if arguments else kind.model_fields[part].annotation
-    return sorted(set(kind.model_fields) - {"environment"})
+        if get_origin(kind) in (dict, list):  # `part` is a key of the operator's, or a place in the list
+            kind = get_args(kind)[-1]
+        else:
+            kind = _present(kind).model_fields[part].annotation
+    return sorted(set(_present(kind).model_fields) - {"environment"})
+
+
+def _present(kind: Any) -> Any:
+    """The section that an optional one is, if it is there."""
+    return next((argument for argument in get_args(kind) if argument is not type(None)), kind)

@@ -6,20 +6,20 @@ locals {
     endpoint_arn            = module.endpoint.arn
     endpoint_config_name    = module.endpoint.configuration_name
     endpoint_log_group      = module.endpoint.log_group
-    model_name              = module.endpoint.model_name
     model_package_arn       = var.model_package_arn
-    variant_name            = module.endpoint.variant_name
-    instance_type           = var.instance_type
-    initial_instance_count  = var.initial_instance_count
-    autoscaling_enabled     = var.autoscaling.enabled
+    variants                = module.endpoint.variants
+    hosting                 = module.endpoint.kind
+    instance_type           = module.endpoint.instance_type
+    scaled_variants         = module.endpoint.scaled_variants
     min_capacity            = module.endpoint.capacity.min
     max_capacity            = module.endpoint.capacity.max
-    function_name           = module.inference_function.name
-    function_version        = module.inference_function.version
-    function_alias          = module.inference_function.alias
-    function_alias_arn      = module.inference_function.alias_arn
-    function_log_group      = module.inference_function.log_group
-    provisioned_concurrency = var.lambda.provisioned_concurrency
+    scheduled               = length(var.autoscaling.schedules) > 0
+    function_name           = one(module.inference_function[*].name)
+    function_version        = one(module.inference_function[*].version)
+    function_alias          = one(module.inference_function[*].alias)
+    function_alias_arn      = one(module.inference_function[*].alias_arn)
+    function_log_group      = one(module.inference_function[*].log_group)
+    provisioned_concurrency = local.function_count * var.lambda.provisioned_concurrency
   }
 }
 

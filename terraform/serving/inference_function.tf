@@ -1,6 +1,12 @@
-# The function in front of the endpoint, with a role that may call no other.
+# The function in front of the endpoint, with a role that may call no other. An asynchronous endpoint has none: its
+# callers leave requests in S3.
 
 locals {
+  function_count = module.endpoint.kind == "asynchronous" ? 0 : 1
+
+  # A serverless endpoint takes 4 MB a request.
+  max_image_bytes = module.endpoint.kind == "serverless" ? min(var.lambda.max_image_bytes, 4194304) : var.lambda.max_image_bytes
+
   policies = "${path.module}/../../policies"
 
   # What its documents in policies/ may refer to.
@@ -18,6 +24,7 @@ locals {
 }
 
 module "inference_function_role" {
+  count        = local.function_count
   source       = "../modules/role"
   name         = local.function_name
   description  = "Runs the inference function of ${var.endpoint_name}"
@@ -27,6 +34,7 @@ module "inference_function_role" {
 
 module "inference_function" {
   source                  = "../modules/inference_function"
+  count                   = local.function_count
   name                    = local.function_name
   role_arn                = module.inference_function_role.arn
   kms_key_arn             = local.foundation.kms_key_arn
@@ -44,7 +52,7 @@ module "inference_function" {
     ENDPOINT_NAME     = var.endpoint_name
     IMAGE_BUCKET      = local.foundation.bucket
     IMAGE_PREFIX      = var.lambda.image_prefix
-    MAX_IMAGE_BYTES   = var.lambda.max_image_bytes
+    MAX_IMAGE_BYTES   = local.max_image_bytes
     ALLOWED_URL_HOSTS = join(",", var.lambda.allowed_url_hosts)
     LOG_LEVEL         = var.lambda.log_level
   }

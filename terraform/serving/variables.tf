@@ -37,29 +37,77 @@ variable "model_package_arn" {
   nullable    = false
 }
 
-variable "instance_type" {
-  description = "Type of the endpoint's instances, such as ml.m5.large."
-  type        = string
-  default     = "ml.m5.large"
-  nullable    = false
+variable "hosting" {
+  description = "How the endpoint serves, one of: instance (real time, on instances), serverless, asynchronous (requests and answers in S3, on instances, which may be none)."
+  type = object({
+    instance = optional(object({
+      type          = string
+      initial_count = optional(number, 1)
+    }))
+    serverless = optional(object({
+      memory_mb               = optional(number, 4096)
+      max_concurrency         = optional(number, 5)
+      provisioned_concurrency = optional(number, 0)
+    }))
+    asynchronous = optional(object({
+      instance_type                           = string
+      initial_count                           = optional(number, 1)
+      prefix                                  = optional(string, "async/")
+      max_concurrent_invocations_per_instance = optional(number)
+      success_topic_arn                       = optional(string)
+      error_topic_arn                         = optional(string)
+    }))
+  })
+  default  = { instance = { type = "ml.m5.large" } }
+  nullable = false
 }
 
-variable "initial_instance_count" {
-  description = "Instances to start with."
-  type        = number
-  default     = 1
-  nullable    = false
+variable "variants" {
+  description = "Another model beside the main one: second takes a whole percentage of the requests (A/B test), shadow gets a copy of a whole percentage of them, and nobody sees its answers."
+  type = object({
+    second = optional(object({
+      model_package_arn  = string
+      traffic_percentage = number
+    }))
+    shadow = optional(object({
+      model_package_arn   = string
+      sampling_percentage = optional(number, 100)
+      instance_count      = optional(number, 1)
+    }))
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "data_capture" {
+  description = "Keeps a whole percentage of requests and answers as JSON lines in the bucket, encrypted, under prefix."
+  type = object({
+    enabled             = optional(bool, false)
+    sampling_percentage = optional(number, 100)
+    prefix              = optional(string, "capture/")
+  })
+  default  = {}
+  nullable = false
 }
 
 variable "autoscaling" {
   description = "Target tracking on invocations per instance and minute, between two instance counts; cooldowns in seconds."
   type = object({
-    enabled                         = optional(bool, true)
-    min_capacity                    = optional(number, 1)
-    max_capacity                    = optional(number, 3)
-    target_invocations_per_instance = optional(number, 600)
-    scale_in_cooldown               = optional(number, 30)
-    scale_out_cooldown              = optional(number, 300)
+    enabled                              = optional(bool, true)
+    min_capacity                         = optional(number, 1)
+    max_capacity                         = optional(number, 3)
+    target_invocations_per_instance      = optional(number, 600)
+    target_concurrent_requests_per_model = optional(number)
+    target_backlog_per_instance          = optional(number, 5)
+    scale_in_cooldown                    = optional(number, 30)
+    scale_out_cooldown                   = optional(number, 300)
+    schedules = optional(list(object({
+      name         = string
+      schedule     = string
+      timezone     = optional(string, "UTC")
+      min_capacity = optional(number)
+      max_capacity = optional(number)
+    })), [])
   })
   default  = {}
   nullable = false
@@ -68,9 +116,60 @@ variable "autoscaling" {
 variable "deployment" {
   description = "Blue/green updates: seconds to watch the new fleet before the old one may go, seconds to keep the old one, alarms that roll back."
   type = object({
-    wait_seconds             = optional(number, 0)
-    termination_wait_seconds = optional(number, 60)
-    rollback_alarm_names     = optional(list(string), [])
+    traffic_shifting          = optional(string, "all_at_once")
+    step_percentage           = optional(number)
+    step_instances            = optional(number)
+    wait_seconds              = optional(number, 0)
+    termination_wait_seconds  = optional(number, 60)
+    maximum_execution_seconds = optional(number)
+    rollback_alarm_names      = optional(list(string), [])
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "deployed" {
+  description = "What is there before this deployment, as the tasks read it from the output generations and the live endpoint: generations, newest first; key of the one that serves; instances of each variant. Empty for a new endpoint."
+  type = object({
+    generations = optional(list(object({
+      key                = string
+      execution_role_arn = string
+      network_isolation  = bool
+      kms_key_arn        = optional(string)
+      network = optional(object({
+        subnet_ids         = list(string)
+        security_group_ids = list(string)
+      }))
+      data_capture = optional(object({
+        uri                 = string
+        kms_key_arn         = string
+        sampling_percentage = number
+      }))
+      asynchronous = optional(object({
+        output_uri                              = string
+        failure_uri                             = string
+        kms_key_arn                             = string
+        max_concurrent_invocations_per_instance = optional(number)
+        success_topic_arn                       = optional(string)
+        error_topic_arn                         = optional(string)
+      }))
+      variants = list(object({
+        name              = string
+        model_name        = string
+        model_package_arn = string
+        weight            = number
+        shadow            = bool
+        instance_type     = optional(string)
+        instance_count    = optional(number)
+        serverless = optional(object({
+          memory_mb               = number
+          max_concurrency         = number
+          provisioned_concurrency = number
+        }))
+      }))
+    })), [])
+    live            = optional(string, "")
+    instance_counts = optional(map(number), {})
   })
   default  = {}
   nullable = false

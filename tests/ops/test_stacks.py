@@ -1,15 +1,25 @@
 """The stacks: their state bucket, their states, and the inputs that the settings become."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
 
+from ops import module_tables, stacks
 from ops import settings as environments
-from ops import stacks
 from ops.aws import client
 from ops.errors import OperatorError
+from ops.settings.serving import (
+    AsynchronousSettings,
+    AutoscalingSettings,
+    DataCaptureSettings,
+    DeploymentSettings,
+    ServerlessSettings,
+    ServingSettings,
+    ShadowVariantSettings,
+)
 
 pytestmark = pytest.mark.usefixtures("moto_aws")
 TERRAFORM = Path(__file__).parents[2] / "terraform"
@@ -89,6 +99,49 @@ def test_inputs_are_variables_that_the_stacks_declare(name):
     assert foundation["storage"]["force_destroy"] == settings.storage.force_destroy
     assert serving["lambda"]["provisioned_concurrency"] == settings.function.provisioned_concurrency
     assert serving["autoscaling"]["max_capacity"] == settings.serving.autoscaling.max_capacity
+
+
+@pytest.mark.parametrize(("wanted", "hosting"), [
+    ({}, {"instance": {"type": "ml.m5.large", "initial_count": 1}}),
+    ({"serverless": {"memory_mb": 2048}},
+     {"serverless": {"memory_mb": 2048, "max_concurrency": 5, "provisioned_concurrency": 0}}),
+    ({"instance_type": "ml.c5.large", "asynchronous": {"error_topic_arn": "arn:topic"}},
+     {"asynchronous": {"instance_type": "ml.c5.large", "initial_count": 1, "prefix": "async/", "error_topic_arn": "arn:topic"}}),
+])  # fmt: skip
+def test_the_endpoint_serves_in_one_way(dev, wanted, hosting):
+    settings = dev.model_copy(update={"serving": ServingSettings(**wanted)})
+    assert stacks.serving(settings, "x", "arn", quiet).variables["hosting"] == hosting
+
+
+def test_variants_are_versions_of_the_same_group(dev):
+    shadow = ServingSettings(shadow={"model": 3, "sampling_percentage": 10})
+    settings = dev.model_copy(update={"serving": shadow})
+    group = "arn:aws:sagemaker:us-east-1:123456789012:model-package/image-classifier-dev"
+    assert stacks.serving(settings, "x", f"{group}/7", quiet).variables["variants"] == {
+        "shadow": {"model_package_arn": f"{group}/3", "sampling_percentage": 10, "instance_count": 1}
+    }
+
+
+SECTIONS = {
+    "hosting.serverless": ServerlessSettings,
+    "hosting.asynchronous": AsynchronousSettings,
+    "variants.shadow": ShadowVariantSettings,
+    "data_capture": DataCaptureSettings,
+    "autoscaling": AutoscalingSettings,
+    "deployment": DeploymentSettings,
+}
+
+
+@pytest.mark.parametrize("folder", ["serving", "modules/endpoint"])
+def test_defaults_of_the_endpoint_are_those_of_root_and_module(folder):
+    rows = re.findall(
+        r"^\| `([\w.]+)` \| `.+?` \| `(.+?)` \|", module_tables.tables(TERRAFORM / folder), re.M
+    )
+    said = {name: json.loads(default) for name, default in rows if not default.startswith("{")}
+    for section, kind in SECTIONS.items():
+        for field, about in kind.model_fields.items():
+            name = f"{section}.{field}"
+            assert field == "model" or said[name] == about.default, name
 
 
 def test_the_function_s_zip_is_named_by_its_content(dev):

@@ -1,13 +1,17 @@
 """Both stacks on the embedded AWS: applied, found unchanged, updated, destroyed to the last resource."""
 
+import hashlib
 import io
 import json
 import tarfile
+import threading
 import zipfile
 
 import pytest
+from botocore.exceptions import ClientError
 
-from ops import terraform
+from ops import generations, terraform
+from ops import settings as environments
 from ops.terraform import Stack
 
 pytestmark = pytest.mark.slow
@@ -15,6 +19,7 @@ pytestmark = pytest.mark.slow
 PREFIX = "stacks-test"
 REGION = "us-east-1"
 COMMON = {"project": "stacks", "environment": "test", "region": REGION}
+SETTINGS = environments.load("local").model_copy(update=COMMON)
 APP = """
 from fastapi import FastAPI
 from ray import serve
@@ -79,14 +84,14 @@ def read(aws, stack: str) -> dict:
     return json.loads(parameter["Parameter"]["Value"])
 
 
-def register(aws, handover) -> str:
+def register(aws, handover, app: str = APP) -> str:
     """The ARN of a new model version, of a model that answers with no class at all."""
-    content, archive = APP.encode(), io.BytesIO()
+    content, archive = app.encode(), io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w:gz") as tar:
         member = tarfile.TarInfo("code/app.py")
         member.size = len(content)
         tar.addfile(member, io.BytesIO(content))
-    key = "training/job/output/model.tar.gz"
+    key = f"training/{hashlib.sha256(content).hexdigest()[:8]}/output/model.tar.gz"
     aws.client("s3").put_object(Bucket=handover["bucket"], Key=key, Body=archive.getvalue())
     container = {
         "Image": f"763104351884.dkr.ecr.{REGION}.amazonaws.com/ray:serve-ml-sagemaker-cpu-v1",
@@ -115,6 +120,7 @@ def serving(model_package_arn: str, zip_path, **variables) -> Stack:
             "endpoint_name": PREFIX,
             "model_package_arn": model_package_arn,
             "deployment": {"termination_wait_seconds": 0},
+            "deployed": generations.deployed(SETTINGS, PREFIX),
             "lambda": {"zip_path": str(zip_path)},
             **variables,
         },
@@ -152,28 +158,88 @@ def test_everything_carries_the_tags(aws, handover):
     }
 
 
+class Callers:
+    """Asks the endpoint all the time, and looks how many instances it has."""
+
+    def __init__(self, aws):
+        self.answers, self.failures, self.fewest = 0, [], 99
+        self._runtime, self._sagemaker = aws.client("sagemaker-runtime"), aws.client("sagemaker")
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._ask)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._ended.set()
+        self._thread.join()
+
+    def _ask(self) -> None:
+        while not self._ended.wait(0.1):
+            try:
+                self._runtime.invoke_endpoint(EndpointName=PREFIX, Body=b"picture")
+            except ClientError as error:
+                self.failures.append(str(error))
+            self.answers += 1
+            (variant,) = self._sagemaker.describe_endpoint(EndpointName=PREFIX)["ProductionVariants"]
+            self.fewest = min(self.fewest, variant["CurrentInstanceCount"])
+
+
 def test_serving_is_applied_updated_and_destroyed(aws, handover, tmp_path, until):
+    sagemaker = aws.client("sagemaker")
     package = write_function(tmp_path / "function.zip", "first")
-    stack = serving(register(aws, handover), package)
+    models = [
+        register(aws, handover),
+        register(aws, handover),
+        register(aws, handover, "raise SystemExit(1)"),
+    ]
+    stack = serving(models[0], package)
     stack.up()
-    assert stack.plan().changes == ()
+    assert serving(models[0], package).plan().changes == ()
     first = read(aws, f"serving/{PREFIX}")
     assert invoke(aws, first) == "first"
-    assert aws.client("sagemaker").describe_endpoint(EndpointName=PREFIX)["EndpointStatus"] == "InService"
 
-    # A new model, new code, and another instance type while the old one is registered to scale.
+    # Scaled out, which no plan takes for a change; a new model and new code start with as many.
+    wanted = {"VariantName": "AllTraffic", "DesiredInstanceCount": 3}
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName=PREFIX, DesiredWeightsAndCapacities=[wanted]
+    )
+    until(lambda: live(aws)["EndpointStatus"] == "InService")
     write_function(package, "second")
-    updated = serving(register(aws, handover), package, instance_type="ml.c5.large")
-    updated.up()
-    assert updated.plan().changes == ()
+    with Callers(aws) as callers:
+        serving(models[1], package).up()
+    assert (callers.failures, callers.fewest) == ([], 3)
+    assert callers.answers > 5
     second = read(aws, f"serving/{PREFIX}")
     assert invoke(aws, second) == "second"
-    live = aws.client("sagemaker").describe_endpoint(EndpointName=PREFIX)
-    assert live["EndpointConfigName"] == second["endpoint_config_name"] != first["endpoint_config_name"]
+    assert live(aws)["EndpointConfigName"] == second["endpoint_config_name"] != first["endpoint_config_name"]
+
+    # A model that does not come up: Terraform says it has applied it. What serves is all there.
+    serving(models[2], package).up()
+    assert live(aws)["EndpointConfigName"] == second["endpoint_config_name"]
+    assert {first["endpoint_config_name"], second["endpoint_config_name"]} < set(configurations(aws))
+    assert serving(models[2], package).plan().changes  # it would be tried again
+    assert generations.previous_package(SETTINGS, PREFIX) == models[1]
+
+    # Back to the first model, on another instance type while the old one is registered to scale.
+    c5 = {"hosting": {"instance": {"type": "ml.c5.large"}}}
+    with Callers(aws) as callers:
+        serving(models[0], package, **c5).up()
+    assert (callers.failures, callers.fewest) == ([], 3)
+    assert serving(models[0], package, **c5).plan().changes == ()
+    assert (
+        sagemaker.describe_endpoint_config(EndpointConfigName=live(aws)["EndpointConfigName"])[
+            "ProductionVariants"
+        ][0]["InstanceType"]
+        == "ml.c5.large"
+    )
+    assert len(configurations(aws)) == 3  # of the broken model nothing is left
+    assert generations.previous_package(SETTINGS, PREFIX) == models[1]
     scaling = aws.client("application-autoscaling")
     assert len(scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]) == 1
 
-    updated.down()
+    serving(models[0], package, **c5).down()
     until(lambda: left_of_serving(aws) == [])  # the provider does not wait for the endpoint's end
 
 
@@ -201,6 +267,16 @@ def invoke(aws, handover):
         FunctionName=handover["function_name"], Qualifier=handover["function_alias"], Payload=b"{}"
     )
     return json.loads(answer["Payload"].read())
+
+
+def live(aws) -> dict:
+    return aws.client("sagemaker").describe_endpoint(EndpointName=PREFIX)
+
+
+def configurations(aws) -> list[str]:
+    return [
+        c["EndpointConfigName"] for c in aws.client("sagemaker").list_endpoint_configs()["EndpointConfigs"]
+    ]
 
 
 def left_of_serving(aws) -> list[str]:

@@ -1,43 +1,160 @@
 # Instances follow the load: the alarms react after 3 minutes over the target, and 15 under it.
 
-# SageMaker changes the instance type of no variant that is registered to scale. Replacing this between the
-# endpoint and its scaling orders the steps: deregister, update the endpoint, register again.
-resource "terraform_data" "scalable_instance_type" {
-  triggers_replace = var.instance_type
+locals {
+  scaled    = local.scales ? toset(keys(local.variant_shares)) : toset([])
+  namespace = "sagemaker"
+  dimension = "sagemaker:variant:DesiredInstanceCount"
+
+  asynchronous   = var.hosting.asynchronous != null
+  by_concurrency = !local.asynchronous && var.autoscaling.target_concurrent_requests_per_model != null
+  metric         = local.asynchronous ? "backlog" : local.by_concurrency ? "concurrency" : "invocations"
+  target = {
+    backlog     = var.autoscaling.target_backlog_per_instance
+    concurrency = var.autoscaling.target_concurrent_requests_per_model
+    invocations = var.autoscaling.target_invocations_per_instance
+  }[local.metric]
+
+  schedules = {
+    for pair in setproduct(local.scaled, var.autoscaling.schedules) :
+    "${pair[0]}/${pair[1].name}" => merge(pair[1], { variant = pair[0] })
+  }
+}
+
+# SageMaker changes the instance type of no variant that is registered to scale, and removes none. Replacing this
+# between the endpoint and its scaling orders the steps: deregister, update the endpoint, register again.
+resource "terraform_data" "scaled_variants" {
+  triggers_replace = { for name in keys(local.variant_shares) : name => local.instance_type }
+}
+
+# The bounds of a target are its schedules' to change, so Terraform sets them only when they are set anew.
+resource "terraform_data" "scaling_bounds" {
+  triggers_replace = [var.autoscaling.min_capacity, var.autoscaling.max_capacity]
 }
 
 resource "aws_appautoscaling_target" "this" {
-  count              = var.autoscaling.enabled ? 1 : 0
-  service_namespace  = "sagemaker"
-  resource_id        = "endpoint/${aws_sagemaker_endpoint.this.name}/variant/${local.variant_name}"
-  scalable_dimension = "sagemaker:variant:DesiredInstanceCount"
+  for_each = local.scaled
+
+  service_namespace  = local.namespace
+  resource_id        = "endpoint/${aws_sagemaker_endpoint.this.name}/variant/${each.key}"
+  scalable_dimension = local.dimension
   min_capacity       = var.autoscaling.min_capacity
   max_capacity       = var.autoscaling.max_capacity
 
   lifecycle {
-    replace_triggered_by = [terraform_data.scalable_instance_type]
+    ignore_changes       = [min_capacity, max_capacity]
+    replace_triggered_by = [terraform_data.scaled_variants, terraform_data.scaling_bounds]
   }
 }
 
 resource "aws_appautoscaling_policy" "this" {
-  count              = var.autoscaling.enabled ? 1 : 0
-  name               = "${var.name}-invocations"
+  for_each = aws_appautoscaling_target.this
+
+  name               = "${var.name}-${local.metric}"
   policy_type        = "TargetTrackingScaling"
-  service_namespace  = aws_appautoscaling_target.this[0].service_namespace
-  resource_id        = aws_appautoscaling_target.this[0].resource_id
-  scalable_dimension = aws_appautoscaling_target.this[0].scalable_dimension
+  service_namespace  = each.value.service_namespace
+  resource_id        = each.value.resource_id
+  scalable_dimension = each.value.scalable_dimension
 
   target_tracking_scaling_policy_configuration {
-    target_value       = var.autoscaling.target_invocations_per_instance
+    target_value       = local.target
     scale_in_cooldown  = var.autoscaling.scale_in_cooldown
     scale_out_cooldown = var.autoscaling.scale_out_cooldown
 
-    predefined_metric_specification {
-      predefined_metric_type = "SageMakerVariantInvocationsPerInstance"
+    dynamic "predefined_metric_specification" {
+      for_each = local.asynchronous ? [] : [local.metric]
+
+      content {
+        predefined_metric_type = (
+          local.by_concurrency
+          ? "SageMakerVariantConcurrentRequestsPerModelHighResolution"
+          : "SageMakerVariantInvocationsPerInstance"
+        )
+      }
+    }
+
+    dynamic "customized_metric_specification" {
+      for_each = local.asynchronous ? [local.metric] : []
+
+      content {
+        namespace   = "AWS/SageMaker"
+        metric_name = "ApproximateBacklogSizePerInstance"
+        statistic   = "Average"
+
+        dimensions {
+          name  = "EndpointName"
+          value = var.name
+        }
+      }
     }
   }
 
   lifecycle {
-    replace_triggered_by = [terraform_data.scalable_instance_type]
+    replace_triggered_by = [terraform_data.scaled_variants, terraform_data.scaling_bounds]
+  }
+}
+
+resource "aws_appautoscaling_scheduled_action" "this" {
+  for_each = local.schedules
+
+  name               = each.value.name
+  service_namespace  = aws_appautoscaling_target.this[each.value.variant].service_namespace
+  resource_id        = aws_appautoscaling_target.this[each.value.variant].resource_id
+  scalable_dimension = aws_appautoscaling_target.this[each.value.variant].scalable_dimension
+  schedule           = each.value.schedule
+  timezone           = each.value.timezone
+
+  scalable_target_action {
+    min_capacity = each.value.min_capacity
+    max_capacity = each.value.max_capacity
+  }
+
+  lifecycle {
+    replace_triggered_by = [terraform_data.scaled_variants, terraform_data.scaling_bounds]
+  }
+}
+
+# Without an instance there is no backlog per instance to track: the first waiting request starts one.
+resource "aws_appautoscaling_policy" "from_zero" {
+  for_each = local.asynchronous && var.autoscaling.min_capacity == 0 ? aws_appautoscaling_target.this : {}
+
+  name               = "${var.name}-from-zero"
+  policy_type        = "StepScaling"
+  service_namespace  = each.value.service_namespace
+  resource_id        = each.value.resource_id
+  scalable_dimension = each.value.scalable_dimension
+
+  step_scaling_policy_configuration {
+    adjustment_type         = "ChangeInCapacity"
+    metric_aggregation_type = "Average"
+    cooldown                = var.autoscaling.scale_out_cooldown
+
+    step_adjustment {
+      metric_interval_lower_bound = 0
+      scaling_adjustment          = 1
+    }
+  }
+
+  lifecycle {
+    replace_triggered_by = [terraform_data.scaled_variants, terraform_data.scaling_bounds]
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "from_zero" {
+  for_each = aws_appautoscaling_policy.from_zero
+
+  alarm_name          = "${var.name}-${each.key}-backlog-without-capacity"
+  alarm_description   = "Requests wait at ${var.name}, which has no instance: start one."
+  namespace           = "AWS/SageMaker"
+  metric_name         = "HasBacklogWithoutCapacity"
+  statistic           = "Average"
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = 1
+  period              = 60
+  evaluation_periods  = 2
+  treat_missing_data  = "missing"
+  alarm_actions       = [each.value.arn]
+
+  dimensions = {
+    EndpointName = var.name
   }
 }

@@ -1,34 +1,10 @@
-# One real-time endpoint of one registered model, and its logs.
+# One endpoint of registered models, and its logs.
 
 data "aws_caller_identity" "current" {}
 
 data "aws_partition" "current" {}
 
 data "aws_region" "current" {}
-
-locals {
-  variant_name = "AllTraffic"
-
-  # Types with local NVMe disks encrypt these in hardware, and SageMaker refuses a key for them.
-  has_nvme    = can(regex("^ml\\.([a-z]+[0-9]+[a-z]*d[a-z]*|dl[12]q?|g5|g6e?|gr6|p5[a-z]*|p6-[a-z0-9]+|trn[12][a-z]*)\\.", var.instance_type))
-  kms_key_arn = local.has_nvme ? null : var.kms_key_arn
-
-  # Models and configurations are immutable, so their names carry a hash of what they hold.
-  model = {
-    model_package_name       = var.model_package_arn
-    execution_role_arn       = var.execution_role_arn
-    enable_network_isolation = true
-  }
-  model_name = "${var.name}-${substr(sha256(jsonencode(local.model)), 0, 8)}"
-
-  configuration = {
-    model_name             = local.model_name
-    instance_type          = var.instance_type
-    initial_instance_count = var.initial_instance_count
-    kms_key_arn            = local.kms_key_arn
-  }
-  configuration_name = "${var.name}-${substr(sha256(jsonencode(local.configuration)), 0, 8)}"
-}
 
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/aws/sagemaker/Endpoints/${var.name}"
@@ -37,12 +13,23 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_sagemaker_model" "this" {
-  name                     = local.model_name
-  execution_role_arn       = local.model.execution_role_arn
-  enable_network_isolation = local.model.enable_network_isolation
+  for_each = local.models
+
+  name                     = each.key
+  execution_role_arn       = each.value.execution_role_arn
+  enable_network_isolation = each.value.network_isolation
 
   primary_container {
-    model_package_name = local.model.model_package_name
+    model_package_name = each.value.model_package_arn
+  }
+
+  dynamic "vpc_config" {
+    for_each = each.value.network == null ? [] : [each.value.network]
+
+    content {
+      subnets            = vpc_config.value.subnet_ids
+      security_group_ids = vpc_config.value.security_group_ids
+    }
   }
 
   lifecycle {
@@ -51,15 +38,102 @@ resource "aws_sagemaker_model" "this" {
 }
 
 resource "aws_sagemaker_endpoint_configuration" "this" {
-  name        = local.configuration_name
-  kms_key_arn = local.configuration.kms_key_arn
+  for_each = { for generation in local.generations : generation.key => generation }
 
-  production_variants {
-    variant_name           = local.variant_name
-    model_name             = aws_sagemaker_model.this.name
-    instance_type          = local.configuration.instance_type
-    initial_instance_count = local.configuration.initial_instance_count
-    initial_variant_weight = 1
+  name        = "${var.name}-${each.key}"
+  kms_key_arn = each.value.kms_key_arn
+
+  dynamic "production_variants" {
+    for_each = [for variant in each.value.variants : variant if !variant.shadow]
+
+    content {
+      variant_name           = production_variants.value.name
+      model_name             = aws_sagemaker_model.this[production_variants.value.model_name].name
+      instance_type          = production_variants.value.instance_type
+      initial_instance_count = production_variants.value.instance_count
+      initial_variant_weight = production_variants.value.weight
+
+      dynamic "serverless_config" {
+        for_each = production_variants.value.serverless == null ? [] : [production_variants.value.serverless]
+
+        content {
+          memory_size_in_mb       = serverless_config.value.memory_mb
+          max_concurrency         = serverless_config.value.max_concurrency
+          provisioned_concurrency = serverless_config.value.provisioned_concurrency == 0 ? null : serverless_config.value.provisioned_concurrency
+        }
+      }
+    }
+  }
+
+  dynamic "shadow_production_variants" {
+    for_each = [for variant in each.value.variants : variant if variant.shadow]
+
+    content {
+      variant_name           = shadow_production_variants.value.name
+      model_name             = aws_sagemaker_model.this[shadow_production_variants.value.model_name].name
+      instance_type          = shadow_production_variants.value.instance_type
+      initial_instance_count = shadow_production_variants.value.instance_count
+      initial_variant_weight = shadow_production_variants.value.weight
+    }
+  }
+
+  dynamic "data_capture_config" {
+    for_each = each.value.data_capture == null ? [] : [each.value.data_capture]
+
+    content {
+      enable_capture              = true
+      initial_sampling_percentage = data_capture_config.value.sampling_percentage
+      destination_s3_uri          = data_capture_config.value.uri
+      kms_key_id                  = data_capture_config.value.kms_key_arn
+
+      capture_options {
+        capture_mode = "Input"
+      }
+
+      capture_options {
+        capture_mode = "Output"
+      }
+
+      # Answers as text; pictures as base64.
+      capture_content_type_header {
+        json_content_types = ["application/json"]
+      }
+    }
+  }
+
+  dynamic "async_inference_config" {
+    for_each = each.value.asynchronous == null ? [] : [each.value.asynchronous]
+
+    content {
+      output_config {
+        s3_output_path  = async_inference_config.value.output_uri
+        s3_failure_path = async_inference_config.value.failure_uri
+        kms_key_id      = async_inference_config.value.kms_key_arn
+
+        dynamic "notification_config" {
+          for_each = (
+            async_inference_config.value.success_topic_arn == null && async_inference_config.value.error_topic_arn == null
+            ? [] : [async_inference_config.value]
+          )
+
+          content {
+            success_topic = notification_config.value.success_topic_arn
+            error_topic   = notification_config.value.error_topic_arn
+          }
+        }
+      }
+
+      dynamic "client_config" {
+        for_each = (
+          async_inference_config.value.max_concurrent_invocations_per_instance == null
+          ? [] : [async_inference_config.value.max_concurrent_invocations_per_instance]
+        )
+
+        content {
+          max_concurrent_invocations_per_instance = client_config.value
+        }
+      }
+    }
   }
 
   lifecycle {
@@ -70,15 +144,34 @@ resource "aws_sagemaker_endpoint_configuration" "this" {
 # Its name is fixed: an update, never a replacement, follows every new configuration.
 resource "aws_sagemaker_endpoint" "this" {
   name                 = var.name
-  endpoint_config_name = aws_sagemaker_endpoint_configuration.this.name
+  endpoint_config_name = aws_sagemaker_endpoint_configuration.this[local.current.key].name
 
   deployment_config {
     blue_green_update_policy {
-      termination_wait_in_seconds = var.deployment.termination_wait_seconds
+      termination_wait_in_seconds          = var.deployment.termination_wait_seconds
+      maximum_execution_timeout_in_seconds = var.deployment.maximum_execution_seconds
 
       traffic_routing_configuration {
-        type                     = "ALL_AT_ONCE"
+        type                     = upper(var.deployment.traffic_shifting)
         wait_interval_in_seconds = var.deployment.wait_seconds
+
+        dynamic "canary_size" {
+          for_each = var.deployment.traffic_shifting == "canary" ? [local.step] : []
+
+          content {
+            type  = canary_size.value.type
+            value = canary_size.value.value
+          }
+        }
+
+        dynamic "linear_step_size" {
+          for_each = var.deployment.traffic_shifting == "linear" ? [local.step] : []
+
+          content {
+            type  = linear_step_size.value.type
+            value = linear_step_size.value.value
+          }
+        }
       }
     }
 
@@ -99,6 +192,14 @@ resource "aws_sagemaker_endpoint" "this" {
 
   depends_on = [
     aws_cloudwatch_log_group.this, # its containers write there as soon as they start
-    terraform_data.scalable_instance_type,
+    terraform_data.scaled_variants,
   ]
+}
+
+locals {
+  step = (
+    var.deployment.step_instances == null
+    ? { type = "CAPACITY_PERCENT", value = var.deployment.step_percentage }
+    : { type = "INSTANCE_COUNT", value = var.deployment.step_instances }
+  )
 }

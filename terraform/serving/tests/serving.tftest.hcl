@@ -48,7 +48,7 @@ run "policy_of_the_function_is_known_at_plan" {
   }
 
   assert {
-    condition     = module.inference_function.alias_arn == "arn:aws:lambda:eu-west-1:123456789012:function:image-classifier-dev-inference:live"
+    condition     = module.inference_function[0].alias_arn == "arn:aws:lambda:eu-west-1:123456789012:function:image-classifier-dev-inference:live"
     error_message = "The alias's ARN must be computed from names."
   }
 

@@ -5,6 +5,7 @@ from botocore.exceptions import ClientError
 
 from ml.jobs import deployment
 from ops.errors import OperatorError
+from ops.settings.serving import AsynchronousSettings, ServerlessSettings
 
 
 class Aws:
@@ -15,6 +16,7 @@ class Aws:
         self.config = serving.endpoint_config_name
         self.reason = None
         self.container = {"ModelPackageName": serving.model_package_arn}
+        self.beside = {}
         self.limits = [(1, 3)]
         self.provisioned = [{"Status": "READY", "AvailableProvisionedConcurrentExecutions": 2}]
 
@@ -28,7 +30,7 @@ class Aws:
 
     def describe_endpoint_config(self, EndpointConfigName):
         assert EndpointConfigName == self.config
-        return {"ProductionVariants": [{"ModelName": "model"}]}
+        return {"ProductionVariants": [{"VariantName": "AllTraffic", "ModelName": "model"}], **self.beside}
 
     def describe_model(self, ModelName):
         return {"PrimaryContainer": self.container}
@@ -92,6 +94,38 @@ def test_another_package_behind_the_same_configuration(aws, dev, serving, contai
         deployment.check_live(dev, serving)
 
 
+def test_another_package_behind_the_shadow(aws, dev, serving):
+    aws.beside = {"ShadowProductionVariants": [{"VariantName": "Shadow", "ModelName": "model"}]}
+    intended = {"variants": {**serving.variants, "Shadow": f"{serving.model_package_arn}0"}}
+    with pytest.raises(OperatorError, match=r"Variant Shadow .* holds .*/1, not .*/10"):
+        deployment.check_live(dev, serving.model_copy(update=intended))
+    deployment.check_live(
+        dev,
+        serving.model_copy(
+            update={"variants": dict.fromkeys(("AllTraffic", "Shadow"), serving.model_package_arn)}
+        ),
+    )
+
+
+@pytest.mark.parametrize(("was", "wanted", "fits"), [
+    ("instance", {}, True),
+    ("serverless", {}, True),
+    ("instance", {"serverless": ServerlessSettings()}, False),
+    ("instance", {"asynchronous": AsynchronousSettings()}, False),
+    ("asynchronous", {}, False),
+])  # fmt: skip
+def test_an_endpoint_becomes_what_sagemaker_makes_of_it(dev, serving, was, wanted, fits):
+    settings = dev.model_copy(update={"serving": dev.serving.model_copy(update=wanted)})
+    served = serving.model_copy(update={"hosting": was})
+    if fits:
+        return deployment.check_convertible(settings, served)
+    with pytest.raises(
+        OperatorError,
+        match=f"image-classifier-dev serves as {was}, .*--endpoint NAME, or first ./inv destroy",
+    ):
+        deployment.check_convertible(settings, served)
+
+
 def test_the_intended_capacity_passes(aws, dev, serving):
     aws.provisioned.insert(0, {"Status": "IN_PROGRESS"})
     deployment.check_capacity(dev, serving)
@@ -106,7 +140,16 @@ def test_other_scaling_limits(aws, dev, serving, limits):
 
 def test_scaling_that_is_off_is_not_looked_at(aws, dev, serving):
     aws.limits = []
-    deployment.check_capacity(dev, serving.model_copy(update={"autoscaling_enabled": False}))
+    deployment.check_capacity(dev, serving.model_copy(update={"scaled_variants": []}))
+
+
+def test_limits_of_a_schedule_are_its_own(aws, dev, serving):
+    scheduled = serving.model_copy(update={"scheduled": True})
+    aws.limits = [(2, 10)]
+    deployment.check_capacity(dev, scheduled)
+    aws.limits = []
+    with pytest.raises(OperatorError, match="scales within"):
+        deployment.check_capacity(dev, scheduled)
 
 
 @pytest.mark.parametrize(
