@@ -227,7 +227,6 @@ def deploy(c, env=None, model=0, endpoint=None, json=False):
     emit(result, json)
 
 
-@operator_task(
 @operator_task(help={**ENV, **JSON, "endpoint": "another endpoint than the environment's own"})
 def rollback(c, env=None, endpoint=None, json=False):
     """Bring the model that served before back into service, and check it as a deployment; again, and the newer is back."""
@@ -241,6 +240,7 @@ def rollback(c, env=None, endpoint=None, json=False):
     emit(result, json)
 
 
+@operator_task(
     help={
         **ENV, **JSON, "image": "a picture file", "url": "https URL of a picture", "s3": "s3:// URI in the environment's bucket",
         "split": "send a whole split (train, valid, test) and tell the accuracy", "limit": "at most so many of the split",
@@ -282,5 +282,20 @@ def test(c, k=None, quick=False):
 
 
 namespace = Collection(
-    demo, up, down, status, data, tune, train, models, deploy, predict, plan, apply, destroy, test, local
+    demo,
+    up,
+    down,
+    status,
+    data,
+    tune,
+    train,
+    models,
+    deploy,
+    rollback,
+    predict,
+    plan,
+    apply,
+    destroy,
+    test,
+    local,
 )

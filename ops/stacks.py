@@ -119,7 +119,8 @@ def serving(settings: Settings, endpoint: str, model_package_arn: str, progress:
             "variants": _variants(serving, model_package_arn),
             "data_capture": serving.data_capture.model_dump(),
             "autoscaling": serving.autoscaling.model_dump(),
-            "deployment": {"termination_wait_seconds": serving.termination_wait_seconds},
+            "deployment": serving.deployment.model_dump(),
+            "deployed": generations.deployed(settings, endpoint),
             "lambda": {"zip_path": str(_function_zip()), **function.model_dump()},
             "logs": {"retention_days": settings.log_retention_days},
         },
@@ -174,13 +175,6 @@ def _common(settings: Settings) -> dict:
     return {"project": settings.project, "environment": settings.environment, "region": settings.region}
 
 
-def _function_zip() -> Path:
-    """The function's zip, at a path that names its content."""
-    folder = WORK / "packages"
-    folder.mkdir(parents=True, exist_ok=True)
-    building = folder / f"building-{os.getpid()}.zip"
-    digest = packaging.lambda_zip(ROOT / "lambda_function", building)
-    return building.rename(folder / f"inference-{digest[:16]}.zip")
 def _variants(serving: ServingSettings, main_package_arn: str) -> dict:
     """The variants beside the main one; their versions are of its model package group."""
     group = main_package_arn.rpartition("/")[0]
@@ -191,3 +185,10 @@ def _variants(serving: ServingSettings, main_package_arn: str) -> dict:
     }
 
 
+def _function_zip() -> Path:
+    """The function's zip, at a path that names its content."""
+    folder = WORK / "packages"
+    folder.mkdir(parents=True, exist_ok=True)
+    building = folder / f"building-{os.getpid()}.zip"
+    digest = packaging.lambda_zip(ROOT / "lambda_function", building)
+    return building.rename(folder / f"inference-{digest[:16]}.zip")

@@ -83,15 +83,6 @@ def serving(settings: Settings, endpoint: str | None = None) -> Serving:
         ) from error
 
 
-def all_serving(settings: Settings) -> list[Serving]:
-    """Every serving stack of an environment, by endpoint name."""
-    pages = client("ssm", settings.region).get_paginator("get_parameters_by_path")
-    path = f"/{settings.project}/{settings.environment}/serving"
-    found = [p["Value"] for page in pages.paginate(Path=path, Recursive=True) for p in page["Parameters"]]
-    return sorted((Serving(**json.loads(value)) for value in found), key=lambda s: s.endpoint_name)
-
-
-def endpoint_name(settings: Settings, name: str | None) -> str:
 def find_serving(settings: Settings, endpoint: str) -> Serving | None:
     """The serving stack of an endpoint by its full name; None before a deployment of this version has ended."""
     value = _parameter(settings, f"/{settings.project}/{settings.environment}/serving/{endpoint}")
@@ -101,6 +92,15 @@ def find_serving(settings: Settings, endpoint: str) -> Serving | None:
         return None
 
 
+def all_serving(settings: Settings) -> list[Serving]:
+    """Every serving stack of an environment, by endpoint name."""
+    pages = client("ssm", settings.region).get_paginator("get_parameters_by_path")
+    path = f"/{settings.project}/{settings.environment}/serving"
+    found = [p["Value"] for page in pages.paginate(Path=path, Recursive=True) for p in page["Parameters"]]
+    return sorted((Serving(**json.loads(value)) for value in found), key=lambda s: s.endpoint_name)
+
+
+def endpoint_name(settings: Settings, name: str | None) -> str:
     """The full name of an endpoint: `multi` means <project>-<environment>-multi. Raises OperatorError."""
     if not name or name == settings.prefix:
         return settings.prefix

@@ -185,6 +185,13 @@ def deploy(
     }  # fmt: skip
 
 
+def rollback(settings: Settings, endpoint: str | None = None) -> dict:
+    """Bring the model that served before back into service, with a deployment's checks."""
+    served = handover.serving(settings, endpoint)
+    package = generations.previous_package(settings, served.endpoint_name)
+    return deploy(settings, int(package.rpartition("/")[2]), endpoint, name="rollback")
+
+
 def _progress(line: str) -> str:
     """What the training program logs of an epoch, shortened for a person; empty for its other lines."""
     found = dict(part.split("=", 1) for part in line.split() if "=" in part)
@@ -193,13 +200,6 @@ def _progress(line: str) -> str:
             f"epoch {found['epoch']}: train loss {float(found['train:loss']):.4f}, "
             f"validation loss {float(found['validation:loss']):.4f} "
             f"accuracy {float(found['validation:accuracy']):.4f}, "
-def rollback(settings: Settings, endpoint: str | None = None) -> dict:
-    """Bring the model that served before back into service, with a deployment's checks."""
-    served = handover.serving(settings, endpoint)
-    package = generations.previous_package(settings, served.endpoint_name)
-    return deploy(settings, int(package.rpartition("/")[2]), endpoint, name="rollback")
-
-
             f"{float(found['images_per_second']):,.0f} images/s"
         )
     except (KeyError, ValueError):

@@ -33,10 +33,10 @@ module "inference_function_role" {
 }
 
 module "inference_function" {
-  source                  = "../modules/inference_function"
   count                   = local.function_count
+  source                  = "../modules/inference_function"
   name                    = local.function_name
-  role_arn                = module.inference_function_role.arn
+  role_arn                = module.inference_function_role[0].arn
   kms_key_arn             = local.foundation.kms_key_arn
   memory_mb               = var.lambda.memory_mb
   timeout_seconds         = var.lambda.timeout_seconds
