@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from ml.jobs import data, follow, handover, names, program, registry, tune
 from ml.jobs.handover import Foundation
 from ml.jobs.sdk import sdk
-from ops.aws import acting_as, client, error_code, session
+from ops.aws import client, error_code, session
 from ops.errors import OperatorError
 from ops.settings import Settings
 
@@ -38,30 +38,6 @@ def run(
     Returns the result and whether anything ran. Raises OperatorError if an earlier stage is missing or the job fails.
     """
     foundation = handover.foundation(settings)
-    with acting_as(foundation.tuning_role_arn):
-        trained = _train(settings, foundation, instances, again, on_status, on_line)
-    metrics = {m["MetricName"]: round(m["Value"], 6) for m in trained.job.get("FinalMetricDataList", [])}
-    version = registry.register(
-        settings, foundation, training_job=trained.name, metrics=metrics, lineage=trained.lineage,
-        artifact=trained.job["ModelArtifacts"]["S3ModelArtifacts"],
-    )  # fmt: skip
-    return Result(trained.name, version, metrics, trained.job.get("TrainingTimeInSeconds", 0)), trained.ran
-
-
-@dataclass(frozen=True)
-class _Trained:
-    """A training job that has succeeded, and whether it ran now. job: as SageMaker describes it."""
-
-    name: str
-    job: dict
-    ran: bool
-    lineage: dict[str, str]
-
-
-def _train(
-    settings: Settings, foundation: Foundation, instances: int | None, again: bool,
-    on_status: Callable[[str], None], on_line: Callable[[str], None],
-) -> _Trained:  # fmt: skip
     manifest = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
     tuned = tune.latest(settings, foundation)
     source = program.upload_source(settings, foundation)
@@ -79,12 +55,16 @@ def _train(
         job = follow.training_job(name, settings.region, on_status, on_line)
         if job["TrainingJobStatus"] != "Completed":
             raise OperatorError(_failure(settings, job))
-    lineage = {
-        "data_hash": manifest.hash, "dataset": manifest.dataset, "tuning_job": tuned.tuning_job,
-        "training_job": name, "source": source.digest[:16], "git_commit": program.git_commit(),
-        "architecture": settings.model.architecture, "instance_count": str(count),
-    }  # fmt: skip
-    return _Trained(name, job, ran, lineage)
+    metrics = {m["MetricName"]: round(m["Value"], 6) for m in job.get("FinalMetricDataList", [])}
+    version = registry.register(
+        settings, foundation, training_job=name, artifact=job["ModelArtifacts"]["S3ModelArtifacts"], metrics=metrics,
+        lineage={
+            "data_hash": manifest.hash, "dataset": manifest.dataset, "tuning_job": tuned.tuning_job,
+            "training_job": name, "source": source.digest[:16], "git_commit": program.git_commit(),
+            "architecture": settings.model.architecture, "instance_count": str(count),
+        },
+    )  # fmt: skip
+    return Result(name, version, metrics, job.get("TrainingTimeInSeconds", 0)), ran
 
 
 def _create(
@@ -99,7 +79,7 @@ def _create(
         training_job_name=name,
         role_arn=foundation.training_role_arn,
         hyper_parameters={
-            **program.static_hyperparameters(settings, training.epochs),
+            **program.static_hyperparameters(settings, source, training.epochs),
             **{k: v for k, v in tuned.hyperparameters.items() if not k.startswith("_")},
         },
         algorithm_specification={
@@ -108,14 +88,17 @@ def _create(
             "metric_definitions": program.metric_definitions(),
         },
         input_data_config=program.channels(
-            settings, foundation, source, manifest.dataset, ["train", "valid", "test"]
+            settings, foundation, manifest.dataset, ["train", "valid", "test"]
         ),
         output_data_config={
             "s3_output_path": f"s3://{foundation.bucket}/training",
             "kms_key_id": foundation.kms_key_arn,
         },
-        resource_config=program.resources(settings, foundation, count),
-        **program.confinement(settings, foundation, count),
+        resource_config={
+            "instance_type": training.instance_type,
+            "instance_count": count,
+            "volume_size_in_gb": training.volume_size_gb,
+        },
         stopping_condition=stopping,
         enable_managed_spot_training=training.spot,
         checkpoint_config={"s3_uri": f"s3://{foundation.bucket}/checkpoints/{name}/"},

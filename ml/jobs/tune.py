@@ -12,7 +12,7 @@ from ml.jobs import data, handover, names, program
 from ml.jobs.follow import TERMINAL, pauses
 from ml.jobs.handover import Foundation
 from ml.jobs.sdk import sdk
-from ops.aws import acting_as, client, session
+from ops.aws import client, session
 from ops.errors import OperatorError
 from ops.settings import Settings
 from ops.settings.jobs import TuningSettings
@@ -58,13 +58,6 @@ def run(
     Raises OperatorError if there is no data, or the search fails.
     """
     foundation = handover.foundation(settings)
-    with acting_as(foundation.tuning_role_arn):
-        return _run(settings, foundation, again, on_progress)
-
-
-def _run(
-    settings: Settings, foundation: Foundation, again: bool, on_progress: Callable[[str, int, int], None]
-) -> tuple[Result, list[Trial], bool]:
     manifest = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
     source = program.upload_source(settings, foundation)
     digest = program.fingerprint(
@@ -137,7 +130,7 @@ def parameter_ranges(tuning: TuningSettings) -> dict:
 def _create(settings: Settings, foundation: Foundation, manifest, source: program.Source, name: str) -> None:
     tuning = settings.tuning
     ranged = {*tuning.continuous, *tuning.integer, *tuning.categorical}
-    static = program.static_hyperparameters(settings, tuning.epochs)
+    static = program.static_hyperparameters(settings, source, tuning.epochs)
     sdk().HyperParameterTuningJob.create(
         hyper_parameter_tuning_job_name=name,
         hyper_parameter_tuning_job_config={
@@ -159,15 +152,16 @@ def _create(settings: Settings, foundation: Foundation, manifest, source: progra
                 "metric_definitions": program.metric_definitions(),
             },
             "role_arn": foundation.training_role_arn,
-            "input_data_config": program.channels(
-                settings, foundation, source, manifest.dataset, ["train", "valid"]
-            ),
+            "input_data_config": program.channels(settings, foundation, manifest.dataset, ["train", "valid"]),
             "output_data_config": {
                 "s3_output_path": f"s3://{foundation.bucket}/tuning",
                 "kms_key_id": foundation.kms_key_arn,
             },
-            "resource_config": program.resources(settings, foundation, 1),
-            **program.confinement(settings, foundation, 1),
+            "resource_config": {
+                "instance_type": settings.training.instance_type,
+                "instance_count": 1,
+                "volume_size_in_gb": settings.training.volume_size_gb,
+            },
             "stopping_condition": {"max_runtime_in_seconds": settings.training.max_runtime_seconds},
         },
         tags=program.tags(settings, manifest),

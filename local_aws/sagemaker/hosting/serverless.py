@@ -194,7 +194,7 @@ class ServerlessFleet(Fleet):
         self._idle_since.pop(instance, None)
 
     def _limit_memory(self, instance: Instance) -> None:
-        used = memory.peak(instance.pid) if instance.pid else 0
+        used = memory.resident(instance.pid) if instance.pid else 0
         if used <= (self.memory_limit or 0):
             return
         instance.kill()
