@@ -194,8 +194,9 @@ class ServerlessFleet(Fleet):
         self._idle_since.pop(instance, None)
 
     def _limit_memory(self, instance: Instance) -> None:
-        used = memory.resident(instance.pid) if instance.pid else 0
-        if used <= (self.memory_limit or 0):
+        limit = self._variant["ServerlessConfig"]["MemorySizeInMB"] << 20
+        used = memory.used(instance.pid, limit) if instance.pid else 0
+        if used <= limit:
             return
         instance.kill()
         size = self._variant["ServerlessConfig"]["MemorySizeInMB"]
