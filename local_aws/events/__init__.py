@@ -23,9 +23,17 @@ def emit(region: str, source: str, detail_type: str, resources: list[str], detai
     source: e.g. "aws.ec2". resources: ARNs. detail: JSON.
     """
     listening = rules(region)
-    if not listening:
-        return
-    event: Any = {
+    if listening:
+        event = made(region, source, detail_type, resources, detail)
+        for rule in listening:
+            rule.send_to_targets(event)
+
+
+def made(
+    region: str, source: str, detail_type: str, resources: list[str], detail: dict[str, Any]
+) -> dict[str, Any]:
+    """An event of now."""
+    return {
         "version": "0",
         "id": str(uuid.uuid4()),
         "detail-type": detail_type,
@@ -36,8 +44,6 @@ def emit(region: str, source: str, detail_type: str, resources: list[str], detai
         "resources": resources,
         "detail": detail,
     }
-    for rule in listening:
-        rule.send_to_targets(event)
 
 
 def install(current: Runtime) -> None:
@@ -45,7 +51,7 @@ def install(current: Runtime) -> None:
     from moto.events import models, urls
     from moto.sns import models as sns_models
 
-    from local_aws.events import delivery
+    from local_aws.events import delivery, schedules
     from local_aws.events.backend import LocalEventsBackend, LocalRule
     from local_aws.events.responses import LocalEventsResponse
     from local_aws.events.subscriptions import LocalSubscription
@@ -56,3 +62,4 @@ def install(current: Runtime) -> None:
     for path in urls.url_paths:
         urls.url_paths[path] = LocalEventsResponse.dispatch
     delivery.install(current)
+    schedules.install(current)

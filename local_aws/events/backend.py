@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from datetime import datetime, timezone
 from typing import Any
 
@@ -13,7 +14,7 @@ from moto.events import urls
 from moto.events.exceptions import ValidationException
 from moto.events.models import EventsBackend, Rule
 
-from local_aws.events import delivery, targets, transform
+from local_aws.events import delivery, made, schedules, targets, transform
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,12 @@ FORGED = {
 
 
 class LocalRule(Rule):
-    """moto's rule, which would deliver to few targets, in the request that brought the event."""
+    """moto's rule, which would deliver to few targets, in the request that brought the event.
+
+    since: Unix time from which the rate of a schedule counts.
+    """
+
+    since = 0.0
 
     def send_to_targets(self, original_event: Any, transform_input: bool = True) -> None:
         """Take an event, in the background. Whoever emits it may go on changing what it tells of."""
@@ -43,8 +49,17 @@ class LocalRule(Rule):
             moment = datetime.fromtimestamp(event["time"], timezone.utc)
             event["time"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
         if self.event_pattern.matches_event(event):  # type: ignore[arg-type]
-            for target in list(self.targets):
-                self._deliver(target, event)
+            self._hand_out(event)
+
+    def fire(self) -> None:
+        """Its schedule is due."""
+        delivery.later(
+            self._hand_out, made(self.region_name, "aws.events", "Scheduled Event", [self.arn], {})
+        )
+
+    def _hand_out(self, event: dict[str, Any]) -> None:
+        for target in list(self.targets):
+            self._deliver(target, event)
 
     def _deliver(self, target: dict[str, Any], event: dict[str, Any]) -> None:
         """Once: AWS would try again for a day. A failure is counted, logged, and told to the target's queue."""
@@ -91,12 +106,11 @@ class LocalEventsBackend(EventsBackend):
     _url_module = urls  # moto derives it from __module__ otherwise
 
     def put_rule(self, *args: Any, **settings: Any) -> Rule:
-        if settings.get("scheduled_expression"):
-            raise NotImplementedError(
-                "PutRule with a ScheduleExpression; rules with an EventPattern work, and so do scheduled actions of "
-                "Application Auto Scaling"
-            )
-        return super().put_rule(*args, **settings)
+        if expression := settings.get("scheduled_expression"):
+            schedules.check(expression)
+        rule = super().put_rule(*args, **settings)
+        rule.since = time.time()  # type: ignore[attr-defined]
+        return rule
 
     def put_events(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Those of AWS's own services are not for others to put."""

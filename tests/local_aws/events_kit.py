@@ -64,9 +64,11 @@ class Teller:
 class Rule:
     """A rule on the default bus with its targets, gone after the test."""
 
-    def __init__(self, aws: Any, pattern: dict[str, Any], *targets: dict[str, Any]):
+    def __init__(self, aws: Any, when: dict[str, Any] | str, *targets: dict[str, Any]):
+        """when: an event pattern, or a schedule expression."""
         self.client, self.name = aws.client("events"), unique("rule")
-        self.arn = self.client.put_rule(Name=self.name, EventPattern=json.dumps(pattern))["RuleArn"]
+        asked = {"ScheduleExpression": when} if isinstance(when, str) else {"EventPattern": json.dumps(when)}
+        self.arn = self.client.put_rule(Name=self.name, **asked)["RuleArn"]
         self.targets = [{"Id": f"t{number}", **target} for number, target in enumerate(targets)]
         if self.targets:
             self.client.put_targets(Rule=self.name, Targets=self.targets)

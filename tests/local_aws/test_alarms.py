@@ -1,4 +1,4 @@
-"""Alarms and metrics of the running server, through boto3, on a clock sixty times as fast."""
+"""Alarms, metrics and schedules of the running server, through boto3, on a clock sixty times as fast."""
 
 import json
 import threading
@@ -227,6 +227,21 @@ def test_an_instance_that_has_become_idle_is_stopped_by_its_alarm(fast_aws, clou
     assert [item["HistorySummary"] for item in items] == [f"Successfully executed action {stop}"]
     checks = points("StatusCheckFailed")
     assert checks["Maximum"] == 0 and checks["SampleCount"] >= 3
+
+
+def test_a_rule_fires_by_its_schedule(fast_aws, until):
+    often, seldom = Queue(fast_aws), Queue(fast_aws)
+    rules = [
+        Rule(fast_aws, "rate(1 minute)", {"Arn": often.arn}),
+        Rule(fast_aws, "rate(1 day)", {"Arn": seldom.arn}),
+    ]
+    until(lambda: len(often.messages) >= 2)
+    for rule in rules:
+        rule.delete()
+    event = often.messages[0]
+    assert (event["detail-type"], event["source"]) == ("Scheduled Event", "aws.events")
+    assert event["resources"] == [rules[0].arn] and event["detail"] == {}
+    assert often.messages[1]["id"] != event["id"] and seldom.messages == []
 
 
 def test_a_slow_new_version_is_rolled_back_without_a_failed_request(fast_aws, cloudwatch, until):

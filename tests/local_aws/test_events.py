@@ -146,8 +146,9 @@ def test_a_disabled_rule_delivers_nothing(embedded_aws, rule, until):
 
 def test_what_would_not_be_delivered_is_refused(embedded_aws, rule):
     events = embedded_aws.client("events")
-    with pytest.raises(ClientError, match=r"NotImplementedException.*ScheduleExpression"):
-        events.put_rule(Name=unique("rule"), ScheduleExpression="rate(5 minutes)")
+    for expression in ("rate(soon)", "cron(0 25 * * ? *)", "at(2026-01-01T00:00:00)"):
+        with pytest.raises(ClientError, match=r"ValidationException.*ScheduleExpression is not valid"):
+            events.put_rule(Name=unique("rule"), ScheduleExpression=expression)
     made = rule({"source": ["x"]})
     for target, message in (
         ({"Arn": f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:m"}, "NotImplementedException"),
