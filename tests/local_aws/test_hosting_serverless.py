@@ -134,10 +134,10 @@ def test_a_cold_start_that_fails_or_lasts_gives_the_place_back(fleet, starting, 
 def test_memory_beyond_the_size_ends_a_process(fleet, monkeypatch):
     made = fleet(most=1)
     killed = SimpleNamespace(id="i-1", pid=7, kill=lambda: setattr(killed, "pid", 0))
-    monkeypatch.setattr(serverless_module.memory, "used", lambda pid, limit: limit)
+    monkeypatch.setattr(serverless_module.memory, "peak", lambda pid: 1024 << 20)
     made._limit_memory(killed)
     assert killed.pid == 7  # all of it is allowed
-    monkeypatch.setattr(serverless_module.memory, "used", lambda pid, limit: limit + 4096)
+    monkeypatch.setattr(serverless_module.memory, "peak", lambda pid: (1024 << 20) + 4096)
     made._limit_memory(killed)
     assert killed.pid == 0
 

@@ -195,12 +195,11 @@ class ServerlessFleet(Fleet):
 
     def _limit_memory(self, instance: Instance) -> None:
         limit = self._variant["ServerlessConfig"]["MemorySizeInMB"] << 20
-        used = memory.used(instance.pid, limit) if instance.pid else 0
+        used = memory.peak(instance.pid) if instance.pid else 0
         if used <= limit:
             return
         instance.kill()
-        size = self._variant["ServerlessConfig"]["MemorySizeInMB"]
         self._write_log(
             f"{self._name}/{instance.id}",
-            [f"The container was killed: it used {used >> 20} MB, more than MemorySizeInMB, {size}."],
+            [f"The container was killed: it used {used >> 20} MB, more than MemorySizeInMB, {limit >> 20}."],
         )
