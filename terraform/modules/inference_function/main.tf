@@ -11,12 +11,18 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_338:how long is the environment's choice; prod keeps a year
   name              = "/aws/lambda/${var.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
 }
 
 resource "aws_lambda_function" "this" {
+  #checkov:skip=CKV_AWS_50:it makes one call, to an endpoint with metrics of its own; there is no chain of services to trace
+  #checkov:skip=CKV_AWS_115:reserving takes from what the whole account shares, of which AWS keeps 10; provisioned concurrency bounds cold starts
+  #checkov:skip=CKV_AWS_116:it is invoked synchronously: the caller gets the error, and a dead-letter queue would get nothing
+  #checkov:skip=CKV_AWS_117:it fetches pictures from the internet under its own rules, and reaches AWS by its public endpoints
+  #checkov:skip=CKV_AWS_272:the zip is built from this repository in the same run, and its hash is part of the plan
   function_name    = var.name
   description      = "Answers with the classes of a picture"
   role             = var.role_arn

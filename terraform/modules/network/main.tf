@@ -3,6 +3,7 @@
 data "aws_region" "current" {}
 
 data "aws_availability_zones" "available" {
+  #checkov:skip=CKV_AWS_394:the first zone_count of them by name; availability_zones pins them
   count = length(var.availability_zones) == 0 ? 1 : 0
   state = "available"
 

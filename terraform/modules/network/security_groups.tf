@@ -1,7 +1,7 @@
 # Who may talk to whom: containers to the services' endpoints by TLS, a training job's instances to each other.
 
-#checkov:skip=CKV2_AWS_5:SageMaker attaches it to the interfaces of training jobs
 resource "aws_security_group" "training" {
+  #checkov:skip=CKV2_AWS_5:SageMaker attaches it to the interfaces of training jobs
   name        = "${var.name}-training"
   description = "Instances of training jobs"
   vpc_id      = aws_vpc.this.id
@@ -15,8 +15,8 @@ resource "aws_security_group" "training" {
   }
 }
 
-#checkov:skip=CKV2_AWS_5:SageMaker attaches it to the interfaces of endpoints
 resource "aws_security_group" "serving" {
+  #checkov:skip=CKV2_AWS_5:SageMaker attaches it to the interfaces of endpoints
   name        = "${var.name}-serving"
   description = "Instances of SageMaker endpoints"
   vpc_id      = aws_vpc.this.id
