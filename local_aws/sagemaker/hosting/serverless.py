@@ -145,7 +145,8 @@ class ServerlessFleet(Fleet):
 
     def _keep(self) -> None:
         """Until the end: drop what failed or idles, start what is provisioned, kill what takes too much memory."""
-        while not runtime.current().stopping.is_set():
+        stopping = runtime.current().stopping
+        while not stopping.is_set():
             with self._changed:
                 if not self._ended:
                     self._changed.wait(self._pause())
