@@ -81,6 +81,7 @@ class ExecutionEnvironment:
         self._supervisor, self._scratch = supervisor, scratch / uuid.uuid4().hex
         self.log_stream = f"{datetime.now(timezone.utc):%Y/%m/%d}/[{version.version}]{uuid.uuid4().hex}"
         self._output = Output(lambda at, line: ship(self.log_stream, at, line))
+        self._again = False  # initialisation failed: once more in the first invocation
         self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
         self._api: RuntimeApi | None = None
         self._process: subprocess.Popen | None = None
@@ -92,35 +93,55 @@ class ExecutionEnvironment:
     def start(self, initialization_type: str = "on-demand", limit: float = INIT_SECONDS) -> None:
         """Start the process and wait until it asks for its first invocation.
 
-        If initialisation fails, `init_error` holds the error document and the environment is dead; if it takes
-        more than `limit` seconds, it goes on into the first invocation, as on AWS.
+        If that fails or takes more than `limit` seconds, the first invocation does it again within the function's
+        timeout, as on AWS. Of provisioned concurrency, `init_error` holds the error document and the environment is
+        dead.
         """
         self.provisioned = initialization_type == "provisioned-concurrency"
         began = time.monotonic()
         self._say_runtime()
-        temporary = self._scratch / "tmp"
-        temporary.mkdir(parents=True)
-        self._api = RuntimeApi(self._outcomes.put)
+        (self._scratch / "tmp").mkdir(parents=True)
+        outcome = self._initialise(limit)
+        self.init_seconds = time.monotonic() - began
+        if outcome is not None and outcome.kind == "ready":
+            return
+        error = self._init_failed("init", outcome, limit)
+        if self.provisioned:
+            self.init_error, self.dead = error, True
+        else:
+            self._again = True
+            self._end_process()
+
+    def _initialise(self, limit: float) -> Outcome | None:
+        """Start a process. Returns what it says first; None if it says nothing within `limit` seconds."""
+        temporary = str(self._scratch / "tmp")
+        self._outcomes = outcomes = SimpleQueue()
+        self._api = RuntimeApi(outcomes.put)
         variables = {
-            "HOME": str(temporary),
-            "TMPDIR": str(temporary),
+            "HOME": temporary,
+            "TMPDIR": temporary,
             **self.version.variables,
             "AWS_LAMBDA_RUNTIME_API": self._api.address,
-            "AWS_LAMBDA_INITIALIZATION_TYPE": initialization_type,
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency" if self.provisioned else "on-demand",
             "AWS_LAMBDA_LOG_STREAM_NAME": self.log_stream,
         }
         command = [sys.executable, "-S", str(BOOTSTRAP), self.version.handler]
         self._process = self._supervisor.spawn(command, env=variables, cwd=self.version.task_root)
         self._output.attach(self._process.stdout)
-        threading.Thread(target=self._wait, daemon=True).start()
-        outcome = self._next_outcome(limit)
-        self.init_seconds = time.monotonic() - began
+        threading.Thread(target=self._wait, args=(self._process, outcomes), daemon=True).start()
+        return self._next_outcome(limit)
+
+    def _init_failed(self, phase: str, outcome: Outcome | None, seconds: float) -> dict[str, Any]:
+        """Log it. Returns the error document."""
         if outcome is None:
-            self._output.say(self._init_report("timeout"))
-        elif outcome.kind != "ready":
-            self.init_error = self._init_document(outcome)
-            self._output.say(self._init_report("error", self.init_error["errorType"]))
-            self.dead = True
+            self._output.say(self._init_report(phase, "timeout"))
+            return {
+                "errorType": "Sandbox.Timedout",
+                "errorMessage": f"Initialization has timed out after {seconds:.2f} seconds",
+            }
+        error = self._init_document(outcome)
+        self._output.say(self._init_report(phase, "error", error["errorType"]))
+        return error
 
     def invoke(self, invocation: Invocation) -> Result:
         """Run one invocation. Never raises for what the function does; check `dead` afterwards."""
@@ -129,15 +150,18 @@ class ExecutionEnvironment:
             "start", invocation, f"START RequestId: {invocation.request_id} Version: {self.version.version}"
         )
         began = time.monotonic()
-        if self.init_error is not None:
-            payload, error = (
-                {**self.init_error, "requestId": invocation.request_id},
-                self.init_error["errorType"],
-            )
-            return self._finish(invocation, json.dumps(payload).encode(), "Unhandled", 0.0, "error", error)
-        self._api.hand(invocation)
-        outcome = self._next_outcome(self.version.timeout, invocation.request_id)
+        outcome = self._first_outcome(invocation)
         seconds = time.monotonic() - began
+        if self.init_error is not None:
+            document = {**self.init_error, "requestId": invocation.request_id}
+            return self._finish(
+                invocation,
+                json.dumps(document).encode(),
+                "Unhandled",
+                seconds,
+                "error",
+                document["errorType"],
+            )
         if outcome is None:
             seconds = float(self.version.timeout)
             message = f"Task timed out after {seconds:.2f} seconds"
@@ -148,17 +172,6 @@ class ExecutionEnvironment:
             message = f"Runtime exited {reason}"
             self._output.say(f"RequestId: {invocation.request_id} Error: {message}\nRuntime.ExitError\n")
             return self._fail(invocation, "Runtime.ExitError", message, seconds, "error")
-        if outcome.kind == "init_error":  # it had taken longer than INIT_SECONDS
-            self.dead = True
-            document = self._init_document(outcome) | {"requestId": invocation.request_id}
-            return self._finish(
-                invocation,
-                json.dumps(document).encode(),
-                "Unhandled",
-                seconds,
-                "error",
-                document["errorType"],
-            )
         if outcome.kind == "too_large":
             self.dead = True  # AWS's client gives up on the answer it gets
             document = {
@@ -169,14 +182,35 @@ class ExecutionEnvironment:
             return self._finish(invocation, json.dumps(document).encode(), "Unhandled", seconds)
         return self._finish(invocation, outcome.body, "Unhandled" if outcome.kind == "error" else "", seconds)
 
+    def _first_outcome(self, invocation: Invocation) -> Outcome | None:
+        """Of an invocation; None at the timeout. An initialisation that failed is tried again before: `init_error`."""
+        deadline = time.monotonic() + self.version.timeout
+        if self._again:
+            began, self._again, self.dead = time.monotonic(), False, False
+            self._report_init = False  # it is part of the duration
+            outcome = self._initialise(self.version.timeout)
+            self.init_seconds = time.monotonic() - began
+            if outcome is None or outcome.kind != "ready":
+                error = self._init_failed("invoke", outcome, self.version.timeout)
+                if outcome is not None:
+                    self.init_error, self.dead = error, True
+                return outcome
+        self._api.hand(invocation)
+        return self._next_outcome(deadline - time.monotonic(), invocation.request_id)
+
     def end(self) -> None:
         """End the process and everything it started; remove its temporary files."""
         self.dead = True
+        self._end_process()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _end_process(self) -> None:
         if self._api is not None:
             self._api.close()
-        if self._process is not None:
-            self._supervisor.end(self._process, grace=0.3)
-        shutil.rmtree(self._scratch, ignore_errors=True)
+        process, self._process = self._process, None
+        if process is not None:
+            self._supervisor.end(process, grace=0.3)
+            self._output.detach()
 
     def _next_outcome(self, seconds: float, request_id: str = "") -> Outcome | None:
         """The next outcome that belongs to the invocation (or, without an id, to the initialisation)."""
@@ -185,8 +219,9 @@ class ExecutionEnvironment:
             try:
                 outcome = self._outcomes.get(timeout=min(left, MEMORY_POLL_SECONDS))
             except Empty:
-                if (resident := memory.resident(self._process.pid)) > self.version.memory << 20:
-                    self._peak_bytes = resident
+                used = memory.used(self._process.pid, self.version.memory << 20)
+                self._peak_bytes = max(self._peak_bytes, used)
+                if used > self.version.memory << 20:
                     self._process.kill()  # the rest of its group follows when the environment is ended
                 continue
             wanted = outcome.kind != "ready" and outcome.request_id in ("", request_id)
@@ -194,15 +229,16 @@ class ExecutionEnvironment:
                 return outcome
         return None
 
-    def _wait(self) -> None:
-        status = self._process.wait()
-        self.dead = True
+    def _wait(self, process: subprocess.Popen, outcomes: SimpleQueue[Outcome]) -> None:
+        status = process.wait()
+        if process is self._process:
+            self.dead = True
         reason = (
             "without providing a reason" if status == 0
             else f"with error: exit status {status}" if status > 0
             else f"with error: signal: {'killed' if status == -9 else -status}"
         )  # fmt: skip
-        self._outcomes.put(Outcome(kind="exit", body=reason.encode()))
+        outcomes.put(Outcome(kind="exit", body=reason.encode()))
         self._on_exit()
 
     def _fail(self, invocation: Invocation, kind: str, message: str, seconds: float, status: str) -> Result:
@@ -222,7 +258,8 @@ class ExecutionEnvironment:
         init = self.init_seconds * 1000 if self._report_init and not self.provisioned else 0.0
         self._report_init = False
         billed = math.ceil(milliseconds + init)
-        self._peak_bytes = max(self._peak_bytes, memory.peak(self._process.pid))
+        if self._process is not None:
+            self._peak_bytes = max(self._peak_bytes, memory.peak(self._process.pid))
         used = min(self._peak_bytes >> 20, self.version.memory)
         report = (
             f"REPORT RequestId: {invocation.request_id}\tDuration: {milliseconds:.2f} ms\t"
@@ -261,9 +298,10 @@ class ExecutionEnvironment:
             "INIT_START Runtime Version: python:{}.{}.{}".format(*sys.version_info) + note + "\n"
         )
 
-    def _init_report(self, status: str, error_type: str = "") -> str:
+    def _init_report(self, phase: str, status: str, error_type: str = "") -> str:
         suffix = f"\tError Type: {error_type}" if error_type else ""
-        return f"INIT_REPORT Init Duration: {self.init_seconds * 1000:.2f} ms\tPhase: init\tStatus: {status}{suffix}\n"
+        milliseconds = self.init_seconds * 1000
+        return f"INIT_REPORT Init Duration: {milliseconds:.2f} ms\tPhase: {phase}\tStatus: {status}{suffix}\n"
 
     def _init_document(self, outcome: Outcome) -> dict[str, Any]:
         if outcome.kind == "init_error":

@@ -33,6 +33,13 @@ class Output:
         self._pipe = pipe
         threading.Thread(target=self._follow, args=(pipe,), daemon=True).start()
 
+    def detach(self) -> None:
+        """Take what is left and let go of the pipe, which something that outlived the process may still hold."""
+        with self._lock:
+            if self.pump() and self._pipe is not None:
+                self._pipe.close()
+                self._pipe = None
+
     def begin(self) -> None:
         """A new invocation: forget the tail of the last one."""
         with self._lock:
@@ -68,10 +75,9 @@ class Output:
     def _follow(self, pipe: IO[bytes]) -> None:
         poll = select.poll()
         poll.register(pipe.fileno(), select.POLLIN | select.POLLHUP)
-        while True:
+        while self._pipe is pipe:
             poll.poll()
-            if not self.pump():
-                return
+            self.pump()
 
     def _take(self, chunk: bytes) -> None:
         self._tail += chunk.replace(b"\r", b"\n")

@@ -135,11 +135,12 @@ class _Handler(BaseHTTPRequestHandler):
                 outcome = Outcome(kind="too_large", request_id=parts[1], body=str(len(body)).encode())
         else:
             return self._answer(HTTPStatus.NOT_FOUND)
+        # Before the answer: on it, a client that could not initialise exits, which must not be heard of first.
+        self.server.report(outcome)
         large = outcome.kind == "too_large"
         self._answer(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE if large else HTTPStatus.ACCEPTED, b'{"status":"OK"}'
         )
-        self.server.report(outcome)
 
     def _foreign(self) -> bool:
         """Only the environment's own client may call: a web page could otherwise swallow events."""

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import sys
 import threading
 import time
@@ -15,6 +16,8 @@ from local_aws.functions.errors import TooManyRequestsException
 from local_aws.functions.pool import Limits, Pool, Wanted
 from local_aws.functions.runtime_api import PREFIX, Invocation, RuntimeApi
 from local_aws.processes import Supervisor
+
+PROVISIONED = "provisioned-concurrency"
 
 
 def invocation(payload=b"{}", request_id="r-1", seconds=3.0):
@@ -60,6 +63,14 @@ def test_api_serves_no_web_page(api, headers):
     assert api.outcomes.empty()
 
 
+def test_api_reports_a_failed_initialisation_before_its_client_may_exit(api):
+    client = http.client.HTTPConnection(api.address, timeout=5)
+    for _ in range(20):
+        client.request("POST", PREFIX + "init/error", b"{}")
+        client.getresponse().read()
+        assert api.outcomes.get_nowait().kind == "init_error"
+
+
 def test_api_lets_go_of_a_waiting_client_when_it_closes(api):
     client = http.client.HTTPConnection(api.address, timeout=5)
     client.request("GET", PREFIX + "invocation/next")
@@ -77,14 +88,14 @@ def launch(tmp_path):
     supervisor = Supervisor()
     runtime_dir = code.runtime_folder(tmp_path / "runtime")
 
-    def start(source, timeout=3, memory=512, version="1", init_limit=environment.INIT_SECONDS):
+    def start(source, timeout=3, memory=512, init_limit=environment.INIT_SECONDS, kind="on-demand"):
         task_root = tmp_path / f"task-{time.monotonic_ns()}"
         task_root.mkdir()
         (task_root / "handler.py").write_text(source)
         lines = []
         made = ExecutionEnvironment(
             Version(
-                function="arn:f", version=version, handler="handler.handler", runtime="python3.12",
+                function="arn:f", version="1", handler="handler.handler", runtime="python3.12",
                 memory=memory, timeout=timeout, task_root=task_root,
                 variables={
                     "LAMBDA_TASK_ROOT": str(task_root),
@@ -96,7 +107,7 @@ def launch(tmp_path):
             supervisor, tmp_path / "scratch", lambda stream, at, line: lines.append(line),
         )  # fmt: skip
         made.lines = lines
-        made.start(limit=init_limit)
+        made.start(kind, init_limit)
         return made
 
     yield start
@@ -174,6 +185,42 @@ def test_environment_is_killed_above_its_memory(launch):
     assert "signal: killed" in json.loads(steady.invoke(invocation()).payload)["errorMessage"]
 
 
+CHILD = """
+import subprocess, sys
+def handler(event, context):
+    hog = "import time; x = bytearray(300 << 20); print(len(x), flush=True); time.sleep(60)"
+    child = subprocess.Popen([sys.executable, "-S", "-c", hog], stdout=subprocess.PIPE)
+    child.stdout.readline()
+    child.wait()
+"""
+FORKS = """
+import os, time
+x = bytearray(b"x") * (150 << 20)
+def handler(event, context):
+    children = [os.fork() for _ in range(2)] if event else []
+    if 0 in children:
+        time.sleep(60)
+    time.sleep(0.4)
+    return len(children)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory limit needs /proc")
+def test_memory_of_children_counts(launch):
+    hog = launch(CHILD, memory=128, timeout=20)
+    result = hog.invoke(invocation())
+    assert "signal: killed" in json.loads(result.payload)["errorMessage"]
+    assert b"Max Memory Used: 128 MB" in result.log_tail
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the memory limit needs /proc")
+def test_memory_that_forked_children_share_counts_once(launch):
+    shared = launch(FORKS, memory=256, timeout=20)
+    result = shared.invoke(invocation(b"1"))
+    assert result.payload == b"2"
+    assert 150 <= int(re.search(rb"Max Memory Used: (\d+) MB", result.log_tail)[1]) < 256
+
+
 @pytest.mark.parametrize(
     ("source", "kind"),
     [
@@ -188,14 +235,44 @@ def test_environment_that_cannot_initialise_answers_with_the_reason(launch, sour
     result = broken.invoke(invocation())
     assert result.function_error == "Unhandled"
     assert json.loads(result.payload)["errorType"] == kind
-    assert any("INIT_REPORT" in line and "Status: error" in line for line in broken.lines)
+    phases = [line.split("\t")[1:3] for line in broken.lines if line.startswith("INIT_REPORT")]
+    assert phases == [["Phase: init", "Status: error"], ["Phase: invoke", "Status: error"]]
     assert broken.dead
 
 
-def test_slow_initialisation_goes_on_in_the_first_invocation(launch):
-    slow = launch("import time; time.sleep(1)\ndef handler(event, context): return 1\n", init_limit=0.2)
-    assert any("Phase: init\tStatus: timeout" in line for line in slow.lines)
-    assert slow.invoke(invocation()).payload == b"1"
+SLOW_ONCE = """
+import os, time
+print("initialising")
+marker = os.environ["HOME"] + "/seen"
+if not os.path.exists(marker):
+    open(marker, "w").close()
+    time.sleep(60)
+def handler(event, context): return os.getpid()
+"""
+
+
+def test_slow_initialisation_is_begun_again_in_the_first_invocation(launch):
+    slow = launch(SLOW_ONCE, init_limit=0.5)
+    assert any("INIT_REPORT" in line and "Phase: init\tStatus: timeout" in line for line in slow.lines)
+    first, second = (json.loads(slow.invoke(invocation(request_id=f"r-{i}")).payload) for i in (1, 2))
+    assert first == second and not slow.dead
+    assert slow.lines.count("initialising\n") == 2
+    assert not any("Init Duration" in line for line in slow.lines if line.startswith("REPORT"))
+
+
+def test_initialisation_that_stays_slow_ends_by_the_functions_timeout(launch):
+    slow = launch("import time; time.sleep(60)\ndef handler(e, c): pass\n", timeout=1, init_limit=0.2)
+    result = slow.invoke(invocation(request_id="r-9"))
+    assert (
+        json.loads(result.payload)["errorMessage"]
+        == "RequestId: r-9 Error: Task timed out after 1.00 seconds"
+    )
+    assert b"Phase: invoke\tStatus: timeout" in result.log_tail and slow.dead
+
+
+def test_provisioned_concurrency_that_initialises_too_slowly_fails(launch):
+    slow = launch("import time; time.sleep(60)\ndef handler(e, c): pass\n", init_limit=0.2, kind=PROVISIONED)
+    assert slow.dead and "timed out after 0.20 seconds" in slow.init_error["errorMessage"]
 
 
 def test_response_above_the_limit_is_an_error(launch):
