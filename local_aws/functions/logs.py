@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws import ACCOUNT_ID
+from local_aws.access import RoleNotAssumable
 from local_aws.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -57,8 +58,10 @@ class LogShipper:
         for stream, events in lines.items():
             try:
                 self._send(stream, events)
-            except (ClientError, BotoCoreError, LookupError, ValueError) as error:
+            except (ClientError, BotoCoreError, RoleNotAssumable) as error:
                 log.info("no logs for %s: %s", stream.function_name, error)
+            except Exception:  # of one function, which must not end the logs of the others
+                log.exception("no logs for %s", stream.function_name)
 
     def _run(self) -> None:
         while True:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import defaultdict
 
 from local_aws import ACCOUNT_ID
 from local_aws.runtime import Runtime
+
+log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 1.0
 FLUSH_SERVICE_SECONDS = 15.0  # with a fast clock: every minute of the service is to have its data point
@@ -60,7 +63,10 @@ class Metrics:
             with self._condition:
                 self._condition.wait_for(lambda: self._values)
             self._runtime.stopping.wait(min(FLUSH_SECONDS, FLUSH_SERVICE_SECONDS / self._runtime.time_scale))
-            self.flush()
+            try:
+                self.flush()
+            except Exception:  # a datum that CloudWatch does not take must not end the others
+                log.exception("metrics of functions were lost")
 
 
 def _statistics(values: list[float]) -> dict[str, float]:
