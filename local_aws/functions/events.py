@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = (60.0, 120.0)
 THROTTLED_SECONDS = 1.0
 MAX_AGE_SECONDS = 21600
+AGED = "EventAgeExceeded"
 WORKERS = 8
 
 
@@ -68,17 +69,28 @@ class Events:
         try:
             target = backend.resolve(event["name"], event["qualifier"])
             answer = self._service.run(region, target, event["payload"], request_id)
-        except JsonRESTError as error:
-            if isinstance(error, TooManyRequestsException) and self._young(event, settings):
+        except TooManyRequestsException as error:
+            never = target.latest.reserved_concurrency == 0
+            if self._young(event, settings) and not never:
                 return self._later(THROTTLED_SECONDS, region, request_id)
+            answer = _throttled(request_id, str(target.function.version), error)
+            self._conclude(target, event, answer, settings, "RetriesExhausted" if never else AGED)
+            backend.pending_events.pop(request_id, None)
+            return
+        except JsonRESTError as error:
             log.info("asynchronous invocation %s dropped: %s", request_id, error.message)
             backend.pending_events.pop(request_id, None)
             return
         event["attempts"] += 1
         retries = settings.get("MaximumRetryAttempts", len(RETRY_SECONDS))
-        if answer.function_error and event["attempts"] <= retries and self._young(event, settings):
-            return self._later(RETRY_SECONDS[event["attempts"] - 1], region, request_id)
-        self._conclude(target, event, answer, settings)
+        condition = "Success"
+        if answer.function_error:
+            condition = "RetriesExhausted"
+            if event["attempts"] <= retries:
+                if self._young(event, settings):
+                    return self._later(RETRY_SECONDS[event["attempts"] - 1], region, request_id)
+                condition = AGED
+        self._conclude(target, event, answer, settings, condition)
         backend.pending_events.pop(request_id, None)
 
     def _young(self, event: dict[str, Any], settings: dict[str, Any]) -> bool:
@@ -94,24 +106,29 @@ class Events:
         timer.start()
 
     def _conclude(
-        self, target: Target, event: dict[str, Any], answer: Answer, settings: dict[str, Any]
+        self, target: Target, event: dict[str, Any], answer: Answer, settings: dict[str, Any], condition: str
     ) -> None:
-        failed = bool(answer.function_error)
+        failed = condition != "Success"
         outcome = "OnFailure" if failed else "OnSuccess"
         wanted = ((settings.get("DestinationConfig") or {}).get(outcome) or {}).get("Destination")
         if wanted:
-            self._deliver(target, wanted, json.dumps(_record(target, event, answer)), {})
+            self._deliver(target, wanted, json.dumps(_record(target, event, answer, condition)), {})
         dead_letters = (target.function.echoed["DeadLetterConfig"] or {}).get("TargetArn")
         if failed and dead_letters:
             message = json.loads(answer.payload).get("errorMessage", "")
-            attributes = {"RequestID": answer.request_id, "ErrorCode": "200", "ErrorMessage": message[:1024]}
+            code = "200" if answer.function_error else "429"
+            attributes = {"RequestID": answer.request_id, "ErrorCode": code, "ErrorMessage": message[:1024]}
             self._deliver(target, dead_letters, event["payload"].decode(), attributes)
 
     def _deliver(self, target: Target, arn: str, body: str, attributes: dict[str, str]) -> None:
         """Send as the function's role. Failing is the operator's to see in the log: AWS counts a metric."""
         function = target.function
         service, region, name = arn.split(":")[2], arn.split(":")[3], arn.split(":")[-1]
-        values = {k: {"DataType": "String", "StringValue": v} for k, v in attributes.items() if v}
+        values = {
+            name: {"DataType": "Number" if name == "ErrorCode" else "String", "StringValue": value}
+            for name, value in attributes.items()
+            if value
+        }
         client = self._service.runtime.client(
             service,
             function.role,
@@ -135,20 +152,31 @@ class Events:
             self._service.metrics.add(function.region, resource, resource, {metric: 1.0})
 
 
-def _record(target: Target, event: dict[str, Any], answer: Answer) -> dict[str, Any]:
+def _throttled(request_id: str, version: str, error: TooManyRequestsException) -> Answer:
+    """In place of an answer, for an event that found no free concurrency."""
+    from local_aws.functions.service import Answer
+
+    payload = json.dumps({"errorMessage": error.message}).encode()
+    return Answer(
+        payload=payload, function_error="", executed_version=version, request_id=request_id, log_tail=b""
+    )
+
+
+def _record(target: Target, event: dict[str, Any], answer: Answer, condition: str) -> dict[str, Any]:
     """AWS's record of an asynchronous invocation, for a destination."""
-    failed = bool(answer.function_error)
-    context = {"statusCode": 200, "executedVersion": answer.executed_version}
+    status = 200 if answer.function_error or condition == "Success" else 429
+    context = {"statusCode": status, "executedVersion": answer.executed_version}
     return {
         "version": "1.0",
         "timestamp": datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "requestContext": {
             "requestId": answer.request_id,
             "functionArn": f"{target.latest.unqualified_arn}:{target.qualifier or '$LATEST'}",
-            "condition": "RetriesExhausted" if failed else "Success",
+            "condition": condition,
             "approximateInvokeCount": event["attempts"],
         },
         "requestPayload": json.loads(event["payload"] or b"null"),
-        "responseContext": context | ({"functionError": answer.function_error} if failed else {}),
+        "responseContext": context
+        | ({"functionError": answer.function_error} if answer.function_error else {}),
         "responsePayload": json.loads(answer.payload or b"null"),
     }

@@ -146,7 +146,7 @@ class LambdaService:
                     function_arn=target.invoked_arn,
                     payload=payload or b"null",
                     deadline_ms=int((time.time() + function.timeout) * 1000),
-                    trace_id=f"Root=1-{int(time.time()):08x}-{secrets.token_hex(12)};Sampled=0",
+                    trace_id=trace_id(),
                     client_context=client_context,
                 )
             )
@@ -278,6 +278,12 @@ class LambdaService:
             self.logs.add(where, at, message)
 
         return ExecutionEnvironment(version, self.runtime.supervisor, self._scratch, ship, self.pool.changed)
+
+
+def trace_id() -> str:
+    """A new trace of X-Ray that is not sampled, which the runtime tells the handler in _X_AMZN_TRACE_ID."""
+    root = f"1-{int(time.time()):08x}-{secrets.token_hex(12)}"
+    return f"Root={root};Parent={secrets.token_hex(8)};Sampled=0"
 
 
 _current: LambdaService | None = None

@@ -90,6 +90,7 @@ class Functions:
             "Role": settings.get("Role") or self.role(actions),
             "Runtime": "python3.12",
             "Handler": "handler.handler",
+            "Timeout": 20,  # a loaded machine is slow
             "Code": {"ZipFile": package(source)},
         }
         self.client.create_function(FunctionName=name, **(defaults | settings))
