@@ -28,7 +28,7 @@ class ServerlessSettings(Section):
 class AsynchronousSettings(Section):
     """Asynchronous inference: answers under `prefix` of the bucket, news of them to SNS topics."""
 
-    prefix: str = Field("async/", pattern=r"^([a-zA-Z0-9_.-]+/)+$")
+    prefix: str = Field("async/", pattern=r"^async/([a-zA-Z0-9_.-]+/)*$")
     max_concurrent_invocations_per_instance: int | None = Field(None, ge=1, le=1000)
     success_topic_arn: str | None = None
     error_topic_arn: str | None = None
@@ -54,7 +54,7 @@ class DataCaptureSettings(Section):
 
     enabled: bool = False
     sampling_percentage: int = Field(100, ge=1, le=100)
-    prefix: str = Field("capture/", pattern=r"^([a-zA-Z0-9_.-]+/)+$")
+    prefix: str = Field("capture/", pattern=r"^capture/([a-zA-Z0-9_.-]+/)*$")
 
 
 class ScheduleSettings(Section):

@@ -60,6 +60,11 @@ variable "hosting" {
   })
   default  = { instance = { type = "ml.m5.large" } }
   nullable = false
+
+  validation {
+    condition     = startswith(try(var.hosting.asynchronous.prefix, "async/"), "async/")
+    error_message = "Asynchronous answers go to async/ or below: the endpoint's role may write nowhere else."
+  }
 }
 
 variable "variants" {
@@ -88,6 +93,11 @@ variable "data_capture" {
   })
   default  = {}
   nullable = false
+
+  validation {
+    condition     = startswith(var.data_capture.prefix, "capture/")
+    error_message = "Captured data goes to capture/ or below: the endpoint's role may write nowhere else."
+  }
 }
 
 variable "autoscaling" {
