@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local_aws.sagemaker.training import isolation
-from tests.local_aws.training_kit import Workplace, channel, unique, wait_for
+from tests.local_aws.training_kit import Workplace, channel, image, unique, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -83,13 +83,12 @@ def test_other_ways_in_and_out(work: Workplace) -> None:
         "list.manifest", json.dumps([{"prefix": f"s3://{work.bucket}/listed/"}, "1.png", "3.png"])
     )
     program = """
-import json, os, shutil
-base = os.environ["SAGEMAKER_BASE_DIR"]
-shutil.copytree(os.environ["SM_CHANNEL_TRAIN"], os.environ["SM_MODEL_DIR"] + "/train")
-shutil.copy(base + "/input/config/inputdataconfig.json", os.environ["SM_MODEL_DIR"])
+import shutil
+shutil.copytree("/opt/ml/input/data/train", "/opt/ml/model/train")
+shutil.copy("/opt/ml/input/config/inputdataconfig.json", "/opt/ml/model")
 """
     request = work.request(
-        program,
+        script=program,
         InputDataConfig=[{**channel("train", manifest, "ManifestFile"), "InputMode": "FastFile"}],
         OutputDataConfig={"S3OutputPath": f"s3://{work.bucket}/plain", "CompressionType": "NONE"},
     )
@@ -114,12 +113,12 @@ shutil.copy(base + "/input/config/inputdataconfig.json", os.environ["SM_MODEL_DI
 def test_a_program_that_fills_its_volume_is_ended(work: Workplace) -> None:
     program = """
 import os, time
-with open(os.environ["SM_OUTPUT_DATA_DIR"] + "/large", "wb") as file:
+with open("/opt/ml/output/data/large", "wb") as file:
     os.posix_fallocate(file.fileno(), 0, 1024**3 + 4096)
     time.sleep(600)
 """
     resources = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
-    job = work.run(program, ResourceConfig=resources)
+    job = work.run(script=program, ResourceConfig=resources)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Failed", "Failed")
     assert job["FailureReason"].startswith("AlgorithmError: [Errno 28] No space left on device: ")
     assert "ModelArtifacts" not in job
@@ -151,8 +150,8 @@ def test_a_role_without_access_to_the_data_fails_the_job(work: Workplace) -> Non
 
 def test_a_role_that_may_not_write_fails_the_upload_and_logs_nothing(work: Workplace) -> None:
     statements = [{"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetObject"], "Resource": "*"}]
-    program = "import os; open(os.environ['SM_MODEL_DIR'] + '/model', 'w'); print('validation:loss=0.5')"
-    job = work.run(program, RoleArn=work.role(statements))
+    program = "open('/opt/ml/model/model', 'w'); print('validation:loss=0.5')"
+    job = work.run(script=program, RoleArn=work.role(statements))
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("ClientError: Artifact upload failed: AccessDenied")
     assert job["FinalMetricDataList"][0]["Value"] == 0.5
@@ -232,14 +231,14 @@ def test_a_stopped_job_keeps_what_it_saved_in_the_grace_period(work: Workplace) 
 
 
 def test_a_job_that_runs_too_long_is_stopped(work: Workplace) -> None:
-    program = "import time; time.sleep(600)"
-    job = work.run(program, StoppingCondition={"MaxRuntimeInSeconds": 2})
+    algorithm = image("exec sleep 600")
+    job = work.run(AlgorithmSpecification=algorithm, StoppingCondition={"MaxRuntimeInSeconds": 1})
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert job["TrainingTimeInSeconds"] < 60
 
 
 def test_a_program_that_writes_no_model_completes_without_one(work: Workplace) -> None:
-    job = work.run("print(1)")
+    job = work.run(AlgorithmSpecification=image("true"))
     assert job["TrainingJobStatus"] == "Completed"
     uri = job["ModelArtifacts"]["S3ModelArtifacts"]
     assert uri == f"s3://{work.bucket}/training/{job['TrainingJobName']}/output/model.tar.gz"
@@ -249,45 +248,29 @@ def test_a_program_that_writes_no_model_completes_without_one(work: Workplace) -
 
 def test_checkpoints_travel_in_both_directions(work: Workplace) -> None:
     program = """
-import os, sys
-folder = sys.argv[sys.argv.index("--checkpoints") + 1]
-path = os.path.join(folder, "epoch.txt")
+import os
+path = "/opt/ml/checkpoints/epoch.txt"
 epoch = int(open(path).read()) if os.path.exists(path) else 0
 open(path, "w").write(str(epoch + 1))
 print(f"validation:loss={epoch}.5")
 """
     changes = {"CheckpointConfig": {"S3Uri": f"s3://{work.bucket}/checkpoints/both"}}
-    losses = [
-        work.run(program, {"checkpoints": "/opt/ml/checkpoints"}, **changes)["FinalMetricDataList"][0][
-            "Value"
-        ]
-        for _ in range(2)
-    ]
+    jobs = [work.run(script=program, **changes) for _ in range(2)]
+    losses = [job["FinalMetricDataList"][0]["Value"] for job in jobs]
     assert losses == [0.5, 1.5]
     kept = work.s3.get_object(Bucket=work.bucket, Key="checkpoints/both/epoch.txt")["Body"].read()
     assert kept == b"2"
 
 
 def test_an_entrypoint_of_its_own_runs_whatever_the_image(work: Workplace) -> None:
-    algorithm = {
-        "TrainingImage": "public.ecr.aws/docker/library/busybox:stable",
-        "TrainingInputMode": "File",
-        "ContainerEntrypoint": ["/bin/sh", "-c"],
-        "ContainerArguments": [
-            "echo hello > /opt/ml/model/greeting; echo why > /opt/ml/output/failure; exit 3"
-        ],
-    }
+    program = "echo hello > /opt/ml/model/greeting; echo why > /opt/ml/output/failure; exit 3"
+    algorithm = {**image("-c", "/bin/sh"), "ContainerArguments": [program]}
     job = work.run(AlgorithmSpecification=algorithm)
     assert job["FailureReason"] == "AlgorithmError: why, exit code: 3"
 
 
 def test_an_entrypoint_that_is_not_there_fails_the_job(work: Workplace) -> None:
-    algorithm = {
-        "TrainingImage": "x",
-        "TrainingInputMode": "File",
-        "ContainerEntrypoint": ["/no/such/program"],
-    }
-    reason = work.run(AlgorithmSpecification=algorithm)["FailureReason"]
+    reason = work.run(AlgorithmSpecification=image("-c", "/no/such/program"))["FailureReason"]
     assert reason.startswith("AlgorithmError: The entrypoint could not be started") and "/no/such" in reason
 
 
@@ -397,7 +380,7 @@ def test_refusals(work: Workplace, case: str) -> None:
 def test_names_tags_and_lists(work: Workplace) -> None:
     prefix = unique("listed")
     names = [
-        work.start("raise SystemExit(1)" if n == 2 else "print(1)", TrainingJobName=f"{prefix}-{n}",
+        work.start(AlgorithmSpecification=image(f"exit {n // 2}"), TrainingJobName=f"{prefix}-{n}",
                    Tags=[{"Key": "number", "Value": str(n)}])
         for n in range(3)
     ]  # fmt: skip
@@ -425,7 +408,7 @@ def test_the_sdk_reads_and_waits(work: Workplace, monkeypatch: pytest.MonkeyPatc
     import boto3
     from sagemaker.core.resources import TrainingJob
 
-    name = work.start("print('validation:loss=0.5')")
+    name = work.start(script="print('validation:loss=0.5')")
     for key, value in work.aws.credentials.items():
         monkeypatch.setenv(key, value)
     job = TrainingJob.get(name, session=boto3.Session(), region="us-east-1")

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 PROGRAM = """
 import os, sys, time
-folder = os.environ["SAGEMAKER_BASE_DIR"] + "/checkpoints/"
+folder = "/opt/ml/checkpoints/"
 if os.path.exists(folder + "seen"):
     print("validation:loss=0.125"); sys.exit()
 open(folder + "seen", "w").write(str(os.getpid())); time.sleep(600)
@@ -41,7 +41,7 @@ def test_jobs_go_on_and_no_process_is_left_behind(aws: Any) -> None:
     work = Workplace(aws)
     tuner = Tuner(work)
     tuning = tuner.start(tuner.request(static={"epochs": "25"}, number=3))
-    name = work.start(PROGRAM, CheckpointConfig={"S3Uri": f"s3://{work.bucket}/checkpoints/restart"})
+    name = work.start(script=PROGRAM, CheckpointConfig={"S3Uri": f"s3://{work.bucket}/checkpoints/restart"})
     key = "checkpoints/restart/seen"
     wait_for(lambda: work.s3.list_objects_v2(Bucket=work.bucket, Prefix=key)["KeyCount"])
     process = int(work.s3.get_object(Bucket=work.bucket, Key=key)["Body"].read())
