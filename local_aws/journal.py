@@ -1,17 +1,21 @@
-"""S3 writes on disk before they are answered: what a `kill -9` between two snapshots would lose.
+"""Writes on disk before they are answered: what a `kill -9` between two snapshots would lose.
 
-A record holds what a write left behind (an object's versions, an upload's part, a bucket's settings), not the request,
-so that replaying it over a snapshot that has it already changes nothing.
+A record holds what a write left behind (of S3 an object's versions, an upload's part, a bucket's settings; of another
+service all its state, which is small), not the request, so that replaying it over a snapshot that has it already
+changes nothing.
 """
 
 from __future__ import annotations
 
+import io
+import itertools
 import json
 import logging
 import os
 import pickle
 import struct
 import threading
+import time
 import zlib
 from bisect import insort
 from collections.abc import Iterator
@@ -20,18 +24,26 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
+from moto.core.base_backend import BaseBackend
 from moto.s3.models import FakeBucket, FakeMultipart, S3Backend, s3_backends
 
 from local_aws import ACCOUNT_ID
 from local_aws.access.request import Call
 from local_aws.errors import LocalAwsError
-from local_aws.pickling import VERSIONS
+from local_aws.pickling import VERSIONS, Address, Pickler, backends, contents, restore
 
 log = logging.getLogger("local_aws.state")
 
 _HEADER = json.dumps(VERSIONS).encode() + b"\n"
 _FRAME = struct.Struct(">II")  # length and CRC-32 of the record that follows
 _CONTENTS = ("keys", "multiparts")  # of a bucket: recorded one by one
+# Streams of data, and calls that keep nothing: left to the next snapshot.
+_LEFT_OUT = frozenset(
+    ("PutLogEvents", "PutMetricData", "BatchPutMetrics", "PutEvents", "Publish", "PublishBatch", "SendMessage",
+     "SendMessageBatch", "ReceiveMessage", "DeleteMessage", "DeleteMessageBatch", "Decrypt", "Encrypt",
+     "GenerateDataKey")
+)  # fmt: skip
+_SLOW = 0.02  # seconds of a processor to record a backend, beyond which it is not done more than a twentieth of the time
 
 
 class Journal:
@@ -45,11 +57,15 @@ class Journal:
         self._folder = folder
         self._lock = threading.Lock()
         self._keys: WeakValueDictionary[tuple[str, str | None], threading.Lock] = WeakValueDictionary()
+        self._services: dict[Address, threading.Lock] = {}
+        self._moments = itertools.count()
+        self._recorded: dict[Address, int] = {}  # the moment at which the latest record of a backend began
+        self._resting: dict[Address, float] = {}  # when a slow one may be recorded again
         self._file: int | None = None
         self._number = 0
 
     def replay(self) -> int:
-        """Apply every record to moto's S3. Returns how many. Raises LocalAwsError for one of another version."""
+        """Apply every record to moto's backends. Returns how many. Raises LocalAwsError for one of another version."""
         applied = 0
         for _, path in self._segments():
             for record in _read(path):
@@ -77,10 +93,21 @@ class Journal:
 
     @contextmanager
     def writing(self, call: Call) -> Iterator[None]:
-        """Around an S3 call that writes: keeps others off its keys, and at the end what the call left behind.
+        """Around a call that writes: at its end, what it left behind. Raises OSError if that cannot be written."""
+        if call.model == "s3":
+            with self._writing_to_s3(call):
+                yield
+        else:
+            yield
+            if call.operation not in _LEFT_OUT:
+                self._record(call.model, call.region)
+
+    @contextmanager
+    def _writing_to_s3(self, call: Call) -> Iterator[None]:
+        """Keeps others off the call's keys, too.
 
         moto checks a precondition and then writes, or reads an object's versions and then adds one, with no lock of
-        its own: two at once would lose one. Raises OSError if the record cannot be written.
+        its own: two at once would lose one.
         """
         entries = (call.parameter("Delete") or {}).get("Objects", [])
         names = [entry["Key"] for entry in entries] or [call.parameter("Key")]
@@ -89,21 +116,57 @@ class Journal:
                 held.enter_context(self._lock_of(call.parameter("Bucket"), name))
             yield
             for content in _effects(call):
-                self._append(content)
+                self._append(
+                    pickle.dumps(content, protocol=5)
+                )  # plain objects; a snapshot's pickler is slower
+
+    def _record(self, service: str, region: str) -> None:
+        """Append the state of a service's backend, unless another call has since this one was done."""
+        done = next(self._moments)
+        for address, found in backends(service):
+            if address[3] not in (region, "aws"):
+                continue
+            with self._services.setdefault(address, threading.Lock()):
+                if self._recorded.get(address, -1) > done or time.monotonic() < self._resting.get(
+                    address, 0.0
+                ):
+                    continue
+                began = time.thread_time()
+                self._recorded[address] = next(self._moments)
+                data = _pickled(address, found)
+                if data is not None:
+                    self._append(data)
+                taken = time.thread_time() - began
+                if taken > _SLOW:
+                    self._resting[address] = time.monotonic() + 20 * taken
 
     def _lock_of(self, bucket: str, key: str | None) -> threading.Lock:
         with self._lock:
             return self._keys.setdefault((bucket, key), threading.Lock())
 
-    def _append(self, content: tuple) -> None:
+    def _append(self, data: bytes) -> None:
         with self._lock:
-            data = pickle.dumps(content, protocol=5)  # plain objects; a snapshot's pickler is slower
             assert self._file is not None, "a journal has begun before requests are answered"
             _write(self._file, _FRAME.pack(len(data), zlib.crc32(data)) + data)
 
     def _segments(self) -> list[tuple[int, Path]]:
         found = ((path.suffix[1:], path) for path in self._folder.glob("journal.*"))
         return sorted((int(number), path) for number, path in found if number.isdecimal())
+
+
+def _pickled(address: Address, found: BaseBackend) -> bytes | None:
+    """A record of a backend; None if it cannot be had now, which leaves it to the next snapshot."""
+    for _ in range(3):
+        file = io.BytesIO()
+        try:
+            Pickler(file).dump(("backend", address, contents(found, changes=True)))
+        except RuntimeError:
+            continue  # another call changed the size of a dictionary meanwhile
+        except Exception:
+            log.exception("%s is not in the journal", address[0])
+            return None
+        return file.getvalue()
+    return None
 
 
 def _write(file: int, data: bytes) -> None:
@@ -191,7 +254,9 @@ def _settings(bucket: FakeBucket | None, name: str) -> tuple:
 
 def _apply(record: tuple) -> None:
     kind, name, *rest = record
-    if kind == "bucket":
+    if kind == "backend":
+        restore(name, *rest)
+    elif kind == "bucket":
         _apply_bucket(name, *rest)
     elif name in _s3().buckets:  # else deleted since, as a later record says
         {"object": _apply_object, "upload": _apply_upload, "part": _apply_part}[kind](

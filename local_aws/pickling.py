@@ -7,7 +7,8 @@ import sys
 import threading
 import weakref
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 import cloudpickle
@@ -15,7 +16,8 @@ import moto
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from moto.core.base_backend import AccountSpecificBackend, BackendDict, BaseBackend
-from moto.iam.models import AWSManagedPolicy, iam_backends
+from moto.ec2.models import EC2Backend
+from moto.iam.models import AWSManagedPolicy, IAMBackend, iam_backends
 from moto.s3.utils import _VersionedKeyStore
 
 from local_aws.blobs import StoredKey
@@ -30,7 +32,11 @@ _LOCK, _RLOCK = type(threading.Lock()), type(threading.RLock())
 
 def _places() -> dict[int, Place]:
     """Where each BackendDict in use is found, by its identity."""
-    used = {id(found) for found in BackendDict._instances}
+    return _places_of(frozenset(map(id, BackendDict._instances)))
+
+
+@lru_cache(maxsize=1)
+def _places_of(used: frozenset[int]) -> dict[int, Place]:
     places: dict[int, Place] = {}
     for name, module in sorted(sys.modules.items()):
         if name.startswith("moto."):
@@ -40,12 +46,63 @@ def _places() -> dict[int, Place]:
     return places
 
 
-def backends() -> Iterator[tuple[Address, BaseBackend]]:
-    """Every backend that exists, with its address."""
-    for identity, (module, attribute) in _places().items():
-        found = next(d for d in BackendDict._instances if id(d) == identity)
-        for account, region, backend in list(found.iter_backends()):
-            yield (module, attribute, account, region), backend
+def backends(service: str | None = None) -> Iterator[tuple[Address, BaseBackend]]:
+    """Every backend that exists, or those of one service by botocore's name, with their addresses."""
+    places = _places()
+    for found in BackendDict._instances:
+        if service in (None, found.service_name) and id(found) in places:
+            for account, region, backend in list(found.iter_backends()):
+                yield (*places[id(found)], account, region), backend
+
+
+def contents(backend: BaseBackend, changes: bool = False) -> dict[str, Any]:
+    """What there is to save of a backend: its attributes, less AWS's own policies that nobody has attached.
+
+    changes: also less AWS's images and their snapshots, which stay as they are: most of EC2's state.
+    """
+    attributes = dict(vars(backend))
+    if isinstance(backend, IAMBackend):
+        del attributes["aws_managed_policies"]
+        attributes["managed_policies"] = {
+            arn: policy
+            for arn, policy in backend.managed_policies.items()
+            if not isinstance(policy, AWSManagedPolicy) or policy.attachment_count
+        }
+    elif isinstance(backend, EC2Backend) and changes:
+        images = _images(backend)
+        for name, left_out in zip(("amis", "snapshots"), images, strict=True):
+            kept = attributes[name].items()
+            attributes[name] = {identity: value for identity, value in kept if identity not in left_out}
+    return attributes
+
+
+def restore(address: Address, attributes: dict[str, Any]) -> None:
+    """Put what `contents` gave in place of a backend's present contents."""
+    found = backend(*address)
+    if isinstance(found, IAMBackend):
+        policies = {policy.arn: policy for policy in found.aws_managed_policies}
+        for arn in policies.keys() - attributes["managed_policies"].keys():
+            policies[arn].attachment_count = 0
+        attributes = {
+            **attributes,
+            "aws_managed_policies": found.aws_managed_policies,
+            "managed_policies": policies | attributes["managed_policies"],
+        }
+    elif isinstance(found, EC2Backend):
+        images, snapshots = _images(found, but=attributes["amis"])
+        attributes = {
+            **attributes,
+            "amis": images | attributes["amis"],
+            "snapshots": snapshots | attributes["snapshots"],
+        }
+    found.__dict__.clear()
+    found.__dict__.update(attributes)
+
+
+def _images(backend: EC2Backend, but: Container[str] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
+    """AWS's images that EC2 has from the beginning, and their snapshots."""
+    images = {i: image for i, image in backend.amis.items() if image.owner_alias == "amazon" and i not in but}
+    return images, {image.ebs_snapshot.id: image.ebs_snapshot for image in images.values()}
 
 
 def _dict(module: str, attribute: str) -> BackendDict:

@@ -32,7 +32,7 @@ class Runtime:
     on_stop: hooks of the services, called while requests are still answered, before children are ended and the
     state is saved.
     changed: to be called after a change of state that no request made, so that it is saved soon.
-    writing: around a call that writes to S3, so that it is on disk before it is answered.
+    writing: around a call that writes, so that it is on disk before it is answered.
     gate: in front of every service.
     """
 

@@ -2,7 +2,7 @@
 
 moto can neither dump nor load itself, so its objects are pickled as they are; that ties a snapshot to the versions
 of moto and Python that made it, and another one is refused. The bytes of S3 objects are not in it (see `blobs`), and
-what S3 was told since is beside it (see `journal`).
+what was written since is beside it (see `journal`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from moto.s3.models import s3_backends
 from local_aws.blobs import BlobStore
 from local_aws.errors import LocalAwsError
 from local_aws.journal import Journal
-from local_aws.pickling import VERSIONS, Address, Pickler, backend, backends
+from local_aws.pickling import VERSIONS, Address, Pickler, backends, contents, restore
 
 log = logging.getLogger("local_aws.state")
 
@@ -44,7 +44,7 @@ class Report:
 def save(path: Path) -> Report:
     """Write a snapshot of every backend to `path`, whole or not at all."""
     started, report = time.monotonic(), Report()
-    content = [(address, found.__dict__) for address, found in backends()]
+    content = [(address, contents(found)) for address, found in backends()]
     while True:
         draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         try:
@@ -110,9 +110,7 @@ def load(path: Path) -> int:
             ) from error
     s3_backends.bucket_accounts.update(saved["buckets"])
     for address, attributes in saved["backends"]:
-        found = backend(*address)
-        found.__dict__.clear()
-        found.__dict__.update(attributes)
+        restore(address, attributes)
     return len(saved["backends"])
 
 
@@ -128,7 +126,7 @@ class Keeper:
     The saving is done by a forked child, which has the memory as it was at one instant; the parent goes on.
     """
 
-    def __init__(self, folder: Path, blobs: BlobStore, delay: float = 2.0):
+    def __init__(self, folder: Path, blobs: BlobStore, delay: float = 1.0):
         self.path = folder / "snapshot"
         self.journal = Journal(folder)
         self._blobs, self._delay = blobs, delay

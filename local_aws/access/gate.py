@@ -44,7 +44,7 @@ _READING = ("Get", "List", "Describe", "Head", "Search", "Invoke", "BatchGet", "
 class Gate:
     """Authenticates and authorises every request, then hands it to `app`.
 
-    changed: called after calls that write. writing: around those that write to S3.
+    changed: called after calls that write. writing: around those calls.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Gate:
         onward[CALL] = call
         reads = call.operation.startswith(_READING)
         try:
-            with self._writing(call) if model == "s3" and not reads else nullcontext():
+            with nullcontext() if reads else self._writing(call):
                 return self._app(onward, start_response)
         except Exception as error:  # such as a full disk under the journal: done perhaps, but not kept
             return _fault(error, environ, protocol, start_response)

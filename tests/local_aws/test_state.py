@@ -110,6 +110,9 @@ def _described(aws: Any) -> dict[str, Any]:
         "topics": aws.client("sns").list_topics()["Topics"],
         "queues": aws.client("sqs").list_queues()["QueueUrls"],
     }
+    for alarm in answers["alarm"]:
+        for name in [name for name in alarm if name.startswith("State")]:
+            del alarm[name]  # as the alarm is evaluated
     for answer in answers.values():
         if isinstance(answer, dict):
             answer.pop("ResponseMetadata", None)
