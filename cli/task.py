@@ -68,8 +68,15 @@ def environment(name: str | None):
 
 
 def point_at(settings) -> None:
+    """Point this process at the embedded AWS: as root, or as the role whose session there the shell has."""
     from local_aws import daemon
 
+    there = (
+        os.environ.get("AWS_ENDPOINT_URL")
+        == daemon.variables(local_home(), settings.region)["AWS_ENDPOINT_URL"]
+    )
+    if there and ("AWS_SESSION_TOKEN" in os.environ or "AWS_WEB_IDENTITY_TOKEN_FILE" in os.environ):
+        return
     for name in [n for n in os.environ if n.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(daemon.variables(local_home(), settings.region))

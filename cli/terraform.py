@@ -8,7 +8,7 @@ from ops.console import Step, emit, say
 from ops.errors import OperatorError
 
 STACK = {
-    "stack": "foundation or serving (default: both)",
+    "stack": "foundation, serving (default: both) or access",
     "model": "model version for serving",
     "endpoint": "which endpoint, by suffix",
 }
@@ -41,14 +41,16 @@ def plan(c, env=None, stack=None, model=0, endpoint=None, json=False):
     from ml.jobs import handover
     from ops import stacks
 
-    chosen = [stacks.check_name(stack)] if stack else list(stacks.NAMES)
+    chosen = [stacks.check_name(stack)] if stack else list(stacks.USUAL)
     settings = environment(env)
     name = handover.endpoint_name(settings, endpoint)
     plans = {}
     with Step("plan") as step:
-        if "foundation" in chosen:
-            step("foundation")
-            plans["foundation"] = stacks.foundation(settings, step, plan_only=True).plan().changes
+        for root in ("access", "foundation"):
+            if root in chosen:
+                step(root)
+                item = getattr(stacks, root)(settings, step, plan_only=True)
+                plans[root] = item.plan(lock=False).changes
         if "serving" in chosen:
             step("serving")
             try:
@@ -58,7 +60,7 @@ def plan(c, env=None, stack=None, model=0, endpoint=None, json=False):
                     raise
                 say(f"  serving is not planned: {error}")
             else:
-                plans["serving"] = stacks.serving(settings, name, package, step).plan().changes
+                plans["serving"] = stacks.serving(settings, name, package, step).plan(lock=False).changes
         step.note = ", ".join(f"{root}: {len(changes)} changes" for root, changes in plans.items())
     rows = [(root, "/".join(c.actions), c.address) for root, changes in plans.items() for c in changes]
     if rows:
@@ -74,6 +76,8 @@ def apply(c, env=None, stack=None, model=0, endpoint=None, json=False):
     settings = environment(env)
     if stack == "serving":
         return emit(stages.deploy(settings, model or None, endpoint), json)
+    if stack == "access":
+        return emit({"access": stages.access(settings)}, json)
     from ops import stacks
 
     stack and stacks.check_name(stack)
@@ -99,6 +103,8 @@ def destroy(c, env=None, stack=None, model=0, endpoint=None, json=False):
         with Step(name) as step:
             if name == "serving":
                 item = stacks.serving(settings, served, any_package(settings), step)
+            elif name == "access":
+                item = stacks.access(settings, step)
             else:
                 teardown.delete_models(settings)
                 teardown.empty_bucket(settings)

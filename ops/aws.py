@@ -5,34 +5,90 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from contextvars import ContextVar
 from functools import cache
 
 import boto3
+import botocore.session
 from botocore import exceptions
 from botocore.config import Config
+from botocore.credentials import CredentialProvider, CredentialResolver, DeferredRefreshableCredentials
 
 from ops.errors import OperatorError
 
+_role: ContextVar[str] = ContextVar("role", default="")
 
-@cache
+
+@contextlib.contextmanager
+def acting_as(role_arn: str) -> Iterator[None]:
+    """Within it, `client` and `session` of this thread act as a role, for as long as it takes: sessions are renewed."""
+    before = _role.set(role_arn)
+    try:
+        yield
+    finally:
+        _role.reset(before)
+
+
 def session(region: str) -> boto3.Session:
     """The boto3 session of a region; credentials and endpoint come from the environment, as for any AWS tool."""
-    return boto3.Session(region_name=region)
+    return _session(region, _role.get())
 
 
-@cache
 def client(service: str, region: str):
     """A boto3 client with standard retries and a connection pool wide enough for parallel transfers.
 
     Lambda answers when the function does, so no client reads for less than a function may run.
     """
+    return _client(service, region, _role.get())
+
+
+def forget() -> None:
+    """Make sessions and clients anew, as after a change of AWS_* variables."""
+    _session.cache_clear()
+    _client.cache_clear()
+
+
+@cache
+def _session(region: str, role_arn: str) -> boto3.Session:
+    if not role_arn:
+        return boto3.Session(region_name=region)
+    inner = botocore.session.Session()
+    inner.register_component("credential_provider", CredentialResolver([_AssumedRole(region, role_arn)]))
+    return boto3.Session(botocore_session=inner, region_name=region)
+
+
+class _AssumedRole(CredentialProvider):
+    """Credentials of a role, assumed by the caller of the environment and renewed before they expire."""
+
+    METHOD = "assume-role"
+
+    def __init__(self, region: str, role_arn: str):
+        super().__init__()
+        self._region, self._role_arn = region, role_arn
+
+    def load(self):
+        return DeferredRefreshableCredentials(refresh_using=self._assume, method=self.METHOD)
+
+    def _assume(self) -> dict[str, str]:
+        sts = _client("sts", self._region, "")
+        keys = sts.assume_role(RoleArn=self._role_arn, RoleSessionName="inv")["Credentials"]
+        return {
+            "access_key": keys["AccessKeyId"],
+            "secret_key": keys["SecretAccessKey"],
+            "token": keys["SessionToken"],
+            "expiry_time": keys["Expiration"].isoformat(),
+        }
+
+
+@cache
+def _client(service: str, region: str, role_arn: str):
     config = Config(
         retries={"mode": "standard", "max_attempts": 4},
         max_pool_connections=32,
         connect_timeout=5,
         read_timeout=130,
     )
-    return session(region).client(service, config=config)
+    return _session(region, role_arn).client(service, config=config)
 
 
 def account_id(region: str) -> str:
@@ -44,8 +100,6 @@ def account_id(region: str) -> str:
 def instance_types(kind: str) -> frozenset[str]:
     """The instance types that the SageMaker API knows. kind: "training" or "hosting"."""
     shape = {"training": "TrainingInstanceType", "hosting": "ProductionVariantInstanceType"}[kind]
-    import botocore.session
-
     return frozenset(botocore.session.get_session().get_service_model("sagemaker").shape_for(shape).enum)
 
 

@@ -17,7 +17,10 @@ from ops.settings import Settings
 from ops.settings.serving import ServingSettings
 from ops.terraform import Stack
 
-NAMES = ("foundation", "serving")
+NAMES = ("access", "foundation", "serving")
+USUAL = ("foundation", "serving")  # without access, which is its administrator's to apply
+
+ACCESS_PATH = "/access/"  # of what stack access makes in IAM
 
 Progress = Callable[[str], None]
 
@@ -71,6 +74,44 @@ def ensure_state_bucket(settings: Settings) -> str:
     return name
 
 
+def access(settings: Settings, progress: Progress, *, plan_only: bool = False) -> Stack:
+    """Who may work in the environment: the roles of its operator and of CI, and the boundary of all other roles.
+
+    plan_only: as of `foundation`. Its state lies where those roles do not reach.
+    """
+    stateless = plan_only and not has_state(settings)
+    chosen = settings.access
+    return Stack(
+        root="access",
+        key=f"_access/{settings.environment}.tfstate",
+        state_bucket=None if stateless else ensure_state_bucket(settings),
+        region=settings.region,
+        progress=progress,
+        variables={
+            **_common(settings),
+            "github": {
+                "repository": chosen.github_repository,
+                "environment": chosen.github_environment,
+                "create_identity_provider": chosen.create_identity_provider,
+            },
+        },
+    )
+
+
+def boundary(settings: Settings) -> str:
+    """The ARN of the policy that bounds the environment's roles, if stack access has made it; else empty."""
+    caller = client("sts", settings.region).get_caller_identity()
+    partition = caller["Arn"].split(":")[1]
+    arn = f"arn:{partition}:iam::{caller['Account']}:policy{ACCESS_PATH}{settings.prefix}-boundary"
+    try:
+        client("iam", settings.region).get_policy(PolicyArn=arn)
+    except ClientError as error:
+        if error_code(error) != "NoSuchEntity":
+            raise
+        return ""
+    return arn
+
+
 def foundation(settings: Settings, progress: Progress, *, plan_only: bool = False) -> Stack:
     """What exists before training: bucket, key, roles, registry, log groups.
 
@@ -85,6 +126,7 @@ def foundation(settings: Settings, progress: Progress, *, plan_only: bool = Fals
         progress=progress,
         variables={
             **_common(settings),
+            "boundary_arn": boundary(settings),
             "storage": {
                 "force_destroy": settings.storage.force_destroy,
                 "expiry": {"enabled": settings.storage.expire_old_versions},
@@ -113,6 +155,7 @@ def serving(settings: Settings, endpoint: str, model_package_arn: str, progress:
         progress=progress,
         variables={
             **_common(settings),
+            "boundary_arn": boundary(settings),
             "endpoint_name": endpoint,
             "model_package_arn": model_package_arn,
             "hosting": serving.hosting,
@@ -153,7 +196,7 @@ def deployed_endpoints(settings: Settings) -> list[str]:
 def check_name(name: str) -> str:
     """Raise OperatorError unless `name` is a stack."""
     if name not in NAMES:
-        raise OperatorError(f"There is no stack {name!r}: choose {' or '.join(NAMES)}.")
+        raise OperatorError(f"There is no stack {name!r}: choose {', '.join(NAMES[:-1])} or {NAMES[-1]}.")
     return name
 
 

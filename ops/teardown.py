@@ -12,7 +12,7 @@ from ops import jobs
 from ops.aws import client, error_code
 from ops.errors import OperatorError
 from ops.settings import Settings
-from ops.stacks import data_bucket, deployed_endpoints, state_bucket
+from ops.stacks import ACCESS_PATH, data_bucket, deployed_endpoints, state_bucket
 
 
 @dataclass(frozen=True)
@@ -140,11 +140,17 @@ def _inventory(settings: Settings) -> Iterator[tuple[str, bool, Callable[[], lis
         "application-autoscaling", "describe_scalable_targets", "ScalableTargets", "ResourceId",
         ServiceNamespace="sagemaker",
     )  # fmt: skip
-    yield "role", False, listed("iam", "list_roles", "Roles", "RoleName")
+    yield "role", False, lambda: _roles(settings)
     yield "parameter", False, listed(
         "ssm", "get_parameters_by_path", "Parameters", "Name", Recursive=True,
         Path=f"/{settings.project}/{settings.environment}",
     )  # fmt: skip
+
+
+def _roles(settings: Settings) -> list[str]:
+    """Without those of stack access: they are who removes an environment, and outlive it."""
+    pages = client("iam", settings.region).get_paginator("list_roles").paginate()
+    return [r["RoleName"] for page in pages for r in page["Roles"] if r["Path"] != ACCESS_PATH]
 
 
 def _instances(settings: Settings) -> list[str]:

@@ -68,13 +68,17 @@ class Stack:
         if self.state_bucket is None:
             self._use_local_state()
 
-    def plan(self, *, destroy: bool = False) -> Plan:
-        """Compare the configuration with what exists. Raises OperatorError with Terraform's own sentences."""
+    def plan(self, *, destroy: bool = False, lock: bool = True) -> Plan:
+        """Compare the configuration with what exists. Raises OperatorError with Terraform's own sentences.
+
+        lock: take the state's lock, which takes leave to write; a plan that nobody will apply needs none.
+        """
         self._init()
         variables = self.work / "inputs.tfvars.json"
         variables.write_text(json.dumps(self.variables, indent=2, sort_keys=True))
         file = self.work / "saved.tfplan"
-        events = self._run("plan", out=str(file), var_file=str(variables), destroy=_flag(destroy))
+        locking = {} if lock else {"lock": "false"}
+        events = self._run("plan", out=str(file), var_file=str(variables), destroy=_flag(destroy), **locking)
         planned = [e["change"] for e in events if e["type"] == "planned_change"]
         return Plan(
             file,

@@ -23,10 +23,10 @@ def moto_aws(monkeypatch, moto_session):
     """An empty AWS account inside this process; clients of ops.aws reach it."""
     monkeypatch.setattr(
         aws,
-        "session",
-        lambda region: SimpleNamespace(client=partial(moto_session.client, region_name=region)),
+        "_session",
+        lambda region, role_arn: SimpleNamespace(client=partial(moto_session.client, region_name=region)),
     )
-    aws.client.cache_clear()
+    aws._client.cache_clear()
     with mock_aws():
         yield
-    aws.client.cache_clear()
+    aws._client.cache_clear()

@@ -48,9 +48,8 @@ def inv(capsys, monkeypatch, tmp_path):
     """Runs a command line in this process; gives its exit code, standard output and standard error."""
     monkeypatch.setenv("LOCAL_AWS_HOME", str(tmp_path / "local_aws"))
     monkeypatch.delenv("INVOKE_ENV", raising=False)
-    caches = (console.console, aws.session, aws.client)
-    for cached in caches:
-        cached.cache_clear()
+    console.console.cache_clear()
+    aws.forget()
 
     def run(*arguments: str) -> tuple[int, str, str]:
         program = Inv(name="inv", binary="inv", version="1")
@@ -61,8 +60,8 @@ def inv(capsys, monkeypatch, tmp_path):
         return (0, *capsys.readouterr())
 
     yield run
-    for cached in caches:
-        cached.cache_clear()
+    console.console.cache_clear()
+    aws.forget()
 
 
 def sentence(told: str) -> str:
@@ -127,7 +126,7 @@ def test_a_list_of_tasks_loads_nothing_heavy():
         ("status --env nowhere", "inv: There is no environment 'nowhere': choose one of dev, local, prod"),
         ("up --env nowhere", "inv: There is no environment 'nowhere'"),
         ("down --env nowhere", "inv: There is no environment 'nowhere'"),
-        ("plan --stack nowhere", "inv: There is no stack 'nowhere': choose foundation or serving."),
+        ("plan --stack nowhere", "inv: There is no stack 'nowhere': choose access, foundation or serving."),
         ("destroy --stack nowhere", "inv: There is no stack 'nowhere'"),
         ("status --env dev", "inv: No AWS credentials for ./inv status: sign in"),
         ("models --env prod", "inv: No AWS credentials for ./inv models: sign in"),

@@ -173,7 +173,10 @@ def _request_keys(call: Call) -> dict[str, Any]:
     values: dict[str, Any] = {}
     tags = call.parameter("Tags") or call.parameter("tags")
     if isinstance(tags, list):
-        tags = {t["Key"]: t.get("Value", "") for t in tags if isinstance(t, dict) and "Key" in t}
+        pairs = (t for t in tags if isinstance(t, dict))
+        tags = {
+            t.get("Key", t.get("TagKey")): t.get("Value", t.get("TagValue", "")) for t in pairs
+        }  # KMS: TagKey
     if isinstance(tags, dict) and tags:
         values |= {f"aws:requesttag/{key.lower()}": str(value) for key, value in tags.items()}
         values["aws:tagkeys"] = list(tags)

@@ -48,11 +48,7 @@ def upload_source(settings: Settings, foundation: Foundation) -> Source:
     body, digest = packaging.source_bundle(CONTAINER)
     key = f"code/{digest[:16]}/source.tar.gz"
     s3 = client("s3", settings.region)
-    try:
-        s3.head_object(Bucket=foundation.bucket, Key=key)
-    except ClientError as error:
-        if error_code(error) not in ("404", "NoSuchKey", "NotFound"):
-            raise
+    if not s3.list_objects_v2(Bucket=foundation.bucket, Prefix=key, MaxKeys=1)["KeyCount"]:
         s3.put_object(
             Bucket=foundation.bucket, Key=key, Body=body,
             ServerSideEncryption="aws:kms", SSEKMSKeyId=foundation.kms_key_arn,

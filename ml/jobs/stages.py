@@ -27,6 +27,14 @@ def foundation(settings: Settings, stages: Stages = None) -> list[str]:
     return [change.address for change in changes]
 
 
+def access(settings: Settings) -> list[str]:
+    """Apply the access stack. Returns the addresses of what changed."""
+    with Step("access") as step:
+        changes = stacks.access(settings, step).up()
+        step.note = changed(changes, "operator's and CI's roles")
+    return [change.address for change in changes]
+
+
 def data(
     settings: Settings, source: str | None = None, skip_bad: bool = False, stages: Stages = None
 ) -> dict:

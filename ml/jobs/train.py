@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from ml.jobs import data, follow, handover, names, program, registry, tune
 from ml.jobs.handover import Foundation
 from ml.jobs.sdk import sdk
-from ops.aws import client, error_code, session
+from ops.aws import acting_as, client, error_code, session
 from ops.errors import OperatorError
 from ops.settings import Settings
 
@@ -38,6 +38,31 @@ def run(
     Returns the result and whether anything ran. Raises OperatorError if an earlier stage is missing or the job fails.
     """
     foundation = handover.foundation(settings)
+    with acting_as(foundation.tuning_role_arn):
+        trained = _train(settings, foundation, instances, again, on_status, on_line)
+    metrics = {m["MetricName"]: round(m["Value"], 6) for m in trained.job.get("FinalMetricDataList", [])}
+    version = registry.register(
+        settings, foundation, training_job=trained.name, metrics=metrics, lineage=trained.lineage,
+        artifact=trained.job["ModelArtifacts"]["S3ModelArtifacts"],
+    )  # fmt: skip
+    seconds = trained.job.get("TrainingTimeInSeconds", 0)
+    return Result(trained.name, version, metrics, seconds), trained.ran
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A training job that has succeeded, and whether it ran now. job: as SageMaker describes it."""
+
+    name: str
+    job: dict
+    ran: bool
+    lineage: dict[str, str]
+
+
+def _train(
+    settings: Settings, foundation: Foundation, instances: int | None, again: bool,
+    on_status: Callable[[str], None], on_line: Callable[[str], None],
+) -> _Trained:  # fmt: skip
     manifest = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
     tuned = tune.latest(settings, foundation)
     source = program.upload_source(settings, foundation)
@@ -55,16 +80,12 @@ def run(
         job = follow.training_job(name, settings.region, on_status, on_line)
         if job["TrainingJobStatus"] != "Completed":
             raise OperatorError(_failure(settings, job))
-    metrics = {m["MetricName"]: round(m["Value"], 6) for m in job.get("FinalMetricDataList", [])}
-    version = registry.register(
-        settings, foundation, training_job=name, artifact=job["ModelArtifacts"]["S3ModelArtifacts"], metrics=metrics,
-        lineage={
-            "data_hash": manifest.hash, "dataset": manifest.dataset, "tuning_job": tuned.tuning_job,
-            "training_job": name, "source": source.digest[:16], "git_commit": program.git_commit(),
-            "architecture": settings.model.architecture, "instance_count": str(count),
-        },
-    )  # fmt: skip
-    return Result(name, version, metrics, job.get("TrainingTimeInSeconds", 0)), ran
+    lineage = {
+        "data_hash": manifest.hash, "dataset": manifest.dataset, "tuning_job": tuned.tuning_job,
+        "training_job": name, "source": source.digest[:16], "git_commit": program.git_commit(),
+        "architecture": settings.model.architecture, "instance_count": str(count),
+    }  # fmt: skip
+    return _Trained(name, job, ran, lineage)
 
 
 def _create(

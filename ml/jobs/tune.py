@@ -12,7 +12,7 @@ from ml.jobs import data, handover, names, program
 from ml.jobs.follow import TERMINAL, pauses
 from ml.jobs.handover import Foundation
 from ml.jobs.sdk import sdk
-from ops.aws import client, session
+from ops.aws import acting_as, client, session
 from ops.errors import OperatorError
 from ops.settings import Settings
 from ops.settings.jobs import TuningSettings
@@ -58,6 +58,13 @@ def run(
     Raises OperatorError if there is no data, or the search fails.
     """
     foundation = handover.foundation(settings)
+    with acting_as(foundation.tuning_role_arn):
+        return _run(settings, foundation, again, on_progress)
+
+
+def _run(
+    settings: Settings, foundation: Foundation, again: bool, on_progress: Callable[[str, int, int], None]
+) -> tuple[Result, list[Trial], bool]:
     manifest = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
     source = program.upload_source(settings, foundation)
     digest = program.fingerprint(

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from ops.errors import OperatorError
 from ops.paths import ROOT
+from ops.settings.access import AccessSettings
 from ops.settings.function import FunctionSettings
 from ops.settings.jobs import ModelSettings, TrainingSettings, TuningSettings
 from ops.settings.network import NetworkSettings
@@ -35,6 +36,7 @@ class Settings(Section):
     dataset: str = "sample"
     log_retention_days: LogRetention = 365
     key_deletion_window_days: int = Field(30, ge=7, le=30)
+    access: AccessSettings = AccessSettings()
     storage: StorageSettings = StorageSettings()
     network: NetworkSettings = NetworkSettings()
     model: ModelSettings = ModelSettings()

@@ -44,7 +44,8 @@ def open_pass_role(document: dict) -> Iterator[Complaint]:
     for sid, statement in _allowing(document):
         if not any(_covers(action, "iam:PassRole") for action in as_list(statement.get("Action", []))):
             continue
-        if any("*" in resource for resource in as_list(statement.get("Resource", "*"))):
+        # A name whose two ends are fixed is a family of roles: image-classifier-dev-*-inference.
+        if any(re.search(r"\*$|/\*", resource) for resource in as_list(statement.get("Resource", "*"))):
             yield sid, "passes any role that matches a wildcard: name the roles"
         services = statement.get("Condition", {}).get("StringEquals", {}).get("iam:PassedToService")
         if not services:

@@ -48,6 +48,7 @@ module "network" {
 module "flow_logs_role" {
   count        = var.network.enabled && var.network.flow_logs ? 1 : 0
   source       = "../modules/role"
+  boundary_arn = var.boundary_arn
   name         = "${local.prefix}-flow-logs"
   description  = "Writes the network's flow logs"
   trust_policy = templatefile("${local.policies}/trust/vpc_flow_logs.json", local.policy_values)

@@ -12,6 +12,7 @@ locals {
 
 module "training_role" {
   source           = "../modules/role"
+  boundary_arn     = var.boundary_arn
   name             = "${local.prefix}-training"
   description      = "Runs training jobs, a tuning job's trials included"
   trust_policy     = local.trusts_sagemaker
@@ -22,6 +23,7 @@ module "training_role" {
 # A tuning job's trials run as the training role: this one is for whoever submits jobs.
 module "tuning_role" {
   source       = "../modules/role"
+  boundary_arn = var.boundary_arn
   name         = "${local.prefix}-tuning"
   description  = "Submits tuning and training jobs, and follows them"
   trust_policy = templatefile("${local.policies}/trust/account.json", local.policy_values)
@@ -30,6 +32,7 @@ module "tuning_role" {
 
 module "endpoint_role" {
   source           = "../modules/role"
+  boundary_arn     = var.boundary_arn
   name             = "${local.prefix}-endpoint"
   description      = "Serves models on endpoints"
   trust_policy     = local.trusts_sagemaker
@@ -40,6 +43,7 @@ module "endpoint_role" {
 # EC2 sends no source account or ARN when it assumes an instance's role; a role cannot be passed across accounts.
 module "ec2_host_role" {
   source       = "../modules/role"
+  boundary_arn = var.boundary_arn
   name         = "${local.prefix}-ec2-host"
   description  = "Trains on an EC2 host"
   trust_policy = templatefile("${local.policies}/trust/ec2.json", local.policy_values)

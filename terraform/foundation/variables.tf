@@ -107,3 +107,10 @@ variable "network" {
   default  = {}
   nullable = false
 }
+
+variable "boundary_arn" {
+  description = "ARN of the policy that bounds the roles of the environment, made by the access stack; empty for none."
+  type        = string
+  default     = ""
+  nullable    = false
+}

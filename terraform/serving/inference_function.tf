@@ -26,6 +26,7 @@ locals {
 module "inference_function_role" {
   count        = local.function_count
   source       = "../modules/role"
+  boundary_arn = var.boundary_arn
   name         = local.function_name
   description  = "Runs the inference function of ${var.endpoint_name}"
   trust_policy = templatefile("${local.policies}/trust/lambda.json", local.policy_values)

@@ -101,7 +101,7 @@ variable "data_capture" {
 }
 
 variable "autoscaling" {
-  description = "Target tracking on invocations per instance and minute, between two instance counts; cooldowns in seconds."
+  description = "Follows the load between two instance counts, each production variant for itself: target tracking on invocations per instance and minute, or on concurrent requests per model if that target is given, or on the backlog of an asynchronous endpoint; schedules change the bounds. Cooldowns in seconds."
   type = object({
     enabled                              = optional(bool, true)
     min_capacity                         = optional(number, 1)
@@ -124,7 +124,7 @@ variable "autoscaling" {
 }
 
 variable "deployment" {
-  description = "Blue/green updates: seconds to watch the new fleet before the old one may go, seconds to keep the old one, alarms that roll back."
+  description = "Blue/green updates: traffic_shifting all_at_once, canary (one step, then the rest) or linear (steps), a step as a percentage of the fleet or a number of instances; seconds to watch each step and to keep the old fleet; a limit in seconds for all of it; names of alarms that roll back."
   type = object({
     traffic_shifting          = optional(string, "all_at_once")
     step_percentage           = optional(number)
@@ -218,4 +218,11 @@ variable "logs" {
   })
   default  = {}
   nullable = false
+}
+
+variable "boundary_arn" {
+  description = "ARN of the policy that bounds the roles of the environment, made by the access stack; empty for none."
+  type        = string
+  default     = ""
+  nullable    = false
 }

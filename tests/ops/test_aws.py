@@ -1,5 +1,8 @@
 """AWS's errors as sentences an operator can act on; instance types known before a request is made."""
 
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+
 import pytest
 from botocore import exceptions
 
@@ -65,3 +68,26 @@ def test_clients_wait_as_long_as_a_function_may_run():
     assert config.read_timeout >= 60
     assert config.retries["mode"] == "standard"
     assert aws.client("sts", "eu-west-1") is aws.client("sts", "eu-west-1")
+
+
+def test_clients_act_as_a_role_for_a_while(monkeypatch):
+    assumed = []
+
+    def assume_role(**asked):
+        assumed.append(asked["RoleArn"])
+        expires = datetime.now(timezone.utc) + timedelta(seconds=1 if len(assumed) == 1 else 3600)
+        keys = {"AccessKeyId": f"key{len(assumed)}", "SecretAccessKey": "s", "SessionToken": "t"}
+        return {"Credentials": {**keys, "Expiration": expires}}
+
+    aws._session.cache_clear()
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+    monkeypatch.setattr(aws, "_client", lambda *_: SimpleNamespace(assume_role=assume_role))
+    role = "arn:aws:iam::123456789012:role/r"
+    with aws.acting_as(role):
+        session = aws.session("us-east-1")
+        keys = [session.get_credentials().access_key for _ in range(3)]
+        assert aws.session("us-east-1") is session
+    assert (keys, assumed) == (["key1", "key2", "key2"], [role, role])  # the first was about to expire
+    assert aws.session("us-east-1").get_credentials().access_key == "mine"
+    aws._session.cache_clear()

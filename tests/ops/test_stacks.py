@@ -94,6 +94,7 @@ def test_inputs_are_variables_that_the_stacks_declare(name):
     settings = environments.load(name)
     foundation = stacks.foundation(settings, quiet).variables
     serving = stacks.serving(settings, settings.prefix, "arn", quiet).variables
+    assert set(stacks.access(settings, quiet).variables) <= declared("access")
     assert set(foundation) <= declared("foundation")
     assert set(serving) <= declared("serving")
     assert foundation["storage"]["force_destroy"] == settings.storage.force_destroy
@@ -178,5 +179,17 @@ def test_a_bucket_that_is_refused_is_not_taken_for_missing(dev, monkeypatch):
 
 def test_unknown_stack():
     assert stacks.check_name("serving") == "serving"
-    with pytest.raises(OperatorError, match="no stack 'servng': choose foundation or serving"):
+    with pytest.raises(OperatorError, match="no stack 'servng': choose access, foundation or serving"):
         stacks.check_name("servng")
+
+
+def test_roles_are_bounded_once_stack_access_has_made_the_boundary(dev):
+    assert stacks.foundation(dev, quiet).variables["boundary_arn"] == ""
+    client("iam", dev.region).create_policy(
+        PolicyName="image-classifier-dev-boundary", Path=stacks.ACCESS_PATH,
+        PolicyDocument='{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "a:B", "Resource": "*"}}',
+    )  # fmt: skip
+    arn = "arn:aws:iam::123456789012:policy/access/image-classifier-dev-boundary"
+    assert stacks.foundation(dev, quiet).variables["boundary_arn"] == arn
+    assert stacks.serving(dev, "image-classifier-dev", "arn", quiet).variables["boundary_arn"] == arn
+    assert stacks.access(dev, quiet).key == "_access/dev.tfstate"  # no environment has such a name

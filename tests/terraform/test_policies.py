@@ -12,7 +12,8 @@ from policies.checks.policy_rules import arn_shapes, as_list
 
 ROOT = Path(__file__).parents[2]
 POLICIES = ROOT / "policies"
-ROLE_DOCUMENTS = sorted(POLICIES.glob("*.json"))
+ROLE_DOCUMENTS = sorted(POLICIES.glob("*.json")) + sorted((POLICIES / "stacks").glob("*.json"))
+ROOTS = ("access", "foundation", "serving")
 TRUST_DOCUMENTS = sorted((POLICIES / "trust").glob("*.json"))
 RESOURCE_DOCUMENTS = sorted((POLICIES / "resources").glob("*.json"))
 ALL_DOCUMENTS = ROLE_DOCUMENTS + TRUST_DOCUMENTS + RESOURCE_DOCUMENTS
@@ -64,8 +65,12 @@ def test_document_is_valid_with_its_placeholders_and_without(path):
 def test_root_that_renders_the_document_supplies_every_value(path):
     users = [
         root
-        for root in ("foundation", "serving")
-        if any(f"}}/{name(path)}" in tf.read_text() for tf in (ROOT / "terraform" / root).glob("*.tf"))
+        for root in ROOTS
+        if any(
+            f"}}/{shown}" in tf.read_text()
+            for tf in (ROOT / "terraform" / root).glob("*.tf")
+            for shown in (name(path), name(path).replace(path.stem, "${each.key}"))
+        )
     ]
     assert users, "no root renders it"
     placeholders = set(re.findall(r"\$\{(\w+)\}", path.read_text()))
@@ -81,8 +86,19 @@ def test_role_is_scoped(path):
 @pytest.mark.parametrize("path", TRUST_DOCUMENTS, ids=name)
 def test_trust_is_limited_to_this_account(path):
     for statement in render(path)["Statement"]:
-        assert statement["Action"] == "sts:AssumeRole"
         condition = statement.get("Condition", {})
+        if "Federated" in statement["Principal"]:
+            assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+            assert statement["Principal"]["Federated"].startswith(
+                f"arn:aws:iam::{VALUES['account_id']}:oidc-"
+            )
+            host = "token.actions.githubusercontent.com"
+            assert condition.keys() == {"StringEquals"}  # no pattern
+            assert condition["StringEquals"][f"{host}:aud"] == "sts.amazonaws.com"
+            subject = condition["StringEquals"][f"{host}:sub"]
+            assert re.fullmatch(rf"repo:{VALUES['repository']}:(pull_request|environment:\w+)", subject)
+            continue
+        assert statement["Action"] == "sts:AssumeRole"
         if statement["Principal"] == {"Service": "ec2.amazonaws.com"}:
             assert condition == {}  # EC2 sends neither key: a condition on one would refuse every instance
         elif "Service" in statement["Principal"]:
@@ -161,3 +177,93 @@ def test_inference_function_invokes_one_endpoint_only():
     assert [(s["Action"], s["Resource"]) for s in invoke] == [
         ("sagemaker:InvokeEndpoint", VALUES["endpoint_arn"])
     ]
+
+
+# ---- the roles of stack access ----
+
+
+def statements(document: str) -> list[dict]:
+    return render(POLICIES / f"{document}.json")["Statement"]
+
+
+def test_who_keeps_roles_keeps_them_within_the_boundary():
+    shaping = {"iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary",
+               "iam:PutRolePolicy"}  # fmt: skip
+    for statement in statements("stacks/identity"):
+        if shaping & set(as_list(statement["Action"])):
+            assert statement["Condition"] == {
+                "StringEquals": {"iam:PermissionsBoundary": VALUES["boundary_arn"]}
+            }
+
+
+@pytest.mark.parametrize("path", ROLE_DOCUMENTS, ids=name)
+def test_nobody_reaches_the_roles_of_stack_access_or_their_state(path):
+    for statement in render(path)["Statement"]:
+        if as_list(statement["Action"]) == ["iam:GetPolicy"]:
+            continue
+        for resource in as_list(statement["Resource"]):
+            for own in (
+                "arn:aws:iam::123456789012:role/access/image-classifier-dev-operator",
+                VALUES["boundary_arn"],
+                VALUES["state_bucket_arn"] + "/_access/dev.tfstate",
+                "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com",
+            ):
+                assert resource == "*" or not policy_rules.overlap(resource, own), statement["Sid"]
+
+
+def test_a_plan_only_reads():
+    verbs = re.compile(r"\w[\w-]*:(Get|List|Describe|Decrypt)")
+    for statement in statements("ci_plan"):
+        for action in as_list(statement["Action"]):
+            assert verbs.match(action), f"{statement['Sid']}: {action}"
+
+
+BOUNDED = [
+    "ec2_host",
+    "endpoint",
+    "flow_logs",
+    "inference_function",
+    "network_interfaces",
+    "training",
+    "tuning",
+]
+
+
+def within(action: str, resource: str) -> bool:
+    """Whether the boundary allows an action on a resource, a pattern."""
+    return any(
+        action in as_list(statement["Action"])
+        and any(policy_rules.overlap(resource, bound) for bound in as_list(statement["Resource"]))
+        for statement in statements("boundary")
+    )
+
+
+@pytest.mark.parametrize("document", BOUNDED)
+def test_the_boundary_holds_what_the_roles_may_do(document):
+    missing = [
+        f"{statement['Sid']}: {action} on {resource}"
+        for statement in statements(document)
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+        if resource == "*" or any(policy_rules.overlap(resource, s) for s in arn_shapes(action) or ["*"])
+        if not within(action, resource)
+    ]
+    assert missing == [], "add it to policies/boundary.json"
+
+
+def test_the_boundary_holds_nothing_that_no_role_may_do():
+    allowed = {a for name in BOUNDED for s in statements(name) for a in as_list(s["Action"])}
+    usable = {"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"}
+    bound = {action for s in statements("boundary") for action in as_list(s["Action"])}
+    assert bound - allowed - usable == set()  # the key's own policy lets roles use it
+
+
+def test_every_role_document_is_bounded_or_one_of_access():
+    access = {"boundary", "ci_apply", "ci_plan", "operator"}
+    assert {path.stem for path in POLICIES.glob("*.json")} == access | set(BOUNDED)
+
+
+@pytest.mark.parametrize("path", ROLE_DOCUMENTS, ids=name)
+def test_a_document_fits_into_a_policy(path):
+    size = len(json.dumps(render(path), separators=(",", ":")))
+    assert size <= (6144 if path.parent.name == "stacks" or path.stem == "boundary" else 10240)

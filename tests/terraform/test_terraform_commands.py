@@ -10,7 +10,7 @@ import pytest
 from ops import terraform, terraform_providers
 
 TERRAFORM = Path(__file__).parents[2] / "terraform"
-ROOTS = ["foundation", "serving"]
+ROOTS = ["access", "foundation", "serving"]
 
 pytestmark = pytest.mark.slow
 

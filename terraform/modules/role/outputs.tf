@@ -9,3 +9,8 @@ output "arn" {
   value       = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role${var.path}${var.name}"
   depends_on  = [aws_iam_role_policy.this, aws_iam_role_policy.further, aws_iam_role_policy_attachment.this]
 }
+
+output "trust_policy" {
+  description = "Who may assume the role, as given."
+  value       = var.trust_policy
+}

@@ -34,6 +34,7 @@ def foundation() -> handover.Foundation:
         bucket=BUCKET,
         kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555",
         training_role_arn=f"{role}-training",
+        tuning_role_arn=f"{role}-tuning",
         endpoint_role_arn=f"{role}-endpoint",
         model_package_group_name="image-classifier-dev",
         model_package_group_arn="arn:aws:sagemaker:us-east-1:123456789012:model-package-group/image-classifier-dev",

@@ -1,0 +1,35 @@
+# GitHub Actions, by tokens of its jobs: no key of AWS is stored there.
+
+locals {
+  github_host = "token.actions.githubusercontent.com"
+  has_ci      = var.github.repository != "" ? 1 : 0
+}
+
+# An account has one for each host, so one environment makes it.
+resource "aws_iam_openid_connect_provider" "github" {
+  count          = local.has_ci == 1 && var.github.create_identity_provider ? 1 : 0
+  url            = "https://${local.github_host}"
+  client_id_list = ["sts.amazonaws.com"]
+}
+
+# Jobs of pull requests run what the request brings along: they only look.
+module "ci_plan_role" {
+  count        = local.has_ci
+  source       = "../modules/role"
+  name         = "${local.prefix}-ci-plan"
+  path         = local.path
+  description  = "Plans pull requests of ${var.github.repository}, and only reads"
+  trust_policy = templatefile("${local.policies}/trust/github_pull_requests.json", local.policy_values)
+  policy       = templatefile("${local.policies}/ci_plan.json", local.policy_values)
+}
+
+module "ci_apply_role" {
+  count               = local.has_ci
+  source              = "../modules/role"
+  name                = "${local.prefix}-ci-apply"
+  path                = local.path
+  description         = "Applies the stacks from the environment ${var.github.environment} of ${var.github.repository}"
+  trust_policy        = templatefile("${local.policies}/trust/github_environment.json", local.policy_values)
+  policy              = templatefile("${local.policies}/ci_apply.json", local.policy_values)
+  managed_policy_arns = local.stack_policy_arns
+}

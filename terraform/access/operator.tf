@@ -1,0 +1,11 @@
+# Who works in the environment, by AWS_PROFILE with role_arn: applies the stacks, keeps data and models, asks the model.
+
+module "operator_role" {
+  source              = "../modules/role"
+  name                = "${local.prefix}-operator"
+  path                = local.path
+  description         = "Works in ${local.prefix}"
+  trust_policy        = templatefile("${local.policies}/trust/account.json", local.policy_values)
+  policy              = templatefile("${local.policies}/operator.json", local.policy_values)
+  managed_policy_arns = local.stack_policy_arns
+}

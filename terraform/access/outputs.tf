@@ -1,0 +1,20 @@
+output "operator_role_arn" {
+  description = "Role of whoever works in the environment: role_arn of an AWS profile."
+  value       = module.operator_role.arn
+}
+
+output "ci_plan_role_arn" {
+  description = "Role of pull requests' jobs; empty without a repository."
+  value       = join("", module.ci_plan_role[*].arn)
+}
+
+output "ci_apply_role_arn" {
+  description = "Role of the jobs of the protected environment; empty without a repository."
+  value       = join("", module.ci_apply_role[*].arn)
+}
+
+output "boundary_arn" {
+  description = "Policy that bounds every role of the environment."
+  value       = local.policy_values.boundary_arn
+  depends_on  = [aws_iam_policy.boundary]
+}
