@@ -36,10 +36,8 @@ class LocalSageMakerRuntimeResponse(SageMakerRuntimeResponse):
         deployed = (endpoint or {}).get("Deployed") or {"Variants": []}
         if deployed.get("AsyncInferenceConfig"):
             raise ValidationError(f"Endpoint {key[2]} is asynchronous: use InvokeEndpointAsync.")
-        if (
-            len(self.raw_body or b"") > SERVERLESS_BODY_LIMIT
-            and "ServerlessConfig" in deployed["Variants"][0]
-        ):
+        serverless = any("ServerlessConfig" in variant for variant in deployed["Variants"])
+        if serverless and len(self.raw_body or b"") > SERVERLESS_BODY_LIMIT:
             raise ValidationError(f"Request {uuid.uuid4()} has oversize body.")
         answer = invoke(
             key,

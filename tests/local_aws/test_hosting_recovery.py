@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tests.local_aws.hosting_kit import Hosting, variant
+from tests.local_aws.hosting_kit import Hosting, serverless, variant
 
 pytestmark = pytest.mark.slow
 
@@ -20,6 +20,9 @@ def test_endpoints_come_back_as_they_were(new_embedded_aws):
         DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 2}],
     )
     hosting.settled("serving")
+    hosting.model("serverless", isolated=False, VERSION="kept")
+    hosting.config("serverless", serverless("serverless"))
+    hosting.endpoint("serverless", "serverless")
     old = {hosting.ask("serving")["pid"] for _ in range(20)}
     # The endpoint outlives the model that it was made from.
     hosting.sagemaker.delete_model(ModelName="model")
@@ -28,6 +31,7 @@ def test_endpoints_come_back_as_they_were(new_embedded_aws):
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
     assert hosting.ask("serving")["version"] == "kept"  # waits for the first instance
+    assert hosting.ask("serverless")["version"] == "kept"
     described = hosting.settled("serving")
     assert described["EndpointStatus"] == "InService"
     assert described["ProductionVariants"][0]["CurrentInstanceCount"] == 2

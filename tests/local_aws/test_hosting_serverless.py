@@ -196,6 +196,8 @@ def test_a_request_has_at_most_4_mib(aws):
     with pytest.raises(ClientError, match="has oversize body") as error:
         aws.ask("serverless", b"x" * 4_194_305)
     assert error.value.response["Error"]["Code"] == "ValidationError"
+    with pytest.raises(ClientError, match="Endpoint no-such of account 123456789012 not found"):
+        aws.ask("no-such", b"x" * 4_194_305)
 
 
 def test_an_endpoint_becomes_serverless_at_birth_or_never(aws):
