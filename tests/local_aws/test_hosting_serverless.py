@@ -281,3 +281,8 @@ def test_what_serverless_inference_does_not_do_is_refused(aws, variants, setting
     with pytest.raises(ClientError, match=message) as error:
         aws.config("refused-serverless", *variants, **settings)
     assert error.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_a_member_that_says_no_is_no_instance_s(aws):
+    """So Terraform's provider sends every variant."""
+    assert aws.config("as-terraform-says", serverless("serverless") | {"EnableSSMAccess": False})

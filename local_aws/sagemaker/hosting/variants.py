@@ -86,7 +86,8 @@ def _check_kinds(request: dict[str, Any]) -> None:
 def _check_serverless(variant: dict[str, Any], request: dict[str, Any], model: dict[str, Any]) -> None:
     name = variant["VariantName"]
     check_serverless_config(name, variant["ServerlessConfig"])
-    if others := sorted(variant.keys() - OF_SERVERLESS):
+    # Terraform's provider says EnableSSMAccess = false of every variant.
+    if others := sorted(member for member in variant.keys() - OF_SERVERLESS if variant[member]):
         raise ValidationError(
             message=f"{others[0]} cannot be specified with ServerlessConfig for production variant {name}."
         )
