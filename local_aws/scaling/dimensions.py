@@ -130,6 +130,7 @@ class ProvisionedConcurrency(Dimension):
     """Of an alias or a version. None at all is a capacity too; an idle function records nothing, as on AWS."""
 
     name, what, cooldown = PROVISIONED, "concurrency", 0.0
+    _changing: ClassVar[set[tuple[str, ...]]] = set()  # so that one change ends before the next begins
 
     def check(self, resource: str) -> None:
         kind, _, rest = resource.partition(":")
@@ -153,6 +154,8 @@ class ProvisionedConcurrency(Dimension):
             self.check(resource)
         except AWSValidationException:
             return False  # deleted meanwhile; the target outlives it, as on AWS
+        if (self.region, *key) in self._changing:
+            return False
         return key not in self._lambda.provisioned or self._state(key)["Status"] != "IN_PROGRESS"
 
     def capacity(self, resource: str) -> int:
@@ -169,25 +172,32 @@ class ProvisionedConcurrency(Dimension):
             finished(f"Failed to set desired concurrency to {count}. Reason: {error.message}")
             return
         functions.current().pool.changed()
+        self._changing.add((self.region, *key))
         threading.Thread(target=self._follow, args=(key, count, finished), daemon=True).start()
 
     def _follow(self, key: tuple[str, str], count: int, finished: Finished) -> None:
-        """Wait until Lambda has what was asked for, or has been asked for something else."""
+        try:
+            finished(self._outcome(key, count))
+        finally:
+            self._changing.discard((self.region, *key))
+
+    def _outcome(self, key: tuple[str, str], count: int) -> str | None:
+        """Wait until Lambda has what was asked for. Returns why it never will, if it has been told otherwise."""
         failed = f"Failed to set desired concurrency to {count}. Reason: "
         while count:
             if self._lambda.provisioned.get(key, {}).get("requested") != count:
-                return finished(failed + "it was changed meanwhile.")
+                return failed + "it was changed meanwhile."
             try:
                 state = self._state(key)
             except (KeyError, JsonRESTError):
-                return finished(failed + "the function was deleted meanwhile.")
+                return failed + "the function was deleted meanwhile."
             if state["Status"] == "FAILED":
-                return finished(failed + state["StatusReason"])
+                return failed + state["StatusReason"]
             if state["Status"] == "READY":
                 break
             if functions.current().runtime.stopping.wait(POLL_SECONDS):
-                return None
-        return finished(None)
+                return failed + "the embedded AWS was stopped."
+        return None
 
     def _state(self, key: tuple[str, str]) -> dict[str, Any]:
         return functions.current().provisioned(self._lambda, key)
