@@ -350,7 +350,32 @@ REFUSALS = {
         {"DebugRuleConfigurations": [{"RuleConfigurationName": "r", "RuleEvaluatorImage": "i"}]},
         "does not act on DebugRuleConfigurations",
     ),
-    "spot without wait time": ({"EnableManagedSpotTraining": True}, "Invalid MaxWaitTimeInSeconds"),
+    "spot without wait time": (
+        {"EnableManagedSpotTraining": True},
+        "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds$",
+    ),
+    "spot with less wait than run time": (
+        {
+            "EnableManagedSpotTraining": True,
+            "StoppingCondition": {"MaxRuntimeInSeconds": 300, "MaxWaitTimeInSeconds": 299},
+        },
+        "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds$",
+    ),
+    "wait time without spot": (
+        {"StoppingCondition": {"MaxRuntimeInSeconds": 300, "MaxWaitTimeInSeconds": 300}},
+        "MaxWaitTimeInSeconds above 0 is not supported when EnableManagedSpotTraining is not set to true",
+    ),
+    "key of a volume on local storage": (
+        {
+            "ResourceConfig": {
+                "InstanceType": "ml.r5d.large",
+                "InstanceCount": 1,
+                "VolumeSizeInGB": 1,
+                "VolumeKmsKeyId": "k",
+            }
+        },
+        "VolumeKmsKeyId is not supported for instance type ml.r5d.large: it has local instance storage",
+    ),
     "image": (
         {"AlgorithmSpecification": {"TrainingImage": "repo/xgboost:1", "TrainingInputMode": "File"}},
         "cannot run the image repo/xgboost:1: it runs AWS's PyTorch training images",

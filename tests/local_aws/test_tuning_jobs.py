@@ -215,6 +215,13 @@ def test_refusals(tuner: Tuner, case: str) -> None:
     assert refused.value.response["Error"]["Code"] == "ValidationException"
 
 
+def test_what_a_training_job_is_refused_for_its_definition_is_too(tuner: Tuner) -> None:
+    request = tuner.request()
+    request["TrainingJobDefinition"]["EnableManagedSpotTraining"] = True
+    with pytest.raises(ClientError, match=r"\(ValidationException\).*Invalid MaxWaitTimeInSeconds"):
+        tuner.start(request)
+
+
 def test_names_are_unique_and_lists_agree(tuner: Tuner) -> None:
     request = tuner.request(number=1, parallel=1)
     name = tuner.start(request)

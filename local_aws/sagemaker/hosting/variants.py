@@ -7,10 +7,8 @@ from typing import Any
 
 from moto.sagemaker.exceptions import ValidationError
 
-# Families whose instances have NVMe storage of their own, encrypted by hardware.
-LOCAL_STORAGE = (
-    "g4dn", "g5", "g6", "g6e", "gr6", "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "trn1", "trn1n",
-)  # fmt: skip
+from local_aws.sagemaker.storage import has_local_storage
+
 NOT_SERVED = ("ExplainerConfig",)
 NOT_SERVED_OF_VARIANT = ("ManagedInstanceScaling", "InstancePools", "AcceleratorType")
 MEMORY_SIZES = range(1024, 6144 + 1, 1024)  # MB
@@ -114,8 +112,7 @@ def _check_instances(variant: dict[str, Any], encrypted: bool) -> None:
         if member not in variant:
             raise ValidationError(message=f"{member} is required for production variant {name}.")
     kind = variant["InstanceType"]
-    family = kind.split(".")[1]
-    if encrypted and (family in LOCAL_STORAGE or family.rstrip("n").endswith("d")):
+    if encrypted and has_local_storage(kind):
         raise ValidationError(
             message=f"KmsKeyId cannot be specified for instance type {kind} of production variant {name}: it "
             "has local instance storage, which is encrypted with a hardware module on the instance."

@@ -6,6 +6,7 @@ from typing import Any
 
 from moto.sagemaker.exceptions import AWSValidationException
 
+from local_aws.sagemaker.storage import has_local_storage
 from local_aws.sagemaker.training import channels, containers
 from local_aws.sagemaker.training.addresses import LARGEST_CLUSTER
 from local_aws.sagemaker.training.metrics import MetricReader
@@ -42,7 +43,7 @@ def check(request: dict[str, Any]) -> None:
 
 
 def check_resources(resources: dict[str, Any]) -> None:
-    """The cluster must be of one instance type, and of one instance or more."""
+    """The cluster must be of one instance type, of one instance or more, and take the volume key if there is one."""
     if resources.get("InstanceGroups"):
         raise AWSValidationException(
             "The embedded AWS runs clusters of one instance type: set InstanceType and InstanceCount, not InstanceGroups."
@@ -52,6 +53,12 @@ def check_resources(resources: dict[str, Any]) -> None:
     if not 1 <= resources["InstanceCount"] <= LARGEST_CLUSTER:
         raise AWSValidationException(
             f"Invalid InstanceCount {resources['InstanceCount']}. It must be between 1 and {LARGEST_CLUSTER}."
+        )
+    kind = resources["InstanceType"]
+    if resources.get("VolumeKmsKeyId") and has_local_storage(kind):
+        raise AWSValidationException(
+            f"VolumeKmsKeyId is not supported for instance type {kind}: it has local instance storage, which is "
+            "encrypted with a hardware module on the instance."
         )
 
 
