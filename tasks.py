@@ -9,6 +9,7 @@ import time
 from invoke import Collection, Exit, task
 
 from cli import local
+from cli.check import check
 from cli.task import AGAIN, ENV, JSON, environment, local_home, operator_task, point_at
 from cli.terraform import any_package, apply, destroy, plan
 from ops import console
@@ -296,6 +297,7 @@ namespace = Collection(
     plan,
     apply,
     destroy,
+    check,
     test,
     local,
 )

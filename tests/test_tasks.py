@@ -21,6 +21,7 @@ from ops.program import Inv
 # Everything that scripts and people type: a change here breaks them, so it is made on purpose.
 SURFACE = {
     "apply": "--endpoint --env --json --model --stack",
+    "check": "--env --json --report-dir --stack --tests",
     "data": "--env --json --skip-bad --source",
     "demo": "--json",
     "deploy": "--endpoint --env --json --model",
@@ -126,6 +127,8 @@ def test_a_list_of_tasks_loads_nothing_heavy():
         ("status --env nowhere", "inv: There is no environment 'nowhere': choose one of dev, local, prod"),
         ("up --env nowhere", "inv: There is no environment 'nowhere'"),
         ("down --env nowhere", "inv: There is no environment 'nowhere'"),
+        ("check --env nowhere", "inv: There is no environment 'nowhere'"),
+        ("check --stack nowhere", "inv: There is no stack 'nowhere'"),
         ("plan --stack nowhere", "inv: There is no stack 'nowhere': choose access, foundation or serving."),
         ("destroy --stack nowhere", "inv: There is no stack 'nowhere'"),
         ("status --env dev", "inv: No AWS credentials for ./inv status: sign in"),

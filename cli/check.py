@@ -1,0 +1,148 @@
+"""`./inv check`: Terraform and the policies against every gate, without an account."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json as jsons
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from cli.task import ENV, JSON, operator_task
+from ops import console
+from ops import settings as environments
+from ops.console import Step, emit, say
+from ops.errors import OperatorError
+from ops.paths import ROOT, WORK
+
+
+@operator_task(
+    help={
+        **ENV,
+        **JSON,
+        "stack": "plan only this stack: access, foundation or serving (default: all)",
+        "tests": "also run terraform test, of every module and root (a minute more)",
+        "report-dir": "write check.sarif and check.xml (JUnit) to this folder",
+    }
+)
+def check(c, env=None, stack=None, tests=False, report_dir=None, json=False):
+    """Hold Terraform and the policies against every gate: format, validity, checkov, policy linters. No account needed."""
+    from ops import stacks
+    from ops.checks import environment, gates, reports
+
+    began = time.monotonic()
+    settings = environments.load(env)
+    chosen = [stacks.check_name(stack)] if stack else list(stacks.NAMES)
+    with Step("checkov") as step:
+        python = environment.python(step)
+        step.note = "its environment is there"
+    with Step("gates") as step, _alone(step), gates.Gates(ROOT, WORK / "check", python) as running:
+        running.start(tests=tests)
+        _plans(settings, chosen, running, step)
+        step("waiting for the last gates")
+        results = running.results()
+        step.note = f"{sum(r.examined for r in results):,} things examined for {settings.environment}"
+    console.table(
+        "Gates",
+        ["gate", "what", "result", "examined", "findings", "excused", "seconds"],
+        [
+            (r.gate, gates.GATES[r.gate], "passed" if r.passed else "FAILED", r.examined, len(r.open), len(r.excused), f"{r.seconds:.1f}")
+            for r in results
+        ],
+    )  # fmt: skip
+    found = [(r.gate, finding) for r in results for finding in r.open]
+    for gate, finding in found:
+        say(f"{finding.where}: {gate}: {finding.rule}: {finding.what}")
+        say(f"    {finding.advice}")
+    for path in reports.write(results, Path(report_dir)) if report_dir else ():
+        say(f"Report: {path}")
+    emit(
+        {
+            "seconds": round(time.monotonic() - began, 1),
+            "gates": [{**asdict(result), "passed": result.passed} for result in results],
+        },
+        json,
+    )
+    if found:
+        raise OperatorError(f"{len(found)} findings: each line above says where, what, and what to do.")
+
+
+def _plans(settings, chosen: list[str], running, step) -> None:
+    """Plan stacks of an environment as if nothing existed, on an embedded AWS that knows nothing, and check the plans."""
+    from ops import stacks
+    from ops.checks import plans
+    from ops.checks.findings import Finding
+
+    def planned(name: str, stack) -> dict:
+        step(f"planning {name}")
+        content = stack.show(stack.plan())
+        if name in chosen:
+            running.start_plan(name, content)
+        return content
+
+    with _scratch_aws(settings, step):
+        try:
+            if "access" in chosen:
+                planned("access", stacks.access(settings, step, plan_only=True))
+            if {"foundation", "serving"} & set(chosen):
+                foundation = planned("foundation", stacks.foundation(settings, step, plan_only=True))
+            if "serving" in chosen:
+                package = _publish(settings, plans.handover(foundation))
+                planned("serving", stacks.serving(settings, settings.prefix, package, step))
+        except OperatorError as error:
+            finding = Finding("did not run", str(error), "mend that and check again", "terraform")
+            running.fail("plan", finding)
+
+
+def _publish(settings, handover: dict) -> str:
+    """Hand over as an apply of the foundation would; returns the well-formed ARN of a model version."""
+    from ops.aws import client
+
+    client("ssm", settings.region).put_parameter(
+        Name=f"/{settings.project}/{settings.environment}/foundation",
+        Type="String",
+        Value=jsons.dumps(handover),
+    )
+    group = handover["model_package_group_arn"].replace(":model-package-group/", ":model-package/")
+    return f"{group}/1"
+
+
+@contextlib.contextmanager
+def _scratch_aws(settings, step) -> Iterator[None]:
+    """This process pointed at an embedded AWS of its own, whatever the environment: a plan as new needs no account."""
+    from local_aws import daemon
+
+    home = WORK / "check" / "aws"
+    daemon.destroy(home)  # of a check that was killed
+    before = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    try:
+        step("starting an embedded AWS to plan on")
+        daemon.start(home)
+        _set_aws_variables(daemon.variables(home, settings.region))
+        yield
+    finally:
+        _set_aws_variables(before)
+        daemon.destroy(home)
+
+
+def _set_aws_variables(variables: dict[str, str]) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(variables)
+
+
+@contextlib.contextmanager
+def _alone(step) -> Iterator[None]:
+    """One check at a time in a work folder."""
+    folder = WORK / "check"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            step("waiting for another ./inv check", important=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,39 @@
+"""cloudsplaining and parliament on the documents in policies/, rendered with sample values."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+from ops.checks import documents, environment
+from ops.checks.findings import Finding, Result
+from ops.errors import OperatorError
+
+SCRIPT = Path(__file__).parent / "linters.py"
+ADVICE = f"name resources or set conditions; where neither is possible, say why it stays in {documents.Exceptions.FILE}"
+
+
+def lint(tool: str, root: Path, python: Path, exceptions: documents.Exceptions) -> Result:
+    """What a tool finds in the documents that can be rendered; the others are findings of the gate `policies`."""
+    samples = documents.values(root)
+    found = documents.read(root)
+    unreadable = {finding.file for finding in documents.broken(found, samples)}
+    readable = {document.file: document for document in found if document.file not in unreadable}
+    told = subprocess.run(
+        [str(python), "-W", "ignore", str(SCRIPT), tool],
+        input=json.dumps(
+            [{"file": d.file, "kind": d.kind, "text": d.rendered(samples)} for d in readable.values()]
+        ),
+        env=environment.variables(), capture_output=True, text=True,
+    )  # fmt: skip
+    if told.returncode:
+        raise OperatorError(f"{tool} failed: {' '.join(told.stderr.split())[-600:]}")
+    findings = []
+    for raw in json.loads(told.stdout.splitlines()[-1]):  # the tools print notes of their own
+        document = readable[raw["file"]]
+        sid = raw["sid"] if "sid" in raw else document.sid_at(raw["line"])
+        line = raw.get("line") or document.line_of_sid(sid)
+        findings.append((sid, Finding(f"{tool}:{raw['rule']}", raw["what"], ADVICE, document.file, line)))
+    return Result(tool, len(readable), exceptions.apply(findings, re.compile(f"{tool}:.*")))
