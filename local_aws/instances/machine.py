@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import logging
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,6 +49,7 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CONSOLE_BYTES = 64 * 1024  # that GetConsoleOutput returns
 CONSOLE_FILE_BYTES = 4 * 1024 * 1024
 STOP_SECONDS = init.GRACE_SECONDS + 5
+ASK_SECONDS = 0.2
 
 
 class Console:
@@ -110,8 +114,18 @@ class Machine:
     def end(self) -> None:
         """End every process of it."""
         if self._child is not None:
-            self._supervisor.end(self._child, STOP_SECONDS)
+            self._ask(self._child)
+            self._supervisor.end(self._child, 0)
         self.close()
+
+    @staticmethod
+    def _ask(child: subprocess.Popen) -> None:
+        """SIGTERM to the first process until it has ended: one that is only starting does not hear the first."""
+        deadline = time.monotonic() + STOP_SECONDS
+        while child.poll() is None and time.monotonic() < deadline:
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(child.pid, signal.SIGTERM)
+                child.wait(ASK_SECONDS)
 
     def close(self) -> None:
         """Let go of what serves the processes, once they have ended."""

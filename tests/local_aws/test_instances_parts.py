@@ -260,3 +260,16 @@ def test_without_namespaces_no_process_outlives_a_kill_of_its_parent(boot, until
     until(lambda: "ready" in booted.console and len(left()) == 3)
     os.killpg(booted.machine._child.pid, signal.SIGKILL)  # as the guardian does
     until(lambda: not left())
+
+
+def test_a_first_process_that_is_only_starting_is_asked_again():
+    code = (
+        "import signal, sys, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(0.3); "
+        "signal.signal(15, lambda *_: sys.exit(0)); time.sleep(60)"
+    )
+    command = [sys.executable, "-S", "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as child:
+        assert child.stdout
+        child.stdout.readline()
+        machine.Machine._ask(child)
+        assert child.returncode == 0
