@@ -93,6 +93,8 @@ class Reporter:
             self._before.clear()
             return
         table = processes()
+        if not table:
+            return  # a system that does not show them
         minute = 60 / self._runtime.time_scale
         # A little before: in the period that is over. Naive UTC, as moto keeps it.
         end = datetime.fromtimestamp(number * minute - min(0.02, minute / 10), timezone.utc)

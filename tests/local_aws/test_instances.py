@@ -23,6 +23,7 @@ TRUST = {
         {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
     ],
 }
+OURS = f".{os.getpid()}"  # fraction of a second, by which a sleep is known as one of this run
 WATCH = """#!/usr/bin/env python3
 import os, signal, time, urllib.error, urllib.request
 notice = os.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] + "/latest/meta-data/spot/instance-action"
@@ -163,7 +164,10 @@ except Exception as error:
 
 
 def test_stop_ends_every_process_of_it(instances):
-    script = "#!/bin/bash\nsetsid sleep 3600 & disown; (env -i setsid sleep 3601 &) ; echo ready; sleep 3602"
+    script = (
+        f"#!/bin/bash\nsetsid sleep 3600{OURS} & disown; (env -i setsid sleep 3601{OURS} &) ; echo ready; "
+        f"sleep 3602{OURS}"
+    )
     instance = instances.run(script)
     instances.wait_for(instance, "ready")
     assert sleepers() == {"3600", "3601", "3602"}
@@ -174,7 +178,7 @@ def test_stop_ends_every_process_of_it(instances):
 
 
 def sleepers() -> set[str]:
-    """The arguments of the `sleep` processes that the tests' instances started."""
+    """The whole seconds of the `sleep` processes that instances of this run of the tests have started."""
     found = set()
     for name in filter(str.isdecimal, os.listdir("/proc")):
         try:
@@ -182,15 +186,15 @@ def sleepers() -> set[str]:
                 words = file.read().decode().split("\0")
         except OSError:
             continue
-        if words[0].endswith("sleep") and words[1].startswith("36"):
-            found.add(words[1])
+        if words[0].endswith("sleep") and words[1].endswith(OURS):
+            found.add(words[1].removesuffix(OURS))
     return found
 
 
 def test_reboot_ends_the_processes_and_runs_what_runs_at_every_boot(instances):
     parts = MIMEMultipart()
     parts.attach(MIMEText("#!/bin/sh\necho once\n", "x-shellscript"))
-    parts.attach(MIMEText("#!/bin/sh\necho each boot; exec sleep 3609\n", "x-shellscript-per-boot"))
+    parts.attach(MIMEText(f"#!/bin/sh\necho each boot; exec sleep 3609{OURS}\n", "x-shellscript-per-boot"))
     instance = instances.run(parts.as_string())
     instances.wait_for(instance, "each boot")
     instances.ec2.reboot_instances(InstanceIds=[instance])
@@ -249,7 +253,7 @@ def test_spot_interruption_and_restart_of_the_embedded_aws(new_embedded_aws, unt
     aws = new_embedded_aws(time_scale=60)
     instances = Instances(aws, until)
     queue = Queue(aws)
-    rule = Rule(aws, {"source": ["aws.ec2"]}, {"Arn": queue.arn})
+    Rule(aws, {"source": ["aws.ec2"]}, {"Arn": queue.arn})
     spot = instances.run(WATCH, InstanceMarketOptions={"MarketType": "spot"})
     instances.wait_for(spot, "watching")
     with pytest.raises(ClientError, match="UnsupportedOperation"):
@@ -258,20 +262,20 @@ def test_spot_interruption_and_restart_of_the_embedded_aws(new_embedded_aws, unt
     assert '"action": "terminate"' in instances.wait_for(spot, "NOTICE")
     assert instances.wait(spot, "terminated")["StateReason"]["Code"] == "Server.SpotInstanceTermination"
     until(lambda: len(queue.messages) == 5)
-    rule.delete()
     told = {m["detail-type"]: m for m in queue.messages}
     warning = told["EC2 Spot Instance Interruption Warning"]
     assert warning["detail"] == {"instance-id": spot, "instance-action": "terminate"}
     changes = [m for m in queue.messages if m["detail-type"] == "EC2 Instance State-change Notification"]
     assert {m["detail"]["state"] for m in changes} == {"pending", "running", "shutting-down", "terminated"}
     assert {m["resources"][0] for m in changes} == {f"arn:aws:ec2:us-east-1:{ACCOUNT}:instance/{spot}"}
-    kept = instances.run("#!/bin/sh\ntouch ~/kept; ls ~; sleep 3610")
-    lost = instances.run("#!/bin/sh\nsleep 3611", InstanceInitiatedShutdownBehavior="terminate")
+    kept = instances.run(f"#!/bin/sh\ntouch ~/kept; ls ~; sleep 3610{OURS}")
+    lost = instances.run(f"#!/bin/sh\nsleep 3611{OURS}", InstanceInitiatedShutdownBehavior="terminate")
     until(lambda: sleepers() == {"3610", "3611"})
     aws.restart()
     assert not sleepers()
     assert (instances.state(kept), instances.state(lost)) == ("stopped", "terminated")
     assert instances.describe(kept)["StateReason"]["Code"] == "Server.InternalError"
+    until(lambda: {"instance-id": kept, "state": "stopped"} in [m["detail"] for m in queue.messages])
     instances.ec2.start_instances(InstanceIds=[kept])
     instances.wait(kept, "running")
     until(lambda: instances.console(kept).count("boots") == 2)
