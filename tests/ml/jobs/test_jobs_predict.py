@@ -154,3 +154,49 @@ def test_a_limit_takes_pictures_from_all_over_the_split(
 def test_an_unknown_split_is_refused(account, dev, foundation, serving):
     with pytest.raises(OperatorError, match="no split 'validation': choose train, valid or test"):
         predict.accuracy(dev, foundation, serving, split="validation")
+
+
+@pytest.fixture
+def asynchronous(account, dev, foundation, serving, monkeypatch):
+    """An asynchronous endpoint that writes `answer` or `failure` to S3; tells what it was asked."""
+
+    class Endpoint:
+        answer, failure, asked = b'{"predictions": []}', None, None
+        target = serving.model_copy(update={"hosting": "asynchronous", "function_name": None})
+
+        def invoke_endpoint_async(self, InputLocation, **asked):
+            self.asked = {"InputLocation": InputLocation, **asked}
+            name = "out" if self.failure is None else "error"
+            body = self.answer if self.failure is None else self.failure
+            client("s3", dev.region).put_object(Bucket=foundation.bucket, Key=name, Body=body)
+            locations = (f"s3://{foundation.bucket}/{name}" for name in ("out", "error"))
+            return dict(zip(("OutputLocation", "FailureLocation"), locations, strict=True))
+
+    endpoint = Endpoint()
+    real = predict.client
+    monkeypatch.setattr(
+        predict,
+        "client",
+        lambda name, region: endpoint if name == "sagemaker-runtime" else real(name, region),
+    )
+    client("s3", dev.region).put_object(Bucket=foundation.bucket, Key="datasets/a.png", Body=b"picture")
+    return endpoint
+
+
+def test_an_asynchronous_endpoint_is_asked_through_the_bucket(asynchronous, dev, foundation):
+    uri = f"s3://{foundation.bucket}/datasets/a.png"
+    assert predict.invoke_asynchronously(dev, foundation, asynchronous.target, uri) == {"predictions": []}
+    key = "async/image-classifier-dev/input/a.png"
+    assert asynchronous.asked["InputLocation"] == f"s3://{foundation.bucket}/{key}"
+    assert client("s3", dev.region).get_object(Bucket=foundation.bucket, Key=key)["Body"].read() == b"picture"
+    asynchronous.failure = b"no picture"
+    client("s3", dev.region).delete_object(Bucket=foundation.bucket, Key="out")
+    with pytest.raises(OperatorError, match="endpoint image-classifier-dev failed: no picture"):
+        predict.invoke_asynchronously(dev, foundation, asynchronous.target, uri)
+
+
+def test_an_asynchronous_endpoint_has_no_function_to_ask(asynchronous, dev):
+    with pytest.raises(
+        OperatorError, match=r"answers asynchronously .* async/image-classifier-dev/input/ .*-async"
+    ):
+        predict.invoke(dev, asynchronous.target, {})

@@ -1,4 +1,4 @@
-"""What the stages show of a job's log."""
+"""What the stages show of a job's log, and what a rollback deploys."""
 
 import pytest
 
@@ -20,3 +20,13 @@ def test_an_epoch_is_told_in_short():
 )
 def test_other_lines_are_left_out(line):
     assert stages._progress(line) == ""
+
+
+def test_a_rollback_deploys_the_model_before(monkeypatch, dev, serving):
+    group = serving.model_package_arn.rpartition("/")[0]
+    asked = []
+    monkeypatch.setattr(stages.handover, "serving", lambda settings, endpoint: serving)
+    monkeypatch.setattr(stages.generations, "previous_package", lambda settings, endpoint: f"{group}/12")
+    monkeypatch.setattr(stages, "deploy", lambda *given, **named: asked.append((*given, named)))
+    stages.rollback(dev, "multi")
+    assert asked == [(dev, 12, "multi", {"name": "rollback"})]
