@@ -1,0 +1,69 @@
+"""`./inv check` as a whole, on this repository: every gate passes, and says so in table, JSON, SARIF and JUnit."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from ops.checks.gates import GATES
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+RUN = 'import sys; sys.path[0] = sys.argv[1]; from ops.program import program; program.run(["inv", "-r", *sys.argv[1:]])'
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory):
+    """A run of `./inv check` with reports; gives the process that ended and the reports' folder."""
+    work, reports = tmp_path_factory.mktemp("check"), tmp_path_factory.mktemp("reports") / "new"
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, str(ROOT), "check", "--env", "prod", "--json", "--report-dir", str(reports)],
+        cwd=ROOT, env={**os.environ, "INV_WORK": str(work), "COLUMNS": "200"}, capture_output=True, text=True,
+    )  # fmt: skip
+    return done, reports, work
+
+
+def test_this_repository_passes_every_gate(checked):
+    done, _, _ = checked
+    told = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    ran = {gate["gate"]: gate for gate in told["gates"]}
+    assert set(ran) == set(GATES) - {"tests"}
+    assert all(gate["passed"] and gate["examined"] for gate in ran.values())
+    assert all(finding["reason"] for gate in ran.values() for finding in gate["findings"])
+
+
+def test_every_policy_of_the_plans_was_read(checked):
+    """Three stacks, each with roles: fewer results would mean that one was not planned."""
+    plans = {path.stem: json.loads(path.read_text()) for path in (checked[2] / "check/plans").glob("*.json")}
+    assert set(plans) == {"access", "foundation", "serving"}
+    for plan in plans.values():
+        roles = [c for c in plan["resource_changes"] if c["type"] == "aws_iam_role_policy"]
+        assert roles and all("Statement" in json.loads(c["change"]["after"]["policy"]) for c in roles)
+
+
+def test_the_reports_agree_with_the_result(checked):
+    done, reports, _ = checked
+    found = [f for gate in json.loads(done.stdout)["gates"] for f in gate["findings"]]
+    (run,) = json.loads((reports / "check.sarif").read_text())["runs"]
+    assert len(run["results"]) == len(found) > 0
+    assert all(result["suppressions"] for result in run["results"])
+    for result in run["results"]:
+        place = result["locations"][0]["physicalLocation"]
+        source = ROOT / place["artifactLocation"]["uri"]
+        assert 1 <= place["region"]["startLine"] <= len(source.read_text().splitlines())
+    suites = ElementTree.parse(reports / "check.xml").getroot()
+    assert {suite.get("name"): suite.get("failures") for suite in suites} == dict.fromkeys(
+        set(GATES) - {"tests"}, "0"
+    )
+
+
+def test_nothing_is_left_running(checked):
+    assert not (checked[2] / "check" / "aws").exists()

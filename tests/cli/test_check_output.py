@@ -1,0 +1,80 @@
+"""What `./inv check` says and how it exits, with gates that only pretend."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+
+import pytest
+
+from cli import check
+from ops import console, paths, stacks
+from ops.checks import environment, gates
+from ops.checks.findings import Finding, Result
+from ops.errors import OperatorError
+from ops.program import Inv
+
+OPEN = Finding("CKV_AWS_18", "no access log", "add one", "terraform/a/main.tf", 7)
+EXCUSED = OPEN.excused("the rehearsal needs it so")
+
+
+@pytest.fixture
+def run(monkeypatch, capsys, tmp_path):
+    """Runs the task with these results; gives exit code, standard output, standard error."""
+    monkeypatch.setattr(check, "WORK", tmp_path)
+    monkeypatch.setattr(environment, "python", lambda progress: tmp_path)
+    console.console.cache_clear()
+
+    monkeypatch.setattr(check, "_scratch_aws", lambda *_: contextlib.nullcontext())
+
+    def run(results: list[Result], *arguments: str, plans=lambda *_: None):
+        started = []
+
+        class Pretending(gates.Gates):
+            def start(self, *, tests=False):
+                started.append(tests)
+                for result in results:
+                    self._start(result.gate, lambda result=result: result)
+
+        monkeypatch.setattr(gates, "Gates", Pretending)
+        monkeypatch.setattr(check, "_plans", plans)
+        with pytest.raises(SystemExit) as ended:
+            Inv(name="inv", binary="inv", version="1").run(
+                ["inv", "-r", str(paths.ROOT), "check", *arguments]
+            )
+            raise SystemExit(0)
+        return (ended.value.code or 0, *capsys.readouterr(), started)
+
+    yield run
+    console.console.cache_clear()
+
+
+def test_a_finding_is_told_with_its_place_and_what_to_do_and_fails_the_task(run, tmp_path):
+    results = [Result("source", 40, (OPEN, EXCUSED)), Result("format", 9)]
+    code, out, error, started = run(results, "--json", "--report-dir", str(tmp_path / "reports"))
+    assert (code, started) == (1, [False])
+    assert "terraform/a/main.tf:7: source: CKV_AWS_18: no access log\n    add one\n" in error
+    assert error.rstrip().endswith("inv: 1 findings: each line above says where, what, and what to do.")
+    assert {gate["gate"]: gate["passed"] for gate in json.loads(out)["gates"]} == {
+        "source": False,
+        "format": True,
+    }
+    assert sorted(path.name for path in (tmp_path / "reports").iterdir()) == ["check.sarif", "check.xml"]
+    table = {line.split("│")[1].strip(): line for line in error.splitlines() if line.startswith("│")}
+    assert "FAILED" in table["source"] and "passed" in table["format"]
+
+
+def test_what_stays_with_a_reason_does_not_fail_the_task(run):
+    code, out, _, started = run([Result("source", 40, (EXCUSED,))], "--tests")
+    assert (code, out, started) == (0, "", [True])
+
+
+def test_a_plan_that_fails_fails_its_gate_and_the_others_are_told_all_the_same(run, monkeypatch):
+    def refused(*_, **__):
+        raise OperatorError("terraform plan of access failed: no such variable")
+
+    monkeypatch.setattr(stacks, "access", refused)
+    code, _, error, _ = run([Result("format", 9)], "--stack", "access", plans=check._plans)
+    assert code == 1
+    assert "terraform:1: plan: did not run: terraform plan of access failed: no such variable\n" in error
+    assert "│ format" in error
