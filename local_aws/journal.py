@@ -100,7 +100,7 @@ class Journal:
         else:
             yield
             if call.operation not in _LEFT_OUT:
-                self._record(call.model, call.region)
+                self.record(call.model, call.region)
 
     @contextmanager
     def _writing_to_s3(self, call: Call) -> Iterator[None]:
@@ -120,8 +120,8 @@ class Journal:
                     pickle.dumps(content, protocol=5)
                 )  # plain objects; a snapshot's pickler is slower
 
-    def _record(self, service: str, region: str) -> None:
-        """Append the state of a service's backend, unless another call has since this one was done."""
+    def record(self, service: str, region: str) -> None:
+        """Append the state of a service's backend, unless another call has since this one was done. Raises OSError."""
         done = next(self._moments)
         for address, found in backends(service):
             if address[3] not in (region, "aws"):

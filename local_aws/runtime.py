@@ -31,7 +31,8 @@ class Runtime:
     on_start: hooks of the services, called once the state is loaded, before the first request is answered.
     on_stop: hooks of the services, called while requests are still answered, before children are ended and the
     state is saved.
-    changed: to be called after a change of state that no request made, so that it is saved soon.
+    changed: to be called after a change of state that no request made, so that it is saved soon; with a service and
+    a region, e.g. ("sagemaker", "us-east-1"), at once.
     writing: around a call that writes, so that it is on disk before it is answered.
     gate: in front of every service.
     """
@@ -43,7 +44,7 @@ class Runtime:
     on_start: list[Callable[[], None]] = field(default_factory=list)
     on_stop: list[Callable[[], None]] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
-    changed: Callable[[], None] = lambda: None
+    changed: Callable[..., None] = lambda *of: None
     writing: Callable[[Call], AbstractContextManager[None]] = lambda call: nullcontext()
     gate: Gate | None = None
     _session: boto3.Session = field(default_factory=boto3.Session, repr=False)

@@ -151,8 +151,13 @@ class Keeper:
     def start(self) -> None:
         self._thread.start()
 
-    def changed(self) -> None:
-        """Say that there is something to save."""
+    def changed(self, service: str | None = None, region: str = "") -> None:
+        """Say that there is something to save; of `service`, by botocore's name, at once."""
+        if service is not None:
+            try:
+                self.journal.record(service, region)
+            except OSError:
+                log.exception("%s is left to the next snapshot", service)
         if not self._dirty:
             with self._changed:
                 self._dirty = True

@@ -33,14 +33,14 @@ class TrainingRuns:
             with self._lock:
                 job.end(*ending)
                 del self._runs[job.key]
-            self._runtime.changed()
+            self._runtime.changed("sagemaker", job.region)
             if on_end:
                 on_end(job)
 
         run = TrainingRun(job, self._runtime, finish, share, on_metric)
         with self._lock:
             self._runs[job.key] = run
-        self._runtime.changed()
+        self._runtime.changed("sagemaker", job.region)
         run.start()
 
     def stop(self, job: TrainingJob) -> None:
@@ -69,7 +69,7 @@ class TrainingRuns:
                 )
             job.enter("Interrupted")
         run.interrupt(away)
-        self._runtime.changed()
+        self._runtime.changed("sagemaker", job.region)
 
     def halt(self) -> None:
         """End every process, because the embedded AWS goes down. Records stay InProgress."""

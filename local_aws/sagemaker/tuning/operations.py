@@ -48,7 +48,7 @@ class TuningRuns:
         with self._lock:
             job.end(status, reason)
         events.tuning_job(job)
-        self._runtime.changed()
+        self._runtime.changed("sagemaker", job.region)
 
     def halt(self) -> None:
         """Start no more trials, because the embedded AWS goes down. Records stay InProgress."""
