@@ -10,6 +10,7 @@ from invoke import Collection, Exit, task
 
 from cli import local
 from cli.check import check
+from cli.policies import policies
 from cli.task import AGAIN, ENV, JSON, environment, local_home, operator_task, point_at
 from cli.terraform import any_package, apply, destroy, plan
 from ops import console
@@ -298,6 +299,7 @@ namespace = Collection(
     apply,
     destroy,
     check,
+    policies,
     test,
     local,
 )

@@ -75,11 +75,21 @@ def point_at(settings) -> None:
         os.environ.get("AWS_ENDPOINT_URL")
         == daemon.variables(local_home(), settings.region)["AWS_ENDPOINT_URL"]
     )
-    if there and ("AWS_SESSION_TOKEN" in os.environ or "AWS_WEB_IDENTITY_TOKEN_FILE" in os.environ):
+    if there and "AWS_SESSION_TOKEN" in os.environ:
         return
     for name in [n for n in os.environ if n.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(daemon.variables(local_home(), settings.region))
+
+
+def decision_record(settings) -> Path:
+    """The file in which the embedded AWS records what its access control decides. Raises OperatorError elsewhere."""
+    if not settings.embedded_aws:
+        raise OperatorError(
+            f"Environment {settings.environment} is an AWS account, which keeps no record of every decision: rehearse "
+            "with ./inv demo and run ./inv policies --env local, or ask IAM Access Analyzer about unused access."
+        )
+    return local_home() / "log" / "decisions.jsonl"
 
 
 def port_of(option: int = 0) -> int | None:

@@ -32,6 +32,7 @@ SURFACE = {
     "local.status": "--json",
     "local.up": "--port --time-scale",
     "models": "--env --json",
+    "policies": "--env --json --role",
     "plan": "--endpoint --env --json --model --stack",
     "predict": "--endpoint --env --image --json --limit --s3 --split --top-k --url",
     "rollback": "--endpoint --env --json",

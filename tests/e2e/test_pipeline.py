@@ -1,58 +1,43 @@
 """The whole pipeline through the commands a user types, on an embedded AWS of its own; in the order of the file."""
 
+from __future__ import annotations
+
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = (
-    "import sys; sys.path[0] = sys.argv[1]; from ops.program import program; "
-    "program.run(['inv', '-r', *sys.argv[1:]])"
-)
+from local_aws import daemon
+from local_aws.access.definitions import applies
+from ops.permissions import documents, matrix, reasons, record
+from tests.e2e.pipeline_kit import PREFIX, Pipeline, Stage, first_denied, without
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
 
 @pytest.fixture(scope="module")
-def inv(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable]:
-    """`inv(*words)`: run a task to its end. `inv.start(*words)`: start it in a session of its own."""
-    from local_aws import daemon
-
-    folder = tmp_path_factory.mktemp("pipeline")
-    clean = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "INVOKE_"))}
-    environment = {**clean, "LOCAL_AWS_HOME": str(folder / "aws"), "INV_WORK": str(folder / "work")}
-
-    def start(*words: str) -> subprocess.Popen:
-        command = [sys.executable, "-c", PROGRAM, str(ROOT), *words]
-        return subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True, cwd=folder,
-        )  # fmt: skip
-
-    def run(*words: str) -> SimpleNamespace:
-        process = start(*words)
-        out, told = process.communicate(timeout=400)
-        result = SimpleNamespace(code=process.returncode, told=told)
-        result.json = json.loads(out) if out.strip() else None
-        return result
-
-    run.start, run.folder = start, folder
+def inv(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    pipeline = Pipeline(tmp_path_factory.mktemp("pipeline"))
     try:
-        yield run
+        yield pipeline
     finally:
-        daemon.destroy(folder / "aws")
+        daemon.destroy(pipeline.home)
 
 
 @pytest.fixture(scope="module")
-def demo(inv) -> SimpleNamespace:
+def access(inv) -> None:
+    """From here on it is the operator who works."""
+    applied = inv("apply", "--stack", "access")
+    assert applied.code == 0, applied.told
+    inv.role = "operator"
+
+
+@pytest.fixture(scope="module")
+def demo(inv, access) -> SimpleNamespace:
     result = inv("demo", "--json")
     assert result.code == 0, result.told
     return result
@@ -74,8 +59,9 @@ def test_a_fresh_environment_can_be_planned_and_stays_untouched(inv):
     assert inv("status", "--json").json["foundation"] is None
 
 
-def test_no_data_is_a_sentence(inv):
-    assert inv("apply", "--stack", "foundation").code == 0
+def test_no_data_is_a_sentence(inv, access):
+    applied = inv("apply", "--stack", "foundation")
+    assert applied.code == 0, applied.told
     refused = inv("tune")
     assert refused.code == 1
     assert "No data in environment local: run ./inv data first." in refused.told
@@ -112,6 +98,18 @@ def test_the_demo_again_does_only_what_changed(inv, demo):
 
 def test_the_second_plan_is_empty(inv, demo):
     assert inv("plan", "--json").json == {"foundation": [], "serving": []}
+
+
+def test_a_pull_request_s_plan_reads_and_writes_nothing(inv, demo):
+    states = inv.root("s3").list_objects_v2(Bucket="image-classifier-tfstate-123456789012-us-east-1")
+    planned = inv("plan", "--json", role="ci-plan")
+    assert planned.code == 0, planned.told
+    assert planned.json == {"foundation": [], "serving": []}
+    after = inv.root("s3").list_objects_v2(Bucket="image-classifier-tfstate-123456789012-us-east-1")
+    assert after["Contents"] == states["Contents"]
+    refused = inv("apply", "--stack", "foundation", role="ci-plan")
+    assert refused.code == 1
+    assert "is not authorized to perform: s3:PutObject" in refused.told
 
 
 def test_status_tells_what_serves(inv, demo):
@@ -159,6 +157,16 @@ def test_a_killed_training_is_taken_up(inv, demo):
     assert jobs == [taken_up.json["training_job"], demo.json["train"]["training_job"]]
 
 
+def test_ci_deploys_and_the_operator_rolls_back(inv, demo):
+    deployed = inv("apply", "--stack", "serving", "--model", "2", "--json", role="ci-apply")
+    assert deployed.code == 0, deployed.told
+    assert deployed.json["model_version"] == 2
+    back = inv("rollback", "--json")
+    assert back.code == 0, back.told
+    assert back.json["model_version"] == 1
+    assert inv("apply", "--stack", "access", role="ci-apply").code == 1
+
+
 def test_a_second_endpoint_serves_beside_the_first(inv, demo):
     deployed = inv("deploy", "--endpoint", "multi", "--model", "2", "--json")
     assert deployed.code == 0, deployed.told
@@ -168,13 +176,62 @@ def test_a_second_endpoint_serves_beside_the_first(inv, demo):
     assert answer.json["predictions"][0]["label"] == "0"
 
 
-def test_a_killed_teardown_is_finished_by_the_next(inv, demo):
+# ---- what the roles may do ----
+
+
+@pytest.fixture(scope="module")
+def granted(inv, demo) -> list[documents.Document]:
+    """The policies of every role, with the record of decisions kept beyond the teardown."""
+    os.link(inv.home / "log" / "decisions.jsonl", inv.folder / "decisions.jsonl")
+    return documents.collect(inv.root("iam"), PREFIX)
+
+
+def decided(inv) -> list[record.Decision]:
+    return record.read(inv.folder / "decisions.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("policy", "sid", "words", "who", "told"),
+    [
+        ("operator", "Predict", ["predict"], "operator", "perform: lambda:InvokeFunction"),
+        ("inference", "InvokeItsEndpoint", ["predict"], "operator", "the endpoint refused the call"),
+        ("ci-plan", "ReadKey", ["plan", "--stack", "foundation"], "ci-plan", "perform: kms:DescribeKey"),
+    ],
+)
+def test_a_stage_fails_without_the_statement_that_the_record_says_it_needs(
+    inv, granted, policy, sid, words, who, told
+):
+    (document,) = documents.choose(granted, policy)
+    denied = first_denied(granted, document, sid, decided(inv))
+    assert denied is not None
+    assert inv.stage_of(denied.time) in ("demo: deploy", "ci-plan plan: plan")  # the first that asked for it
+    iam, policy = inv.root("iam"), {"RoleName": f"{PREFIX}-{policy}", "PolicyName": f"{PREFIX}-{policy}"}
+    whole = iam.get_role_policy(**policy)["PolicyDocument"]
+    iam.put_role_policy(**policy, PolicyDocument=without(document, sid))
+    try:
+        failed = inv(*words, role=who)
+    finally:
+        iam.put_role_policy(**policy, PolicyDocument=json.dumps(whole))
+    assert failed.code == 1
+    assert told in failed.told
+    assert inv(*words, role=who).code == 0
+
+
+def test_a_killed_teardown_is_finished_by_the_next(inv, demo, granted):
+    search = inv.start("tune", "--again")
+    for line in search.stderr:
+        if "InProgress" in line:
+            break
+    os.killpg(search.pid, signal.SIGKILL)  # its job goes on: the teardown stops it
+    search.communicate()
+    began = time.time()
     process = inv.start("down")
     for line in process.stderr:
         if "✓ serving" in line or "serving: delet" in line:
             break
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
+    inv.stages.append(Stage("down", began, time.time()))
     assert inv("status").code == 0
     finished = inv("down", "--json")
     assert finished.code == 0, finished.told
@@ -182,3 +239,41 @@ def test_a_killed_teardown_is_finished_by_the_next(inv, demo):
     assert "nothing is left" in finished.told
     assert inv("status", "--json").json == {"embedded_aws": {"running": False}}
     assert not (inv.folder / "aws").exists()
+
+
+def test_every_permission_was_used_or_says_why_it_is_there(inv, granted):
+    permissions = [p for document in granted for p in document.permissions(applies)]
+    rows = matrix.rows(permissions, matrix.uses(granted, decided(inv)), reasons.load())
+    assert matrix.problems(rows, reasons.load()) == []
+    assert sum(row.state == "used" for row in rows) > 250
+
+
+def test_without_any_one_statement_a_stage_would_have_failed(inv, granted):
+    decisions, why = decided(inv), reasons.load()
+    fails, spare = {}, []
+    for document in granted:
+        for statement in document.statements:
+            denied = first_denied(granted, document, statement["Sid"], decisions)
+            if denied:
+                fails[document.name, statement["Sid"]] = inv.stage_of(denied.time)
+            elif not all(why.of(p) for p in document.permissions(applies) if p.sid == statement["Sid"]):
+                spare.append(f"{document.name}/{statement['Sid']}")
+    assert spare == [], "another statement allows the same: remove one of the two"
+    assert fails["operator", "SubmitJobsAsTuningRole"] == fails["tuning", "PassTrainingRole"] == "demo: tune"
+    assert fails["stacks-identity", "ShapeRolesWithinTheBoundary"] == "apply: foundation"
+    assert fails["operator", "StopJobs"] == "down"
+    assert fails["ci-plan", "ReadStates"] == "ci-plan plan: plan"
+    assert fails["training", "WriteResults"] == "demo: tune"
+    assert fails["operator", "KeepData"] == "demo: data"
+
+
+def test_nobody_was_denied_what_the_pipeline_needs(inv, granted):
+    """Denied was only what these tests forbade on purpose."""
+    denied = {(d.role.removeprefix(f"{PREFIX}-"), d.action) for d in matrix.denials(granted, decided(inv))}
+    assert denied == {
+        ("operator", "lambda:InvokeFunction"),
+        ("inference", "sagemaker:InvokeEndpoint"),
+        ("ci-plan", "kms:DescribeKey"),
+        ("ci-plan", "s3:PutObject"),
+        ("ci-apply", "s3:GetObject"),  # the state of stack access
+    }
