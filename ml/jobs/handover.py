@@ -14,8 +14,15 @@ from ops.errors import OperatorError
 from ops.settings import Settings
 
 
+class Network(BaseModel):
+    """The private network of an environment: where its training jobs run."""
+
+    subnet_ids: list[str]
+    training_security_group_ids: list[str]
+
+
 class Foundation(BaseModel):
-    """What the foundation stack published."""
+    """What the foundation stack published. network: None outside a private network."""
 
     account_id: str
     bucket: str
@@ -25,6 +32,7 @@ class Foundation(BaseModel):
     endpoint_role_arn: str
     model_package_group_name: str
     model_package_group_arn: str
+    network: Network | None = None
 
 
 class Serving(BaseModel):

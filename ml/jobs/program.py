@@ -18,10 +18,13 @@ from ml.jobs.follow import pauses
 from ml.jobs.handover import Foundation
 from ops import packaging
 from ops.aws import client, error_code
+from ops.instances import has_local_nvme
 from ops.settings import Settings
 
 CONTAINER = Path(__file__).resolve().parent.parent / "container"
 OBJECTIVE = "validation:accuracy"
+ARCHIVE = "source.tar.gz"
+CODE = "code"  # the channel that brings the program to a container, which has no network to fetch it with
 
 # AWS Deep Learning Containers: the training image, and the Ray Serve image that is the successor of its inference image.
 _REGISTRY = "763104351884.dkr.ecr.{region}.amazonaws.com"
@@ -46,7 +49,7 @@ class Source:
 def upload_source(settings: Settings, foundation: Foundation) -> Source:
     """Put the training program into S3, once per content."""
     body, digest = packaging.source_bundle(CONTAINER)
-    key = f"code/{digest[:16]}/source.tar.gz"
+    key = f"code/{digest[:16]}/{ARCHIVE}"
     s3 = client("s3", settings.region)
     if not s3.list_objects_v2(Bucket=foundation.bucket, Prefix=key, MaxKeys=1)["KeyCount"]:
         s3.put_object(
@@ -61,7 +64,7 @@ def metric_definitions() -> list[dict[str, str]]:
     return [{"name": name, "regex": rf"(?<![\w:]){name}={_NUMBER}"} for name in METRICS]
 
 
-def static_hyperparameters(settings: Settings, source: Source, epochs: int) -> dict[str, str]:
+def static_hyperparameters(settings: Settings, epochs: int) -> dict[str, str]:
     """The hyperparameters that are not tuned, as strings, with what the training toolkit needs to start."""
     return {
         "architecture": settings.model.architecture,
@@ -71,14 +74,17 @@ def static_hyperparameters(settings: Settings, source: Source, epochs: int) -> d
         "weight-decay": str(settings.training.weight_decay),
         "seed": str(settings.training.seed),
         "sagemaker_program": "train.py",
-        "sagemaker_submit_directory": source.uri,
+        "sagemaker_submit_directory": f"/opt/ml/input/data/{CODE}/{ARCHIVE}",
         "sagemaker_region": settings.region,
     }
 
 
-def channels(settings: Settings, foundation: Foundation, dataset: str, splits: list[str]) -> list[dict]:
-    """Input channels, one for each split, named after it, and `weights` for a pretrained network."""
+def channels(
+    settings: Settings, foundation: Foundation, source: Source, dataset: str, splits: list[str]
+) -> list[dict]:
+    """Input channels: one for each split, named after it, `code`, and `weights` for a pretrained network."""
     uris = {split: f"s3://{foundation.bucket}/datasets/{dataset}/{split}/" for split in splits}
+    uris[CODE] = source.uri.removesuffix(ARCHIVE)
     if settings.model.pretrained:
         uris["weights"] = weights.upload(settings, foundation)
     return [
@@ -93,6 +99,34 @@ def channels(settings: Settings, foundation: Foundation, dataset: str, splits: l
         }
         for name, uri in uris.items()
     ]  # fmt: skip
+
+
+def resources(settings: Settings, foundation: Foundation, count: int) -> dict:
+    """The job's instances, and their volumes encrypted with the environment's key where they take one."""
+    training = settings.training
+    found = {
+        "instance_type": training.instance_type,
+        "instance_count": count,
+        "volume_size_in_gb": training.volume_size_gb,
+    }
+    if not has_local_nvme(training.instance_type):
+        found["volume_kms_key_id"] = foundation.kms_key_arn
+    return found
+
+
+def confinement(settings: Settings, foundation: Foundation, count: int) -> dict:
+    """What the containers can reach: each other at most. SageMaker brings their inputs and takes their results.
+
+    In a private network it does that through the job's subnets, and what instances tell each other is encrypted.
+    """
+    found: dict = {"enable_network_isolation": True}
+    if network := foundation.network:
+        found["vpc_config"] = {
+            "subnets": network.subnet_ids, "security_group_ids": network.training_security_group_ids,
+        }  # fmt: skip
+    if count > 1 and settings.network.encrypts_traffic:
+        found["enable_inter_container_traffic_encryption"] = True
+    return found
 
 
 def training_image(settings: Settings) -> str:

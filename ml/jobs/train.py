@@ -100,7 +100,7 @@ def _create(
         training_job_name=name,
         role_arn=foundation.training_role_arn,
         hyper_parameters={
-            **program.static_hyperparameters(settings, source, training.epochs),
+            **program.static_hyperparameters(settings, training.epochs),
             **{k: v for k, v in tuned.hyperparameters.items() if not k.startswith("_")},
         },
         algorithm_specification={
@@ -109,17 +109,14 @@ def _create(
             "metric_definitions": program.metric_definitions(),
         },
         input_data_config=program.channels(
-            settings, foundation, manifest.dataset, ["train", "valid", "test"]
+            settings, foundation, source, manifest.dataset, ["train", "valid", "test"]
         ),
         output_data_config={
             "s3_output_path": f"s3://{foundation.bucket}/training",
             "kms_key_id": foundation.kms_key_arn,
         },
-        resource_config={
-            "instance_type": training.instance_type,
-            "instance_count": count,
-            "volume_size_in_gb": training.volume_size_gb,
-        },
+        resource_config=program.resources(settings, foundation, count),
+        **program.confinement(settings, foundation, count),
         stopping_condition=stopping,
         enable_managed_spot_training=training.spot,
         checkpoint_config={"s3_uri": f"s3://{foundation.bucket}/checkpoints/{name}/"},

@@ -137,7 +137,7 @@ def parameter_ranges(tuning: TuningSettings) -> dict:
 def _create(settings: Settings, foundation: Foundation, manifest, source: program.Source, name: str) -> None:
     tuning = settings.tuning
     ranged = {*tuning.continuous, *tuning.integer, *tuning.categorical}
-    static = program.static_hyperparameters(settings, source, tuning.epochs)
+    static = program.static_hyperparameters(settings, tuning.epochs)
     sdk().HyperParameterTuningJob.create(
         hyper_parameter_tuning_job_name=name,
         hyper_parameter_tuning_job_config={
@@ -159,16 +159,15 @@ def _create(settings: Settings, foundation: Foundation, manifest, source: progra
                 "metric_definitions": program.metric_definitions(),
             },
             "role_arn": foundation.training_role_arn,
-            "input_data_config": program.channels(settings, foundation, manifest.dataset, ["train", "valid"]),
+            "input_data_config": program.channels(
+                settings, foundation, source, manifest.dataset, ["train", "valid"]
+            ),
             "output_data_config": {
                 "s3_output_path": f"s3://{foundation.bucket}/tuning",
                 "kms_key_id": foundation.kms_key_arn,
             },
-            "resource_config": {
-                "instance_type": settings.training.instance_type,
-                "instance_count": 1,
-                "volume_size_in_gb": settings.training.volume_size_gb,
-            },
+            "resource_config": program.resources(settings, foundation, 1),
+            **program.confinement(settings, foundation, 1),
             "stopping_condition": {"max_runtime_in_seconds": settings.training.max_runtime_seconds},
         },
         tags=program.tags(settings, manifest),

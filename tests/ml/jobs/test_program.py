@@ -11,6 +11,7 @@ from ml.jobs import program, weights
 from ops.aws import client
 from ops.errors import OperatorError
 
+SOURCE = program.Source("s3://bucket/code/abc/source.tar.gz", "abc")
 VALUES = {
     "train:loss": 0.1234, "train:accuracy": 0.9, "validation:loss": 1e-7, "validation:accuracy": 1.0,
     "test:loss": 12.5, "test:accuracy": 0.875, "images_per_second": 1234.5,
@@ -99,8 +100,7 @@ def test_images_fit_the_instance_type(dev, instance_type, training, serving):
 
 
 def test_static_hyperparameters_are_strings_that_the_program_knows(dev):
-    source = program.Source("s3://bucket/code/source.tar.gz", "abc")
-    static = program.static_hyperparameters(dev, source, epochs=3)
+    static = program.static_hyperparameters(dev, epochs=3)
     assert all(isinstance(value, str) for value in static.values())
     assert (static["epochs"], static["pretrained"], static["sagemaker_program"]) == ("3", "false", "train.py")
     flags = re.search(r"class Hyperparameters.*?def ", (program.CONTAINER / "settings.py").read_text(), re.S)
@@ -118,17 +118,18 @@ def test_the_source_is_uploaded_once_per_content(account, dev, foundation):
 
 
 def test_channels_are_the_splits(dev, foundation):
-    channels = program.channels(dev, foundation, "dogs", ["train", "valid"])
-    assert [c["channel_name"] for c in channels] == ["train", "valid"]
+    channels = program.channels(dev, foundation, SOURCE, "dogs", ["train", "valid"])
+    assert [c["channel_name"] for c in channels] == ["train", "valid", "code"]
     uris = [c["data_source"]["s3_data_source"]["s3_uri"] for c in channels]
     # With the slash: datasets/dogs/train must not take datasets/dogs/training too.
-    assert uris == [f"s3://{foundation.bucket}/datasets/dogs/{split}/" for split in ("train", "valid")]
+    expected = [f"s3://{foundation.bucket}/datasets/dogs/{split}/" for split in ("train", "valid")]
+    assert uris == [*expected, "s3://bucket/code/abc/"]
 
 
 def test_a_pretrained_network_has_a_channel_with_weights(dev, foundation, monkeypatch):
     settings = dev.model_copy(update={"model": dev.model.model_copy(update={"pretrained": True})})
     monkeypatch.setattr(weights, "upload", lambda *_: "s3://bucket/weights/resnet50/")
-    channels = program.channels(settings, foundation, "dogs", ["train"])
+    channels = program.channels(settings, foundation, SOURCE, "dogs", ["train"])
     assert channels[-1]["channel_name"] == "weights"
 
 

@@ -6,7 +6,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from ml.jobs import program, train, tune
+from ml.jobs import handover, program, train, tune
 from ops import settings as environments
 from ops.settings.jobs import ContinuousRange
 
@@ -68,11 +68,12 @@ def test_training_request(create, foundation):
     assert request["RoleArn"] == foundation.training_role_arn
     assert request["ResourceConfig"] == {
         "InstanceType": "ml.m5.2xlarge", "InstanceCount": 3, "VolumeSizeInGB": 30,
+        "VolumeKmsKeyId": foundation.kms_key_arn,
     }  # fmt: skip
     assert request["OutputDataConfig"] == {
         "S3OutputPath": f"s3://{foundation.bucket}/training", "KmsKeyId": foundation.kms_key_arn,
     }  # fmt: skip
-    assert [c["ChannelName"] for c in request["InputDataConfig"]] == ["train", "valid", "test"]
+    assert [c["ChannelName"] for c in request["InputDataConfig"]] == ["train", "valid", "test", "code"]
     assert request["CheckpointConfig"]["S3Uri"].endswith("/checkpoints/image-classifier-dev-train/")
     assert request["AlgorithmSpecification"]["MetricDefinitions"] == [
         {"Name": d["name"], "Regex": d["regex"]} for d in program.metric_definitions()
@@ -82,7 +83,7 @@ def test_training_request(create, foundation):
 def test_tuned_hyperparameters_override_and_internal_ones_stay_away(create):
     given = create("training")["HyperParameters"]
     assert (given["learning-rate"], given["batch-size"], given["optimizer"]) == ("0.01", "64", "sgd")
-    assert given["sagemaker_submit_directory"] == SOURCE.uri
+    assert given["sagemaker_submit_directory"] == "/opt/ml/input/data/code/source.tar.gz"
     assert not any(name.startswith("_") for name in given)
 
 
@@ -113,7 +114,7 @@ def test_tuning_request(create, foundation):
 
 def test_tuning_never_sees_the_test_split(create):
     channels = create("tuning")["TrainingJobDefinition"]["InputDataConfig"]
-    assert [c["ChannelName"] for c in channels] == ["train", "valid"]
+    assert [c["ChannelName"] for c in channels] == ["train", "valid", "code"]
 
 
 def test_a_hyperparameter_is_either_searched_or_fixed(create):
@@ -130,6 +131,60 @@ def test_jobs_carry_the_cost_tags(create, kind, manifest):
     assert tags == {
         "Project": "image-classifier", "Environment": "dev", "ManagedBy": "invoke", "DataHash": manifest.hash[:16],
     }  # fmt: skip
+
+
+# ---- what nobody else may see ----
+
+
+@pytest.fixture
+def job(create):
+    """The part of a request that is about one training job, whichever asks for it."""
+
+    def part(kind: str, count: int = 1, **changes) -> dict:
+        request = create(kind, count, **changes)
+        return request if kind == "training" else request["TrainingJobDefinition"]
+
+    return part
+
+
+@pytest.mark.parametrize("kind", ["training", "tuning"])
+def test_containers_have_no_network_and_get_their_program_by_a_channel(job, kind):
+    asked = job(kind)
+    assert asked["EnableNetworkIsolation"] is True
+    assert "VpcConfig" not in asked
+    code = next(c for c in asked["InputDataConfig"] if c["ChannelName"] == "code")
+    assert code["DataSource"]["S3DataSource"]["S3Uri"] == "s3://bucket/code/abc/"
+
+
+@pytest.mark.parametrize("kind", ["training", "tuning"])
+@pytest.mark.parametrize(
+    ("instance_type", "takes_a_key"),
+    [("ml.m5.large", True), ("ml.g4dn.xlarge", False), ("ml.p5.48xlarge", False)],
+)
+def test_volumes_are_encrypted_with_the_key_where_hardware_does_not(
+    job, foundation, kind, instance_type, takes_a_key
+):
+    resources = job(kind, training={"instance_type": instance_type})["ResourceConfig"]
+    assert resources.get("VolumeKmsKeyId") == (foundation.kms_key_arn if takes_a_key else None)
+
+
+@pytest.mark.parametrize("kind", ["training", "tuning"])
+def test_jobs_of_a_private_network_run_in_it(job, foundation, kind):
+    foundation.network = handover.Network(
+        subnet_ids=["subnet-a", "subnet-b"], training_security_group_ids=["sg-t"]
+    )
+    assert job(kind)["VpcConfig"] == {"Subnets": ["subnet-a", "subnet-b"], "SecurityGroupIds": ["sg-t"]}
+
+
+@pytest.mark.parametrize(
+    ("count", "network", "encrypted"),
+    [(2, {"vpc": True}, True), (2, {"encrypt_traffic": True}, True), (2, {}, None), (1, {"vpc": True}, None)],
+)
+def test_traffic_between_instances_is_encrypted_in_a_private_network_or_on_request(
+    job, count, network, encrypted
+):
+    asked = job("training", count, network=network)
+    assert asked.get("EnableInterContainerTrafficEncryption") is encrypted
 
 
 def test_ranges_as_the_api_takes_them():
