@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json as jsons
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -104,7 +104,7 @@ def _publish(settings, handover: dict) -> str:
     client("ssm", settings.region).put_parameter(
         Name=f"/{settings.project}/{settings.environment}/foundation",
         Type="String",
-        Value=jsons.dumps(handover),
+        Value=json.dumps(handover),
     )
     group = handover["model_package_group_arn"].replace(":model-package-group/", ":model-package/")
     return f"{group}/1"
