@@ -84,17 +84,15 @@ def test_a_daemon_that_dies_at_start_is_reported_with_its_last_line(home: Path) 
         daemon.start(home, _free_port())
 
 
-def test_a_stale_record_of_another_process_is_not_believed(home: Path) -> None:
+def test_a_stale_record_is_not_believed_and_a_killed_daemon_is_replaced(home: Path) -> None:
     home.mkdir()
     (home / "daemon.json").write_text(json.dumps({"pid": os.getpid(), "port": 1, "started": "1"}))
     (home / "port.json").write_text(json.dumps({"port": _free_port()}))
     assert daemon.stop(home) is False  # this test is still alive to say so
     (home / "daemon.json").write_text("{not json")
-    assert daemon.start(home).pid != os.getpid()
+    first = daemon.start(home)
+    assert first.pid != os.getpid()
 
-
-def test_a_killed_daemon_is_replaced(home: Path) -> None:
-    first = daemon.start(home, _free_port())
     os.kill(first.pid, signal.SIGKILL)
     second = daemon.start(home)
     assert second.port == first.port and second.pid != first.pid

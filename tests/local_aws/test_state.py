@@ -124,8 +124,8 @@ def _saved_again(aws: Any, since: float) -> bool:
     return snapshot.exists() and snapshot.stat().st_mtime > since
 
 
-def test_everything_is_equal_after_a_restart_and_after_a_kill(new_embedded_aws, until) -> None:
-    own_aws = new_embedded_aws()
+def test_everything_is_equal_after_a_restart_and_after_a_kill(fresh_embedded_aws, until) -> None:
+    own_aws = fresh_embedded_aws
     _create(own_aws)
     before = _described(own_aws)
     ciphertext = own_aws.client("kms").encrypt(KeyId="alias/kept", Plaintext=b"secret")["CiphertextBlob"]
@@ -156,8 +156,8 @@ def test_everything_is_equal_after_a_restart_and_after_a_kill(new_embedded_aws, 
     assert s3.head_object(Bucket="kept", Key="open")["ContentLength"] == 6_000_000
 
 
-def test_state_of_another_version_is_refused(new_embedded_aws) -> None:
-    own_aws = new_embedded_aws()
+def test_state_of_another_version_is_refused(fresh_embedded_aws) -> None:
+    own_aws = fresh_embedded_aws
     daemon.stop(own_aws.home)
     snapshot = own_aws.home / "state" / "snapshot"
     _, _, rest = snapshot.read_bytes().partition(b"\n")

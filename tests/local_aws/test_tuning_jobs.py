@@ -126,7 +126,8 @@ def test_auto_early_stopping_ends_weak_trials(tuner: Tuner) -> None:
         ]
     }  # fmt: skip
     stopping = {"TrainingJobEarlyStoppingType": "Auto"}
-    job = tuner.run("Grid", ranges=ranges, static={"epochs": "8"}, number=None, parallel=3, **stopping)
+    static = {"epochs": "8", "pause": "1"}
+    job = tuner.run("Grid", ranges=ranges, static=static, number=None, parallel=3, **stopping)
     trials = tuner.trials(job["HyperParameterTuningJobName"])
     stopped = [t for t in trials if t["TrainingJobStatus"] == "Stopped"]
     assert {t["TunedHyperParameters"]["rate"] for t in stopped} == {"0.9"}

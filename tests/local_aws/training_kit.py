@@ -29,7 +29,7 @@ def unique(prefix: str) -> str:
     return f"{prefix}-{uuid.uuid4().hex[:8]}"
 
 
-def wait_for(condition: Callable[[], Any], timeout: float = 60) -> Any:
+def wait_for(condition: Callable[[], Any], timeout: float = 120) -> Any:
     """The first true value of `condition()`."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
