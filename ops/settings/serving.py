@@ -103,10 +103,11 @@ class AutoscalingSettings(Section):
 
 
 class DeploymentSettings(Section):
-    """Blue/green updates. canary: one step, then the rest; linear: steps. A step is a percentage of the fleet or a
-    number of instances; each is watched for wait_seconds, and the alarms named here roll the update back."""
+    """Updates. canary: one step, then the rest; linear: steps; rolling: batches, which need no second fleet. A step or
+    batch is a percentage of the fleet or a number of instances; each is watched for wait_seconds, and the alarms named
+    here roll the update back."""
 
-    traffic_shifting: Literal["all_at_once", "canary", "linear"] = "all_at_once"
+    traffic_shifting: Literal["all_at_once", "canary", "linear", "rolling"] = "all_at_once"
     step_percentage: int | None = Field(None, ge=1, le=50)
     step_instances: int | None = Field(None, ge=1)
     wait_seconds: int = Field(0, ge=0, le=3600)
@@ -119,10 +120,13 @@ class DeploymentSettings(Section):
         steps = [size for size in (self.step_percentage, self.step_instances) if size is not None]
         if len(steps) != (self.traffic_shifting != "all_at_once"):
             raise ValueError(
-                "canary and linear shifting need step_percentage or step_instances, one of them; all_at_once takes neither"
+                "canary, linear and rolling updates need step_percentage or step_instances, one of them; all_at_once takes neither"
             )
-        if self.traffic_shifting == "linear" and self.step_percentage and self.step_percentage < 10:
-            raise ValueError(f"a linear step is 10 to 50 percent of the fleet, not {self.step_percentage}")
+        least = {"linear": 10, "rolling": 5}.get(self.traffic_shifting, 1)
+        if self.step_percentage is not None and self.step_percentage < least:
+            raise ValueError(
+                f"a step of {self.traffic_shifting} is {least} to 50 percent of the fleet, not {self.step_percentage}"
+            )
         return self
 
 
@@ -150,6 +154,10 @@ class ServingSettings(Section):
         if self.second and self.shadow:
             raise ValueError(
                 "an endpoint has a second variant or a shadow variant: remove one of the two sections"
+            )
+        if self.second and self.deployment.traffic_shifting == "rolling":
+            raise ValueError(
+                "SageMaker does not roll an endpoint of two variants: remove second, or choose another traffic_shifting"
             )
         if self.autoscaling.min_capacity == 0 and not self.asynchronous:
             raise ValueError(

@@ -124,7 +124,7 @@ variable "autoscaling" {
 }
 
 variable "deployment" {
-  description = "Blue/green updates: traffic_shifting all_at_once, canary (one step, then the rest) or linear (steps), a step as a percentage of the fleet or a number of instances; seconds to watch each step and to keep the old fleet; a limit in seconds for all of it; names of alarms that roll back."
+  description = "Updates: traffic_shifting all_at_once, canary (one step, then the rest), linear (steps) or rolling (batches, which need no second fleet); a step or batch as a percentage of the fleet or a number of instances; seconds to watch each step and to keep the old fleet; a limit in seconds for all of it; names of alarms that roll back."
   type = object({
     traffic_shifting          = optional(string, "all_at_once")
     step_percentage           = optional(number)

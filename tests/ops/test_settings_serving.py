@@ -89,7 +89,12 @@ def test_only_an_asynchronous_endpoint_scales_to_zero(load):
         ('instance_type = "ml.t2.medium"', "ml.t2.medium is burstable"),
         ('deployment = { traffic_shifting = "canary" }', "need step_percentage or step_instances"),
         ("deployment = { step_instances = 1 }", "all_at_once takes neither"),
-        ('deployment = { traffic_shifting = "linear", step_percentage = 5 }', "10 to 50 percent of the fleet, not 5"),
+        ('deployment = { traffic_shifting = "linear", step_percentage = 5 }', "a step of linear is 10 to 50 percent of the fleet, not 5"),
+        ('deployment = { traffic_shifting = "rolling", step_percentage = 4 }', "a step of rolling is 5 to 50 percent"),
+        (
+            'deployment = { traffic_shifting = "rolling", step_instances = 1 }\nsecond = { model = 2, traffic_percentage = 9 }',
+            "does not roll an endpoint of two variants",
+        ),
         ('autoscaling = { schedules = [{ name = "day", schedule = "rate(1 day)" }] }', "give min_capacity or max"),
         ('autoscaling = { schedules = [{ name = "day", schedule = "rate(1 day)", least = 1 }] }', "there are max_cap"),
         ('autoscaling = { schedules = [{ name = "day", schedule = "0 8 * * *", min_capacity = 1 }] }', "schedules.0.sc"),

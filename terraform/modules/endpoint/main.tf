@@ -149,30 +149,48 @@ resource "aws_sagemaker_endpoint" "this" {
   endpoint_config_name = aws_sagemaker_endpoint_configuration.this[local.current.key].name
 
   deployment_config {
-    blue_green_update_policy {
-      termination_wait_in_seconds          = var.deployment.termination_wait_seconds
-      maximum_execution_timeout_in_seconds = var.deployment.maximum_execution_seconds
+    dynamic "blue_green_update_policy" {
+      for_each = var.deployment.traffic_shifting == "rolling" ? [] : [var.deployment]
 
-      traffic_routing_configuration {
-        type                     = upper(var.deployment.traffic_shifting)
-        wait_interval_in_seconds = var.deployment.wait_seconds
+      content {
+        termination_wait_in_seconds          = blue_green_update_policy.value.termination_wait_seconds
+        maximum_execution_timeout_in_seconds = blue_green_update_policy.value.maximum_execution_seconds
 
-        dynamic "canary_size" {
-          for_each = var.deployment.traffic_shifting == "canary" ? [local.step] : []
+        traffic_routing_configuration {
+          type                     = upper(blue_green_update_policy.value.traffic_shifting)
+          wait_interval_in_seconds = blue_green_update_policy.value.wait_seconds
 
-          content {
-            type  = canary_size.value.type
-            value = canary_size.value.value
+          dynamic "canary_size" {
+            for_each = blue_green_update_policy.value.traffic_shifting == "canary" ? [local.step] : []
+
+            content {
+              type  = canary_size.value.type
+              value = canary_size.value.value
+            }
+          }
+
+          dynamic "linear_step_size" {
+            for_each = blue_green_update_policy.value.traffic_shifting == "linear" ? [local.step] : []
+
+            content {
+              type  = linear_step_size.value.type
+              value = linear_step_size.value.value
+            }
           }
         }
+      }
+    }
 
-        dynamic "linear_step_size" {
-          for_each = var.deployment.traffic_shifting == "linear" ? [local.step] : []
+    dynamic "rolling_update_policy" {
+      for_each = var.deployment.traffic_shifting == "rolling" ? [var.deployment] : []
 
-          content {
-            type  = linear_step_size.value.type
-            value = linear_step_size.value.value
-          }
+      content {
+        wait_interval_in_seconds             = rolling_update_policy.value.wait_seconds
+        maximum_execution_timeout_in_seconds = rolling_update_policy.value.maximum_execution_seconds
+
+        maximum_batch_size {
+          type  = local.step.type
+          value = local.step.value
         }
       }
     }
@@ -189,6 +207,13 @@ resource "aws_sagemaker_endpoint" "this" {
           }
         }
       }
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = var.variants.second == null || var.deployment.traffic_shifting != "rolling"
+      error_message = "SageMaker does not roll an endpoint of two variants: remove variants.second, or choose another traffic_shifting."
     }
   }
 

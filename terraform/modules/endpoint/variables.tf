@@ -300,7 +300,7 @@ variable "autoscaling" {
 }
 
 variable "deployment" {
-  description = "Blue/green updates: traffic_shifting all_at_once, canary (one step, then the rest) or linear (steps), a step as a percentage of the fleet or a number of instances; seconds to watch each step and to keep the old fleet; a limit in seconds for all of it; names of alarms that roll back."
+  description = "Updates: traffic_shifting all_at_once, canary (one step, then the rest), linear (steps) or rolling (batches, which need no second fleet); a step or batch as a percentage of the fleet or a number of instances; seconds to watch each step and to keep the old fleet; a limit in seconds for all of it; names of alarms that roll back."
   type = object({
     traffic_shifting          = optional(string, "all_at_once")
     step_percentage           = optional(number)
@@ -314,8 +314,8 @@ variable "deployment" {
   nullable = false
 
   validation {
-    condition     = contains(["all_at_once", "canary", "linear"], var.deployment.traffic_shifting)
-    error_message = "traffic_shifting is all_at_once, canary or linear."
+    condition     = contains(["all_at_once", "canary", "linear", "rolling"], var.deployment.traffic_shifting)
+    error_message = "traffic_shifting is all_at_once, canary, linear or rolling."
   }
 
   validation {
@@ -323,15 +323,15 @@ variable "deployment" {
       length(compact([var.deployment.step_percentage, var.deployment.step_instances]))
       == (var.deployment.traffic_shifting == "all_at_once" ? 0 : 1)
     )
-    error_message = "Canary and linear shifting need step_percentage or step_instances, one of them; all_at_once takes neither."
+    error_message = "Canary, linear and rolling updates need step_percentage or step_instances, one of them; all_at_once takes neither."
   }
 
   validation {
     condition = var.deployment.step_percentage == null || (
-      coalesce(var.deployment.step_percentage, 10) >= (var.deployment.traffic_shifting == "linear" ? 10 : 1)
+      coalesce(var.deployment.step_percentage, 10) >= lookup({ linear = 10, rolling = 5 }, var.deployment.traffic_shifting, 1)
       && coalesce(var.deployment.step_percentage, 10) <= 50
     )
-    error_message = "step_percentage is 1 to 50 for a canary, 10 to 50 for a linear step."
+    error_message = "step_percentage is 1 to 50 for a canary, 10 to 50 for a linear step, 5 to 50 for a rolling batch."
   }
 
   validation {
@@ -355,7 +355,7 @@ variable "deployment" {
       && coalesce(var.deployment.maximum_execution_seconds, 600) <= 28800
       && coalesce(var.deployment.maximum_execution_seconds, 600) > (
         var.deployment.termination_wait_seconds + var.deployment.wait_seconds * (
-          var.deployment.traffic_shifting == "linear" ? ceil(100 / coalesce(var.deployment.step_percentage, 50)) : 1
+          contains(["linear", "rolling"], var.deployment.traffic_shifting) ? ceil(100 / coalesce(var.deployment.step_percentage, 50)) : 1
         )
       )
     )

@@ -77,3 +77,40 @@ run "pictures_too_large_for_lambda_are_refused" {
 
   expect_failures = [var.lambda]
 }
+
+run "serverless_endpoint_takes_smaller_pictures" {
+  command = plan
+
+  variables {
+    hosting = { serverless = {} }
+  }
+
+  assert {
+    condition     = local.max_image_bytes == 4194304 && local.handover.hosting == "serverless" && local.handover.instance_type == null
+    error_message = "A serverless endpoint takes 4 MB a request."
+  }
+}
+
+run "asynchronous_endpoint_has_no_function" {
+  command = plan
+
+  variables {
+    hosting = { asynchronous = { instance_type = "ml.m5.large" } }
+  }
+
+  assert {
+    condition     = length(module.inference_function) == 0 && local.handover.function_name == null && local.handover.provisioned_concurrency == 0
+    error_message = "Callers of an asynchronous endpoint leave requests in S3."
+  }
+}
+
+run "prefixes_that_the_role_may_not_write_are_refused" {
+  command = plan
+
+  variables {
+    data_capture = { prefix = "datasets/" }
+    hosting      = { asynchronous = { instance_type = "ml.m5.large", prefix = "answers/" } }
+  }
+
+  expect_failures = [var.data_capture, var.hosting]
+}

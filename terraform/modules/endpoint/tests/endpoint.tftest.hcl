@@ -329,3 +329,19 @@ run "linear_shifting_by_instances" {
     error_message = "A step may be a number of instances."
   }
 }
+
+run "rolling_in_batches_that_need_no_second_fleet" {
+  command = plan
+
+  variables {
+    deployment = { traffic_shifting = "rolling", step_percentage = 34, wait_seconds = 60 }
+  }
+
+  assert {
+    condition = (
+      length(aws_sagemaker_endpoint.this.deployment_config[0].blue_green_update_policy) == 0
+      && aws_sagemaker_endpoint.this.deployment_config[0].rolling_update_policy[0].maximum_batch_size[0].value == 34
+    )
+    error_message = "A third of the fleet at a time."
+  }
+}

@@ -129,7 +129,7 @@ run "shadow_of_an_asynchronous_endpoint" {
     hosting     = { asynchronous = { instance_type = "ml.m5.large" } }
     variants    = { shadow = { model_package_arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/image-classifier-dev/2" } }
     autoscaling = { scale_in_cooldown = -1 }
-    deployment  = { traffic_shifting = "rolling" }
+    deployment  = { traffic_shifting = "roling" }
   }
 
   expect_failures = [var.variants, var.autoscaling, var.deployment]
@@ -208,6 +208,22 @@ run "less_time_than_the_waits" {
   }
 
   expect_failures = [var.deployment]
+}
+
+run "rolling_two_variants" {
+  command = plan
+
+  variables {
+    variants = {
+      second = {
+        model_package_arn  = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/image-classifier-dev/2"
+        traffic_percentage = 20
+      }
+    }
+    deployment = { traffic_shifting = "rolling", step_instances = 1 }
+  }
+
+  expect_failures = [aws_sagemaker_endpoint.this]
 }
 
 run "eleven_alarms" {
