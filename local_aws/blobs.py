@@ -115,5 +115,5 @@ class StoredKey(FakeKey):
 def install(folder: Path) -> BlobStore:
     """Keep objects created from now on in `folder`; moto creates them by name, so the name is what is replaced."""
     StoredKey.store = BlobStore(folder)
-    models.FakeKey = responses.FakeKey = StoredKey
+    models.FakeKey = responses.FakeKey = StoredKey  # type: ignore[misc]
     return StoredKey.store

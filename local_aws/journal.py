@@ -18,7 +18,7 @@ import threading
 import time
 import zlib
 from bisect import insort
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -259,9 +259,7 @@ def _apply(record: tuple) -> None:
     elif kind == "bucket":
         _apply_bucket(name, *rest)
     elif name in _s3().buckets:  # else deleted since, as a later record says
-        {"object": _apply_object, "upload": _apply_upload, "part": _apply_part}[kind](
-            _s3().buckets[name], *rest
-        )
+        _APPLY[kind](_s3().buckets[name], *rest)
 
 
 def _apply_bucket(name: str, kind: type[FakeBucket] | None, settings: dict, tags: dict[str, str]) -> None:
@@ -302,6 +300,11 @@ def _apply_part(bucket: FakeBucket, identity: str, number: int, part: Any) -> No
         upload.parts[number] = part
         if number not in upload.partlist:
             insort(upload.partlist, number)
+
+
+_APPLY: dict[str, Callable[..., None]] = {
+    "object": _apply_object, "upload": _apply_upload, "part": _apply_part
+}  # fmt: skip
 
 
 def _tag(arn: str, tags: dict[str, str]) -> None:

@@ -30,9 +30,13 @@ Address = tuple[str, str, str, str]  # of a backend: its BackendDict's place, ac
 _LOCK, _RLOCK = type(threading.Lock()), type(threading.RLock())
 
 
+def _used() -> list[BackendDict]:
+    return BackendDict._instances  # type: ignore[misc]
+
+
 def _places() -> dict[int, Place]:
     """Where each BackendDict in use is found, by its identity."""
-    return _places_of(frozenset(map(id, BackendDict._instances)))
+    return _places_of(frozenset(map(id, _used())))
 
 
 @lru_cache(maxsize=1)
@@ -49,7 +53,7 @@ def _places_of(used: frozenset[int]) -> dict[int, Place]:
 def backends(service: str | None = None) -> Iterator[tuple[Address, BaseBackend]]:
     """Every backend that exists, or those of one service by botocore's name, with their addresses."""
     places = _places()
-    for found in BackendDict._instances:
+    for found in _used():
         if service in (None, found.service_name) and id(found) in places:
             for account, region, backend in list(found.iter_backends()):
                 yield (*places[id(found)], account, region), backend
@@ -118,7 +122,7 @@ def backend(module: str, attribute: str, account: str, region: str) -> BaseBacke
     return _dict(module, attribute)[account][region]
 
 
-def _managed_policy(account: str, arn: str) -> AWSManagedPolicy:
+def _managed_policy(account: str, arn: str) -> Any:
     return iam_backends[account]["aws"].managed_policies[arn]
 
 
@@ -126,13 +130,13 @@ def _private_key(pem: bytes) -> Any:
     return serialization.load_pem_private_key(pem, None)
 
 
-def _default_dict(kind: type, factory: Any) -> Any:
+def _default_dict(kind: Any, factory: Any) -> Any:
     made = kind.__new__(kind)
     made.default_factory = factory
     return made
 
 
-def _key_store(kind: type, raw: dict, attributes: dict) -> Any:
+def _key_store(kind: Any, raw: dict, attributes: dict) -> Any:
     made = kind.__new__(kind)
     dict.update(made, raw)
     made.__dict__.update(attributes)
@@ -153,7 +157,7 @@ class Pickler(cloudpickle.Pickler):
         self._backends = {id(found): address for address, found in backends()}
         self._accounts = {
             id(account): (*self._dicts[id(found)], name)
-            for found in BackendDict._instances
+            for found in _used()
             for name, account in found.items()
         }
 
