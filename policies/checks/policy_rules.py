@@ -20,6 +20,9 @@ VALUES: dict[str, str] = json.loads((Path(__file__).parent / "values.json").read
 OWN_PRINCIPALS = {"aws:PrincipalAccount", "aws:PrincipalOrgID", "aws:SourceAccount"}
 """Conditions that make "everybody" those of an account or an organization."""
 
+NAMED_ROLE = re.compile(r"arn:[^*?:]+:iam::[^*?:]+:role/([^*?]*/)?[^*?/][^?/]*[^*?/]")
+"""A role, or a family whose name is fixed at both ends, such as image-classifier-dev-*-inference."""
+
 Complaint = tuple[str, str]
 
 
@@ -44,9 +47,9 @@ def open_pass_role(document: dict) -> Iterator[Complaint]:
     for sid, statement in _allowing(document):
         if not any(_covers(action, "iam:PassRole") for action in as_list(statement.get("Action", []))):
             continue
-        # A name whose two ends are fixed is a family of roles: image-classifier-dev-*-inference.
-        if any(re.search(r"\*$|/\*", resource) for resource in as_list(statement.get("Resource", "*"))):
-            yield sid, "passes any role that matches a wildcard: name the roles"
+        for resource in as_list(statement.get("Resource", "*")):
+            if not NAMED_ROLE.fullmatch(_rendered(resource)):
+                yield sid, f"passes any role that {resource} matches: name the roles"
         services = statement.get("Condition", {}).get("StringEquals", {}).get("iam:PassedToService")
         if not services:
             yield sid, "passes a role to any service: set StringEquals iam:PassedToService"
