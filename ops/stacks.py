@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from string import Template
 
 from botocore.exceptions import ClientError
 
@@ -47,7 +48,11 @@ def has_state(settings: Settings) -> bool:
 
 
 def ensure_state_bucket(settings: Settings) -> str:
-    """Make the state bucket if it is missing or half made: private, encrypted, versioned. Returns its name."""
+    """Make the state bucket if it is missing or half made: private, encrypted, versioned. Returns its name.
+
+    Encrypted with AWS's key for S3 in this account: it is there before any foundation and its key, and outlives them,
+    as all environments of the project share it. That key opens to principals of the account alone.
+    """
     name, s3 = state_bucket(settings), client("s3", settings.region)
     if not has_state(settings):
         place = {} if settings.region == "us-east-1" else {
@@ -70,8 +75,22 @@ def ensure_state_bucket(settings: Settings) -> str:
             ]
         },
     )
+    s3.put_bucket_policy(Bucket=name, Policy=_state_bucket_policy(settings, name))
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     return name
+
+
+def _state_bucket_policy(settings: Settings, name: str) -> str:
+    """What of the data bucket's policy is about who asks and how: by TLS, and of this account."""
+    partition = client("s3", settings.region).meta.partition
+    values = {
+        "account_id": account_id(settings.region), "bucket_arn": f"arn:{partition}:s3:::{name}",
+        "partition": partition, "region": settings.region,
+    }  # fmt: skip
+    text = Template((ROOT / "policies" / "resources" / "bucket.json").read_text()).substitute(values)
+    document = json.loads(text)
+    kept = [s for s in document["Statement"] if s["Sid"] in ("DenyPlainHttp", "DenyOtherAccounts")]
+    return json.dumps({**document, "Statement": kept})
 
 
 def access(settings: Settings, progress: Progress, *, plan_only: bool = False) -> Stack:

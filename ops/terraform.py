@@ -148,8 +148,8 @@ class Stack:
 
     def _init(self) -> None:
         backend = self.state_bucket and {
-            "bucket": self.state_bucket, "key": self.key, "region": self.region,
-            "use_lockfile": "true", "encrypt": "true",
+            # Without `encrypt`, which asks for AES256 in place of the bucket's own encryption by KMS.
+            "bucket": self.state_bucket, "key": self.key, "region": self.region, "use_lockfile": "true",
         }  # fmt: skip
         lock_file = (self.folder / ".terraform.lock.hcl").read_bytes()
         sources = sorted(self.folder.parent.rglob("*.tf"))

@@ -222,6 +222,7 @@ def _keys(call: Call) -> dict[str, Any]:
         "x-amz-metadata-directive",
         "x-amz-server-side-encryption",
         "x-amz-server-side-encryption-aws-kms-key-id",
+        "x-amz-server-side-encryption-customer-algorithm",
         "x-amz-storage-class",
     ):
         values[f"s3:{name}"] = headers.get(name)

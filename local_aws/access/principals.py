@@ -59,7 +59,9 @@ class Principal:
 
     def context(self) -> dict[str, str | list[str]]:
         """The condition keys that describe a caller."""
-        if self.kind in ("Anonymous", "AWSService", "FederatedUser"):
+        if self.kind == "AWSService":
+            return {"aws:principaltype": self.kind, "aws:principalisawsservice": "true", **dict(self.claims)}
+        if self.kind in ("Anonymous", "FederatedUser"):
             return {"aws:principaltype": self.kind, **dict(self.claims)}
         values: dict[str, str | list[str]] = {
             "aws:principaltype": self.kind,

@@ -59,6 +59,11 @@ def test_the_state_bucket_is_private_encrypted_and_versioned(dev, region):
     (rule,) = s3.get_bucket_encryption(Bucket=name)["ServerSideEncryptionConfiguration"]["Rules"]
     assert rule["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
     assert s3.head_bucket(Bucket=name)["BucketRegion"] == region
+    policy = json.loads(s3.get_bucket_policy(Bucket=name)["Policy"])
+    tls, account = policy["Statement"]
+    assert tls["Resource"] == account["Resource"] == [f"arn:aws:s3:::{name}", f"arn:aws:s3:::{name}/*"]
+    assert tls["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert account["Condition"]["StringNotEquals"] == {"aws:PrincipalAccount": "123456789012"}
     assert stacks.ensure_state_bucket(settings) == name
 
 

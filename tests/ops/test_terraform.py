@@ -338,7 +338,6 @@ def test_init_configures_the_backend_and_trusts_only_the_lock_file(stack, fake_t
     for wanted in (
         "-lockfile=readonly", "-reconfigure", "-input=false", "-backend-config=bucket=states",
         "-backend-config=key=test/foundation.tfstate", "-backend-config=use_lockfile=true",
-        "-backend-config=encrypt=true",
     ):  # fmt: skip
         assert wanted in call["arguments"]
 

@@ -7,6 +7,7 @@ from string import Template
 
 import pytest
 
+from local_aws.access import conditions
 from policies.checks import policy_rules
 from policies.checks.policy_rules import arn_shapes, as_list
 
@@ -109,10 +110,49 @@ def test_trust_is_limited_to_this_account(path):
 
 
 def test_bucket_policy_denies_plain_http_for_bucket_and_objects():
-    (statement,) = render(POLICIES / "resources/bucket.json")["Statement"]
+    statement = render(POLICIES / "resources/bucket.json")["Statement"][0]
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
     assert statement["Resource"] == [VALUES["bucket_arn"], VALUES["bucket_arn"] + "/*"]
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+KEY_HEADER = "s3:x-amz-server-side-encryption-aws-kms-key-id"
+OWN_KEY = f"arn:aws:kms:us-east-1:{VALUES['account_id']}:key/1"
+
+
+@pytest.mark.parametrize(
+    ("denied", "context"),
+    [
+        (None, {}),  # the bucket's own encryption then applies
+        (None, {"s3:x-amz-server-side-encryption": "aws:kms", KEY_HEADER: OWN_KEY}),
+        ("DenyOtherEncryption", {"s3:x-amz-server-side-encryption": "AES256"}),
+        ("DenyOtherEncryption", {"s3:x-amz-server-side-encryption": "aws:kms:dsse", KEY_HEADER: OWN_KEY}),
+        (
+            "DenyKeysOfOthers",
+            {
+                "s3:x-amz-server-side-encryption": "aws:kms",
+                KEY_HEADER: "arn:aws:kms:us-east-1:763104351884:key/1",
+            },
+        ),
+        ("DenyTheAccountsDefaultKey", {"s3:x-amz-server-side-encryption": "aws:kms"}),
+        ("DenyKeysThatCallersBring", {"s3:x-amz-server-side-encryption-customer-algorithm": "AES256"}),
+        ("DenyPlainHttp", {"aws:SecureTransport": "false"}),
+        ("DenyOtherAccounts", {"aws:PrincipalAccount": "763104351884"}),
+        ("DenyOtherAccounts", {"aws:PrincipalAccount": None, "aws:PrincipalIsAWSService": None}),
+        (None, {"aws:PrincipalAccount": None, "aws:PrincipalIsAWSService": "true"}),
+    ],
+)
+def test_bucket_policy_denies_what_is_not_encrypted_with_a_key_of_the_account(denied, context):
+    usual = {
+        "aws:SecureTransport": "true", "aws:PrincipalAccount": VALUES["account_id"], "aws:PrincipalIsAWSService": "false",
+    }  # fmt: skip
+    values = {key.lower(): value for key, value in {**usual, **context}.items() if value is not None}
+    hit = [
+        statement["Sid"]
+        for statement in render(POLICIES / "resources/bucket.json")["Statement"]
+        if all(condition.holds(values) for condition in conditions.parse(statement["Condition"]))
+    ]
+    assert hit == ([denied] if denied else [])
 
 
 def test_key_policy_names_its_principals_and_conditions_its_use():
@@ -169,6 +209,38 @@ def test_interfaces_are_put_into_the_environment_s_own_network_only():
             else:
                 assert "network-interface/" in resource or resource == "*"
     assert all(":Describe" in action for action in statements["LookAtNetwork"]["Action"])
+
+
+BUCKET_CONTEXT = "kms:EncryptionContext:aws:s3:arn"
+LOGS_CONTEXT = "kms:EncryptionContext:aws:logs:arn"
+LOGS = f"arn:aws:logs:us-east-1:{VALUES['account_id']}:log-group:"
+VIA_S3 = {"kms:ViaService": "s3.us-east-1.amazonaws.com"}
+
+
+@pytest.mark.parametrize(
+    ("sid", "context", "allowed"),
+    [
+        ("RolesUseKeyForBucket", {**VIA_S3, BUCKET_CONTEXT: VALUES["bucket_arn"] + "/datasets/a"}, True),
+        ("RolesUseKeyForBucket", {**VIA_S3, BUCKET_CONTEXT: "arn:aws:s3:::another/a"}, False),
+        ("RolesUseKeyForBucket", {BUCKET_CONTEXT: VALUES["bucket_arn"]}, False),  # not through S3
+        ("RolesUseKeyForBucket", VIA_S3, False),
+        ("RolesEncryptVolumes", {"kms:GrantIsForAWSResource": "true"}, True),
+        ("RolesEncryptVolumes", {"kms:GrantIsForAWSResource": "false"}, False),
+        ("CloudWatchLogsEncrypts", {LOGS_CONTEXT: LOGS + "/aws/sagemaker/TrainingJobs"}, True),
+        (
+            "CloudWatchLogsEncrypts",
+            {LOGS_CONTEXT: LOGS + "/aws/sagemaker/Endpoints/image-classifier-dev"},
+            True,
+        ),
+        ("CloudWatchLogsEncrypts", {LOGS_CONTEXT: LOGS + "/image-classifier/dev/flow-logs"}, True),
+        ("CloudWatchLogsEncrypts", {LOGS_CONTEXT: LOGS + "/aws/sagemaker/Endpoints/other"}, False),
+        ("CloudWatchLogsEncrypts", {}, False),
+    ],
+)
+def test_key_is_used_for_what_the_environment_stores_only(sid, context, allowed):
+    (statement,) = (s for s in render(POLICIES / "resources/key.json")["Statement"] if s["Sid"] == sid)
+    values = {key.lower(): value for key, value in context.items()}
+    assert all(c.holds(values) for c in conditions.parse(statement["Condition"])) == allowed
 
 
 def test_inference_function_invokes_one_endpoint_only():
