@@ -119,6 +119,11 @@ def _inventory(settings: Settings) -> Iterator[tuple[str, bool, Callable[[], lis
     yield "running tuning job", True, lambda: list(jobs.under_way(settings, "tuning"))
     yield "running training job", True, lambda: list(jobs.under_way(settings, "training"))
     yield "instance", True, lambda: _instances(settings)
+    # What a network bills for, by its tags or its VPC: AWS gives it no name.
+    yield "VPC endpoint", True, lambda: _parts(settings, "vpc_endpoints", "VpcEndpointId")
+    yield "NAT gateway", True, lambda: _parts(settings, "nat_gateways", "NatGatewayId", in_vpc=True)
+    yield "Elastic IP address", True, lambda: _parts(settings, "addresses", "AllocationId")
+    yield "VPC", False, lambda: _parts(settings, "vpcs", "VpcId")
     yield "bucket", True, lambda: [b["Name"] for b in client("s3", region).list_buckets()["Buckets"]]
     yield "KMS key", True, lambda: _enabled_keys(settings)
     yield "log group", True, listed("logs", "describe_log_groups", "logGroups", "logGroupName")
@@ -163,6 +168,24 @@ def _instances(settings: Settings) -> list[str]:
     )  # fmt: skip
     found = [i["InstanceId"] for page in pages for r in page["Reservations"] for i in r["Instances"]]
     return [f"{settings.prefix} {instance}" for instance in found]
+
+
+def _parts(settings: Settings, kind: str, id_name: str, in_vpc: bool = False) -> list[str]:
+    """Parts of networks: with the environment's tags, or in a VPC that has them. The few there are fit one answer."""
+    filters = [
+        {"Name": "tag:Project", "Values": [settings.project]},
+        {"Name": "tag:Environment", "Values": [settings.environment]},
+    ]
+    ec2 = client("ec2", settings.region)
+    if in_vpc:
+        vpcs = [vpc["VpcId"] for vpc in ec2.describe_vpcs(Filters=filters)["Vpcs"]]
+        if not vpcs:
+            return []
+        filters = [{"Name": "vpc-id", "Values": vpcs}]
+    answer = getattr(ec2, f"describe_{kind}")(Filters=filters)
+    found = answer["".join(word.capitalize() for word in kind.split("_"))]
+    gone = ("deleted", "deleting")
+    return [f"{settings.prefix} {x[id_name]}" for x in found if x.get("State", "").lower() not in gone]
 
 
 def _enabled_keys(settings: Settings) -> list[str]:

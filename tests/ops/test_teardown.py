@@ -81,6 +81,27 @@ def instance(project: str, environment: str) -> str:
     return made["Instances"][0]["InstanceId"]
 
 
+def network(project: str, environment: str) -> tuple[str, str]:
+    """A VPC with an endpoint, a NAT gateway and its address. Returns the ids of endpoint and gateway."""
+    tags = [{"Key": "Project", "Value": project}, {"Key": "Environment", "Value": environment}]
+
+    def tagged(kind: str) -> dict:
+        return {"TagSpecifications": [{"ResourceType": kind, "Tags": tags}]}
+
+    ec2 = client("ec2", REGION)
+    vpc = ec2.create_vpc(CidrBlock="10.40.0.0/20", **tagged("vpc"))["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.40.0.0/23")["Subnet"]["SubnetId"]
+    made = ec2.create_vpc_endpoint(
+        VpcId=vpc,
+        ServiceName=f"com.amazonaws.{REGION}.sts",
+        VpcEndpointType="Interface",
+        **tagged("vpc-endpoint"),
+    )
+    address = ec2.allocate_address(Domain="vpc", **tagged("elastic-ip"))["AllocationId"]
+    gateway = ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address, **tagged("natgateway"))
+    return made["VpcEndpoint"]["VpcEndpointId"], gateway["NatGateway"]["NatGatewayId"]
+
+
 def everything(project: str, environment: str) -> None:
     """One of each kind."""
     name = f"{project}-{environment}"
@@ -88,6 +109,7 @@ def everything(project: str, environment: str) -> None:
     function(f"{name}-inference")
     key(name)
     instance(project, environment)
+    network(project, environment)
     client("s3", REGION).create_bucket(Bucket=f"{name}-123456789012-{REGION}")
     client("logs", REGION).create_log_group(logGroupName=f"/aws/lambda/{name}-inference")
     client("logs", REGION).create_log_group(logGroupName=f"/{project}/{environment}/ec2")
@@ -110,7 +132,8 @@ def test_each_kind_of_leftover_is_found(dev):
     everything("image-classifier", "dev")
     found = teardown.sweep(dev)
     assert sorted({x.kind for x in found}) == [
-        "KMS key", "alarm", "bucket", "endpoint", "endpoint configuration", "function", "instance", "log group",
+        "Elastic IP address", "KMS key", "NAT gateway", "VPC", "VPC endpoint", "alarm", "bucket", "endpoint",
+        "endpoint configuration", "function", "instance", "log group",
         "model", "model package group", "parameter", "role", "scalable target",
     ]  # fmt: skip
     assert sorted(x.name for x in found if x.kind == "log group") == [
@@ -118,7 +141,8 @@ def test_each_kind_of_leftover_is_found(dev):
         "/image-classifier/dev/ec2",
     ]
     assert {x.kind for x in found if x.billable} == {
-        "KMS key", "alarm", "bucket", "endpoint", "instance", "log group",
+        "Elastic IP address", "KMS key", "NAT gateway", "VPC endpoint", "alarm", "bucket", "endpoint", "instance",
+        "log group",
     }  # fmt: skip
 
 
@@ -142,6 +166,13 @@ def test_a_terminated_instance_is_gone(dev):
     assert (found.kind, found.name) == ("instance", f"image-classifier-dev {made}")
     client("ec2", REGION).terminate_instances(InstanceIds=[made])
     assert teardown.sweep(dev) == []
+
+
+def test_parts_of_a_network_that_are_being_deleted_are_gone(dev):
+    endpoint, gateway = network("image-classifier", "dev")
+    client("ec2", REGION).delete_nat_gateway(NatGatewayId=gateway)
+    client("ec2", REGION).delete_vpc_endpoints(VpcEndpointIds=[endpoint])
+    assert sorted(x.kind for x in teardown.sweep(dev)) == ["Elastic IP address", "VPC"]
 
 
 def test_the_end_of_an_endpoint_is_waited_for(dev, monkeypatch):
