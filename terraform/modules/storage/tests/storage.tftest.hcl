@@ -11,10 +11,6 @@ variables {
 run "bucket_is_private_encrypted_and_versioned" {
   command = plan
 
-  module {
-    source = "../modules/storage"
-  }
-
   assert {
     condition = alltrue([
       aws_s3_bucket_public_access_block.this.block_public_acls,
@@ -60,10 +56,6 @@ run "bucket_is_private_encrypted_and_versioned" {
 run "expiry_can_be_off" {
   command = plan
 
-  module {
-    source = "../modules/storage"
-  }
-
   variables {
     expiry = { enabled = false }
   }
@@ -74,44 +66,14 @@ run "expiry_can_be_off" {
   }
 }
 
-run "expiry_after_no_day_is_refused" {
+run "expiry_after_no_day_name_with_capitals_and_policy_that_is_no_json_are_refused" {
   command = plan
-
-  module {
-    source = "../modules/storage"
-  }
 
   variables {
     expiry = { checkpoint_days = 0 }
-  }
-
-  expect_failures = [var.expiry]
-}
-
-run "bucket_name_with_capitals_is_refused" {
-  command = plan
-
-  module {
-    source = "../modules/storage"
-  }
-
-  variables {
     bucket = "Image-Classifier"
-  }
-
-  expect_failures = [var.bucket]
-}
-
-run "policy_that_is_no_json_is_refused" {
-  command = plan
-
-  module {
-    source = "../modules/storage"
-  }
-
-  variables {
     policy = "allow everything"
   }
 
-  expect_failures = [var.policy]
+  expect_failures = [var.expiry, var.bucket, var.policy]
 }
