@@ -60,7 +60,8 @@ def check_live(settings: Settings, intended: Serving) -> None:
     if config != intended.endpoint_config_name:
         raise OperatorError(
             f"The endpoint {intended.endpoint_name} serves {config}, not {intended.endpoint_config_name}{reason}: the "
-            "update was rolled back and the old model still answers. Mend the cause and deploy again."
+            "update was rolled back and the old model still answers. Mend the cause and deploy again, or settle on the old "
+            f"one with ./inv rollback{settings.flag}."
         )
     for variant, package in _packages(settings, config).items():
         if package != (wanted := intended.variants.get(variant, "nothing")):
