@@ -96,7 +96,7 @@ def find_serving(settings: Settings, endpoint: str) -> Serving | None:
     """The serving stack of an endpoint by its full name; None before a deployment of this version has ended."""
     value = _parameter(settings, f"/{settings.project}/{settings.environment}/serving/{endpoint}")
     try:
-        return value and Serving(**value)
+        return Serving(**value) if value else None
     except ValidationError:
         return None
 

@@ -174,6 +174,9 @@ def test_a_second_endpoint_serves_beside_the_first(inv, demo):
     assert serving == {"image-classifier-local": "1", "image-classifier-local-multi": "2"}
     answer = inv("predict", "--endpoint", "multi", "--json")
     assert answer.json["predictions"][0]["label"] == "0"
+    refused = inv("rollback", "--endpoint", "multi")
+    assert refused.code == 1
+    assert "no model to go back to: image-classifier-local-multi has served no other" in refused.told
 
 
 # ---- what the roles may do ----

@@ -77,6 +77,27 @@ def test_an_environment_in_service(live, account, dev, foundation, serving, monk
     ]
 
 
+def test_variants_are_told_apart_and_what_is_not_there_is_left_out(live, account, dev, serving):
+    package = serving.model_package_arn
+    variants = {"AllTraffic": package, "Shadow": f"{package}0"}
+    other = {"variants": variants, "hosting": "asynchronous", "function_name": None}
+    account.publish("serving/image-classifier-dev", serving.model_copy(update=other).model_dump())
+    serverless = {
+        "endpoint_name": "image-classifier-dev-tiny",
+        "hosting": "serverless",
+        "instance_type": None,
+    }
+    account.publish("serving/image-classifier-dev-tiny", serving.model_copy(update=serverless).model_dump())
+    rows = status.rows(dev, status.collect(dev))
+    assert (
+        "endpoint",
+        "image-classifier-dev",
+        "InService, 2 × ml.m5.large, model 1 (AllTraffic), 10 (Shadow)",
+    ) in rows
+    assert ("endpoint", "image-classifier-dev-tiny", "InService, serverless, model 1") in rows
+    assert [what for what, _, _ in rows].count("function") == 1
+
+
 def test_what_was_deleted_behind_our_back_is_missing(live, account, dev, serving):
     account.publish("serving/image-classifier-dev", serving.model_dump())
     live.update(endpoint=None, function=None)
