@@ -32,8 +32,8 @@ def checked(tmp_path_factory):
 
 def test_this_repository_passes_every_gate(checked):
     done, _, _ = checked
-    told = json.loads(done.stdout)
     assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
     ran = {gate["gate"]: gate for gate in told["gates"]}
     assert set(ran) == set(GATES) - {"tests"}
     assert all(gate["passed"] and gate["examined"] for gate in ran.values())
