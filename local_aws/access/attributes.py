@@ -18,7 +18,7 @@ def of(arn: str) -> dict[str, Any]:
     """The keys of a resource, lower case; none where they are not looked up."""
     parts = arn.split(":", 5)
     kind = parts[5].partition("/")[0] if len(parts) == 6 else ""
-    read = _READ.get((parts[2], kind)) if kind else None
+    read = _READ.get((parts[2], "*" if parts[2] == "ec2" else kind)) if kind else None
     return read(parts[3], parts[5].partition("/")[2]) if read else {}
 
 
@@ -33,8 +33,8 @@ def _key(region: str, key_id: str) -> dict[str, Any]:
     }
 
 
-def _instance(region: str, instance_id: str) -> dict[str, Any]:
-    return _tags(ec2_backends[ACCOUNT_ID][region].tags.get(instance_id, {}))
+def _ec2(region: str, name: str) -> dict[str, Any]:
+    return {} if name == "*" else _tags(ec2_backends[ACCOUNT_ID][region].tags.get(name, {}))
 
 
 def _role(region: str, name: str) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def _tags(tags: dict[str, str]) -> dict[str, Any]:
 
 
 _READ: dict[tuple[str, str], Callable[[str, str], dict[str, Any]]] = {
-    ("ec2", "instance"): _instance,
+    ("ec2", "*"): _ec2,
     ("iam", "role"): _role,
     ("kms", "key"): _key,
 }

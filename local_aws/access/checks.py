@@ -12,7 +12,7 @@ from moto.core.utils import get_service_model
 from moto.kms.models import kms_backends
 
 from local_aws import ACCOUNT_ID
-from local_aws.access import definitions, tagging
+from local_aws.access import definitions, network, tagging
 from local_aws.access.principals import iam
 from local_aws.access.request import Call
 
@@ -48,7 +48,7 @@ _ACTIONS = {
     },
 }
 # Who receives a passed role, where it is not <prefix>.amazonaws.com.
-_PASSED_TO = {"application-autoscaling": "application-autoscaling.amazonaws.com"}
+_PASSED_TO = {"ec2:CreateFlowLogs": "vpc-flow-logs.amazonaws.com"}
 # Hand over a role, though the reference does not list iam:PassRole for them.
 _PASSING = {"lambda:UpdateFunctionConfiguration"}
 _ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/.+")
@@ -78,9 +78,13 @@ def checks_of(call: Call) -> list[Check]:
             Check(
                 "iam:PassRole",
                 arn,
-                {"iam:passedtoservice": _PASSED_TO.get(call.prefix, f"{call.prefix}.amazonaws.com")},
+                {"iam:passedtoservice": _PASSED_TO.get(action, f"{call.prefix}.amazonaws.com")},
             )
             for arn in sorted(_passed_roles(call.parameters))
+        ]
+    if call.prefix == "ec2":
+        needed += [
+            Check("ec2:CreateTags", arn, keys) for arn, keys in network.created_with_tags(call).items()
         ]
     if action == "iam:AddRoleToInstanceProfile":
         role = next((r.arn for r in iam().roles.values() if r.name == call.parameter("RoleName")), None)
@@ -180,6 +184,8 @@ def _request_keys(call: Call) -> dict[str, Any]:
     if isinstance(tags, dict) and tags:
         values |= {f"aws:requesttag/{key.lower()}": str(value) for key, value in tags.items()}
         values["aws:tagkeys"] = list(tags)
+    if call.prefix == "ec2":
+        values |= network.request_tags(call)
     keys = _KEYS.get(call.prefix)
     return values | {
         name: value for name, value in (keys(call) if keys else {}).items() if value not in (None, [])
@@ -385,6 +391,7 @@ def _kms_keys(call: Call) -> dict[str, Any]:
 _SPECIAL: dict[str, Callable[[Call], list[str] | None]] = {
     "apigateway": _apigateway,
     "application-autoscaling": _autoscaling,
+    "ec2": network.resources,
     "iam": _iam,
     "kms": _kms,
     "lambda": _lambda,

@@ -83,6 +83,8 @@ def applies(name: str, resource: str) -> bool:
 
 def _can_name(resource: str, shape: str) -> bool:
     parts, wanted = resource.split(":", 5), re.sub(r"\$\{\w+\}", "*", shape).split(":", 5)
+    if parts[2:3] == ["s3"] and ("/" in parts[-1]) != ("/" in wanted[-1]):
+        return False  # a bucket's name has no slash, an object's ARN has one
     return len(parts) == len(wanted) and all(map(_overlap, parts, wanted))
 
 

@@ -102,7 +102,7 @@ def test_the_second_plan_is_empty(inv, demo):
 
 def test_a_pull_request_s_plan_reads_and_writes_nothing(inv, demo):
     states = inv.root("s3").list_objects_v2(Bucket="image-classifier-tfstate-123456789012-us-east-1")
-    planned = inv("plan", "--json", role="ci-plan")
+    planned = inv("plan", "--model", "1", "--json", role="ci-plan")
     assert planned.code == 0, planned.told
     assert planned.json == {"foundation": [], "serving": []}
     after = inv.root("s3").list_objects_v2(Bucket="image-classifier-tfstate-123456789012-us-east-1")
@@ -221,12 +221,13 @@ def test_a_stage_fails_without_the_statement_that_the_record_says_it_needs(
 
 
 def test_a_killed_teardown_is_finished_by_the_next(inv, demo, granted):
-    search = inv.start("tune", "--again")
-    for line in search.stderr:
-        if "InProgress" in line:
-            break
-    os.killpg(search.pid, signal.SIGKILL)  # its job goes on: the teardown stops it
-    search.communicate()
+    jobs = [(inv.start("tune", "--again"), "InProgress"), (inv.start("train", "--again"), "Training")]
+    for process, word in jobs:
+        for line in process.stderr:
+            if word in line:
+                break
+        os.killpg(process.pid, signal.SIGKILL)  # its job goes on: the teardown stops it
+        process.communicate()
     began = time.time()
     process = inv.start("down")
     for line in process.stderr:
@@ -277,6 +278,8 @@ def test_nobody_was_denied_what_the_pipeline_needs(inv, granted):
         ("operator", "lambda:InvokeFunction"),
         ("inference", "sagemaker:InvokeEndpoint"),
         ("ci-plan", "kms:DescribeKey"),
-        ("ci-plan", "s3:PutObject"),
-        ("ci-apply", "s3:GetObject"),  # the state of stack access
+        ("ci-plan", "s3:PutObject"),  # the lock of the state
+        ("ci-plan", "s3:GetObject"),
+        ("ci-apply", "s3:PutObject"),  # the lock of the state of stack access
+        ("ci-apply", "s3:GetObject"),
     }

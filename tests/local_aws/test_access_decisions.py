@@ -182,3 +182,37 @@ def test_creating_with_tags_is_tagging(role):
     parameter = {"Name": f"/{role.name}", "Value": "v", "Type": "String"}
     assert code(ssm.put_parameter, **parameter, Tags=[{"Key": "a", "Value": "b"}]) == "AccessDeniedException"
     assert code(ssm.put_parameter, **parameter) == "OK"
+
+
+def test_a_network_is_made_with_tags_and_kept_by_them(embedded_aws, role):
+    root, arn = embedded_aws.client("ec2"), f"arn:aws:ec2:us-east-1:{ACCOUNT}"
+    by_request = {"StringEquals": {"aws:RequestTag/Team": role.name}}
+    by_resource = {"StringEquals": {"aws:ResourceTag/Team": role.name}}
+    at_creation = {"StringEquals": {"ec2:CreateAction": ["CreateVpc", "CreateSubnet"]}}
+    ec2 = role(
+        {"Action": "ec2:CreateVpc", "Resource": f"{arn}:vpc/*", "Condition": by_request},
+        {"Action": "ec2:CreateSubnet", "Resource": f"{arn}:subnet/*", "Condition": by_request},
+        {"Action": "ec2:CreateTags", "Resource": f"{arn}:*/*", "Condition": at_creation},
+        {
+            "Action": ["ec2:CreateSubnet", "ec2:DeleteVpc", "ec2:DeleteSecurityGroup"],
+            "Resource": [f"{arn}:vpc/*", f"{arn}:security-group/*"],
+            "Condition": by_resource,
+        },
+    )("ec2")
+
+    def tagged(kind: str) -> list[dict[str, Any]]:
+        return [{"ResourceType": kind, "Tags": [{"Key": "Team", "Value": role.name}]}]
+
+    assert code(ec2.create_vpc, CidrBlock="10.9.0.0/16") == "UnauthorizedOperation"
+    mine = ec2.create_vpc(CidrBlock="10.9.0.0/16", TagSpecifications=tagged("vpc"))["Vpc"]["VpcId"]
+    other = root.create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    subnet = {"CidrBlock": "10.9.1.0/24", "TagSpecifications": tagged("subnet")}
+    assert code(ec2.create_subnet, VpcId=other, **subnet) == "UnauthorizedOperation"
+    assert code(ec2.create_subnet, VpcId=mine, **subnet) == "OK"
+    group = root.create_security_group(GroupName=role.name, Description="d", VpcId=other)["GroupId"]
+    assert code(ec2.delete_security_group, GroupId=group) == "UnauthorizedOperation"
+    # To tag what is there is not to create it.
+    assert code(ec2.create_tags, Resources=[other], Tags=tagged("vpc")[0]["Tags"]) == "UnauthorizedOperation"
+    root.create_tags(Resources=[group], Tags=tagged("vpc")[0]["Tags"])
+    assert code(ec2.delete_security_group, GroupId=group) == "OK"
+    assert code(ec2.delete_vpc, VpcId=other) == "UnauthorizedOperation"
