@@ -68,6 +68,7 @@ def foundation(aws):
             **COMMON,
             "storage": {"force_destroy": True, "expiry": {"enabled": False}},
             "key": {"deletion_window_days": 7},
+            "network": {"enabled": True},
         },
     )
     stack.up()
@@ -148,6 +149,38 @@ def test_bucket_is_private_encrypted_and_versioned(aws, handover):
     assert "aws:SecureTransport" in s3.get_bucket_policy(Bucket=bucket)["Policy"]
 
 
+@pytest.mark.parametrize(
+    "encryption",
+    [
+        {"ServerSideEncryption": "AES256"},
+        {"ServerSideEncryption": "aws:kms"},  # the account's default key
+        {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": "arn:aws:kms:us-east-1:763104351884:key/1"},
+    ],
+)
+def test_an_object_with_another_encryption_is_refused(aws, handover, encryption):
+    with pytest.raises(ClientError, match="AccessDenied"):
+        aws.client("s3").put_object(Bucket=handover["bucket"], Key="datasets/x", Body=b"x", **encryption)
+
+
+def test_containers_get_a_network_without_internet(aws, handover):
+    ec2, network = aws.client("ec2"), handover["network"]
+    in_vpc = {"Filters": [{"Name": "vpc-id", "Values": [network["vpc_id"]]}]}
+    routes = [r for table in ec2.describe_route_tables(**in_vpc)["RouteTables"] for r in table["Routes"]]
+    # Within the VPC, and to S3 by its gateway endpoint.
+    assert {route.get("DestinationCidrBlock") for route in routes} <= {"10.40.0.0/20", None}
+    subnets = ec2.describe_subnets(**in_vpc)["Subnets"]
+    assert {subnet["SubnetId"] for subnet in subnets} == set(network["subnet_ids"])
+    assert len({subnet["AvailabilityZone"] for subnet in subnets}) == 2
+    groups = {g["GroupName"]: g for g in ec2.describe_security_groups(**in_vpc)["SecurityGroups"]}
+    assert groups["default"]["IpPermissions"] == groups["default"]["IpPermissionsEgress"] == []
+    ranges = [r for g in groups.values() for p in g["IpPermissionsEgress"] for r in p["IpRanges"]]
+    assert ranges == []  # out to named groups and S3's prefix list only
+    endpoints = ec2.describe_vpc_endpoints(**in_vpc)["VpcEndpoints"]
+    assert len(endpoints) == 9
+    for endpoint in endpoints:
+        assert handover["account_id"] in endpoint["PolicyDocument"], endpoint["ServiceName"]
+
+
 def test_everything_carries_the_tags(aws, handover):
     tags = aws.client("sagemaker").list_tags(ResourceArn=handover["model_package_group_arn"])["Tags"]
     assert {tag["Key"]: tag["Value"] for tag in tags} == {
@@ -199,6 +232,9 @@ def test_serving_is_applied_updated_and_destroyed(aws, handover, tmp_path, until
     assert serving(models[0], package).plan().changes == ()
     first = read(aws, f"serving/{PREFIX}")
     assert invoke(aws, first) == "first"
+    model = sagemaker.describe_model(ModelName=sagemaker.list_models()["Models"][0]["ModelName"])
+    assert model["EnableNetworkIsolation"]
+    assert model["VpcConfig"]["SecurityGroupIds"] == handover["network"]["serving_security_group_ids"]
 
     # Scaled out, which no plan takes for a change; a new model and new code start with as many.
     wanted = {"VariantName": "AllTraffic", "DesiredInstanceCount": 3}
@@ -259,6 +295,8 @@ def test_foundation_is_destroyed_with_all_versions_of_its_objects(aws, foundatio
     assert aws.client("kms").describe_key(KeyId=handover["kms_key_arn"])["KeyMetadata"]["KeyState"] == (
         "PendingDeletion"
     )
+    vpcs = aws.client("ec2").describe_vpcs(Filters=[{"Name": "tag:Project", "Values": ["stacks"]}])["Vpcs"]
+    assert vpcs == []
 
 
 def invoke(aws, handover):
