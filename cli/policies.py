@@ -33,11 +33,12 @@ def policies(c, env=None, role=None, json=False):
         step.note = f"{len(rows)} permissions in {len(chosen)} policies, by {len(decisions):,} decisions"
     for document in chosen:
         _show(document, [row for row in rows if row.permission.document == document.name])
-    console.table(
-        "Denied",
-        ["role", "action", "resource"],
-        [(d.role, d.action, reasons.short(d.resource)) for d in denied],
-    )
+    if denied:
+        console.table(
+            "Denied",
+            ["role", "action", "resource"],
+            [(d.role, d.action, reasons.short(d.resource)) for d in denied],
+        )
     console.table(
         "Policies",
         ["policy", "roles", *STATES, "denied"],
@@ -57,22 +58,20 @@ def policies(c, env=None, role=None, json=False):
 
 
 def _show(document, rows) -> None:
-    """One table for each policy: statements, their actions, their resources."""
+    """One table for each policy: statements, their actions, their resources; what repeats is left out."""
     from ops.permissions.reasons import short
 
+    lines, last = [], ("", "")
+    for row in rows:
+        one = row.permission
+        sid = one.sid if one.sid != last[0] else ""
+        action = one.action if (one.sid, one.action) != last else ""
+        lines.append((sid, action, short(one.resource), STATES[row.state], row.uses or row.reason))
+        last = (one.sid, one.action)
     console.table(
         f"{document.name} ({', '.join(arn.rpartition('/')[2] for arn in document.roles)})",
         ["statement", "action", "resource", "", "distinct uses, or why it is there"],
-        [
-            (
-                row.permission.sid,
-                row.permission.action,
-                short(row.permission.resource),
-                STATES[row.state],
-                row.uses or row.reason,
-            )
-            for row in rows
-        ],
+        lines,
     )
 
 

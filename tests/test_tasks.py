@@ -132,6 +132,10 @@ def test_a_list_of_tasks_loads_nothing_heavy():
         ("check --stack nowhere", "inv: There is no stack 'nowhere'"),
         ("plan --stack nowhere", "inv: There is no stack 'nowhere': choose access, foundation or serving."),
         ("destroy --stack nowhere", "inv: There is no stack 'nowhere'"),
+        (
+            "policies --env dev",
+            "inv: Environment dev is an AWS account, which keeps no record of every decision",
+        ),
         ("status --env dev", "inv: No AWS credentials for ./inv status: sign in"),
         ("models --env prod", "inv: No AWS credentials for ./inv models: sign in"),
         ("plan --env dev", "inv: No AWS credentials for ./inv plan: sign in"),
@@ -267,4 +271,8 @@ def test_the_work_goes_on_at_the_embedded_aws_alone(monkeypatch):
     task.point_at(settings.load("local"))
     left = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     assert left == {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    # A role's session there is kept.
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+    task.point_at(settings.load("local"))
+    assert os.environ["AWS_SESSION_TOKEN"] == "token"
     monkeypatch.delenv("AWS_ENDPOINT_URL")
