@@ -76,11 +76,14 @@ def _plans(settings, chosen: list[str], running, step) -> None:
     from ops.checks import plans
     from ops.checks.findings import Finding
 
+    left = set(chosen)
+
     def planned(name: str, stack) -> dict:
         step(f"planning {name}")
         content = stack.show(stack.plan())
         if name in chosen:
             running.start_plan(name, content)
+            left.remove(name)
         return content
 
     with _scratch_aws(settings, step):
@@ -93,8 +96,12 @@ def _plans(settings, chosen: list[str], running, step) -> None:
                 package = _publish(settings, plans.handover(foundation))
                 planned("serving", stacks.serving(settings, settings.prefix, package, step))
         except OperatorError as error:
-            finding = Finding("did not run", str(error), "mend that and check again", "terraform")
-            running.fail("plan", finding)
+            running.fail("plan", Finding("did not run", str(error), "mend that and check again", "terraform"))
+        for name in sorted(left):
+            what = f"the plan of {name} was not checked"
+            running.fail(
+                "plan", Finding("did not run", what, "see that it can be planned", f"terraform/{name}")
+            )
 
 
 def _publish(settings, handover: dict) -> str:

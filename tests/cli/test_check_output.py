@@ -77,4 +77,12 @@ def test_a_plan_that_fails_fails_its_gate_and_the_others_are_told_all_the_same(r
     code, _, error, _ = run([Result("format", 9)], "--stack", "access", plans=check._plans)
     assert code == 1
     assert "terraform:1: plan: did not run: terraform plan of access failed: no such variable\n" in error
+    assert "terraform/access:1: plan: did not run: the plan of access was not checked\n" in error
     assert "│ format" in error
+
+
+def test_a_stack_that_nobody_plans_fails_the_gate(run, monkeypatch):
+    monkeypatch.setattr(stacks, "NAMES", ("another",))
+    code, _, error, _ = run([Result("format", 9)], plans=check._plans)
+    assert code == 1
+    assert "terraform/another:1: plan: did not run: the plan of another was not checked\n" in error

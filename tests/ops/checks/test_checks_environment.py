@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import sys
+
 import pytest
 
 from ops.checks import environment
 from ops.errors import OperatorError
+from ops.paths import ROOT
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 
 @pytest.fixture
@@ -61,6 +70,14 @@ def test_a_failed_step_is_one_sentence_with_what_it_said(tmp_path, monkeypatch):
     ) as told:
         environment.python(folder=tmp_path / ".venv", lock=lock)
     assert "run the same command again" in str(told.value)
+
+
+def test_the_lock_has_the_pinned_tools_and_a_hash_for_everything():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    entries = re.split(r"\n(?=[A-Za-z0-9])", environment.LOCK.read_text().strip())
+    locked = {entry.split(" ")[0] for entry in entries}
+    assert {r for r in project["dependency-groups"]["checkov"] if "==" in r} <= locked
+    assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
 
 
 def test_settings_of_the_operator_do_not_reach_the_tools(monkeypatch):
