@@ -1,7 +1,7 @@
 # Instances follow the load: the alarms react after 3 minutes over the target, and 15 under it.
 
 locals {
-  scaled    = local.scales ? toset(keys(local.variant_shares)) : toset([])
+  scaled    = local.scales ? toset(keys(local.shares)) : toset([])
   namespace = "sagemaker"
   dimension = "sagemaker:variant:DesiredInstanceCount"
 
@@ -23,7 +23,7 @@ locals {
 # SageMaker changes the instance type of no variant that is registered to scale, and removes none. Replacing this
 # between the endpoint and its scaling orders the steps: deregister, update the endpoint, register again.
 resource "terraform_data" "scaled_variants" {
-  triggers_replace = { for name in keys(local.variant_shares) : name => local.instance_type }
+  triggers_replace = { for name in keys(local.shares) : name => local.instance_type }
 }
 
 # The bounds of a target are its schedules' to change, so Terraform sets them only when they are set anew.

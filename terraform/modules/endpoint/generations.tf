@@ -28,13 +28,15 @@ locals {
 
   # A new configuration starts with as many instances as serve now: UpdateEndpoint would go back to the first count, and
   # lose what autoscaling has added (terraform-provider-aws#48990).
-  initial_count  = try(coalesce(try(var.hosting.instance.initial_count, null), try(var.hosting.asynchronous.initial_count, null)), null)
-  scales         = var.autoscaling.enabled && local.instance_type != null
-  least          = max(1, var.autoscaling.min_capacity)
-  most           = max(var.autoscaling.max_capacity, [for action in var.autoscaling.schedules : coalesce(action.max_capacity, 0)]...)
-  variant_shares = merge({ AllTraffic = 100 - try(var.variants.second.traffic_percentage, 0) }, { for share in [try(var.variants.second.traffic_percentage, null)] : "Second" => share if share != null })
+  initial_count = try(coalesce(try(var.hosting.instance.initial_count, null), try(var.hosting.asynchronous.initial_count, null)), null)
+  scales        = var.autoscaling.enabled && local.instance_type != null
+  least         = max(1, var.autoscaling.min_capacity)
+  most          = max(var.autoscaling.max_capacity, [for action in var.autoscaling.schedules : coalesce(action.max_capacity, 0)]...)
+
+  second_share = try(var.variants.second.traffic_percentage, 0)
+  shares       = merge({ AllTraffic = 100 - local.second_share }, local.second_share > 0 ? { Second = local.second_share } : {})
   instance_counts = {
-    for name, share in local.variant_shares : name => (
+    for name, share in local.shares : name => (
       local.scales
       ? min(local.most, max(local.least, lookup(var.deployed.instance_counts, name, local.initial_count)))
       : local.initial_count
@@ -42,7 +44,7 @@ locals {
   }
 
   production_variants = [
-    for name, share in local.variant_shares : {
+    for name, share in local.shares : {
       name              = name
       model_name        = local.model_names[name == "AllTraffic" ? var.model_package_arn : var.variants.second.model_package_arn]
       model_package_arn = name == "AllTraffic" ? var.model_package_arn : var.variants.second.model_package_arn
