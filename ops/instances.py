@@ -6,7 +6,7 @@ import re
 
 # As modules/endpoint has it: families with a d (m5d, g4dn, p4de), and those that always have local disks.
 _LOCAL_NVME = re.compile(
-    r"^ml\.([a-z]+[0-9]+[a-z]*d[a-z]*|dl[12]q?|g5|g6e?|gr6|p5[a-z]*|p6-[a-z0-9]+|trn[12][a-z]*)\."
+    r"^ml\.([a-z]+[0-9]+[a-z]*d[a-z]*|dl[12]q?|g5|g[67]e?|gr6|p5[a-z]*|p6e?-[a-z0-9]+|trn[12][a-z]*)\."
 )
 
 

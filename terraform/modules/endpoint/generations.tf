@@ -23,7 +23,7 @@ locals {
 
   # Types with local NVMe disks encrypt these in hardware, and SageMaker refuses a key for them.
   instance_type = try(coalesce(try(var.hosting.instance.type, null), try(var.hosting.asynchronous.instance_type, null)), null)
-  has_nvme      = can(regex("^ml\\.([a-z]+[0-9]+[a-z]*d[a-z]*|dl[12]q?|g5|g6e?|gr6|p5[a-z]*|p6-[a-z0-9]+|trn[12][a-z]*)\\.", local.instance_type))
+  has_nvme      = can(regex("^ml\\.([a-z]+[0-9]+[a-z]*d[a-z]*|dl[12]q?|g5|g[67]e?|gr6|p5[a-z]*|p6e?-[a-z0-9]+|trn[12][a-z]*)\\.", local.instance_type))
   has_volume    = local.instance_type != null && !local.has_nvme
 
   # A new configuration starts with as many instances as serve now: UpdateEndpoint would go back to the first count, and
