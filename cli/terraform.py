@@ -98,6 +98,8 @@ def destroy(c, env=None, stack=None, model=0, endpoint=None, json=False):
     served = handover.endpoint_name(settings, endpoint)
     if "foundation" in chosen:
         teardown.check_foundation(settings, going=[served] if "serving" in chosen else [])
+    if "access" in chosen:
+        teardown.check_access(settings)
     removed = {}
     for name in chosen:
         with Step(name) as step:
@@ -112,5 +114,7 @@ def destroy(c, env=None, stack=None, model=0, endpoint=None, json=False):
             removed[name] = [change.address for change in item.down()]
             if name == "serving":
                 teardown.wait_for_endpoint(settings, served)
+            if name == "access":
+                teardown.delete_states(settings, access=True)
             step.note = f"{len(removed[name])} resources removed"
     emit(removed, json)

@@ -102,7 +102,7 @@ def access(settings: Settings, progress: Progress, *, plan_only: bool = False) -
     chosen = settings.access
     return Stack(
         root="access",
-        key=f"_access/{settings.environment}.tfstate",
+        key=access_key(settings),
         state_bucket=None if stateless else ensure_state_bucket(settings),
         region=settings.region,
         progress=progress,
@@ -115,6 +115,11 @@ def access(settings: Settings, progress: Progress, *, plan_only: bool = False) -
             },
         },
     )
+
+
+def access_key(settings: Settings) -> str:
+    """Where the state of stack access lies: no environment has such a name."""
+    return f"_access/{settings.environment}.tfstate"
 
 
 def boundary(settings: Settings) -> str:

@@ -12,7 +12,7 @@ from ops import jobs
 from ops.aws import client, error_code
 from ops.errors import OperatorError
 from ops.settings import Settings
-from ops.stacks import ACCESS_PATH, data_bucket, deployed_endpoints, state_bucket
+from ops.stacks import ACCESS_PATH, access_key, data_bucket, deployed, deployed_endpoints, state_bucket
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,14 @@ def check_foundation(settings: Settings, going: list[str]) -> None:
         raise OperatorError(
             f"The bucket {data_bucket(settings)} holds data and models, and environments/{settings.environment}.toml "
             "keeps them: set force_destroy = true under [storage] and run the same command again to delete them."
+        )
+
+
+def check_access(settings: Settings) -> None:
+    """Raise OperatorError while other stacks stand: their roles are made within the boundary of stack access."""
+    if stays := deployed(settings):
+        raise OperatorError(
+            f"The boundary of stack access holds the roles of {', '.join(stays)}: run ./inv down{settings.flag} first."
         )
 
 
@@ -74,11 +82,11 @@ def delete_models(settings: Settings) -> int:
     return len(arns)
 
 
-def delete_states(settings: Settings) -> None:
-    """Delete the environment's states, and the state bucket with the last environment."""
+def delete_states(settings: Settings, access: bool = False) -> None:
+    """Delete the environment's states, or that of stack access; and the state bucket with the last of all."""
     bucket = state_bucket(settings)
     try:
-        _delete_versions(settings, bucket, f"{settings.environment}/")
+        _delete_versions(settings, bucket, access_key(settings) if access else f"{settings.environment}/")
         left = client("s3", settings.region).list_object_versions(Bucket=bucket, MaxKeys=1)
         if not left.get("Versions") and not left.get("DeleteMarkers"):
             client("s3", settings.region).delete_bucket(Bucket=bucket)

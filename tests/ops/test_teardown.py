@@ -260,3 +260,34 @@ def test_the_state_bucket_goes_with_the_last_environment(dev):
     teardown.delete_states(prod)
     assert not stacks.has_state(dev)
     teardown.delete_states(prod)  # nothing there: nothing to do
+
+
+def test_stack_access_stays_while_roles_are_made_within_its_boundary(dev):
+    bucket, s3 = stacks.ensure_state_bucket(dev), client("s3", REGION)
+    state = {"Bucket": bucket, "Key": "dev/foundation.tfstate"}
+    s3.put_object(**state, Body=b'{"resources": [{"type": "aws_iam_role"}]}')
+    with pytest.raises(OperatorError, match=r"the roles of foundation: run \./inv down --env dev first"):
+        teardown.check_access(dev)
+    s3.put_object(**state, Body=b'{"resources": []}')
+    teardown.check_access(dev)
+
+
+def test_states_of_stack_access_and_of_the_environment_go_apart(dev):
+    bucket, s3 = stacks.ensure_state_bucket(dev), client("s3", REGION)
+    for key in ("dev/foundation.tfstate", stacks.access_key(dev)):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"{}")
+    teardown.delete_states(dev)
+    assert [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["_access/dev.tfstate"]
+    teardown.delete_states(dev, access=True)
+    assert not stacks.has_state(dev)
+
+
+def test_the_roles_of_stack_access_are_no_leftovers(dev):
+    for path in ("/", stacks.ACCESS_PATH):
+        client("iam", REGION).create_role(
+            RoleName=f"image-classifier-dev-{'operator' if path != '/' else 'training'}", Path=path,
+            AssumeRolePolicyDocument='{"Statement": []}',
+        )  # fmt: skip
+    assert [left.name for left in teardown.sweep(dev) if left.kind == "role"] == [
+        "image-classifier-dev-training"
+    ]
