@@ -41,6 +41,19 @@ def check_convertible(settings: Settings, served: Serving) -> None:
     )
 
 
+def check_image(settings: Settings, package: str) -> None:
+    """Raise OperatorError if serverless inference, which has no GPU, cannot run a model package's image."""
+    if not settings.serving.serverless:
+        return
+    described = client("sagemaker", settings.region).describe_model_package(ModelPackageName=package)
+    image = described["InferenceSpecification"]["Containers"][0]["Image"]
+    if image != (wanted := program.serving_image(settings)):
+        raise OperatorError(
+            f"Model version {described['ModelPackageVersion']} is registered with {image}, and serverless inference, which "
+            f"has no GPU, takes {wanted}: serve it on instances, or register it anew with ./inv train{settings.flag} --again."
+        )
+
+
 def check_live(settings: Settings, intended: Serving) -> None:
     """Compare the live endpoint with the intended one.
 

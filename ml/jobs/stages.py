@@ -162,6 +162,7 @@ def deploy(
         check_instance_type(serving.instance_type, "hosting")
     made = handover.foundation(settings)
     version = registry.choose(settings, made, model)
+    deployment.check_image(settings, version.arn)
     for beside in (serving.second, serving.shadow):
         if beside:
             registry.choose(settings, made, beside.model)

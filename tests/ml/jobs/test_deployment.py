@@ -5,7 +5,7 @@ from botocore.exceptions import ClientError
 
 from ml.jobs import deployment
 from ops.errors import OperatorError
-from ops.settings.serving import AsynchronousSettings, ServerlessSettings
+from ops.settings.serving import AsynchronousSettings, ServerlessSettings, ServingSettings
 
 
 class Aws:
@@ -34,6 +34,13 @@ class Aws:
 
     def describe_model(self, ModelName):
         return {"PrimaryContainer": self.container}
+
+    def describe_model_package(self, ModelPackageName):
+        version = int(ModelPackageName.rpartition("/")[2])
+        return {
+            "ModelPackageVersion": version,
+            "InferenceSpecification": {"Containers": [{"Image": self.image}]},
+        }
 
     def describe_scalable_targets(self, ServiceNamespace, ResourceIds):
         assert ResourceIds == ["endpoint/image-classifier-dev/variant/AllTraffic"]
@@ -124,6 +131,19 @@ def test_an_endpoint_becomes_what_sagemaker_makes_of_it(dev, serving, was, wante
         match=f"image-classifier-dev serves as {was}, .*--endpoint NAME, or first ./inv destroy",
     ):
         deployment.check_convertible(settings, served)
+
+
+def test_serverless_inference_has_no_gpu(aws, dev, serving):
+    serverless = dev.model_copy(update={"serving": ServingSettings(serverless={})})
+    registry = "763104351884.dkr.ecr.us-east-1.amazonaws.com/ray"
+    aws.image = f"{registry}:serve-ml-sagemaker-cpu-v1"
+    deployment.check_image(serverless, serving.model_package_arn)
+    aws.image = f"{registry}:serve-ml-sagemaker-cuda-v1"
+    deployment.check_image(dev, serving.model_package_arn)
+    with pytest.raises(
+        OperatorError, match=r"version 1 is registered with .*cuda-v1, .*no GPU, takes .*cpu-v1: .*--env dev"
+    ):
+        deployment.check_image(serverless, serving.model_package_arn)
 
 
 def test_the_intended_capacity_passes(aws, dev, serving):
