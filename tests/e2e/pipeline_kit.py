@@ -22,6 +22,7 @@ from local_aws import daemon
 from local_aws.access.evaluate import identity
 from ops.permissions.documents import Document
 from ops.permissions.record import Decision
+from tests.conftest import free_port
 from tests.identity_provider import IdentityProvider
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,6 +60,7 @@ class Pipeline:
         self._environment = {
             **clean,
             "LOCAL_AWS_HOME": str(self.home),
+            "LOCAL_AWS_PORT": str(free_port()),
             "INV_WORK": str(folder / "work"),
         }
 
