@@ -34,6 +34,12 @@ class SourceNotFound(FunctionError):
     status = 404
 
 
+class MethodNotAllowed(FunctionError):
+    """The HTTP request is no POST."""
+
+    status = 405
+
+
 class ImageTooLarge(FunctionError):
     """The image has more bytes than MAX_IMAGE_BYTES."""
 

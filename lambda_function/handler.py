@@ -10,6 +10,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+import http_event
 from configuration import LEVELS, Settings
 from contract import FunctionError, SourceFailed, failure, parse, success
 from endpoint import invoke
@@ -37,11 +38,12 @@ images = ImageSource(
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:
-    """`{"statusCode", "body"}` for every event; an exception out of here is a bug of this program."""
-    started = time.monotonic()
+    """`{"statusCode", "body"}` for every event, for an HTTP request with headers; an exception out of here is a bug of
+    this program."""
+    started, over_http = time.monotonic(), http_event.is_http(event)
     facts: dict[str, Any] = {"request_id": context.aws_request_id}
     try:
-        response = _classify(event, facts)
+        response = _classify(http_event.read(event) if over_http else event, facts)
         level = "INFO"
     except FunctionError as error:
         response = failure(error)
@@ -54,7 +56,7 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
         milliseconds=round((time.monotonic() - started) * 1000, 1),
         **facts,
     )
-    return response
+    return http_event.answer(response) if over_http else response
 
 
 def _classify(event: Any, facts: dict[str, Any]) -> dict[str, Any]:

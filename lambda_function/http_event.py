@@ -1,0 +1,56 @@
+"""Requests by a function URL or an HTTP API, in payload format 2.0: to the function's own event, and back to HTTP.
+
+https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+"""
+
+import base64
+import binascii
+import json
+from typing import Any
+
+from contract import BadRequest, MethodNotAllowed
+
+_VERSION = "2.0"
+
+
+def is_http(event: Any) -> bool:
+    """Whether an event is an HTTP request, and not one that a caller of Invoke wrote."""
+    if not isinstance(event, dict) or event.get("version") != _VERSION:
+        return False
+    context = event.get("requestContext")
+    return isinstance(context, dict) and isinstance(context.get("http"), dict)
+
+
+def read(event: dict[str, Any]) -> Any:
+    """The function's event in a POST: its JSON, or a picture as it is with `?top_k=N&scores=true`. Raises BadRequest
+    and MethodNotAllowed."""
+    method = event["requestContext"]["http"].get("method")
+    if method != "POST":
+        raise MethodNotAllowed(f"{method} is not answered; POST JSON or a picture")
+    body, encoded = event.get("body") or "", event.get("isBase64Encoded") is True
+    content_type = str((event.get("headers") or {}).get("content-type", "")).lower()
+    if content_type.startswith("image/"):
+        image = body if encoded else base64.b64encode(body.encode()).decode()
+        return {"image": image, **_options(event.get("queryStringParameters") or {})}
+    try:
+        return json.loads(base64.b64decode(body, validate=True) if encoded else body)
+    except (binascii.Error, ValueError, RecursionError) as error:
+        raise BadRequest("the body must be JSON, or a picture with its image/... content type") from error
+
+
+def answer(response: dict[str, Any]) -> dict[str, Any]:
+    """A response of the function as HTTP: its body as JSON text."""
+    headers = {"content-type": "application/json"}
+    if response["statusCode"] == MethodNotAllowed.status:
+        headers["allow"] = "POST"
+    return {**response, "headers": headers, "body": json.dumps(response["body"])}
+
+
+def _options(query: dict[str, str]) -> dict[str, Any]:
+    """top_k and scores as JSON has them; what is neither a number nor a truth value stays text, for `parse` to refuse."""
+    values: dict[str, Any] = {"true": True, "false": False}
+    return {
+        name: int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else values.get(text, text)
+        for name, text in query.items()
+    }
