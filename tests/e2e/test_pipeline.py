@@ -263,9 +263,7 @@ def test_without_any_one_statement_a_stage_would_have_failed(inv, granted):
             elif not all(why.of(p) for p in document.permissions(applies) if p.sid == statement["Sid"]):
                 spare.append(f"{document.name}/{statement['Sid']}")
     assert spare == [], "another statement allows the same: remove one of the two"
-    assert (
-        fails["operator", "SubmitJobsAsTuningRole"] == "tune"
-    )  # it was refused for its lack of data, as that role
+    assert fails["operator", "SubmitJobsAsTuningRole"] == "tune"  # which had no data yet
     assert fails["tuning", "PassTrainingRole"] == "demo: tune"
     assert fails["stacks-identity", "ShapeRolesWithinTheBoundary"] == "apply: foundation"
     assert fails["operator", "StopJobs"] == "down"
