@@ -21,6 +21,16 @@ BEGIN, END = "<!-- operations: begin -->", "<!-- operations: end -->"
 STATES = ("real", "recorded only", "refused")
 # Operations of ours that keep what they are told and do nothing with it.
 RECORDED = {
+    "budgets": {
+        "CreateBudget",
+        "CreateSubscriber",
+        "DeleteSubscriber",
+        "DescribeSubscribersForNotification",
+        "ListTagsForResource",
+        "TagResource",
+        "UntagResource",
+        "UpdateBudget",
+    },
     "service-quotas": {"RequestServiceQuotaIncrease"},
 }
 # Operations of moto's response classes that act on what is ours beneath: backends, objects, the evaluator.

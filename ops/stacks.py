@@ -160,6 +160,8 @@ def foundation(settings: Settings, progress: Progress, *, plan_only: bool = Fals
                 "retention_days": settings.log_retention_days,
                 "manage_training_group": _may_manage_training_logs(settings),
             },
+            "budget": settings.budget.model_dump(),
+            "notifications": {"emails": settings.observability.emails},
             "network": {
                 "enabled": settings.network.vpc,
                 **settings.network.model_dump(exclude={"vpc", "encrypt_traffic"}),
@@ -190,6 +192,7 @@ def serving(settings: Settings, endpoint: str, model_package_arn: str, progress:
             "deployed": generations.deployed(settings, endpoint),
             "lambda": {"zip_path": str(_function_zip()), **function.model_dump()},
             "logs": {"retention_days": settings.log_retention_days},
+            "observability": settings.observability.model_dump(exclude={"emails"}),
         },
     )
 
@@ -239,7 +242,12 @@ def _may_manage_training_logs(settings: Settings) -> bool:
 
 
 def _common(settings: Settings) -> dict:
-    return {"project": settings.project, "environment": settings.environment, "region": settings.region}
+    return {
+        "project": settings.project,
+        "environment": settings.environment,
+        "region": settings.region,
+        "tags": settings.cost_tags,
+    }
 
 
 def _variants(serving: ServingSettings, main_package_arn: str) -> dict:

@@ -143,7 +143,7 @@ def tags(settings: Settings, manifest) -> list[dict[str, str]]:
     """Cost-allocation tags, as the stacks have them, and the data a job reads."""
     values = {
         "Project": settings.project, "Environment": settings.environment, "ManagedBy": "invoke",
-        "DataHash": manifest.hash[:16],
+        **settings.cost_tags, "DataHash": manifest.hash[:16],
     }  # fmt: skip
     return [{"key": key, "value": value} for key, value in values.items()]
 

@@ -14,6 +14,7 @@ from ops.settings.access import AccessSettings
 from ops.settings.function import FunctionSettings
 from ops.settings.jobs import ModelSettings, TrainingSettings, TuningSettings
 from ops.settings.network import NetworkSettings
+from ops.settings.operations import BudgetSettings, ObservabilitySettings, TagSettings
 from ops.settings.section import LogRetention, Section
 from ops.settings.serving import ServingSettings
 from ops.settings.storage import StorageSettings
@@ -37,6 +38,9 @@ class Settings(Section):
     log_retention_days: LogRetention = 365
     key_deletion_window_days: int = Field(30, ge=7, le=30)
     access: AccessSettings = AccessSettings()
+    tags: TagSettings = TagSettings()
+    budget: BudgetSettings = BudgetSettings()
+    observability: ObservabilitySettings = ObservabilitySettings()
     storage: StorageSettings = StorageSettings()
     network: NetworkSettings = NetworkSettings()
     model: ModelSettings = ModelSettings()
@@ -58,6 +62,11 @@ class Settings(Section):
     def prefix(self) -> str:
         """What every resource name of the environment starts with."""
         return f"{self.project}-{self.environment}"
+
+    @property
+    def cost_tags(self) -> dict[str, str]:
+        """Tags of everything of the environment: Application is the one that its budget counts."""
+        return {"Application": self.prefix, **self.tags.values()}
 
     @property
     def flag(self) -> str:

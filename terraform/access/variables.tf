@@ -49,3 +49,15 @@ variable "image_account_id" {
     error_message = "The registry's account has 12 digits."
   }
 }
+
+variable "tags" {
+  description = "Tags of everything, beside Project, Environment, Stack and ManagedBy."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for value in values(var.tags) : can(regex("^[\\p{L}\\p{N} _.:/=+@-]{1,256}$", value))])
+    error_message = "A tag's value has 1 to 256 letters, digits, spaces and _.:/=+@-."
+  }
+}

@@ -20,6 +20,7 @@ locals {
     model_package_group_arn   = "arn:${local.partition}:sagemaker:${var.region}:${local.account_id}:model-package-group/${local.prefix}"
     training_log_group        = local.training_log_group
     ec2_log_group             = local.ec2_log_group
+    topic_arn                 = module.notifications.topic_arn
 
     # Where training jobs and endpoints run; null outside a private network.
     network = var.network.enabled ? {

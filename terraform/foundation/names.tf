@@ -12,6 +12,9 @@ locals {
   bucket     = "${local.prefix}-${local.account_id}-${var.region}"
   bucket_arn = "arn:${local.partition}:s3:::${local.bucket}"
 
+  topic     = "${local.prefix}-alarms"
+  topic_arn = "arn:${local.partition}:sns:${var.region}:${local.account_id}:${local.topic}"
+
   training_log_group = "/aws/sagemaker/TrainingJobs"
   ec2_log_group      = "/${var.project}/${var.environment}/ec2"
 
@@ -28,6 +31,7 @@ locals {
     project             = var.project
     region              = var.region
     serving_repository  = var.images.serving_repository
+    topic_arn           = local.topic_arn
     training_repository = var.images.training_repository
     training_role_arn   = local.training_role_arn
   }

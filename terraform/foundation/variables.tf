@@ -114,3 +114,33 @@ variable "boundary_arn" {
   default     = ""
   nullable    = false
 }
+
+variable "tags" {
+  description = "Tags of everything, beside Project, Environment, Stack and ManagedBy."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for value in values(var.tags) : can(regex("^[\\p{L}\\p{N} _.:/=+@-]{1,256}$", value))])
+    error_message = "A tag's value has 1 to 256 letters, digits, spaces and _.:/=+@-."
+  }
+}
+
+variable "notifications" {
+  description = "Who is told of alarms, of failed jobs and of the budget: addresses, each of which has to confirm."
+  type = object({
+    emails = optional(list(string), [])
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "budget" {
+  description = "What a month may cost, in USD; null for no budget."
+  type = object({
+    monthly_usd = optional(number)
+  })
+  default  = {}
+  nullable = false
+}

@@ -15,7 +15,9 @@ module "endpoint" {
   variants           = var.variants
   data_capture       = var.data_capture
   autoscaling        = var.autoscaling
-  deployment         = var.deployment
+  deployment = merge(var.deployment, {
+    rollback_alarm_names = distinct(concat(module.observability.rollback_alarm_names, var.deployment.rollback_alarm_names))
+  })
   deployed           = var.deployed
   log_retention_days = var.logs.retention_days
 

@@ -226,3 +226,29 @@ variable "boundary_arn" {
   default     = ""
   nullable    = false
 }
+
+variable "tags" {
+  description = "Tags of everything, beside Project, Environment, Stack and ManagedBy."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for value in values(var.tags) : can(regex("^[\\p{L}\\p{N} _.:/=+@-]{1,256}$", value))])
+    error_message = "A tag's value has 1 to 256 letters, digits, spaces and _.:/=+@-."
+  }
+}
+
+variable "observability" {
+  description = "Alarms: errors in percent of a minute's requests, 99th percentiles of latencies in ms, minutes without a request (0: never); and whether to make a dashboard."
+  type = object({
+    endpoint_error_percent = optional(number, 1)
+    endpoint_p99_ms        = optional(number, 2000)
+    function_error_percent = optional(number, 1)
+    function_p99_ms        = optional(number, 5000)
+    silent_minutes         = optional(number, 60)
+    dashboard              = optional(bool, true)
+  })
+  default  = {}
+  nullable = false
+}

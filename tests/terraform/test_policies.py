@@ -284,7 +284,7 @@ def test_nobody_reaches_the_roles_of_stack_access_or_their_state(path):
 
 
 def test_a_plan_only_reads():
-    verbs = re.compile(r"\w[\w-]*:(Get|List|Describe|Decrypt)")
+    verbs = re.compile(r"\w[\w-]*:(Get|List|Describe|Decrypt|View)")
     for statement in statements("ci_plan"):
         for action in as_list(statement["Action"]):
             assert verbs.match(action), f"{statement['Sid']}: {action}"

@@ -7,13 +7,9 @@ resource "aws_budgets_budget" "this" {
   limit_unit   = "USD"
   time_unit    = "MONTHLY"
 
-  dynamic "cost_filter" {
-    for_each = var.tag[*]
-
-    content {
-      name   = "TagKeyValue"
-      values = [format("user:%s$%s", cost_filter.value.key, cost_filter.value.value)]
-    }
+  cost_filter {
+    name   = "TagKeyValue"
+    values = [format("user:%s$%s", var.tag.key, var.tag.value)]
   }
 
   # Told while there is still something to save.

@@ -21,12 +21,12 @@ variable "monthly_usd" {
 }
 
 variable "tag" {
-  description = "Cost-allocation tag of what counts, from the day on which it is activated in the account's billing settings; without one the whole account counts. One only: Budgets takes several as any of them."
+  description = "Cost-allocation tag of what counts, from the day on which it is activated in the account's billing settings. One only: Budgets takes several as any of them."
   type = object({
     key   = string
     value = string
   })
-  default = null
+  nullable = false
 }
 
 variable "alerts" {

@@ -130,6 +130,7 @@ def test_jobs_carry_the_cost_tags(create, kind, manifest):
     tags = {tag["Key"]: tag["Value"] for tag in create(kind)["Tags"]}
     assert tags == {
         "Project": "image-classifier", "Environment": "dev", "ManagedBy": "invoke", "DataHash": manifest.hash[:16],
+        "Application": "image-classifier-dev",
     }  # fmt: skip
 
 

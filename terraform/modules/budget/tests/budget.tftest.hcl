@@ -3,6 +3,7 @@ mock_provider "aws" {}
 variables {
   name        = "image-classifier-dev"
   monthly_usd = 300
+  tag         = { key = "Application", value = "image-classifier-dev" }
   topic_arn   = "arn:aws:sns:us-east-1:123456789012:image-classifier-dev-alarms"
 }
 
@@ -15,16 +16,8 @@ run "forecast_is_told_by_default" {
   }
 
   assert {
-    condition     = aws_budgets_budget.this.limit_amount == "300.00" && length(aws_budgets_budget.this.cost_filter) == 0
-    error_message = "Without a tag the whole account counts."
-  }
-}
-
-run "one_tag_counts" {
-  command = plan
-
-  variables {
-    tag = { key = "Application", value = "image-classifier-dev" }
+    condition     = aws_budgets_budget.this.limit_amount == "300.00" && aws_budgets_budget.this.time_unit == "MONTHLY"
+    error_message = "The budget is for a month."
   }
 
   assert {
