@@ -8,6 +8,7 @@ from local_aws.access.request import Call
 _ACTIONS = {
     "application-autoscaling": {"RegisterScalableTarget": "TagResource"},
     "cloudwatch": {"PutMetricAlarm": "TagResource"},
+    "events": {"PutRule": "TagResource"},
     "iam": {
         "CreateInstanceProfile": "TagInstanceProfile",
         "CreateOpenIDConnectProvider": "TagOpenIDConnectProvider",
