@@ -311,6 +311,15 @@ def _sns(call: Call) -> list[str] | None:
     return [_arn(call, "sns", call.parameter("Name"))] if call.parameter("Name") else None
 
 
+def _events(call: Call) -> list[str] | None:
+    """A rule, of the default bus or another."""
+    name = call.parameter("Rule") or (call.parameter("Name") if call.operation.endswith("Rule") else None)
+    bus = (call.parameter("EventBusName") or "default").rpartition("/")[2]
+    return (
+        [_arn(call, "events", f"rule/{name}" if bus == "default" else f"rule/{bus}/{name}")] if name else None
+    )
+
+
 def _sagemaker(call: Call) -> list[str] | None:
     """Model packages are named by ARN, by name, or by the group that the next version goes to."""
     group, package = call.parameter("ModelPackageGroupName"), call.parameter("ModelPackageName")
@@ -392,6 +401,7 @@ _SPECIAL: dict[str, Callable[[Call], list[str] | None]] = {
     "apigateway": _apigateway,
     "application-autoscaling": _autoscaling,
     "ec2": network.resources,
+    "events": _events,
     "iam": _iam,
     "kms": _kms,
     "lambda": _lambda,
