@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+from cli.rehearsal import plans_as_new
 from cli.task import ENV, JSON, operator_task
 from ops import console
 from ops import settings as environments
@@ -71,74 +70,19 @@ def check(c, env=None, stack=None, tests=False, report_dir=None, json=False):
 
 
 def _plans(settings, chosen: list[str], running, step) -> None:
-    """Plan stacks of an environment as if nothing existed, on an embedded AWS that knows nothing, and check the plans."""
-    from ops import stacks
-    from ops.checks import plans
+    """Plan stacks of an environment as if nothing existed, and check the plans."""
     from ops.checks.findings import Finding
 
     left = set(chosen)
-
-    def planned(name: str, stack) -> dict:
-        step(f"planning {name}")
-        content = stack.show(stack.plan())
-        if name in chosen:
+    try:
+        for name, content in plans_as_new(settings, chosen, WORK / "check" / "aws", step):
             running.start_plan(name, content)
             left.remove(name)
-        return content
-
-    with _scratch_aws(settings, step):
-        try:
-            if "access" in chosen:
-                planned("access", stacks.access(settings, step, plan_only=True))
-            if {"foundation", "serving"} & set(chosen):
-                foundation = planned("foundation", stacks.foundation(settings, step, plan_only=True))
-            if "serving" in chosen:
-                package = _publish(settings, plans.handover(foundation))
-                planned("serving", stacks.serving(settings, settings.prefix, package, step))
-        except OperatorError as error:
-            running.fail("plan", Finding("did not run", str(error), "mend that and check again", "terraform"))
-        for name in sorted(left):
-            what = f"the plan of {name} was not checked"
-            running.fail(
-                "plan", Finding("did not run", what, "see that it can be planned", f"terraform/{name}")
-            )
-
-
-def _publish(settings, handover: dict) -> str:
-    """Hand over as an apply of the foundation would; returns the well-formed ARN of a model version."""
-    from ops.aws import client
-
-    client("ssm", settings.region).put_parameter(
-        Name=f"/{settings.project}/{settings.environment}/foundation",
-        Type="String",
-        Value=json.dumps(handover),
-    )
-    group = handover["model_package_group_arn"].replace(":model-package-group/", ":model-package/")
-    return f"{group}/1"
-
-
-@contextlib.contextmanager
-def _scratch_aws(settings, step) -> Iterator[None]:
-    """This process pointed at an embedded AWS of its own, whatever the environment: a plan as new needs no account."""
-    from local_aws import daemon
-
-    home = WORK / "check" / "aws"
-    daemon.destroy(home)  # of a check that was killed
-    before = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    try:
-        step("starting an embedded AWS to plan on")
-        daemon.start(home)
-        _set_aws_variables(daemon.variables(home, settings.region))
-        yield
-    finally:
-        _set_aws_variables(before)
-        daemon.destroy(home)
-
-
-def _set_aws_variables(variables: dict[str, str]) -> None:
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
-    os.environ.update(variables)
+    except OperatorError as error:
+        running.fail("plan", Finding("did not run", str(error), "mend that and check again", "terraform"))
+    for name in sorted(left):
+        what = f"the plan of {name} was not checked"
+        running.fail("plan", Finding("did not run", what, "see that it can be planned", f"terraform/{name}"))
 
 
 @contextlib.contextmanager

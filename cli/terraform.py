@@ -5,7 +5,6 @@ from __future__ import annotations
 from cli.task import ENV, JSON, environment, operator_task
 from ops import console
 from ops.console import Step, emit, say
-from ops.errors import OperatorError
 
 STACK = {
     "stack": "foundation, serving (default: both) or access",
@@ -23,44 +22,32 @@ def any_package(settings) -> str:
     )
 
 
-def _serving_package(settings, model: int, endpoint: str) -> str:
-    """The model version to plan with: the one named, else the one that serves, else the newest approved."""
-    from ml.jobs import handover, registry
-
-    foundation = handover.foundation(settings)
-    if not model:
-        serving = {s.endpoint_name: s.model_package_arn for s in handover.all_serving(settings)}
-        if endpoint in serving:
-            return serving[endpoint]
-    return registry.choose(settings, foundation, model or None).arn
-
-
-@operator_task(help={**ENV, **JSON, **STACK})
-def plan(c, env=None, stack=None, model=0, endpoint=None, json=False):
-    """What Terraform would change, resource by resource."""
-    from ml.jobs import handover
+@operator_task(
+    help={
+        **ENV,
+        **JSON,
+        **STACK,
+        "report": "write a report for a pull request to this Markdown file: changes, permissions, cost, findings",
+        "fail-on": "exit non-zero if the plan does one of: destroy, replace, new-permission, finding, cost>USD (a month)",
+    }
+)
+def plan(c, env=None, stack=None, model=0, endpoint=None, report=None, fail_on=None, json=False):
+    """What Terraform would change, resource by resource; with --report, what it means, also without credentials."""
+    from cli.plan_report import plan_with_report
+    from cli.plans import each_plan
     from ops import stacks
 
     chosen = [stacks.check_name(stack)] if stack else list(stacks.USUAL)
+    if report or fail_on:
+        return plan_with_report(env, chosen, model, endpoint, report, fail_on, json)
     settings = environment(env)
-    name = handover.endpoint_name(settings, endpoint)
-    plans = {}
     with Step("plan") as step:
-        for root in ("access", "foundation"):
-            if root in chosen:
-                step(root)
-                item = getattr(stacks, root)(settings, step, plan_only=True)
-                plans[root] = item.plan(lock=False).changes
-        if "serving" in chosen:
-            step("serving")
-            try:
-                package = _serving_package(settings, model, name)
-            except OperatorError as error:
-                if stack or model:
-                    raise
-                say(f"  serving is not planned: {error}")
+        plans = {}
+        for item in each_plan(settings, chosen, model, endpoint, step):
+            if item.plan is None:
+                say(f"  {item.stack} is not planned: {item.skipped}")
             else:
-                plans["serving"] = stacks.serving(settings, name, package, step).plan(lock=False).changes
+                plans[item.stack] = item.plan.changes
         step.note = ", ".join(f"{root}: {len(changes)} changes" for root, changes in plans.items())
     rows = [(root, "/".join(c.actions), c.address) for root, changes in plans.items() for c in changes]
     if rows:

@@ -42,6 +42,11 @@ def client(service: str, region: str):
     return _client(service, region, _role.get())
 
 
+def is_signed_in() -> bool:
+    """Whether there are credentials to try, from wherever AWS's tools take them."""
+    return boto3.Session().get_credentials() is not None
+
+
 def forget() -> None:
     """Make sessions and clients anew, as after a change of AWS_* variables."""
     _session.cache_clear()

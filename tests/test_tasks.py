@@ -33,7 +33,7 @@ SURFACE = {
     "local.up": "--port --time-scale",
     "models": "--env --json",
     "policies": "--env --json --role",
-    "plan": "--endpoint --env --json --model --stack",
+    "plan": "--endpoint --env --fail-on --json --model --report --stack",
     "predict": "--endpoint --env --image --json --limit --s3 --split --top-k --url",
     "rollback": "--endpoint --env --json",
     "status": "--env --json",

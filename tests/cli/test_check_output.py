@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from cli import check
+from cli import check, rehearsal
 from ops import console, paths, stacks
 from ops.checks import environment, gates
 from ops.checks.findings import Finding, Result
@@ -25,7 +25,7 @@ def run(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(environment, "python", lambda progress: tmp_path)
     console.console.cache_clear()
 
-    monkeypatch.setattr(check, "_scratch_aws", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(rehearsal, "_scratch_aws", lambda *_: contextlib.nullcontext())
 
     def run(results: list[Result], *arguments: str, plans=lambda *_: None):
         started = []

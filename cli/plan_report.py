@@ -1,0 +1,79 @@
+"""`./inv plan --report`: what a pull request should know of the plans, and whether its gates let it pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cli.plans import each_plan
+from cli.rehearsal import plans_as_new
+from cli.task import environment
+from ops import settings as environments
+from ops.console import Step, emit, say
+from ops.errors import OperatorError
+from ops.paths import ROOT, WORK
+
+AS_NEW = (
+    "Planned **without credentials**, as if nothing existed: all that the environment needs counts as new. "
+    "Destroys, new permissions and costs are judged where there is an account to compare with."
+)
+COMPARING = ("destroy", "replace", "new-permission", "cost>")
+
+
+def plan_with_report(
+    env: str | None,
+    chosen: Sequence[str],
+    model: int,
+    endpoint: str | None,
+    file: str | None,
+    fail_on: str | None,
+    json: bool,
+) -> None:
+    """Plan, write the report, judge. Raises OperatorError if a gate says no."""
+    from ops.aws import is_signed_in
+    from ops.checks import checkov
+    from ops.checks import environment as linters
+    from ops.plan_report import gates, markdown
+    from ops.plan_report.build import stack_plan
+
+    wanted = gates.parse(fail_on or "")
+    settings = environments.load(env)
+    as_new = not settings.embedded_aws and not is_signed_in()
+    with Step("checkov") as step:
+        python = linters.python(step)
+        step.note = "its environment is there"
+    skipped: list[markdown.StackPlan] = []
+    with Step("plan") as step:
+        if as_new:
+            contents = dict(plans_as_new(settings, chosen, WORK / "plan_report" / "aws", step))
+        else:
+            settings = environment(env)
+            contents = {}
+            for item in each_plan(settings, chosen, model, endpoint, step):
+                if item.plan is None:
+                    skipped.append(markdown.StackPlan(item.stack, skipped=item.skipped))
+                else:
+                    contents[item.stack] = item.root.show(item.plan)
+        plans = []
+        for name, content in contents.items():
+            step(f"checkov on the plan of {name}")
+            findings = checkov.plan(ROOT, python, name, content, WORK / "plan_report").open
+            plans.append(stack_plan(name, content, findings))
+        step.note = ", ".join(f"{plan.stack}: {len(plan.changes)} changes" for plan in plans)
+    text = markdown.render(settings.environment, [*plans, *skipped], [AS_NEW] if as_new else [])
+    if file:
+        Path(file).write_text(text)
+        say(f"Report: {file}")
+    judged = [gate for gate in wanted if not (as_new and gate.startswith(COMPARING))]
+    reasons = gates.reasons(judged, plans)
+    emit(
+        {
+            "report": file,
+            "as_new": as_new,
+            "reasons": reasons,
+            "changes": {p.stack: len(p.changes) for p in plans},
+        },
+        json,
+    )
+    if reasons:
+        raise OperatorError(f"--fail-on: this plan {'; it '.join(reasons)}.")
