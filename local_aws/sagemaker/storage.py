@@ -2,7 +2,7 @@
 
 # Families whose names do not say it by a d.
 FAMILIES = (
-    "g5", "g6", "g6e", "g7", "g7e", "gr6", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300", "p6e-gb200", "trn1",
+    "dl1", "dl2q", "g5", "g6", "g6e", "g7", "g7e", "gr6", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300", "p6e-gb200", "trn1",
     "trn1n", "trn2",
 )  # fmt: skip
 
