@@ -272,6 +272,19 @@ def test_without_any_one_statement_a_stage_would_have_failed(inv, granted):
     assert fails["operator", "KeepData"] == "demo: data"
 
 
+def test_every_trust_policy_let_somebody_in(inv, granted):
+    """But EC2's: the pipeline starts no host."""
+    used = {sid for d in decided(inv) if d.allowed and d.action.startswith("sts:") for sid in d.statements}
+    assert used == {
+        "PrincipalsOfThisAccount",
+        "SageMakerOfThisAccount",
+        "LambdaOfThisAccount",
+        "PullRequestsOfTheRepository",
+        "ProtectedEnvironmentOfTheRepository",
+        "SubmitJobsAsTuningRole",  # an operator's own leave
+    }
+
+
 def test_nobody_was_denied_what_the_pipeline_needs(inv, granted):
     """Denied was only what these tests forbade on purpose; and functions' last words, their role having gone."""
     before = [d for d in decided(inv) if not inv.stage_of(d.time).startswith("down")]
