@@ -41,7 +41,7 @@ IMAGES = [
             f"Deep Learning OSS Nvidia Driver AMI GPU PyTorch {version} (Amazon Linux 2023)",
             f"oss-nvidia-driver-gpu-pytorch-{version}-amazon-linux-2023",
         )
-        for version in ("2.6", "2.7", "2.8", "2.9")
+        for version in ("2.6", "2.7", "2.8", "2.9", "2.10", "2.11", "2.12")
     ),
 ]
 
