@@ -1,0 +1,36 @@
+# One notebook instance in the network.
+
+resource "aws_sagemaker_notebook_instance" "this" {
+  #checkov:skip=CKV_AWS_122:direct internet access on request only
+  #checkov:skip=CKV_AWS_187:kms_key_arn is required
+  #checkov:skip=CKV_AWS_306:subnet_id is required
+  count                  = local.notebook ? 1 : 0
+  name                   = var.name
+  instance_type          = var.instance_type
+  platform_identifier    = "notebook-al2-v3"
+  role_arn               = var.role_arn
+  subnet_id              = var.network.subnet_ids[0]
+  security_groups        = var.network.security_group_ids
+  kms_key_id             = var.kms_key_arn
+  volume_size            = var.volume_size_gb
+  direct_internet_access = var.internet_access ? "Enabled" : "Disabled"
+  root_access            = "Disabled" # the lifecycle configuration has it all the same
+  lifecycle_config_name  = aws_sagemaker_notebook_instance_lifecycle_configuration.this[0].name
+
+  instance_metadata_service_configuration {
+    minimum_instance_metadata_service_version = "2"
+  }
+}
+
+resource "aws_sagemaker_notebook_instance_lifecycle_configuration" "this" {
+  count = local.notebook ? 1 : 0
+  name  = var.name
+
+  on_start = base64encode(templatefile("${path.module}/scripts/on_start.sh", {
+    idle_minutes = var.idle_minutes
+    name         = var.name
+    prepare      = local.prepare
+    region       = data.aws_region.current.name
+    stop         = file("${path.module}/scripts/stop_when_idle.py")
+  }))
+}

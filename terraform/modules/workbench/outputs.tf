@@ -1,0 +1,25 @@
+output "kind" {
+  description = "studio or notebook."
+  value       = var.kind
+}
+
+output "name" {
+  description = "Name of the domain's user and space, or of the notebook instance, once it is there."
+  value       = var.name
+  depends_on  = [aws_sagemaker_notebook_instance.this, aws_sagemaker_space.this]
+}
+
+output "domain_id" {
+  description = "Id of the Studio domain; null for a notebook instance. SageMaker chooses it, so it is known only after the apply."
+  value       = one(aws_sagemaker_domain.this[*].id)
+}
+
+output "file_system_id" {
+  description = "Id of the domain's EFS file system, which goes with the domain; null for a notebook instance."
+  value       = one(aws_sagemaker_domain.this[*].home_efs_file_system_id)
+}
+
+output "url" {
+  description = "Where it opens for whoever has a presigned URL."
+  value       = local.studio ? aws_sagemaker_domain.this[0].url : aws_sagemaker_notebook_instance.this[0].url
+}

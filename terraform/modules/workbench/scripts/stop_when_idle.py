@@ -1,0 +1,50 @@
+"""Stops a notebook instance once nobody has used it for some minutes: stop_when_idle.py NAME MINUTES."""
+
+import datetime
+import json
+import ssl
+import subprocess
+import sys
+import time
+import urllib.request
+
+JUPYTER = "https://localhost:8443"  # of the instance itself, with a certificate of its own
+
+
+def last_use(kernels, terminals, started):
+    """When something was last done: now, if a kernel is busy; else the latest activity, or the start."""
+    if any(kernel["execution_state"] == "busy" for kernel in kernels):
+        return datetime.datetime.now(datetime.timezone.utc)
+    seen = [item["last_activity"] for item in [*kernels, *terminals] if item.get("last_activity")]
+    return max(
+        [started, *(datetime.datetime.fromisoformat(moment.replace("Z", "+00:00")) for moment in seen)]
+    )
+
+
+def ask(path):
+    """Jupyter's own answer."""
+    with urllib.request.urlopen(
+        JUPYTER + path, context=ssl._create_unverified_context(), timeout=10
+    ) as answer:
+        return json.load(answer)
+
+
+def main(name, minutes):
+    started = datetime.datetime.now(datetime.timezone.utc)
+    while True:
+        time.sleep(60)
+        try:
+            used = last_use(ask("/api/kernels"), ask("/api/terminals"), started)
+        except OSError as error:  # while Jupyter restarts; if it never comes back, nobody uses it
+            print("Jupyter does not answer:", error, flush=True)
+            used = started
+        idle = datetime.datetime.now(datetime.timezone.utc) - used
+        print("idle for", idle, flush=True)
+        if idle >= datetime.timedelta(minutes=minutes):
+            subprocess.run(
+                ["aws", "sagemaker", "stop-notebook-instance", "--notebook-instance-name", name], check=False
+            )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]))

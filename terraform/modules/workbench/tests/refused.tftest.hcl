@@ -1,0 +1,130 @@
+# What the module refuses, each by its own rule. No account: every AWS call is mocked.
+
+mock_provider "aws" {}
+
+variables {
+  name        = "image-classifier-dev-workbench"
+  role_arn    = "arn:aws:iam::123456789012:role/image-classifier-dev-workbench"
+  kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+  network     = { vpc_id = "vpc-1", subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
+}
+
+run "a_name_with_blanks_is_refused" {
+  command = plan
+
+  variables {
+    name = "my bench"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_name_too_long_for_its_configuration_is_refused" {
+  command = plan
+
+  variables {
+    name = format("%055d", 0)
+  }
+
+  expect_failures = [var.name]
+}
+
+run "another_kind_is_refused" {
+  command = plan
+
+  variables {
+    kind = "canvas"
+  }
+
+  expect_failures = [var.kind]
+}
+
+run "ec2s_instance_type_is_refused" {
+  command = plan
+
+  variables {
+    instance_type = "t3.medium"
+  }
+
+  expect_failures = [var.instance_type]
+}
+
+run "a_role_by_its_name_is_refused" {
+  command = plan
+
+  variables {
+    role_arn = "workbench"
+  }
+
+  expect_failures = [var.role_arn]
+}
+
+run "a_key_by_its_alias_is_refused" {
+  command = plan
+
+  variables {
+    kms_key_arn = "alias/image-classifier-dev"
+  }
+
+  expect_failures = [var.kms_key_arn]
+}
+
+run "no_subnet_is_refused" {
+  command = plan
+
+  variables {
+    network = { vpc_id = "vpc-1", subnet_ids = [], security_group_ids = ["sg-1"] }
+  }
+
+  expect_failures = [var.network]
+}
+
+run "no_security_group_is_refused" {
+  command = plan
+
+  variables {
+    network = { vpc_id = "vpc-1", subnet_ids = ["subnet-1"], security_group_ids = [] }
+  }
+
+  expect_failures = [var.network]
+}
+
+run "a_volume_of_no_size_is_refused" {
+  command = plan
+
+  variables {
+    volume_size_gb = 4
+  }
+
+  expect_failures = [var.volume_size_gb]
+}
+
+run "an_idle_time_that_studio_refuses_is_refused" {
+  command = plan
+
+  variables {
+    idle_minutes = 30
+  }
+
+  expect_failures = [var.idle_minutes]
+}
+
+run "a_repository_elsewhere_is_refused" {
+  command = plan
+
+  variables {
+    repository = { uri = "https://example.com/repository.git" }
+  }
+
+  expect_failures = [var.repository]
+}
+
+run "a_directory_outside_the_home_folder_is_refused" {
+  command = plan
+
+  variables {
+    repository = { directory = "../elsewhere" }
+  }
+
+  expect_failures = [var.repository]
+}
