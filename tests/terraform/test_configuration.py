@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 TERRAFORM = Path(__file__).parents[2] / "terraform"
-ROOTS = ["access", "foundation", "serving"]
+ROOTS = ["access", "foundation", "serving", "workbench"]
 FILES = sorted(TERRAFORM.rglob("*.tf"))
 BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
 BLOCKS = [

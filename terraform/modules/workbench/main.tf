@@ -7,6 +7,9 @@ locals {
   studio   = var.kind == "studio"
   notebook = var.kind == "notebook"
 
+  # SageMaker's own network takes none.
+  security_group_ids = var.internet_access ? null : var.network.security_group_ids
+
   # Runs as whoever starts the application or instance; what takes long goes on in the background.
   prepare = var.repository.uri == "" ? "" : templatefile("${path.module}/scripts/prepare.sh", {
     directory = var.repository.directory

@@ -1,16 +1,16 @@
-# One notebook instance in the network.
+# One notebook instance.
 
 resource "aws_sagemaker_notebook_instance" "this" {
   #checkov:skip=CKV_AWS_122:direct internet access on request only
   #checkov:skip=CKV_AWS_187:kms_key_arn is required
-  #checkov:skip=CKV_AWS_306:subnet_id is required
+  #checkov:skip=CKV_AWS_306:outside the network on request only
   count                  = local.notebook ? 1 : 0
   name                   = var.name
   instance_type          = var.instance_type
   platform_identifier    = "notebook-al2-v3"
   role_arn               = var.role_arn
-  subnet_id              = var.network.subnet_ids[0]
-  security_groups        = var.network.security_group_ids
+  subnet_id              = var.internet_access ? null : var.network.subnet_ids[0]
+  security_groups        = local.security_group_ids
   kms_key_id             = var.kms_key_arn
   volume_size            = var.volume_size_gb
   direct_internet_access = var.internet_access ? "Enabled" : "Disabled"

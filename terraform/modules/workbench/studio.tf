@@ -1,4 +1,4 @@
-# SageMaker Studio: a domain in the network, one user, a private space with JupyterLab.
+# SageMaker Studio: a domain, one user, a private space with JupyterLab.
 
 resource "aws_sagemaker_domain" "this" {
   #checkov:skip=CKV_AWS_187:kms_key_arn is required
@@ -13,7 +13,7 @@ resource "aws_sagemaker_domain" "this" {
 
   default_user_settings {
     execution_role      = var.role_arn
-    security_groups     = var.network.security_group_ids
+    security_groups     = local.security_group_ids
     studio_web_portal   = "ENABLED"
     default_landing_uri = "studio::"
     auto_mount_home_efs = "Disabled" # a space has a volume of its own
@@ -45,7 +45,7 @@ resource "aws_sagemaker_user_profile" "this" {
 
   user_settings {
     execution_role  = var.role_arn
-    security_groups = var.network.security_group_ids
+    security_groups = local.security_group_ids
   }
 }
 

@@ -57,11 +57,11 @@ variable "kms_key_arn" {
 }
 
 variable "network" {
-  description = "Where it runs: its interfaces are in these subnets, with these security groups."
+  description = "Where it runs: its interfaces are in these subnets, with these security groups; with internet_access, only the file system's."
   type = object({
     vpc_id             = string
     subnet_ids         = list(string)
-    security_group_ids = list(string)
+    security_group_ids = optional(list(string), [])
   })
   nullable = false
 
@@ -71,13 +71,13 @@ variable "network" {
   }
 
   validation {
-    condition     = length(var.network.security_group_ids) >= 1 && length(var.network.security_group_ids) <= 5
-    error_message = "security_group_ids has ${length(var.network.security_group_ids)} groups: 1 to 5."
+    condition     = length(var.network.security_group_ids) <= 5 && (var.internet_access || length(var.network.security_group_ids) >= 1)
+    error_message = "security_group_ids has ${length(var.network.security_group_ids)} groups: 1 to 5, as nothing leads out without one."
   }
 }
 
 variable "internet_access" {
-  description = "Whether it reaches the internet by SageMaker's own way; else AWS's services by the subnets alone."
+  description = "Whether it runs in a network of SageMaker's own that leads to the internet; else it reaches what the subnets reach."
   type        = bool
   default     = false
   nullable    = false

@@ -115,7 +115,7 @@ run "a_notebook_instance_reaches_it_too" {
   }
 
   assert {
-    condition     = aws_sagemaker_notebook_instance.this[0].direct_internet_access == "Enabled"
+    condition     = aws_sagemaker_notebook_instance.this[0].direct_internet_access == "Enabled" && aws_sagemaker_notebook_instance.this[0].subnet_id == null
     error_message = "internet_access leads out."
   }
 
