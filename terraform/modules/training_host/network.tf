@@ -56,6 +56,7 @@ resource "aws_vpc_security_group_egress_rule" "connect" {
 
 # The one way in, for who may call ec2-instance-connect:OpenTunnel; keys live for a minute.
 resource "aws_vpc_security_group_ingress_rule" "connect" {
+  #checkov:skip=CKV_AWS_24:from the endpoint's security group, from no address
   count                        = var.instance_connect.enabled ? 1 : 0
   security_group_id            = aws_security_group.host.id
   description                  = "SSH from the Instance Connect Endpoint"
