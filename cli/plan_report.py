@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cli.plans import each_plan
 from cli.rehearsal import plans_as_new
+from cli.saved_plans import save_plans
 from cli.task import environment
 from ops import settings as environments
 from ops.console import Step, emit, say
@@ -28,8 +29,9 @@ def plan_with_report(
     file: str | None,
     fail_on: str | None,
     json: bool,
+    save: str | None = None,
 ) -> None:
-    """Plan, write the report, judge. Raises OperatorError if a gate says no."""
+    """Plan, write the report, judge; keep the plan if it passes. Raises OperatorError if a gate says no."""
     from ops.aws import is_signed_in
     from ops.checks import checkov
     from ops.checks import environment as linters
@@ -39,9 +41,15 @@ def plan_with_report(
     wanted = gates.parse(fail_on or "")
     settings = environments.load(env)
     as_new = not settings.embedded_aws and not is_signed_in()
+    if as_new and save:
+        raise OperatorError(
+            f"--save {save}: without credentials the plan is made as if nothing existed, and cannot be applied. Sign in, "
+            "or leave --save out."
+        )
     with Step("checkov") as step:
         python = linters.python(step)
         step.note = "its environment is there"
+    made = {}
     skipped: list[markdown.StackPlan] = []
     with Step("plan") as step:
         if as_new:
@@ -54,6 +62,7 @@ def plan_with_report(
                     skipped.append(markdown.StackPlan(item.stack, skipped=item.skipped))
                 else:
                     contents[item.stack] = item.root.show(item.plan)
+                    made[item.stack] = (item.root, item.plan)
         plans = []
         for name, content in contents.items():
             step(f"checkov on the plan of {name}")
@@ -66,6 +75,8 @@ def plan_with_report(
         say(f"Report: {file}")
     judged = [gate for gate in wanted if not (as_new and gate.startswith(COMPARING))]
     reasons = gates.reasons(judged, plans)
+    if save and not reasons:
+        save_plans(settings, Path(save), made, endpoint)
     emit(
         {
             "report": file,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from cli.saved_plans import apply_saved, save_plans
 from cli.task import ENV, JSON, environment, operator_task
 from ops import console
 from ops.console import Step, emit, say
@@ -29,9 +32,10 @@ def any_package(settings) -> str:
         **STACK,
         "report": "write a report for a pull request to this Markdown file: changes, permissions, cost, findings",
         "fail-on": "exit non-zero if the plan does one of: destroy, replace, new-permission, finding, cost>USD (a month)",
+        "save": "keep the plan in this folder, for ./inv apply --plan",
     }
 )
-def plan(c, env=None, stack=None, model=0, endpoint=None, report=None, fail_on=None, json=False):
+def plan(c, env=None, stack=None, model=0, endpoint=None, report=None, fail_on=None, save=None, json=False):
     """What Terraform would change, resource by resource; with --report, what it means, also without credentials."""
     from cli.plan_report import plan_with_report
     from cli.plans import each_plan
@@ -39,28 +43,33 @@ def plan(c, env=None, stack=None, model=0, endpoint=None, report=None, fail_on=N
 
     chosen = [stacks.check_name(stack)] if stack else list(stacks.USUAL)
     if report or fail_on:
-        return plan_with_report(env, chosen, model, endpoint, report, fail_on, json)
+        return plan_with_report(env, chosen, model, endpoint, report, fail_on, json, save)
     settings = environment(env)
     with Step("plan") as step:
-        plans = {}
+        made = {}
         for item in each_plan(settings, chosen, model, endpoint, step):
             if item.plan is None:
                 say(f"  {item.stack} is not planned: {item.skipped}")
             else:
-                plans[item.stack] = item.plan.changes
+                made[item.stack] = (item.root, item.plan)
+        plans = {root: done.changes for root, (_, done) in made.items()}
         step.note = ", ".join(f"{root}: {len(changes)} changes" for root, changes in plans.items())
     rows = [(root, "/".join(c.actions), c.address) for root, changes in plans.items() for c in changes]
     if rows:
         console.table("Plan", ["stack", "action", "resource"], rows)
+    if save:
+        save_plans(settings, Path(save), made, endpoint)
     emit({root: [vars(change) for change in changes] for root, changes in plans.items()}, json)
 
 
-@operator_task(help={**ENV, **JSON, **STACK})
-def apply(c, env=None, stack=None, model=0, endpoint=None, json=False):
-    """Plan and apply a stack, or both."""
+@operator_task(help={**ENV, **JSON, **STACK, "plan": "apply what ./inv plan --save kept in this folder"})
+def apply(c, env=None, stack=None, model=0, endpoint=None, plan=None, json=False):
+    """Plan and apply a stack, or both; with --plan, exactly what was planned before."""
     from ml.jobs import stages
 
     settings = environment(env)
+    if plan:
+        return emit(apply_saved(settings, Path(plan), chosen=bool(stack or model or endpoint)), json)
     if stack == "serving":
         return emit(stages.deploy(settings, model or None, endpoint), json)
     if stack == "access":

@@ -90,6 +90,7 @@ class Stack:
 
     def apply(self, plan: Plan) -> None:
         """Carry out a saved plan."""
+        self._init()  # the plan may have been made on another machine
         self._run("apply", str(plan.file))
 
     def up(self) -> tuple[Change, ...]:

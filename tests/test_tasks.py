@@ -20,7 +20,7 @@ from ops.program import Inv
 
 # Everything that scripts and people type: a change here breaks them, so it is made on purpose.
 SURFACE = {
-    "apply": "--endpoint --env --json --model --stack",
+    "apply": "--endpoint --env --json --model --plan --stack",
     "check": "--env --json --report-dir --stack --tests",
     "data": "--env --json --skip-bad --source",
     "demo": "--json",
@@ -33,7 +33,7 @@ SURFACE = {
     "local.up": "--port --time-scale",
     "models": "--env --json",
     "policies": "--env --json --role",
-    "plan": "--endpoint --env --fail-on --json --model --report --stack",
+    "plan": "--endpoint --env --fail-on --json --model --report --save --stack",
     "predict": "--endpoint --env --image --json --limit --s3 --split --top-k --url",
     "rollback": "--endpoint --env --json",
     "status": "--env --json",

@@ -9,7 +9,7 @@ from ml.jobs import data as pictures
 from ml.jobs import deployment, handover, predict, registry
 from ml.jobs import train as job
 from ml.jobs import tune as search
-from ops import console, generations, jobs, stacks
+from ops import console, generations, jobs, saved_plans, stacks
 from ops.aws import check_instance_type, client
 from ops.console import Stage, Step, say
 from ops.errors import OperatorError
@@ -17,20 +17,23 @@ from ops.paths import WORK
 from ops.settings import Settings
 
 Stages = list[Stage] | None
+Saved = saved_plans.SavedPlans | None
 
 
-def foundation(settings: Settings, stages: Stages = None) -> list[str]:
-    """Apply the foundation stack. Returns the addresses of what changed."""
+def foundation(settings: Settings, stages: Stages = None, saved: Saved = None) -> list[str]:
+    """Apply the foundation stack, by a saved plan if there is one. Returns the addresses of what changed."""
     with Step("foundation", stages) as step:
-        changes = stacks.foundation(settings, step).up()
+        stack = stacks.foundation(settings, step)
+        changes = saved.carry_out(stack) if saved else stack.up()
         step.note = changed(changes, "bucket, key, roles, registry, log groups")
     return [change.address for change in changes]
 
 
-def access(settings: Settings) -> list[str]:
-    """Apply the access stack. Returns the addresses of what changed."""
+def access(settings: Settings, saved: Saved = None) -> list[str]:
+    """Apply the access stack, by a saved plan if there is one. Returns the addresses of what changed."""
     with Step("access") as step:
-        changes = stacks.access(settings, step).up()
+        stack = stacks.access(settings, step)
+        changes = saved.carry_out(stack) if saved else stack.up()
         step.note = changed(changes, "operator's and CI's roles")
     return [change.address for change in changes]
 
@@ -155,8 +158,12 @@ def deploy(
     endpoint: str | None = None,
     stages: Stages = None,
     name: str = "deploy",
+    saved: Saved = None,
 ) -> dict:
-    """Bring a model version into service, check that it is the one that serves, and ask it something."""
+    """Bring a model version into service, check that it is the one that serves, and ask it something.
+
+    saved: plans of which serving's is applied.
+    """
     serving = settings.serving
     if not serving.serverless:
         check_instance_type(serving.instance_type, "hosting")
@@ -171,7 +178,8 @@ def deploy(
         step("waiting for an update under way")
         if deployment.settled(settings, served) and (before := handover.find_serving(settings, served)):
             deployment.check_convertible(settings, before)
-        changes = stacks.serving(settings, served, version.arn, step).up()
+        stack = stacks.serving(settings, served, version.arn, step)
+        changes = saved.carry_out(stack) if saved else stack.up()
         target = handover.serving(settings, served)
         step("comparing the live endpoint with the intended one")
         deployment.check_live(settings, target)

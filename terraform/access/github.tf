@@ -12,13 +12,13 @@ resource "aws_iam_openid_connect_provider" "github" {
   client_id_list = ["sts.amazonaws.com"]
 }
 
-# Jobs of pull requests run what the request brings along: they only look.
+# Jobs of pull requests run what the request brings along: they only look. So do those of main, whose plan waits for leave.
 module "ci_plan_role" {
   count        = local.has_ci
   source       = "../modules/role"
   name         = "${local.prefix}-ci-plan"
   path         = local.path
-  description  = "Plans pull requests of ${var.github.repository}, and only reads"
+  description  = "Plans pull requests and main of ${var.github.repository}, and only reads"
   trust_policy = templatefile("${local.policies}/trust/github_pull_requests.json", local.policy_values)
   policy       = templatefile("${local.policies}/ci_plan.json", local.policy_values)
 }

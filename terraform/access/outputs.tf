@@ -4,7 +4,7 @@ output "operator_role_arn" {
 }
 
 output "ci_plan_role_arn" {
-  description = "Role of pull requests' jobs; empty without a repository."
+  description = "Role of the jobs of pull requests and of main; empty without a repository."
   value       = join("", module.ci_plan_role[*].arn)
 }
 

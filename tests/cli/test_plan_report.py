@@ -29,14 +29,16 @@ def report(monkeypatch, tmp_path, capsys):
 
     console.console.cache_clear()
 
-    def run(planned: list[plans.Planned], fail_on: str | None = None, signed_in: bool = True):
+    def run(planned: list[plans.Planned], fail_on: str | None = None, signed_in: bool = True, save=None):
         monkeypatch.setattr(aws, "is_signed_in", lambda: signed_in)
         monkeypatch.setattr(plan_report, "environment", settings.load)
         monkeypatch.setattr(plan_report, "each_plan", lambda *_: iter(planned))
         as_new = [(item.stack, item.root.show(item.plan)) for item in planned if item.plan]
         monkeypatch.setattr(plan_report, "plans_as_new", lambda *_: iter(as_new))
         file = tmp_path / "plan.md"
-        plan_report.plan_with_report("dev", ["foundation", "serving"], 0, None, str(file), fail_on, True)
+        plan_report.plan_with_report(
+            "dev", ["foundation", "serving"], 0, None, str(file), fail_on, True, save
+        )
         return file.read_text(), json.loads(capsys.readouterr().out)
 
     yield run
@@ -53,6 +55,24 @@ def test_every_stack_is_told_also_the_one_that_cannot_be_planned_yet(report):
     assert "> `serving` is not planned: No model yet." in text
     assert out["changes"] == {"foundation": 1}
     assert (out["as_new"], out["reasons"]) == (False, [])
+
+
+def test_a_plan_is_kept_if_it_passes_and_was_compared_with_an_account(report, monkeypatch, capsys):
+    kept = []
+    monkeypatch.setattr(
+        plan_report, "save_plans", lambda settings, folder, made, _: kept.append((folder, [*made]))
+    )
+    destroying = [planned("foundation", [KEY], []), plans.Planned("serving", skipped="No model yet.")]
+    with pytest.raises(OperatorError, match="destroys"):
+        report(destroying, "destroy", save="saved")
+    with pytest.raises(
+        OperatorError, match=r"--save saved: without credentials .* Sign in, or leave --save out"
+    ):
+        report(destroying, signed_in=False, save="saved")
+    assert kept == []
+    capsys.readouterr()
+    report(destroying, save="saved")
+    assert [(str(folder), stacks) for folder, stacks in kept] == [("saved", ["foundation"])]
 
 
 def test_a_gate_stops_it_after_the_report_is_written(report, tmp_path):

@@ -96,8 +96,9 @@ def test_trust_is_limited_to_this_account(path):
             host = "token.actions.githubusercontent.com"
             assert condition.keys() == {"StringEquals"}  # no pattern
             assert condition["StringEquals"][f"{host}:aud"] == "sts.amazonaws.com"
-            subject = condition["StringEquals"][f"{host}:sub"]
-            assert re.fullmatch(rf"repo:{VALUES['repository']}:(pull_request|environment:\w+)", subject)
+            whose = r"(pull_request|ref:refs/heads/main|environment:\w+)"
+            for subject in as_list(condition["StringEquals"][f"{host}:sub"]):
+                assert re.fullmatch(rf"repo:{VALUES['repository']}:{whose}", subject)
             continue
         assert statement["Action"] == "sts:AssumeRole"
         if statement["Principal"] == {"Service": "ec2.amazonaws.com"}:
