@@ -85,7 +85,10 @@ def check_live(settings: Settings, intended: Serving) -> None:
 
 
 def check_capacity(settings: Settings, intended: Serving) -> None:
-    """Compare the scaling limits and the provisioned concurrency in force with the intended ones."""
+    """Compare the scaling limits and the provisioned concurrency in force with the intended ones.
+
+    Where a schedule says how much is kept warm, as much as it has asked for last must be.
+    """
     for variant in intended.scaled_variants:
         _check_limits(settings, intended, f"endpoint/{intended.endpoint_name}/variant/{variant}")
     if not intended.provisioned_concurrency:
@@ -93,16 +96,20 @@ def check_capacity(settings: Settings, intended: Serving) -> None:
     functions = client("lambda", settings.region)
     for _ in pauses():
         config = functions.get_provisioned_concurrency_config(
-            FunctionName=intended.function_name, Qualifier=intended.function_version
+            FunctionName=intended.function_name, Qualifier=intended.provisioned_qualifier
         )
         if config["Status"] != "IN_PROGRESS":
             break
-    if config["Status"] != "READY" or (
-        config["AvailableProvisionedConcurrentExecutions"] != intended.provisioned_concurrency
-    ):
+    by_schedule = intended.provisioned_qualifier == intended.function_alias
+    wanted = (
+        config["RequestedProvisionedConcurrentExecutions"]
+        if by_schedule
+        else intended.provisioned_concurrency
+    )
+    if config["Status"] != "READY" or config["AvailableProvisionedConcurrentExecutions"] != wanted:
         raise OperatorError(
             f"Provisioned concurrency of {intended.function_name} is {config['Status']} "
-            f"({config.get('StatusReason', 'no reason given')}), not READY with {intended.provisioned_concurrency}."
+            f"({config.get('StatusReason', 'no reason given')}), not READY with {wanted}."
         )
 
 

@@ -40,7 +40,8 @@ class Serving(BaseModel):
 
     variants: the model package behind each, the main one's first. hosting: "instance", "serverless" or
     "asynchronous"; the latter has no function, and a serverless endpoint no instance type. scheduled: whether the
-    capacities are those of a schedule at times.
+    capacities are those of a schedule at times. provisioned_qualifier: what of the function is kept warm, its version,
+    or by a schedule its alias; None if nothing is.
     """
 
     endpoint_name: str
@@ -58,6 +59,7 @@ class Serving(BaseModel):
     function_alias_arn: str | None
     function_version: str | None
     provisioned_concurrency: int
+    provisioned_qualifier: str | None
 
 
 def foundation(settings: Settings) -> Foundation:

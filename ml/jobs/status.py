@@ -132,9 +132,11 @@ def _endpoint(settings: Settings, serving: handover.Serving) -> dict:
 def _provisioned(settings: Settings, serving: handover.Serving) -> str:
     if serving.function_name is None:
         return "no function"
+    if serving.provisioned_qualifier is None:
+        return "no provisioned concurrency"
     try:
         config = client("lambda", settings.region).get_provisioned_concurrency_config(
-            FunctionName=serving.function_name, Qualifier=serving.function_version
+            FunctionName=serving.function_name, Qualifier=serving.provisioned_qualifier
         )
     except ClientError as error:
         if error_code(error) in (

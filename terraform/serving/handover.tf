@@ -19,7 +19,11 @@ locals {
     function_alias          = one(module.inference_function[*].alias)
     function_alias_arn      = one(module.inference_function[*].alias_arn)
     function_log_group      = one(module.inference_function[*].log_group)
+    function_url            = one(module.inference_function[*].function_url)
+    http_api_url            = one(module.inference_function[*].http_api_url)
+    dead_letter_queue       = one(module.inference_function[*].dead_letter_queue)
     provisioned_concurrency = local.function_count * var.lambda.provisioned_concurrency
+    provisioned_qualifier   = one(module.inference_function[*].provisioned_qualifier)
   }
 }
 

@@ -20,6 +20,7 @@ locals {
     kms_key_arn   = local.foundation.kms_key_arn
     partition     = local.partition
     region        = var.region
+    queue_arn     = local.queue_arn
   }
 }
 
@@ -31,6 +32,11 @@ module "inference_function_role" {
   description  = "Runs the inference function of ${var.endpoint_name}"
   trust_policy = templatefile("${local.policies}/trust/lambda.json", local.policy_values)
   policy       = templatefile("${local.policies}/inference_function.json", local.policy_values)
+
+  further_policies = merge(
+    var.lambda.dead_letter_queue ? { dead-letters = templatefile("${local.policies}/dead_letters.json", local.policy_values) } : {},
+    var.lambda.tracing ? { traces = templatefile("${local.policies}/traces.json", local.policy_values) } : {},
+  )
 }
 
 module "inference_function" {
@@ -42,6 +48,11 @@ module "inference_function" {
   memory_mb               = var.lambda.memory_mb
   timeout_seconds         = var.lambda.timeout_seconds
   provisioned_concurrency = var.lambda.provisioned_concurrency
+  schedules               = var.lambda.schedules
+  reserved_concurrency    = var.lambda.reserved_concurrency
+  dead_letter_queue       = var.lambda.dead_letter_queue
+  tracing                 = var.lambda.tracing
+  access                  = var.lambda.access
   log_retention_days      = var.logs.retention_days
 
   package = {

@@ -13,4 +13,5 @@ locals {
 
   function_name = "${var.endpoint_name}-inference"
   function_arn  = "arn:${local.partition}:lambda:${var.region}:${local.account_id}:function:${local.function_name}"
+  queue_arn     = "arn:${local.partition}:sqs:${var.region}:${local.account_id}:${local.function_name}-dead-letters"
 }

@@ -186,17 +186,34 @@ variable "deployed" {
 }
 
 variable "lambda" {
-  description = "The inference function: its zip, its size, how much of it is kept warm, and which pictures it accepts."
+  description = "The inference function: its zip, its size, how much of it is kept warm (by schedules at times), its share of the account's concurrency, what becomes of failed events, ways to it beside Invoke, and which pictures it accepts."
   type = object({
     zip_path                = string
     architecture            = optional(string, "x86_64")
     memory_mb               = optional(number, 256)
     timeout_seconds         = optional(number, 60)
     provisioned_concurrency = optional(number, 2)
-    max_image_bytes         = optional(number, 4500000)
-    allowed_url_hosts       = optional(list(string), [])
-    image_prefix            = optional(string, "datasets/")
-    log_level               = optional(string, "INFO")
+    schedules = optional(list(object({
+      name                    = string
+      schedule                = string
+      timezone                = optional(string, "UTC")
+      provisioned_concurrency = number
+    })), [])
+    reserved_concurrency = optional(number)
+    dead_letter_queue    = optional(bool, true)
+    tracing              = optional(bool, true)
+    access = optional(object({
+      function_url = optional(bool, false)
+      http_api = optional(object({
+        enabled     = optional(bool, false)
+        burst_limit = optional(number, 20)
+        rate_limit  = optional(number, 10)
+      }), {})
+    }), {})
+    max_image_bytes   = optional(number, 4500000)
+    allowed_url_hosts = optional(list(string), [])
+    image_prefix      = optional(string, "datasets/")
+    log_level         = optional(string, "INFO")
   })
   nullable = false
 

@@ -285,18 +285,20 @@ def test_nobody_reaches_the_roles_of_stack_access_or_their_state(path):
 
 
 def test_a_plan_only_reads():
-    verbs = re.compile(r"\w[\w-]*:(Get|List|Describe|Decrypt|View)")
+    verbs = re.compile(r"\w[\w-]*:(Get|List|Describe|Decrypt|View|GET$)")
     for statement in statements("ci_plan"):
         for action in as_list(statement["Action"]):
             assert verbs.match(action), f"{statement['Sid']}: {action}"
 
 
 BOUNDED = [
+    "dead_letters",
     "ec2_host",
     "endpoint",
     "flow_logs",
     "inference_function",
     "network_interfaces",
+    "traces",
     "training",
     "tuning",
     "workbench",

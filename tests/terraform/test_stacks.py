@@ -122,7 +122,10 @@ def serving(model_package_arn: str, zip_path, **variables) -> Stack:
             "model_package_arn": model_package_arn,
             "deployment": {"termination_wait_seconds": 0},
             "deployed": generations.deployed(SETTINGS, PREFIX),
-            "lambda": {"zip_path": str(zip_path)},
+            "lambda": {
+                "zip_path": str(zip_path),
+                "dead_letter_queue": False,
+            },  # Terraform waits a minute for one
             **variables,
         },
     )

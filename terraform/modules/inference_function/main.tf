@@ -1,4 +1,4 @@
-# One function, published as a version behind the alias `live`, some of it kept warm.
+# One function, published as a version behind the alias `live`, and what is left of events that it failed on.
 
 data "aws_caller_identity" "current" {}
 
@@ -18,13 +18,11 @@ resource "aws_cloudwatch_log_group" "this" {
 }
 
 resource "aws_lambda_function" "this" {
-  #checkov:skip=CKV_AWS_50:it makes one call, to an endpoint with metrics of its own; there is no chain of services to trace
-  #checkov:skip=CKV_AWS_115:reserving takes from what the whole account shares, of which AWS keeps 10; provisioned concurrency bounds cold starts
-  #checkov:skip=CKV_AWS_116:it is invoked synchronously: the caller gets the error, and a dead-letter queue would get nothing
+  #checkov:skip=CKV_AWS_115:reserving takes from what the whole account shares, and is the environment's choice; provisioned concurrency bounds cold starts
   #checkov:skip=CKV_AWS_117:it fetches pictures from the internet under its own rules, and reaches AWS by its public endpoints
   #checkov:skip=CKV_AWS_272:the zip is built from this repository in the same run, and its hash is part of the plan
   function_name    = var.name
-  description      = "Answers with the classes of a picture"
+  description      = "Answers with the classes of a picture${local.scheduled ? ", kept warm by a schedule" : ""}"
   role             = var.role_arn
   filename         = var.package.zip_path
   source_code_hash = filebase64sha256(var.package.zip_path)
@@ -36,24 +34,26 @@ resource "aws_lambda_function" "this" {
   kms_key_arn      = var.kms_key_arn
   publish          = true
 
+  reserved_concurrent_executions = var.reserved_concurrency
+
   environment {
     variables = var.environment
   }
 
+  tracing_config {
+    mode = var.tracing ? "Active" : "PassThrough"
+  }
+
+  dynamic "dead_letter_config" {
+    for_each = aws_sqs_queue.dead_letters
+
+    content {
+      target_arn = dead_letter_config.value.arn
+    }
+  }
+
   # Lambda would make the group itself, unencrypted and for ever.
   depends_on = [aws_cloudwatch_log_group.this]
-}
-
-# On the version, and before the alias moves to it: callers never meet a cold or a broken one.
-resource "aws_lambda_provisioned_concurrency_config" "this" {
-  count                             = var.provisioned_concurrency > 0 ? 1 : 0
-  function_name                     = aws_lambda_function.this.function_name
-  qualifier                         = aws_lambda_function.this.version
-  provisioned_concurrent_executions = var.provisioned_concurrency
-
-  lifecycle {
-    create_before_destroy = true
-  }
 }
 
 resource "aws_lambda_alias" "live" {
@@ -62,5 +62,13 @@ resource "aws_lambda_alias" "live" {
   function_name    = aws_lambda_function.this.function_name
   function_version = aws_lambda_function.this.version
 
-  depends_on = [aws_lambda_provisioned_concurrency_config.this]
+  depends_on = [aws_lambda_provisioned_concurrency_config.version, terraform_data.scheduled]
+}
+
+# Events of asynchronous invocations that failed, retries included; synchronous callers get the error themselves.
+resource "aws_sqs_queue" "dead_letters" {
+  count                     = var.dead_letter_queue ? 1 : 0
+  name                      = "${var.name}-dead-letters"
+  message_retention_seconds = 1209600 # 14 days, SQS's longest
+  kms_master_key_id         = var.kms_key_arn
 }

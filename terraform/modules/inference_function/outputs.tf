@@ -25,3 +25,28 @@ output "log_group" {
   description = "Log group of the function."
   value       = aws_cloudwatch_log_group.this.name
 }
+
+output "provisioned_qualifier" {
+  description = "What is kept warm: the version, or by a schedule the alias; null if nothing is."
+  value = (
+    local.scheduled ? local.alias
+    : var.provisioned_concurrency > 0 ? aws_lambda_function.this.version
+    : null
+  )
+  depends_on = [aws_lambda_provisioned_concurrency_config.version, aws_lambda_provisioned_concurrency_config.alias]
+}
+
+output "dead_letter_queue" {
+  description = "Name of the queue of failed asynchronous events; null without one."
+  value       = one(aws_sqs_queue.dead_letters[*].name)
+}
+
+output "function_url" {
+  description = "Function URL of the alias, to be asked with AWS Signature Version 4 for lambda; null without one."
+  value       = one(aws_lambda_function_url.this[*].function_url)
+}
+
+output "http_api_url" {
+  description = "URL of the HTTP API, to be asked with AWS Signature Version 4 for execute-api; null without one."
+  value       = one(aws_apigatewayv2_stage.this[*].invoke_url)
+}

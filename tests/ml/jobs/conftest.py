@@ -50,6 +50,7 @@ def serving() -> handover.Serving:
         model_package_arn=package, variants={"AllTraffic": package}, hosting="instance", instance_type="ml.m5.large",
         scaled_variants=["AllTraffic"], min_capacity=1, max_capacity=3, scheduled=False, function_name="image-classifier-dev-inference",
         function_alias="live", function_alias_arn="arn:alias", function_version="7", provisioned_concurrency=2,
+        provisioned_qualifier="7",
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ class Aws:
         self.container = {"ModelPackageName": serving.model_package_arn}
         self.beside = {}
         self.limits = [(1, 3)]
+        self.qualifier = "7"
         self.provisioned = [{"Status": "READY", "AvailableProvisionedConcurrentExecutions": 2}]
 
     def describe_endpoint(self, EndpointName):
@@ -47,7 +48,7 @@ class Aws:
         return {"ScalableTargets": [{"MinCapacity": low, "MaxCapacity": high} for low, high in self.limits]}
 
     def get_provisioned_concurrency_config(self, FunctionName, Qualifier):
-        assert (FunctionName, Qualifier) == ("image-classifier-dev-inference", "7")
+        assert (FunctionName, Qualifier) == ("image-classifier-dev-inference", self.qualifier)
         return self.provisioned.pop(0) if len(self.provisioned) > 1 else self.provisioned[0]
 
 
@@ -183,6 +184,17 @@ def test_provisioned_concurrency_that_is_not_there(aws, dev, serving, config, to
     aws.provisioned = [config]
     with pytest.raises(OperatorError, match=told):
         deployment.check_capacity(dev, serving)
+
+
+def test_what_a_schedule_keeps_warm_is_its_own(aws, dev, serving):
+    scheduled = serving.model_copy(update={"provisioned_qualifier": "live"})
+    aws.qualifier = "live"
+    ready = {"Status": "READY", "RequestedProvisionedConcurrentExecutions": 8}
+    aws.provisioned = [ready | {"AvailableProvisionedConcurrentExecutions": 8}]
+    deployment.check_capacity(dev, scheduled)
+    aws.provisioned = [ready | {"AvailableProvisionedConcurrentExecutions": 7}]
+    with pytest.raises(OperatorError, match="not READY with 8"):
+        deployment.check_capacity(dev, scheduled)
 
 
 def test_no_provisioned_concurrency_is_asked_for(aws, dev, serving):
