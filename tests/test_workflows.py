@@ -174,6 +174,24 @@ def test_who_assumes_which_role():
     assert protected == ["apply/apply"] and JOBS["apply/apply"]["environment"] == "prod"
 
 
+def test_the_roles_trust_the_jobs_that_assume_them_and_no_others():
+    """By the subject that GitHub gives a job: of its environment, else of what set it off."""
+
+    def subjects(document: str) -> set[str]:
+        (statement,) = json.loads((ROOT / "policies" / "trust" / document).read_text())["Statement"]
+        told = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
+        return {told} if isinstance(told, str) else set(told)
+
+    assert list(WORKFLOWS["plan"][True]) == ["pull_request"]
+    assert WORKFLOWS["apply"][True]["push"] == {"branches": ["main"]}
+    repository = "repo:${repository}"
+    assert subjects("github_pull_requests.json") == {
+        f"{repository}:pull_request",
+        f"{repository}:ref:refs/heads/main",
+    }
+    assert subjects("github_environment.json") == {f"{repository}:environment:${{github_environment}}"}
+
+
 def test_what_changes_the_account_takes_nothing_from_a_cache():
     for name in ("apply/plan", "apply/apply"):
         (setup,) = [step for step in JOBS[name]["steps"] if step.get("uses", "").startswith("./")]
