@@ -112,6 +112,13 @@ def test_the_files_are_what_github_reads(tmp_path):
     assert "runs_on" in schema("github-workflows", bad).stdout
 
 
+def test_dependabot_knows_every_root_of_terraform():
+    updates = yaml.safe_load((GITHUB / "dependabot.yml").read_text())["updates"]
+    (terraform,) = [update for update in updates if update["package-ecosystem"] == "terraform"]
+    locks = (ROOT / "terraform").glob("*/.terraform.lock.hcl")
+    assert terraform["directories"] == sorted(f"/terraform/{lock.parent.name}" for lock in locks)
+
+
 # ---- what the linters leave open ----
 
 
