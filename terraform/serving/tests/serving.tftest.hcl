@@ -21,7 +21,8 @@ mock_provider "aws" {
           "bucket": "image-classifier-dev-123456789012-eu-west-1",
           "bucket_arn": "arn:aws:s3:::image-classifier-dev-123456789012-eu-west-1",
           "endpoint_role_arn": "arn:aws:iam::123456789012:role/image-classifier-dev-endpoint",
-          "kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+          "kms_key_arn": "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+          "topic_arn": "arn:aws:sns:eu-west-1:123456789012:image-classifier-dev-alarms"
         }
       JSON
     }
