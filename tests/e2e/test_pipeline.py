@@ -158,9 +158,16 @@ def test_a_killed_training_is_taken_up(inv, demo):
 
 
 def test_ci_deploys_and_the_operator_rolls_back(inv, demo):
-    deployed = inv("apply", "--stack", "serving", "--model", "2", "--json", role="ci-apply")
-    assert deployed.code == 0, deployed.told
-    assert deployed.json["model_version"] == 2
+    folder = str(inv.folder / "plan")
+    planned = inv("plan", "--model", "2", "--save", folder, "--json", role="ci-plan")
+    assert planned.code == 0, planned.told
+    applied = inv("apply", "--plan", folder, "--json", role="ci-apply")
+    assert applied.code == 0, applied.told
+    assert applied.json == {s: [c["address"] for c in changes] for s, changes in planned.json.items()}
+    assert "serves version 2" in applied.told
+    again = inv("apply", "--plan", folder, role="ci-apply")
+    assert again.code == 1
+    assert "is out of date: deployed would now be given otherwise" in again.told
     back = inv("rollback", "--json")
     assert back.code == 0, back.told
     assert back.json["model_version"] == 1
