@@ -47,13 +47,23 @@ class LocalEC2Response(EC2Response):
             "iam_instance_profile_name": self._get_param("IamInstanceProfile.Name"),
             "iam_instance_profile_arn": self._get_param("IamInstanceProfile.Arn"),
         }
+        disks = {m.get("DeviceName"): m.get("Ebs", {}) for m in self._get_param("BlockDeviceMappings", [])}
         for instance in instances:
+            self._keep_speed(instance, disks)
             if any(profile.values()) and instance.profile() is None:  # moto gives it to the first alone
                 self.ec2_backend.associate_iam_instance_profile(instance_id=instance.id, **profile)
             if instance.spot:
                 spot.request_for(instance, spot_options)
             current().launch(instance)
         return answer
+
+    def _keep_speed(self, instance: LocalInstance, disks: dict[str, dict[str, Any]]) -> None:
+        """Record what its gp3 volumes were asked to do, or what they do unasked; moto forgets both."""
+        for device, block in instance.block_device_mapping.items():
+            volume = self.ec2_backend.volumes[block.volume_id]
+            if volume.volume_type == "gp3":
+                volume.iops = disks.get(device, {}).get("Iops", 3000)
+                volume.throughput = disks.get(device, {}).get("Throughput", 125)
 
     def _check_profile(self) -> None:
         """Raises AWS's error for a profile that does not exist: Terraform waits and asks again at that text."""

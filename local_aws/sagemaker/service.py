@@ -13,6 +13,7 @@ from local_aws.sagemaker.tags import TagOperations, TagStore
 from local_aws.sagemaker.training.operations import TrainingOperations
 from local_aws.sagemaker.training.runs import TrainingRuns
 from local_aws.sagemaker.tuning.operations import TuningJobs, TuningOperations, TuningRuns
+from local_aws.sagemaker.workbench import WorkbenchBackend, WorkbenchOperations
 
 
 class LocalSageMakerBackend(
@@ -20,6 +21,7 @@ class LocalSageMakerBackend(
     TuningJobs,
     HostingBackend,
     RegistryBackend,
+    WorkbenchBackend,
     TagStore,
     models.SageMakerModelBackend,
 ):
@@ -48,6 +50,7 @@ class LocalSageMakerResponse(
     TuningOperations,
     HostingOperations,
     RegistryOperations,
+    WorkbenchOperations,
     TagOperations,
     RefusedOperations,
     SageMakerResponse,
