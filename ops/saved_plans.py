@@ -187,8 +187,8 @@ def _sources() -> str:
     """Of what Terraform reads: a plan holds its configuration, but applying it reads the documents again."""
     digest = hashlib.sha256()
     for path in sorted([*(ROOT / "terraform").rglob("*"), *(ROOT / "policies").rglob("*")]):
-        read = path.suffix in (".tf", ".hcl", ".json", ".sh", ".tftpl")
-        if read and ".terraform" not in path.parts and path.is_file():
+        unread = path.suffix == ".md" or {".terraform", "__pycache__"} & set(path.parts)
+        if path.is_file() and not unread:
             digest.update(f"{path.relative_to(ROOT)}\0{_digest(path.read_bytes())}\n".encode())
     return digest.hexdigest()
 

@@ -115,7 +115,9 @@ def test_a_plan_of_another_environment_is_refused(prod, planned, work):
         saved_plans.load(work / "plan", environments.load("dev"))
 
 
-@pytest.mark.parametrize("file", ["terraform/foundation/main.tf", "policies/stacks/training.json"])
+@pytest.mark.parametrize(
+    "file", ["terraform/foundation/main.tf", "terraform/modules/m/run.py", "policies/stacks/training.json"]
+)
 def test_a_plan_of_other_sources_is_refused(prod, planned, work, monkeypatch, file):
     monkeypatch.setattr(saved_plans, "ROOT", work / "repository")
     source = work / "repository" / file
