@@ -1,0 +1,125 @@
+"""Stack workbench on the embedded AWS: applied, found unchanged, its host's program run, destroyed to the last resource."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ops import terraform
+from ops.terraform import Stack
+
+pytestmark = pytest.mark.slow
+
+REGION = "us-east-1"
+COMMON = {"project": "bench", "environment": "test", "region": REGION}
+PROFILE = "bench-test-ec2-host"
+TRUST = json.loads((Path(__file__).parents[2] / "policies/trust/ec2.json").read_text())
+# Waits to be told to go, as Terraform fails where a host has gone before it ran.
+TRAIN = """#!/usr/bin/env python3
+import boto3, subprocess, time
+s3 = boto3.client("s3", region_name="us-east-1")
+print("I am", boto3.client("sts", region_name="us-east-1").get_caller_identity()["Arn"], flush=True)
+while "Contents" not in s3.list_objects_v2(Bucket="bench-test-state", Prefix="go"):
+    time.sleep(0.2)
+print("trained", flush=True)
+subprocess.run(["shutdown", "-P", "now"], check=True)
+"""
+LIST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::bench-test-state"}
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def aws(embedded_aws, tmp_path_factory):
+    """The embedded AWS with the foundation's hand-over, the profile and the key that it tells of."""
+    iam, ssm, ec2 = (embedded_aws.client(name) for name in ("iam", "ssm", "ec2"))
+    iam.create_role(RoleName=PROFILE, AssumeRolePolicyDocument=json.dumps(TRUST))
+    iam.put_role_policy(RoleName=PROFILE, PolicyName="list", PolicyDocument=json.dumps(LIST))
+    iam.create_instance_profile(InstanceProfileName=PROFILE)
+    iam.add_role_to_instance_profile(InstanceProfileName=PROFILE, RoleName=PROFILE)
+    vpc = ec2.create_vpc(CidrBlock="10.60.0.0/20")["Vpc"]["VpcId"]
+    zone = ec2.describe_instance_type_offerings(
+        LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": ["t3.medium"]}]
+    )["InstanceTypeOfferings"][0]["Location"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.60.0.0/24", AvailabilityZone=zone)["Subnet"][
+        "SubnetId"
+    ]
+    group = ec2.create_security_group(GroupName="bench-test-training", Description="t", VpcId=vpc)["GroupId"]
+    handover = {
+        "account_id": "123456789012",
+        "bucket_arn": "arn:aws:s3:::bench-test",
+        "ec2_host_instance_profile": PROFILE,
+        "ec2_log_group": "/bench/test/ec2",
+        "kms_key_arn": embedded_aws.client("kms").create_key()["KeyMetadata"]["Arn"],
+        "network": {"vpc_id": vpc, "subnet_ids": [subnet], "training_security_group_ids": [group]},
+        "prefix": "bench-test",
+        "tuning_role_arn": "arn:aws:iam::123456789012:role/bench-test-tuning",
+    }
+    ssm.put_parameter(Name="/bench/test/foundation", Type="String", Value=json.dumps(handover))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in embedded_aws.credentials.items():
+            patch.setenv(name, value)
+        patch.setattr(terraform, "WORK", tmp_path_factory.mktemp("terraform"))
+        embedded_aws.client("s3").create_bucket(Bucket="bench-test-state")
+        yield embedded_aws
+
+
+@pytest.fixture(autouse=True)
+def _in_reach(_no_real_account, aws, monkeypatch):
+    """Every test loses its AWS_ variables first, those that the module set included."""
+    for name, value in aws.credentials.items():
+        monkeypatch.setenv(name, value)
+
+
+def workbench(**variables) -> Stack:
+    return Stack(
+        root="workbench",
+        key="workbench.tfstate",
+        state_bucket="bench-test-state",
+        region=REGION,
+        variables={**COMMON, **variables},
+    )
+
+
+def read(aws) -> dict:
+    return json.loads(aws.client("ssm").get_parameter(Name="/bench/test/workbench")["Parameter"]["Value"])
+
+
+def test_a_host_trains_and_terminates_beside_studio(aws, until):
+    ec2, cloudwatch, sagemaker = (aws.client(name) for name in ("ec2", "cloudwatch", "sagemaker"))
+    stack = workbench(
+        host={"enabled": True, "user_data": TRAIN, "spot": True},
+        workbench={"enabled": True, "repository_uri": "s3://bench-test/code/repository.tar.gz"},
+    )
+    stack.up()
+    made = read(aws)
+    instance, domain = made["host"]["instance_id"], made["workbench"]["domain_id"]
+
+    def described() -> dict:
+        return ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+
+    assert stack.plan().changes == ()
+    (space,) = sagemaker.list_spaces(DomainIdEquals=domain)["Spaces"]
+    assert (space["SpaceName"], space["Status"]) == ("bench-test-workbench", "InService")
+    (config,) = sagemaker.list_studio_lifecycle_configs(NameContains="bench-test-workbench")[
+        "StudioLifecycleConfigs"
+    ]
+    described_domain = sagemaker.describe_domain(DomainId=domain)
+    assert config["StudioLifecycleConfigArn"] in json.dumps(described_domain["DefaultUserSettings"])
+    assert described()["InstanceLifecycle"] == "spot" and "PublicIpAddress" not in described()
+    (alarm,) = cloudwatch.describe_alarms(AlarmNames=["bench-test-host-idle"])["MetricAlarms"]
+    assert alarm["Dimensions"] == [{"Name": "InstanceId", "Value": instance}]
+    assert alarm["AlarmActions"] == [f"arn:aws:automate:{REGION}:ec2:terminate"]
+    aws.client("s3").put_object(Bucket="bench-test-state", Key="go")
+    until(lambda: described()["State"]["Name"] == "terminated")
+    console = ec2.get_console_output(InstanceId=instance, Latest=True)["Output"]
+    assert f"assumed-role/{PROFILE}/{instance}" in console and "\ntrained\n" in console
+    assert described()["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
+    stack.down()
+    files = aws.client("efs").describe_file_systems()["FileSystems"]
+    assert described_domain["HomeEfsFileSystemId"] not in [system["FileSystemId"] for system in files]
+    assert domain not in [d["DomainId"] for d in sagemaker.list_domains()["Domains"]]
+    assert cloudwatch.describe_alarms(AlarmNames=["bench-test-host-idle"])["MetricAlarms"] == []
