@@ -197,6 +197,28 @@ def serving(settings: Settings, endpoint: str, model_package_arn: str, progress:
     )
 
 
+def workbench(
+    settings: Settings, progress: Progress, host: dict | None = None, notebooks: dict | None = None
+) -> Stack:
+    """What a person asks for by hand: an EC2 host that trains, a place to work in notebooks; each gone where not given.
+
+    host, notebooks: as the stack's variables `host` and `workbench` have them, without `enabled`.
+    """
+    return Stack(
+        root="workbench",
+        key=f"{settings.environment}/workbench.tfstate",
+        state_bucket=ensure_state_bucket(settings),
+        region=settings.region,
+        progress=progress,
+        variables={
+            **_common(settings),
+            "boundary_arn": boundary(settings),
+            "host": {"enabled": True, **host} if host is not None else {},
+            "workbench": {"enabled": True, **notebooks} if notebooks is not None else {},
+        },
+    )
+
+
 def deployed(settings: Settings) -> list[str]:
     """The stacks whose state holds anything, half-made ones too: `foundation`, `serving/<endpoint>`."""
     prefix, bucket, s3 = f"{settings.environment}/", state_bucket(settings), client("s3", settings.region)

@@ -3,11 +3,11 @@ provider "aws" {
   max_retries = 3
 
   default_tags {
-    tags = {
+    tags = merge(var.tags, {
       Project     = var.project
       Environment = var.environment
       ManagedBy   = "terraform"
       Stack       = "workbench"
-    }
+    })
   }
 }

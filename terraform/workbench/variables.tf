@@ -71,3 +71,15 @@ variable "workbench" {
     error_message = "Without internet_access, the workbench needs the foundation's private network to reach AWS's services: make it, by network.enabled of stack foundation, or ask for internet_access."
   }
 }
+
+variable "tags" {
+  description = "Tags of everything, beside Project, Environment, Stack and ManagedBy."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for value in values(var.tags) : can(regex("^[\\p{L}\\p{N} _.:/=+@-]{1,256}$", value))])
+    error_message = "A tag's value has 1 to 256 letters, digits, spaces and _.:/=+@-."
+  }
+}

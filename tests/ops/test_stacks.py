@@ -100,6 +100,9 @@ def test_inputs_are_variables_that_the_stacks_declare(name):
     foundation = stacks.foundation(settings, quiet).variables
     serving = stacks.serving(settings, settings.prefix, "arn", quiet).variables
     assert set(stacks.access(settings, quiet).variables) <= declared("access")
+    bench = stacks.workbench(settings, quiet, host={"spot": True}).variables
+    assert set(bench) <= declared("workbench")
+    assert (bench["host"], bench["workbench"]) == ({"enabled": True, "spot": True}, {})
     assert set(foundation) <= declared("foundation")
     assert set(serving) <= declared("serving")
     assert foundation["storage"]["force_destroy"] == settings.storage.force_destroy

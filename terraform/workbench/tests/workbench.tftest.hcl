@@ -210,3 +210,13 @@ run "a_private_workbench_without_a_private_network_is_refused" {
 
   expect_failures = [var.workbench]
 }
+
+run "a_tag_that_aws_refuses_is_refused" {
+  command = plan
+
+  variables {
+    tags = { Team = "vision & more" }
+  }
+
+  expect_failures = [var.tags]
+}
