@@ -89,6 +89,7 @@ def test_nothing_asks_whether_it_is_local(place):
     allowed = {
         ("ops/settings/__init__.py", "embedded_aws"),  # the operator's choice; only the tasks read it
         ("ml/container/environment.py", "localhost"),  # the only host where no cluster is named
+        ("terraform/modules/workbench/scripts/stop_when_idle.py", "localhost"),  # asks Jupyter beside it
     }
     suffixes = {".py", ".tf", ".json", ".hcl", ".sh"}
     found = {
