@@ -58,7 +58,7 @@ def plan_with_report(
             settings = environment(env)
             contents = {}
             for item in each_plan(settings, chosen, model, endpoint, step):
-                if item.plan is None:
+                if item.root is None or item.plan is None:
                     skipped.append(markdown.StackPlan(item.stack, skipped=item.skipped))
                 else:
                     contents[item.stack] = item.root.show(item.plan)

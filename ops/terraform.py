@@ -77,8 +77,8 @@ class Stack:
         variables = self.work / "inputs.tfvars.json"
         variables.write_text(json.dumps(self.variables, indent=2, sort_keys=True))
         file = self.work / "saved.tfplan"
-        locking = {} if lock else {"lock": "false"}
-        events = self._run("plan", out=str(file), var_file=str(variables), destroy=_flag(destroy), **locking)
+        options: dict = {} if lock else {"lock": "false"}
+        events = self._run("plan", out=str(file), var_file=str(variables), destroy=_flag(destroy), **options)
         planned = [e["change"] for e in events if e["type"] == "planned_change"]
         return Plan(
             file,

@@ -44,7 +44,7 @@ def rows(permissions: Iterable[Permission], uses: Counter[Permission], reasons: 
 
 def uses(documents: list[Document], decisions: Iterable[Decision]) -> Counter[Permission]:
     """How many decisions each permission took part in."""
-    held = {}
+    held: dict[tuple[str, str, str], list[Permission]] = {}
     for document in documents:
         for permission in document.permissions():
             for role in document.roles:
