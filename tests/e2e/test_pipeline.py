@@ -286,7 +286,7 @@ def test_every_trust_policy_let_somebody_in(inv, granted):
         "PrincipalsOfThisAccount",
         "SageMakerOfThisAccount",
         "LambdaOfThisAccount",
-        "PullRequestsOfTheRepository",
+        "PullRequestsAndMainOfTheRepository",
         "ProtectedEnvironmentOfTheRepository",
         "SubmitJobsAsTuningRole",  # an operator's own leave
     }

@@ -53,8 +53,11 @@ run "ci_of_a_repository" {
   }
 
   assert {
-    condition     = jsondecode(module.ci_plan_role[0].trust_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == "repo:example/image-classifier:pull_request"
-    error_message = "Only pull requests of the repository may plan."
+    condition = jsondecode(module.ci_plan_role[0].trust_policy).Statement[0].Condition.StringEquals["token.actions.githubusercontent.com:sub"] == [
+      "repo:example/image-classifier:pull_request",
+      "repo:example/image-classifier:ref:refs/heads/main",
+    ]
+    error_message = "Only pull requests of the repository, and its main branch, may plan."
   }
 
   assert {

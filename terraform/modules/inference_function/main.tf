@@ -8,6 +8,9 @@ data "aws_region" "current" {}
 
 locals {
   alias = "live"
+
+  # Computed, so that a plan knows it.
+  dead_letters_arn = "arn:${data.aws_partition.current.partition}:sqs:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:${var.name}-dead-letters"
 }
 
 resource "aws_cloudwatch_log_group" "this" {
@@ -45,15 +48,15 @@ resource "aws_lambda_function" "this" {
   }
 
   dynamic "dead_letter_config" {
-    for_each = aws_sqs_queue.dead_letters
+    for_each = var.dead_letter_queue ? [local.dead_letters_arn] : []
 
     content {
-      target_arn = dead_letter_config.value.arn
+      target_arn = dead_letter_config.value
     }
   }
 
-  # Lambda would make the group itself, unencrypted and for ever.
-  depends_on = [aws_cloudwatch_log_group.this]
+  # Lambda would make the group itself, unencrypted and for ever; and it asks for the queue at once.
+  depends_on = [aws_cloudwatch_log_group.this, aws_sqs_queue.dead_letters]
 }
 
 resource "aws_lambda_alias" "live" {
