@@ -22,6 +22,7 @@ resource "aws_cloudwatch_log_group" "this" {
 
 resource "aws_lambda_function" "this" {
   #checkov:skip=CKV_AWS_115:reserving takes from what the whole account shares, and is the environment's choice; provisioned concurrency bounds cold starts
+  #checkov:skip=CKV_AWS_116:a queue is the default; without one, as in local, who invokes asynchronously does without what failed
   #checkov:skip=CKV_AWS_117:it fetches pictures from the internet under its own rules, and reaches AWS by its public endpoints
   #checkov:skip=CKV_AWS_272:the zip is built from this repository in the same run, and its hash is part of the plan
   function_name    = var.name
