@@ -25,9 +25,10 @@ variable "boundary_arn" {
 }
 
 variable "host" {
-  description = "An EC2 host that runs user_data, a script, once: its type, volume, image, Spot, lifetime, and whether a shell may come through an Instance Connect Endpoint."
+  description = "An EC2 host that runs user_data, a script, once: its type, volume, image, Spot, lifetime, and whether a shell may come through an Instance Connect Endpoint; job, what it is for."
   type = object({
     enabled          = optional(bool, false)
+    job              = optional(string, "")
     instance_type    = optional(string, "t3.medium")
     user_data        = optional(string, "#!/bin/bash\nshutdown -P now\n")
     spot             = optional(bool, false)

@@ -90,8 +90,10 @@ def test_environments_and_endpoints_have_states_of_their_own(dev):
         stacks.foundation(prod, quiet).key,
         stacks.serving(dev, "image-classifier-dev", "arn", quiet).key,
         stacks.serving(dev, "image-classifier-dev-multi", "arn", quiet).key,
+        stacks.training_host(dev, quiet).key,
+        stacks.workbench(dev, quiet).key,
     }
-    assert len(keys) == 4
+    assert len(keys) == 6
 
 
 @pytest.mark.parametrize("name", environments.names())
@@ -100,9 +102,11 @@ def test_inputs_are_variables_that_the_stacks_declare(name):
     foundation = stacks.foundation(settings, quiet).variables
     serving = stacks.serving(settings, settings.prefix, "arn", quiet).variables
     assert set(stacks.access(settings, quiet).variables) <= declared("access")
-    bench = stacks.workbench(settings, quiet, host={"spot": True}).variables
-    assert set(bench) <= declared("workbench")
-    assert (bench["host"], bench["workbench"]) == ({"enabled": True, "spot": True}, {})
+    host = stacks.training_host(settings, quiet, {"spot": True}).variables
+    bench = stacks.workbench(settings, quiet, {"kind": "notebook"}).variables
+    assert {*host, *bench} <= declared("workbench")
+    assert host["host"] == {"enabled": True, "spot": True} and "workbench" not in host
+    assert bench["workbench"] == {"enabled": True, "kind": "notebook"} and "host" not in bench
     assert set(foundation) <= declared("foundation")
     assert set(serving) <= declared("serving")
     assert foundation["storage"]["force_destroy"] == settings.storage.force_destroy

@@ -84,8 +84,9 @@ def workbench(**variables) -> Stack:
     )
 
 
-def read(aws) -> dict:
-    return json.loads(aws.client("ssm").get_parameter(Name="/bench/test/workbench")["Parameter"]["Value"])
+def read(aws, part: str) -> dict:
+    name = f"/bench/test/workbench/{part}"
+    return json.loads(aws.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
 
 
 def test_a_host_trains_and_terminates_beside_studio(aws, until):
@@ -95,8 +96,7 @@ def test_a_host_trains_and_terminates_beside_studio(aws, until):
         workbench={"enabled": True, "repository_uri": "s3://bench-test/code/repository.tar.gz"},
     )
     stack.up()
-    made = read(aws)
-    instance, domain = made["host"]["instance_id"], made["workbench"]["domain_id"]
+    instance, domain = read(aws, "host")["instance_id"], read(aws, "notebooks")["domain_id"]
 
     def described() -> dict:
         return ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]

@@ -66,8 +66,8 @@ run "nothing_is_there_unless_asked_for" {
   }
 
   assert {
-    condition     = aws_ssm_parameter.handover.name == "/image-classifier/dev/workbench" && jsondecode(aws_ssm_parameter.handover.value) == { host = null, workbench = null }
-    error_message = "The hand-over must lie where the tasks look for it, and say what is not there."
+    condition     = length(aws_ssm_parameter.host) == 0 && length(aws_ssm_parameter.workbench) == 0
+    error_message = "What is not there is not handed over."
   }
 }
 
@@ -86,6 +86,11 @@ run "a_host_in_the_private_network" {
   assert {
     condition     = !local.public && local.vpc_id == "vpc-private"
     error_message = "Where there is a private network, the host is in it."
+  }
+
+  assert {
+    condition     = aws_ssm_parameter.host[0].name == "/image-classifier/dev/workbench/host" && length(aws_ssm_parameter.workbench) == 0
+    error_message = "The hand-over must lie where the tasks look for it."
   }
 }
 
@@ -153,6 +158,11 @@ run "studio_in_the_private_network" {
       "\"arn:aws:sagemaker:eu-west-1:123456789012:notebook-instance/image-classifier-dev-workbench\""
     )
     error_message = "The notebook instance may stop itself, and no other."
+  }
+
+  assert {
+    condition     = aws_ssm_parameter.workbench[0].name == "/image-classifier/dev/workbench/notebooks" && length(aws_ssm_parameter.host) == 0
+    error_message = "The hand-over must lie where the tasks look for it."
   }
 }
 
