@@ -40,9 +40,9 @@ class Dispatcher(DomainDispatcherApplication):
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         call = environ[CALL]
-        if (call.model, call.operation) == ("ec2", "RunInstances"):
+        if call.model == "ec2":
             try:
-                limits.check_run_instances(call)
+                limits.check_vcpus(call)
             except limits.Ec2Limit as refused:
                 line, listed, body = errors.error("ec2", refused.code, str(refused), 400)
                 start_response(line, listed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.sagemaker.exceptions import SagemakerClientError
@@ -121,30 +122,48 @@ def _of_variants(every: list[dict[str, Any]], count: str) -> Counter[Use]:
     return used
 
 
-def check_run_instances(call: Call) -> None:
-    """Raises Ec2Limit if the vCPUs of RunInstances exceed the quota of their family."""
-    kind = call.parameter("InstanceType") or _of_template(call)
-    if kind not in INSTANCE_TYPES:
-        return
+def check_vcpus(call: Call) -> None:
+    """Raises Ec2Limit if what a call of EC2 starts exceeds the quota of vCPUs of its family and market."""
+    wanted: Counter[tuple[quotas.Quota, bool]] = Counter()
+    for kind, spot in _started_by(call):
+        if kind in INSTANCE_TYPES and (quota := quotas.of_instance_type(kind, spot)):
+            wanted[quota, spot] += _vcpus(kind)
+    for (quota, spot), vcpus in wanted.items():
+        limit = quotas.value(quota)
+        if _vcpus_in_use(call.region, quota) + vcpus <= limit:
+            continue
+        if spot:
+            raise Ec2Limit("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
+        raise Ec2Limit(
+            "VcpuLimitExceeded",
+            f"You have requested more vCPU capacity than your current vCPU limit of {limit:g} allows for the instance "
+            "bucket that the specified instance type belongs to. Please visit "
+            "http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit.",
+        )
+
+
+def _started_by(call: Call) -> list[tuple[str, bool]]:
+    """The instance type, and whether on Spot, of each instance that RunInstances or StartInstances starts."""
+    if call.operation == "StartInstances":
+        named = call.parameter("InstanceIds") or []
+        return [
+            (instance.instance_type, instance.lifecycle == "spot")
+            for instance in ec2_backends[ACCOUNT_ID][call.region].all_instances()
+            if instance.id in named and instance.state == "stopped"
+        ]
+    if call.operation != "RunInstances":
+        return []
+    kind = call.parameter("InstanceType") or _of_template(call) or ""
     spot = (call.parameter("InstanceMarketOptions") or {}).get("MarketType") == "spot"
-    quota = quotas.of_instance_type(kind, spot)
-    if quota is None:
-        return
-    used = 0
-    for instance in ec2_backends[ACCOUNT_ID][call.region].all_instances():
-        theirs = quotas.of_instance_type(instance.instance_type, instance.lifecycle == "spot")
-        if theirs == quota and instance.state in ("pending", "running"):
-            used += _vcpus(instance.instance_type)
-    limit = quotas.value(quota)
-    if used + _vcpus(kind) * int(call.parameter("MinCount") or 1) <= limit:
-        return
-    if spot:
-        raise Ec2Limit("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
-    raise Ec2Limit(
-        "VcpuLimitExceeded",
-        f"You have requested more vCPU capacity than your current vCPU limit of {limit:g} allows for the instance "
-        "bucket that the specified instance type belongs to. Please visit "
-        "http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit.",
+    return [(kind, spot)] * int(call.parameter("MinCount") or 1)  # moto starts as many
+
+
+def _vcpus_in_use(region: str, quota: quotas.Quota) -> int:
+    return sum(
+        _vcpus(instance.instance_type)
+        for instance in ec2_backends[ACCOUNT_ID][region].all_instances()
+        if instance.state in ("pending", "running")
+        and quotas.of_instance_type(instance.instance_type, instance.lifecycle == "spot") == quota
     )
 
 
@@ -154,7 +173,11 @@ def _of_template(call: Call) -> str | None:
     templates = ec2_backends[ACCOUNT_ID][call.region].launch_templates
     for identity, template in templates.items():
         if named.get("LaunchTemplateId") == identity or named.get("LaunchTemplateName") == template.name:
-            return template.latest_version().data.get("InstanceType")
+            try:
+                version = template.get_version(named.get("Version") or template.default_version_number)
+            except (EC2ClientError, ValueError):  # moto refuses the call
+                return None
+            return version.data.get("InstanceType")
     return None
 
 

@@ -32,34 +32,46 @@ _USES = {
     "endpoint": "ProductionVariantInstanceType",
 }
 _INSTANCES = 20  # of each type without accelerator
-# Families' first letters → quota of on-demand, of spot instances (code, name), and vCPUs of a new account.
+_STANDARD_VCPUS = 32  # of each market; AWS's default is 5, which it raises by itself as an account is used
+_STANDARD = ("a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z")
+# Families (the letters of their types) → quota of On-Demand and of Spot Instances: code and name, as AWS publishes them.
 _VCPUS = {
-    ("a", "c", "d", "h", "i", "m", "r", "t", "z"): (
+    _STANDARD: (
         ("L-1216C47A", "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances"),
         ("L-34B43A08", "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests"),
-        32,
     ),
-    ("g", "vt"): (
+    ("g", "gr", "vt"): (
         ("L-DB2E81BA", "Running On-Demand G and VT instances"),
         ("L-3819A6DF", "All G and VT Spot Instance Requests"),
-        0,
     ),
     ("p",): (
         ("L-417A185B", "Running On-Demand P instances"),
         ("L-7212CCBC", "All P4, P3 and P2 Spot Instance Requests"),
-        0,
     ),
     ("inf",): (
         ("L-1945791B", "Running On-Demand Inf instances"),
         ("L-B5D1601B", "All Inf Spot Instance Requests"),
-        0,
     ),
     ("trn",): (
         ("L-2C3B7624", "Running On-Demand Trn instances"),
         ("L-6B0D517C", "All Trn Spot Instance Requests"),
-        0,
     ),
+    ("dl",): (
+        ("L-6E869C2A", "Running On-Demand DL instances"),
+        ("L-85EED4F7", "All DL Spot Instance Requests"),
+    ),
+    ("f",): (
+        ("L-74FC7D96", "Running On-Demand F instances"),
+        ("L-88CF9481", "All F Spot Instance Requests"),
+    ),
+    ("x",): (
+        ("L-7295265B", "Running On-Demand X instances"),
+        ("L-E3A00192", "All X Spot Instance Requests"),
+    ),
+    ("hpc",): (("L-F7808C92", "Running On-Demand HPC instances"), None),
+    ("u",): (("L-43DA4232", "Running On-Demand High Memory instances"), None),
 }
+_P5_SPOT = ("L-C4BD4855", "All P5 Spot Instance Requests")  # P5 and later; On-Demand, they are P's
 
 
 @dataclass(frozen=True)
@@ -87,7 +99,12 @@ def of_service(service: str) -> dict[str, Quota]:
             for name in [f"{kind} for {use} usage"]
         ]
     elif service == "ec2":
-        found = [Quota(service, *quota, vcpus) for *both, vcpus in _VCPUS.values() for quota in both]
+        found = [
+            Quota(service, *quota, _STANDARD_VCPUS if families == _STANDARD else 0)
+            for families, both in [*_VCPUS.items(), (("p",), (_P5_SPOT,))]
+            for quota in both
+            if quota is not None
+        ]
     elif service == "lambda":
         found = [Quota(service, "L-B99A9384", "Concurrent executions", ACCOUNT_CONCURRENCY, adjustable=False)]
     else:
@@ -105,12 +122,14 @@ def named(service: str, name: str) -> Quota | None:
 
 
 def of_instance_type(kind: str, spot: bool) -> Quota | None:
-    """The vCPU quota that an EC2 instance type counts toward; None for families without one here."""
-    family = re.match(r"[a-z]+", kind)
-    for families, (on_demand, requests, _) in _VCPUS.items():
-        if family and family[0] in families:
-            return of_service("ec2")[(requests if spot else on_demand)[0]]
-    return None
+    """The vCPU quota that an EC2 instance type counts toward; None for what AWS has none for, e.g. Mac."""
+    found = re.match(r"([a-z]+)-?(\d*)", kind)
+    letters, generation = found.groups() if found else ("", "")
+    if spot and letters == "p" and int(generation or 0) >= 5:
+        return of_service("ec2")[_P5_SPOT[0]]
+    both = next((both for families, both in _VCPUS.items() if letters in families), (None, None))
+    quota = both[spot]
+    return of_service("ec2")[quota[0]] if quota else None
 
 
 def value(quota: Quota) -> float:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from local_aws import quotas, runtime
 from local_aws.errors import LocalAwsError
@@ -20,6 +23,18 @@ TRUST = json.dumps(
         "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
     }
 )  # fmt: skip
+
+
+@contextmanager
+def limits(aws, ec2: dict[str, float]) -> Iterator[None]:
+    """Within it, the quotas of EC2 are these, and all others a new account's."""
+    path = aws.home / "quotas.json"
+    before = path.read_text()
+    path.write_text(json.dumps({"ec2": ec2}))
+    try:
+        yield
+    finally:
+        path.write_text(before)
 
 
 def _refused(call, *arguments, **parameters) -> tuple[str, str]:
@@ -162,6 +177,80 @@ def test_vcpus_of_a_family_count_together(aws) -> None:
     made = ec2.run_instances(InstanceType="g5.xlarge", **run)["Instances"][0]["InstanceId"]
     assert _refused(ec2.run_instances, InstanceType="g5.2xlarge", **run)[0] == "VcpuLimitExceeded"
     ec2.terminate_instances(InstanceIds=[made])
+
+
+def test_p5_on_spot_has_a_quota_of_its_own_and_on_demand_none(aws) -> None:
+    ec2 = aws.client("ec2")
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    run = {"ImageId": image, "MinCount": 1, "MaxCount": 1, "InstanceType": "p5.4xlarge"}
+    spot = {"InstanceMarketOptions": {"MarketType": "spot"}}
+    with limits(aws, {"L-7212CCBC": 96}):
+        assert _refused(ec2.run_instances, **run, **spot)[0] == "MaxSpotInstanceCountExceeded"
+    with limits(aws, {"L-C4BD4855": 16}):
+        assert _refused(ec2.run_instances, **run)[0] == "VcpuLimitExceeded"
+        made = ec2.run_instances(**run, **spot)["Instances"][0]["InstanceId"]
+        assert _refused(ec2.run_instances, **run, **spot)[0] == "MaxSpotInstanceCountExceeded"
+    ec2.terminate_instances(InstanceIds=[made])
+
+
+def test_a_stopped_instance_does_not_count_and_does_not_start_beyond_the_quota(aws, until) -> None:
+    ec2 = aws.client("ec2")
+    image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+    run = {"ImageId": image, "MinCount": 1, "MaxCount": 1, "InstanceType": "g5.2xlarge"}
+
+    def state(instance: str) -> str:
+        reservations = ec2.describe_instances(InstanceIds=[instance])["Reservations"]
+        return reservations[0]["Instances"][0]["State"]["Name"]
+
+    first = ec2.run_instances(**run)["Instances"][0]["InstanceId"]
+    until(lambda: state(first) == "running")
+    ec2.stop_instances(InstanceIds=[first])
+    until(lambda: state(first) == "stopped")
+    second = ec2.run_instances(**run)["Instances"][0]["InstanceId"]
+    assert _refused(ec2.start_instances, InstanceIds=[first])[0] == "VcpuLimitExceeded"
+    ec2.terminate_instances(InstanceIds=[second])
+    until(lambda: state(second) == "terminated")
+    ec2.start_instances(InstanceIds=[first])
+    ec2.terminate_instances(InstanceIds=[first])
+
+
+def test_the_version_of_a_launch_template_that_is_named_counts(aws) -> None:
+    ec2 = aws.client("ec2")
+    data = {"ImageId": ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]}
+    ec2.create_launch_template(
+        LaunchTemplateName="quota", LaunchTemplateData=data | {"InstanceType": "t3.medium"}
+    )
+    ec2.create_launch_template_version(
+        LaunchTemplateName="quota", LaunchTemplateData=data | {"InstanceType": "p5.4xlarge"}
+    )
+    run = {"MinCount": 1, "MaxCount": 1}
+    template = {"LaunchTemplateName": "quota"}
+    made = ec2.run_instances(LaunchTemplate=template, **run)["Instances"][0]["InstanceId"]  # its default: 1
+    named = template | {"Version": "$Latest"}
+    assert _refused(ec2.run_instances, LaunchTemplate=named, **run)[0] == "VcpuLimitExceeded"
+    ec2.terminate_instances(InstanceIds=[made])
+    ec2.delete_launch_template(**template)
+
+
+def test_every_instance_type_has_the_quota_that_aws_publishes() -> None:
+    def code(kind: str, spot: bool) -> str | None:
+        quota = quotas.of_instance_type(kind, spot)
+        return quota.code if quota else None
+
+    for kind, both in {
+        "t3.medium": ("L-1216C47A", "L-34B43A08"), "im4gn.large": ("L-1216C47A", "L-34B43A08"),
+        "g5.xlarge": ("L-DB2E81BA", "L-3819A6DF"), "gr6.4xlarge": ("L-DB2E81BA", "L-3819A6DF"),
+        "vt1.3xlarge": ("L-DB2E81BA", "L-3819A6DF"), "p4d.24xlarge": ("L-417A185B", "L-7212CCBC"),
+        "p5.48xlarge": ("L-417A185B", "L-C4BD4855"), "p6-b200.48xlarge": ("L-417A185B", "L-C4BD4855"),
+        "inf2.xlarge": ("L-1945791B", "L-B5D1601B"), "trn1.2xlarge": ("L-2C3B7624", "L-6B0D517C"),
+        "dl1.24xlarge": ("L-6E869C2A", "L-85EED4F7"), "f2.6xlarge": ("L-74FC7D96", "L-88CF9481"),
+        "x2gd.medium": ("L-7295265B", "L-E3A00192"), "hpc7g.4xlarge": ("L-F7808C92", None),
+        "u-6tb1.56xlarge": ("L-43DA4232", None), "u7i-12tb.224xlarge": ("L-43DA4232", None),
+        "mac2.metal": (None, None),
+    }.items():  # fmt: skip
+        assert (code(kind, False), code(kind, True)) == both, kind
+    unlimited = {kind for kind in INSTANCE_TYPES if code(kind, spot=False) is None}
+    assert unlimited == {kind for kind in INSTANCE_TYPES if kind.startswith("mac")}  # on Dedicated Hosts only
 
 
 @pytest.mark.parametrize(
