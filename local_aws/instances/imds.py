@@ -1,4 +1,4 @@
-"""The instance metadata service of one instance, version 2 (version 1 too where the instance allows it)."""
+"""The instance metadata service, version 2 (version 1 too where that is allowed): of any machine, and of an EC2 instance."""
 
 from __future__ import annotations
 
@@ -25,29 +25,44 @@ TTL_HEADER, TOKEN_HEADER = "X-aws-ec2-metadata-token-ttl-seconds", "X-aws-ec2-me
 MAC = "0a:00:00:00:00:01"
 
 Assume = Callable[[str], dict[str, str]]
-_Tree = dict[str, Any]  # names to text, further trees, or functions that give the text, or None if absent
+Tree = dict[str, Any]  # names to text, further trees, or functions that give the text, or None if absent
 
 
 def _iso(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class MetadataServer(ThreadingHTTPServer):
-    """Listens on a loopback port of the instance's own until `close`. The hop limit has no meaning here.
+class MetadataService(ThreadingHTTPServer):
+    """Listens on a loopback port of one machine's own until `close`. The hop limit has no meaning here.
 
-    assume: gives the credentials of a role by ARN; raises RoleNotAssumable.
+    Says what a subclass tells: `tree`, and whether the service is on and demands sessions.
+    name: of the machine. assume: gives the credentials of a role by ARN; raises RoleNotAssumable.
     """
 
     daemon_threads = True
 
-    def __init__(self, instance: LocalInstance, assume: Assume) -> None:
+    def __init__(self, name: str, assume: Assume) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.instance, self._assume = instance, assume
+        self._assume = assume
         self._tokens: dict[str, float] = {}
         self._credentials: tuple[str, float, dict[str, str]] | None = None
         self._lock = threading.Lock()
         self.address = f"127.0.0.1:{self.server_address[1]}"
-        threading.Thread(target=self.serve_forever, name=f"imds {instance.id}", daemon=True).start()
+        threading.Thread(target=self.serve_forever, name=f"imds {name}", daemon=True).start()
+
+    @property
+    def on(self) -> bool:
+        """Whether it answers at all."""
+        return True
+
+    @property
+    def sessions_only(self) -> bool:
+        """Whether version 1 is refused."""
+        return True
+
+    def tree(self) -> Tree:
+        """All below /latest."""
+        raise NotImplementedError
 
     def server_bind(self) -> None:
         self.socket.bind(self.server_address)
@@ -70,11 +85,7 @@ class MetadataServer(ThreadingHTTPServer):
 
     def find(self, path: str) -> str | None:
         """The text at a path below /latest; None if there is nothing."""
-        found: Any = {
-            "meta-data": self._metadata(),
-            "dynamic": {"instance-identity": {"document": json.dumps(self._identity(), indent=2)}},
-            "user-data": self._user_data,
-        }
+        found: Any = self.tree()
         for name in [part for part in path.split("/") if part]:
             if not isinstance(found, dict) or name not in found:
                 return None
@@ -83,9 +94,60 @@ class MetadataServer(ThreadingHTTPServer):
             return "\n".join(name + "/" * isinstance(value, dict) for name, value in sorted(found.items()))
         return found() if callable(found) else found
 
-    def _metadata(self) -> _Tree:
+    def credentials(self, arn: str) -> str:
+        """Of a role, as the service hands them out, renewed every hour."""
+        with self._lock:
+            now = datetime.now(timezone.utc)
+            if self._credentials is None or self._credentials[0] != arn or self._stale():
+                try:
+                    keys = self._assume(arn)
+                except RoleNotAssumable:
+                    message = (
+                        "EC2 cannot assume the role. Please see documentation at https://docs.aws.amazon.com/"
+                    )
+                    failure = {"Code": "AssumeRoleUnauthorizedAccess", "Message": message}
+                    return json.dumps({**failure, "LastUpdated": _iso(now)}, indent=2)
+                document = {
+                    "Code": "Success",
+                    "LastUpdated": _iso(now),
+                    "Type": "AWS-HMAC",
+                    "AccessKeyId": keys["AWS_ACCESS_KEY_ID"],
+                    "SecretAccessKey": keys["AWS_SECRET_ACCESS_KEY"],
+                    "Token": keys["AWS_SESSION_TOKEN"],
+                    "Expiration": _iso(now + timedelta(seconds=CREDENTIALS_SECONDS)),
+                }
+                self._credentials = (arn, time.monotonic(), document)
+            return json.dumps(self._credentials[2], indent=2)
+
+    def _stale(self) -> bool:
+        return self._credentials is None or time.monotonic() - self._credentials[1] > RENEWED_AFTER
+
+
+class MetadataServer(MetadataService):
+    """Of an EC2 instance, as its metadata options say."""
+
+    def __init__(self, instance: LocalInstance, assume: Assume) -> None:
+        self.instance = instance
+        super().__init__(instance.id, assume)
+
+    @property
+    def on(self) -> bool:
+        return self.instance.metadata_options.http_endpoint != "disabled"
+
+    @property
+    def sessions_only(self) -> bool:
+        return self.instance.metadata_options.http_tokens == "required"
+
+    def tree(self) -> Tree:
+        return {
+            "meta-data": self._metadata(),
+            "dynamic": {"instance-identity": {"document": json.dumps(self._identity(), indent=2)}},
+            "user-data": self._user_data,
+        }
+
+    def _metadata(self) -> Tree:
         instance = self.instance
-        tree: _Tree = {
+        tree: Tree = {
             "ami-id": instance.image_id,
             "ami-launch-index": str(instance.ami_launch_index),
             "hostname": instance.private_dns_name,
@@ -115,7 +177,7 @@ class MetadataServer(ThreadingHTTPServer):
                     }
                 ),
                 "security-credentials": {
-                    role.name: lambda role=role: self._role(role.arn) for role in profile.roles[:1]
+                    role.name: lambda role=role: self.credentials(role.arn) for role in profile.roles[:1]
                 },
             }
         if instance.metadata_options.instance_metadata_tags == "enabled":
@@ -125,7 +187,7 @@ class MetadataServer(ThreadingHTTPServer):
             tree["spot"] = {"instance-action": json.dumps(notice), "termination-time": instance.interruption}
         return tree
 
-    def _interface(self) -> _Tree:
+    def _interface(self) -> Tree:
         instance = self.instance
         return {
             "local-ipv4s": instance.private_ip,
@@ -151,40 +213,12 @@ class MetadataServer(ThreadingHTTPServer):
     def _user_data(self) -> str | None:
         return self.instance.user_data.decode() if self.instance.user_data else None
 
-    def _role(self, arn: str) -> str:
-        """Credentials as the service hands them out, renewed every hour."""
-        with self._lock:
-            now = datetime.now(timezone.utc)
-            if self._credentials is None or self._credentials[0] != arn or self._stale():
-                try:
-                    keys = self._assume(arn)
-                except RoleNotAssumable:
-                    message = (
-                        "EC2 cannot assume the role. Please see documentation at https://docs.aws.amazon.com/"
-                    )
-                    failure = {"Code": "AssumeRoleUnauthorizedAccess", "Message": message}
-                    return json.dumps({**failure, "LastUpdated": _iso(now)}, indent=2)
-                document = {
-                    "Code": "Success",
-                    "LastUpdated": _iso(now),
-                    "Type": "AWS-HMAC",
-                    "AccessKeyId": keys["AWS_ACCESS_KEY_ID"],
-                    "SecretAccessKey": keys["AWS_SECRET_ACCESS_KEY"],
-                    "Token": keys["AWS_SESSION_TOKEN"],
-                    "Expiration": _iso(now + timedelta(seconds=CREDENTIALS_SECONDS)),
-                }
-                self._credentials = (arn, time.monotonic(), document)
-            return json.dumps(self._credentials[2], indent=2)
-
-    def _stale(self) -> bool:
-        return self._credentials is None or time.monotonic() - self._credentials[1] > RENEWED_AFTER
-
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version, sys_version = "EC2ws", ""
     disable_nagle_algorithm = True
-    server: MetadataServer
+    server: MetadataService
 
     def do_PUT(self) -> None:
         if self._refused():
@@ -200,8 +234,9 @@ class _Handler(BaseHTTPRequestHandler):
         if self._refused():
             return
         token = self.headers.get(TOKEN_HEADER)
-        required = self.server.instance.metadata_options.http_tokens == "required"
-        if (token is None and required) or (token is not None and not self.server.knows(token)):
+        if (token is None and self.server.sessions_only) or (
+            token is not None and not self.server.knows(token)
+        ):
             return self._answer(HTTPStatus.UNAUTHORIZED)
         path = unquote(urlsplit(self.path).path)
         if not path.startswith("/latest"):
@@ -213,7 +248,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _refused(self) -> bool:
         """The service may be off; a proxy's or a browser's request is nobody's on the instance."""
-        off = self.server.instance.metadata_options.http_endpoint == "disabled"
+        off = not self.server.on
         foreign = {"X-Forwarded-For", "Origin"} & set(self.headers) or (
             self.headers.get("Host") not in (self.server.address, None)
         )

@@ -1,4 +1,4 @@
-"""One boot of an instance: its first process, its console, its metadata service."""
+"""One boot of a machine: its first process, its console, its metadata service; of an EC2 instance, or of what is like it."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from local_aws.instances import init
-from local_aws.instances.imds import Assume, MetadataServer
+from local_aws.instances.imds import Assume, MetadataServer, MetadataService
 from local_aws.instances.user_data import Script
 from local_aws.processes import Supervisor
 
@@ -72,30 +73,44 @@ class Console:
             return self.path.read_bytes()[-CONSOLE_BYTES:] if self.path.exists() else b""
 
 
-class Machine:
-    """The processes of an instance, from `start` until `ended` is called with the first one's exit status."""
+class Host:
+    """A machine's processes, from `boot` until `ended` is called with the first one's exit status.
+
+    name: of the machine, in its processes' environment. hostname: as they see it. folder: kept from boot to boot.
+    home: of the embedded AWS, to be hidden from it.
+    """
 
     def __init__(
-        self, instance: LocalInstance, folder: Path, supervisor: Supervisor, endpoint_url: str, home: Path
+        self, name: str, hostname: str, folder: Path, supervisor: Supervisor, endpoint_url: str, home: Path
     ) -> None:
-        """folder: of the instance, kept from boot to boot. home: of the embedded AWS, to be hidden from it."""
-        self.instance, self.folder, self._home = instance, folder, home
+        self.name, self.folder, self._home = name, folder, home
         self.console = Console(folder / "console.log")
-        self._supervisor, self._endpoint_url = supervisor, endpoint_url
+        self._hostname, self._supervisor, self._endpoint_url = hostname, supervisor, endpoint_url
         self._disk = folder / "disk"
         self._child: subprocess.Popen | None = None
-        self._metadata: MetadataServer | None = None
+        self._metadata: MetadataService | None = None
 
-    def start(self, scripts: list[Script], assume: Assume, ended: Callable[[Machine, int], None]) -> None:
-        """Boot. Raises OSError if the first process cannot be started."""
+    def boot(
+        self,
+        scripts: list[Script],
+        metadata: MetadataService,
+        ended: Callable[[int], None],
+        environment: Mapping[str, str] = MappingProxyType({}),
+        files: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:
+        """Run `scripts`, one after the other, and stay. Raises OSError if the first process cannot be started.
+
+        metadata: its service, which ends with it. environment: beside what every machine's processes have. files:
+        what they find in the folder that LOCAL_AWS_RUN names, by name.
+        """
+        self._metadata = metadata
         isolation = namespaces(self._supervisor)
-        paths = self._prepare(scripts)
-        self._metadata = MetadataServer(self.instance, assume)
+        paths = self._prepare(scripts, files)
         run = Path("/run") if isolation else self._disk / "run"
         config = _config(self._disk, self._home, bool(isolation)) | {
-            "id": self.instance.id,
+            "id": self.name,
             "scripts": [str(run / path) for path in paths],
-            "environment": self._environment(run, bool(isolation)),
+            "environment": self._environment(run, bool(isolation)) | environment,
         }
         self.console.add(self._banner(bool(isolation)).encode())
         self._child = self._supervisor.spawn(
@@ -103,8 +118,15 @@ class Machine:
             env=_inherited(), cwd=self._disk,
         )  # fmt: skip
         threading.Thread(
-            target=self._follow, args=(self._child, ended), name=f"instance {self.instance.id}", daemon=True
+            target=self._follow, args=(self._child, ended), name=f"machine {self.name}", daemon=True
         ).start()
+
+    def path(self, path: str) -> str:
+        """Where its processes find what is at `path`, such as /home/ec2-user, on a machine of its kind."""
+        if namespaces(self._supervisor):
+            return path
+        top = max((folder for folder in FOLDERS if init.inside(path, folder)), key=len)
+        return str(self._disk / FOLDERS[top]) + path[len(top) :]
 
     @property
     def pid(self) -> int:
@@ -133,10 +155,17 @@ class Machine:
             self._metadata.close()
             self._metadata = None
 
-    def _prepare(self, scripts: list[Script]) -> list[str]:
+    def received(self, data: bytes) -> None:
+        """Take what its processes have printed: onto the console."""
+        self.console.add(data)
+
+    def _prepare(self, scripts: list[Script], files: Mapping[str, bytes]) -> list[str]:
         """The folders and files that the processes find. Returns the scripts' paths below `run`."""
         _make_disk(self._disk)
         run = self._disk / "run"
+        for name, content in files.items():
+            (run / name).touch(0o700)
+            (run / name).write_bytes(content)
         (run / "scripts").mkdir(exist_ok=True)
         paths = []
         for number, script in enumerate(scripts, 1):
@@ -159,9 +188,9 @@ class Machine:
             "no_proxy": "127.0.0.1,localhost",
             "AWS_ENDPOINT_URL": self._endpoint_url,
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://{self._metadata.address}",
-            "HOSTNAME": self.instance.private_dns_name,
+            "HOSTNAME": self._hostname,
             "LOCAL_AWS_RUN": str(run),
-            init.MARKER: self.instance.id,
+            init.MARKER: self.name,
         }
 
     def _banner(self, isolated: bool) -> str:
@@ -170,20 +199,34 @@ class Machine:
             if isolated
             else "without namespaces, which this system does not offer: it sees this machine's files"
         )
-        return f"[embedded AWS] {self.instance.id} boots {how}.\n"
+        return f"[embedded AWS] {self.name} boots {how}.\n"
 
-    def _follow(self, child: subprocess.Popen, ended: Callable[[Machine, int], None]) -> None:
+    def _follow(self, child: subprocess.Popen, ended: Callable[[int], None]) -> None:
         reader = threading.Thread(target=self._read, args=(child,), daemon=True)
         reader.start()
         status = child.wait()
         reader.join(2)  # a process that got away could hold the pipe
-        ended(self, status)
+        ended(status)
 
     def _read(self, child: subprocess.Popen) -> None:
         assert child.stdout is not None
         with child.stdout as pipe:
             while data := os.read(pipe.fileno(), 65536):
-                self.console.add(data)
+                self.received(data)
+
+
+class Machine(Host):
+    """A boot of an EC2 instance."""
+
+    def __init__(
+        self, instance: LocalInstance, folder: Path, supervisor: Supervisor, endpoint_url: str, home: Path
+    ) -> None:
+        super().__init__(instance.id, instance.private_dns_name, folder, supervisor, endpoint_url, home)
+        self.instance = instance
+
+    def start(self, scripts: list[Script], assume: Assume, ended: Callable[[Machine, int], None]) -> None:
+        """Boot. Raises OSError if the first process cannot be started."""
+        self.boot(scripts, MetadataServer(self.instance, assume), lambda status: ended(self, status))
 
 
 def _inherited() -> dict[str, str]:
