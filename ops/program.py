@@ -1,11 +1,31 @@
 """The program behind `./inv`: invoke, whose complaints about a command line say what to do next."""
 
+import os
+import select
+import signal
+import sys
+
 from invoke import Program
 from invoke.exceptions import ParseError
 
 
 class Inv(Program):
     """invoke's program under our name."""
+
+    def run(self, argv: list[str] | None = None, exit: bool = True) -> None:
+        """Ends without a word when whoever reads its output has seen enough, as in `./inv --list | head -3`."""
+        try:
+            try:
+                super().run(argv, exit)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            if _is_read():  # it was another pipe that broke
+                raise
+            os.dup2(
+                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+            )  # Python flushes once more at its exit
+            sys.exit(128 + signal.SIGPIPE)
 
     def parse_tasks(self) -> None:
         try:
@@ -17,6 +37,13 @@ class Inv(Program):
         except ParseError as error:
             hint = "./inv --list shows the tasks, ./inv --help TASK its options."
             raise ParseError(f"{error} {hint}", context=error.context) from error
+
+
+def _is_read() -> bool:
+    """Whether standard output still has a reader."""
+    output = select.poll()
+    output.register(sys.stdout, 0)
+    return not any(events & (select.POLLERR | select.POLLHUP) for _, events in output.poll(0))
 
 
 program = Inv(name="inv", binary="inv", version="1")
