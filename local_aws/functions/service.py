@@ -25,10 +25,10 @@ from local_aws.functions.errors import (
 )
 from local_aws.functions.events import Events
 from local_aws.functions.function import LocalFunction
-from local_aws.functions.logs import LogShipper, Stream
 from local_aws.functions.metrics import Metrics
 from local_aws.functions.pool import Limits, Pool, Wanted
 from local_aws.functions.runtime_api import Invocation
+from local_aws.log_shipper import LogShipper, Stream
 from local_aws.runtime import Runtime
 
 SERVICE = "lambda.amazonaws.com"
@@ -54,7 +54,7 @@ class LambdaService:
         self.runtime = runtime
         self.pool = Pool(self._versions)
         self.metrics = Metrics(runtime)
-        self.logs = LogShipper(runtime)
+        self.logs = LogShipper(runtime, "lambda-logs")
         self.events = Events(self)
 
     def start(self) -> None:
@@ -273,8 +273,9 @@ class LambdaService:
 
         def ship(stream: str, at: int, message: str) -> None:
             where = Stream(
-                function.region, function.role, function.function_name, logging["LogGroup"], stream
-            )
+                function.region, function.role, logging["LogGroup"], stream, "lambda.amazonaws.com",
+                function.function_name, function.unqualified_arn,
+            )  # fmt: skip
             self.logs.add(where, at, message)
 
         return ExecutionEnvironment(version, self.runtime.supervisor, self._scratch, ship, self.pool.changed)

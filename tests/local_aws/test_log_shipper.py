@@ -7,14 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from local_aws import log_shipper
 from local_aws.access import RoleNotAssumable
-from local_aws.functions import logs
-from local_aws.functions.logs import LogShipper, Stream
+from local_aws.log_shipper import LogShipper, Stream
 
 
 @pytest.mark.parametrize("error", [RoleNotAssumable("gone"), KeyError("unforeseen")])
 def test_logs_that_cannot_be_written_do_not_hold_up_those_of_others(monkeypatch, until, error):
-    monkeypatch.setattr(logs, "BATCH_SECONDS", 0.01)
+    monkeypatch.setattr(log_shipper, "BATCH_SECONDS", 0.01)
     sent: list[str] = []
     client = SimpleNamespace(
         put_log_events=lambda logEvents, **_: sent.extend(e["message"] for e in logEvents),
@@ -26,8 +26,8 @@ def test_logs_that_cannot_be_written_do_not_hold_up_those_of_others(monkeypatch,
             raise error
         return client
 
-    shipper = LogShipper(SimpleNamespace(client=client_of, stopping=threading.Event()))
+    shipper = LogShipper(SimpleNamespace(client=client_of, stopping=threading.Event()), "logs")
     for role in ("gone", "kept", "gone", "kept"):
-        shipper.add(Stream("us-east-1", role, role, "group", "stream"), 0, f"of {role}")
+        shipper.add(Stream("us-east-1", role, "group", "stream", "a.service", role), 0, f"of {role}")
         until(lambda: not shipper._lines)
     until(lambda: sent == ["of kept", "of kept"])

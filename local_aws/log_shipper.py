@@ -1,4 +1,4 @@
-"""Function logs to CloudWatch Logs, as the function's role and off the invocation's path."""
+"""Log lines to CloudWatch Logs in batches, as the role on whose behalf they are written, off the writer's path."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local_aws import ACCOUNT_ID
 from local_aws.access import RoleNotAssumable
 from local_aws.runtime import Runtime
 
@@ -24,24 +23,26 @@ CLIENT_SECONDS = 7200.0  # well before the role's credentials expire
 
 
 class Stream(NamedTuple):
-    """Where lines go, and on whose behalf."""
+    """Where lines go, and on whose behalf: a service (e.g. "lambda.amazonaws.com") that has assumed a role."""
 
     region: str
     role_arn: str
-    function_name: str
     group: str
     name: str
+    service: str
+    session_name: str
+    source_arn: str | None = None
 
 
 class LogShipper:
     """Gathers lines and sends them in batches. Without permission to log, lines are dropped, as on AWS."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, thread_name: str) -> None:
         self._runtime = runtime
         self._lines: dict[Stream, list[dict[str, Any]]] = defaultdict(list)
         self._condition = threading.Condition()
-        self._clients: dict[tuple[str, str], tuple[float, Any]] = {}
-        threading.Thread(target=self._run, name="lambda-logs", daemon=True).start()
+        self._clients: dict[tuple[str | None, ...], tuple[float, Any]] = {}
+        threading.Thread(target=self._run, name=thread_name, daemon=True).start()
 
     def add(self, stream: Stream, at: int, message: str) -> None:
         """Take a line. at: Unix milliseconds. Blank lines are left out: CloudWatch refuses empty events."""
@@ -59,9 +60,9 @@ class LogShipper:
             try:
                 self._send(stream, events)
             except (ClientError, BotoCoreError, RoleNotAssumable) as error:
-                log.info("no logs for %s: %s", stream.function_name, error)
-            except Exception:  # of one function, which must not end the logs of the others
-                log.exception("no logs for %s", stream.function_name)
+                log.info("no logs in %s: %s", stream.name, error)
+            except Exception:  # of one stream, which must not end the logs of the others
+                log.exception("no logs in %s", stream.name)
 
     def _run(self) -> None:
         while True:
@@ -88,16 +89,11 @@ class LogShipper:
             client.create_log_stream(**target)
 
     def _client(self, stream: Stream) -> Any:
-        key = (stream.role_arn, stream.region)
+        key = (stream.role_arn, stream.region, stream.service, stream.session_name, stream.source_arn)
         made, client = self._clients.get(key, (0.0, None))
         if client is None or time.monotonic() - made > CLIENT_SECONDS:
             client = self._runtime.client(
-                "logs",
-                stream.role_arn,
-                "lambda.amazonaws.com",
-                stream.region,
-                stream.function_name,
-                f"arn:aws:lambda:{stream.region}:{ACCOUNT_ID}:function:{stream.function_name}",
+                "logs", stream.role_arn, stream.service, stream.region, stream.session_name, stream.source_arn
             )
             self._clients[key] = (time.monotonic(), client)
         return client
