@@ -1,22 +1,27 @@
 """Archives that are the same bytes on every machine, so that an unchanged program is never deployed again.
 
-Nothing is compressed: deflate's output differs between zlib versions, and these programs are a few tens of kilobytes.
-Names are sorted, times are 1980 or 0, owners 0, modes rw-r--r--.
+Nothing is compressed: deflate's output differs between zlib versions, and these programs are a few tens of kilobytes;
+wheels are compressed already. Names are sorted, times are 1980 or 0, owners 0, modes rw-r--r--, or rwxr-xr-x for what
+is a command of the repository.
 """
 
 import hashlib
 import io
+import os
 import struct
+import subprocess
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 from ops.errors import OperatorError
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # zip knows no earlier time
 _MODE = 0o644
+_COMMAND = 0o755
 _LONGEST_BLOCK = 65535  # bytes; deflate's limit for a stored block
 _NOT_PROGRAM = {"__pycache__", "node_modules"}
 
@@ -44,20 +49,70 @@ def lambda_zip(folder: Path, destination: Path) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def source_bundle(folder: Path) -> tuple[bytes, str]:
+def source_bundle(folder: Path, prefix: str = "") -> tuple[bytes, str]:
     """Folder's files as a tar.gz for a training job (`sagemaker_submit_directory`), and its SHA-256, hex.
 
-    Raises OperatorError for a folder without files, or with links.
+    prefix: of their names in it. Raises OperatorError for a folder without files, or with links.
     """
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for name, path in _files(folder):
-            content = path.read_bytes()
+    _tar_gz([(prefix + name, path, _MODE) for name, path in _files(folder)], buffer)
+    return buffer.getvalue(), hashlib.sha256(buffer.getvalue()).hexdigest()
+
+
+def repository_bundle(root: Path, wheels: Path | None, destination: Path) -> str:
+    """Write a repository to a tar.gz, with the files of `wheels` in its folder wheels. Returns its SHA-256, hex.
+
+    What git tracks, as it lies there; where there is no git, all but hidden files, caches and compiled Python. Raises
+    OperatorError for a repository with links.
+    """
+    tracked = _tracked(root)
+    files = [
+        (name, path, _COMMAND if os.access(path, os.X_OK) else _MODE)
+        for name, path in (_files(root) if tracked is None else tracked)
+    ]
+    if wheels is not None:
+        files += [(f"wheels/{path.name}", path, _MODE) for path in sorted(wheels.iterdir())]
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    new = destination.with_name(f"{destination.name}.new")
+    with new.open("wb") as out:
+        _tar_gz(files, out, tarfile.PAX_FORMAT)  # wheels have long names
+    new.replace(destination)
+    digest = hashlib.sha256()
+    with destination.open("rb") as written:
+        while block := written.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _tracked(root: Path) -> list[tuple[str, Path]] | None:
+    """Name and file of all that git tracks below `root` and that is there, by name; None where there is no git."""
+    command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--", "."]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    names = sorted(name for name in told.split("\0") if name)
+    return [(name, _no_link(root / name)) for name in names if (root / name).is_file()]
+
+
+def _no_link(path: Path) -> Path:
+    if path.is_symlink():
+        raise OperatorError(
+            f"{path} is a link, which an archive cannot carry to another machine: put the file there."
+        )
+    return path
+
+
+def _tar_gz(files: Iterable[tuple[str, Path, int]], out: IO[bytes], form: int = tarfile.USTAR_FORMAT) -> None:
+    """Write files, given as name in the archive, path and mode."""
+    packed = _StoredGzip(out)
+    with tarfile.open(fileobj=packed, mode="w|", format=form) as archive:
+        for name, path, mode in files:
             info = tarfile.TarInfo(name)
-            info.size, info.mode = len(content), _MODE
-            archive.addfile(info, io.BytesIO(content))
-    bundle = _gzip_stored(buffer.getvalue())
-    return bundle, hashlib.sha256(bundle).hexdigest()
+            info.size, info.mode = path.stat().st_size, mode
+            with path.open("rb") as content:
+                archive.addfile(info, content)
+    packed.finish()
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -67,22 +122,33 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
         parts = path.relative_to(folder).parts
         if any(p.startswith(".") or p in _NOT_PROGRAM for p in parts) or path.suffix in (".pyc", ".pyo"):
             continue
-        if path.is_symlink():
-            raise OperatorError(
-                f"{path} is a link, which an archive cannot carry to another machine: put the file there."
-            )
-        if path.is_file():
+        if _no_link(path).is_file():
             found["/".join(parts)] = path
     if not found:
         raise OperatorError(f"{folder} has no files to package.")
     yield from sorted(found.items())
 
 
-def _gzip_stored(content: bytes) -> bytes:
-    """A gzip member of stored blocks (RFC 1951, 1952), written here as Python's own header differs by version."""
-    blocks = [content[start : start + _LONGEST_BLOCK] for start in range(0, len(content), _LONGEST_BLOCK)]
-    parts = [b"\x1f\x8b\x08\x00" + bytes(4) + b"\x00\xff"]  # deflate, no flags, time 0, unknown system
-    for number, block in enumerate(blocks, start=1):
-        parts.append(struct.pack("<BHH", number == len(blocks), len(block), len(block) ^ 0xFFFF) + block)
-    parts.append(struct.pack("<II", zlib.crc32(content), len(content) & 0xFFFFFFFF))
-    return b"".join(parts)
+class _StoredGzip(io.RawIOBase):
+    """A file that becomes a gzip member of stored blocks (RFC 1951, 1952): Python's own header differs by version."""
+
+    def __init__(self, out: IO[bytes]):
+        super().__init__()
+        self._out, self._waiting, self._crc, self._size = out, bytearray(), 0, 0
+        out.write(b"\x1f\x8b\x08\x00" + bytes(4) + b"\x00\xff")  # deflate, no flags, time 0, unknown system
+
+    def write(self, content) -> int:
+        self._crc = zlib.crc32(content, self._crc)
+        self._size += len(content)
+        self._waiting += content
+        while len(self._waiting) > _LONGEST_BLOCK:  # what remains may be the last block, which says so
+            self._block(self._waiting[:_LONGEST_BLOCK], last=False)
+            del self._waiting[:_LONGEST_BLOCK]
+        return len(content)
+
+    def finish(self) -> None:
+        self._block(self._waiting, last=True)
+        self._out.write(struct.pack("<II", self._crc, self._size & 0xFFFFFFFF))
+
+    def _block(self, block: bytearray, last: bool) -> None:
+        self._out.write(struct.pack("<BHH", last, len(block), len(block) ^ 0xFFFF) + block)

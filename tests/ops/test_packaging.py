@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.errors import OperatorError
-from ops.packaging import _gzip_stored, lambda_zip, source_bundle
+from ops.packaging import _StoredGzip, lambda_zip, repository_bundle, source_bundle
 
 # Of the files that `make` writes. Another Python, zlib or system must give these too.
 ZIP_SHA256 = "308cd40bfbce77360a8c4658acc8af6caecb81de9e8964aab34475b7cd79f304"
@@ -103,9 +103,58 @@ def test_links_and_empty_folders_are_refused(program, tmp_path):
         lambda_zip(tmp_path / "empty", tmp_path / "x.zip")
 
 
-@given(st.integers(1, 200_000).map(lambda size: bytes(range(256)) * (size // 256) + b"x" * (size % 256)))
-def test_gzip_reads_back_what_was_stored(content):
-    assert gzip.decompress(_gzip_stored(content)) == content
+@given(st.integers(0, 200_000), st.integers(1_000, 100_000))
+def test_gzip_reads_back_what_was_stored(size, at_a_time):
+    content = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    out = io.BytesIO()
+    packed = _StoredGzip(out)
+    for start in range(0, size, at_a_time):
+        packed.write(content[start : start + at_a_time])
+    packed.finish()
+    assert gzip.decompress(out.getvalue()) == content
+
+
+def unpacked(bundle: Path) -> dict[str, int]:
+    """Name and mode of what is in a bundle."""
+    with tarfile.open(bundle, mode="r:gz") as archive:
+        return {member.name: member.mode for member in archive}
+
+
+def git(folder: Path, *words: str) -> None:
+    subprocess.run(
+        ["git", "-C", folder, "-c", "init.defaultBranch=main", *words], check=True, capture_output=True
+    )
+
+
+def test_a_repository_s_bundle_holds_what_git_tracks_and_the_wheels(program, tmp_path):
+    (program / "handler.py").chmod(0o755)
+    (program / ".github").mkdir()
+    for name in (".github/plan.yml", ".gitignore", "gone.py", "secret.toml"):
+        (program / name).write_text("secret.toml\n")
+    git(program, "init")
+    git(program, "add", ".")
+    (program / "gone.py").unlink()
+    (program / "new.py").write_text("not tracked")
+    wheels = make(tmp_path / "wheels", (f"b-{'1' * 120}-py3-none-any.whl", "a-1-py3-none-any.whl"))
+    target = tmp_path / "packages" / "bundle.tar.gz"
+    digest = repository_bundle(program, wheels, target)
+    assert digest == hashlib.sha256(target.read_bytes()).hexdigest()
+    assert unpacked(target) == {
+        ".github/plan.yml": 0o644, ".gitignore": 0o644, "a.py": 0o644, "b/data.json": 0o644, "handler.py": 0o755,
+        "é.txt": 0o644, "wheels/a-1-py3-none-any.whl": 0o644, f"wheels/b-{'1' * 120}-py3-none-any.whl": 0o644,
+    }  # fmt: skip
+    assert repository_bundle(program, wheels, target) == digest
+    (program / "a.py").write_text("changed, not yet added")
+    assert repository_bundle(program, wheels, target) != digest
+    assert [path.name for path in target.parent.iterdir()] == ["bundle.tar.gz"]
+
+
+def test_a_repository_without_git_is_bundled_without_hidden_files(program, tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    for name in (".venv/x.py", ".terraform/y", "__pycache__/a.pyc"):
+        make(program, (name,))
+    repository_bundle(program, None, tmp_path / "bundle.tar.gz")
+    assert list(unpacked(tmp_path / "bundle.tar.gz")) == ["a.py", "b/data.json", "handler.py", "é.txt"]
 
 
 def test_the_function_starts_from_its_zip(tmp_path):
