@@ -1,0 +1,87 @@
+"""The packages that a notebook needs, as wheels: for a workbench whose network leads to no package index."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from packaging.markers import Marker
+
+from ops.errors import OperatorError
+from ops.paths import ROOT, WORK
+
+LOCK = ROOT / "requirements-workbench.lock"
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image of SageMaker's in which a workbench runs. glibc: the minor version of its C library, 2.x."""
+
+    python: str
+    glibc: int
+
+
+IMAGES = {
+    "studio": (Image("3.11", 35), Image("3.12", 35)),  # SageMaker Distribution 2 and 3, on Ubuntu 22.04
+    "notebook": (Image("3.10", 26),),  # notebook-al2-v3, on Amazon Linux 2
+}
+"""By kind of workbench. AWS chooses among Studio's."""
+
+
+def folder(kind: str, progress: Callable[[str], None], lock: Path = LOCK) -> Path:
+    """The wheels of the locked packages for the images of a kind, downloaded once per lock; about 110 MB per image.
+
+    Raises OperatorError if they cannot be downloaded.
+    """
+    wanted = sha256(lock.read_bytes() + repr(IMAGES[kind]).encode()).hexdigest()
+    kept = WORK / "wheels" / f"{kind}-{wanted[:16]}"
+    if kept.exists():
+        return kept
+    building = kept.with_suffix(".new")
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(parents=True)
+    for image in IMAGES[kind]:
+        progress(f"downloading packages for Python {image.python} (once, 110 MB)")
+        _download(image, lock.read_text(), building)
+    return building.rename(kept)
+
+
+def requirements(image: Image, lock: str) -> str:
+    """Those entries of a universal lock that an image needs, without their markers: pip would ask this machine."""
+    machine = {
+        "implementation_name": "cpython", "os_name": "posix", "platform_machine": "x86_64",
+        "platform_python_implementation": "CPython", "platform_system": "Linux", "sys_platform": "linux",
+        "python_version": image.python, "python_full_version": f"{image.python}.0",
+    }  # fmt: skip
+    kept = []
+    for entry in re.split(r"\n(?=[A-Za-z0-9])", lock.strip()):
+        name, _, hashes = entry.partition(" \\\n")
+        package, _, marker = name.partition(" ; ")
+        if not marker or Marker(marker).evaluate(machine):
+            kept.append(f"{package} \\\n{hashes}")
+    return "\n".join(kept) + "\n"
+
+
+def _download(image: Image, lock: str, destination: Path) -> None:
+    file = destination / "requirements.txt"
+    file.write_text(requirements(image, lock))
+    platforms = [f"--platform=manylinux_2_{minor}_x86_64" for minor in range(image.glibc, 16, -1)]
+    command = [
+        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+        "--require-hashes", "--only-binary=:all:", "--implementation=cp", f"--python-version={image.python}",
+        *platforms, "--platform=manylinux2014_x86_64", f"--requirement={file}", f"--dest={destination}",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    file.unlink()
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["no message"]
+        raise OperatorError(
+            f"The packages for Python {image.python} could not be downloaded ({said[-1][:300]}): connect to the network, "
+            "or to a package index by pip's own settings, and run the same command again; or ask for --internet."
+        )
