@@ -7,6 +7,7 @@ from typing import Any
 
 from moto.ec2.models import ec2_backends
 from moto.kms.models import kms_backends
+from moto.sagemaker.models import sagemaker_backends
 
 from local_aws import ACCOUNT_ID
 from local_aws.access.principals import role_by_arn
@@ -37,6 +38,12 @@ def _ec2(region: str, name: str) -> dict[str, Any]:
     return {} if name == "*" else _tags(ec2_backends[ACCOUNT_ID][region].tags.get(name, {}))
 
 
+def _domain(region: str, name: str) -> dict[str, Any]:
+    backend = sagemaker_backends[ACCOUNT_ID][region]
+    tags = backend.resource_tags.get(f"arn:aws:sagemaker:{region}:{ACCOUNT_ID}:domain/{name}")  # type: ignore[attr-defined]
+    return {} if tags is None else _tags(tags)
+
+
 def _role(region: str, name: str) -> dict[str, Any]:
     role = role_by_arn(f"arn:aws:iam::{ACCOUNT_ID}:role/{name}")
     boundary = role.permissions_boundary_arn if role is not None else None
@@ -51,4 +58,5 @@ _READ: dict[tuple[str, str], Callable[[str, str], dict[str, Any]]] = {
     ("ec2", "*"): _ec2,
     ("iam", "role"): _role,
     ("kms", "key"): _key,
+    ("sagemaker", "domain"): _domain,
 }

@@ -12,7 +12,7 @@ from moto.core.utils import get_service_model
 from moto.kms.models import kms_backends
 
 from local_aws import ACCOUNT_ID
-from local_aws.access import definitions, network, tagging
+from local_aws.access import definitions, launch, network, tagging
 from local_aws.access.principals import iam
 from local_aws.access.request import Call
 
@@ -67,7 +67,10 @@ def checks_of(call: Call) -> list[Check]:
     """Every permission that a call needs, S3 apart."""
     action = action_of(call)
     context = _request_keys(call)
-    needed = [Check(action, resource, context) for resource in _resources(call, action)]
+    if action == "ec2:RunInstances":
+        needed = [Check(action, resource, keys) for resource, keys in launch.resources(call)]
+    else:
+        needed = [Check(action, resource, context) for resource in _resources(call, action)]
     tag = tagging.action_of(call)
     needed += [
         Check(tag, arn, context) for arn in tagging.resources_of(call, [c.resource for c in needed]) if tag
@@ -241,6 +244,8 @@ def _parameter(call: Call, name: str) -> str:
     if name.startswith("arn:"):
         return name
     path = name.split(":")[0].strip("/") if name != "*" else name
+    if path.startswith("aws/service/"):  # AWS's own, of no account
+        return f"arn:aws:ssm:{call.region}::parameter/{path}"
     return _arn(call, "ssm", f"parameter/{path}")
 
 
@@ -321,7 +326,11 @@ def _events(call: Call) -> list[str] | None:
 
 
 def _sagemaker(call: Call) -> list[str] | None:
-    """Model packages are named by ARN, by name, or by the group that the next version goes to."""
+    """Model packages are named by ARN, by name, or by the group that the next version goes to; applications of a space
+    by the space, in the place of a user."""
+    if call.operation.endswith("App") and call.parameter("SpaceName"):
+        parts = (call.parameter(name) for name in ("DomainId", "SpaceName", "AppType", "AppName"))
+        return [_arn(call, "sagemaker", "/".join(["app", *(part or "*" for part in parts)]))]
     group, package = call.parameter("ModelPackageGroupName"), call.parameter("ModelPackageName")
     if call.operation == "CreateModelPackage" and group:
         group = group.rsplit("/", 1)[-1]
@@ -331,6 +340,13 @@ def _sagemaker(call: Call) -> list[str] | None:
         return [_arn(call, "sagemaker", f"model-package-group/{group.rsplit('/', 1)[-1]}")] if group else []
     if package and not package.startswith("arn:"):
         return [_arn(call, "sagemaker", f"model-package/{package}")]
+    return None
+
+
+def _file_systems(call: Call) -> list[str] | None:
+    """EFS asks for all file systems where a call describes none in particular."""
+    if call.operation == "DescribeFileSystems" and not call.parameter("FileSystemId"):
+        return [_arn(call, "elasticfilesystem", "file-system/*")]
     return None
 
 
@@ -384,6 +400,7 @@ def _sagemaker_keys(call: Call) -> dict[str, Any]:
         "sagemaker:intercontainertrafficencryption": _flag(job.get("EnableInterContainerTrafficEncryption")),
         "sagemaker:modelapprovalstatus": call.parameter("ModelApprovalStatus"),
         "sagemaker:targetmodel": call.parameter("TargetModel"),
+        "sagemaker:taggingaction": call.operation if call.operation.startswith("Create") else None,
     }
 
 
@@ -401,6 +418,7 @@ _SPECIAL: dict[str, Callable[[Call], list[str] | None]] = {
     "apigateway": _apigateway,
     "application-autoscaling": _autoscaling,
     "ec2": network.resources,
+    "elasticfilesystem": _file_systems,
     "events": _events,
     "iam": _iam,
     "kms": _kms,

@@ -11,6 +11,7 @@ from local_aws.access.request import Call
 
 # The kind in an ARN, by what an id begins with.
 _KINDS = {
+    "eice": "instance-connect-endpoint",
     "eni": "network-interface",
     "fl": "vpc-flow-log",
     "i": "instance",
@@ -51,11 +52,12 @@ def created_with_tags(call: Call) -> dict[str, dict[str, Any]]:
     }
 
 
-def request_tags(call: Call) -> dict[str, Any]:
-    """The condition keys of all tags that a call gives."""
+def request_tags(call: Call, kind: str | None = None) -> dict[str, Any]:
+    """The condition keys of all tags that a call gives, or of those that it gives to what is of a kind."""
     tags = [
         tag
         for given in call.parameter("TagSpecifications") or call.parameter("TagSpecification") or []
+        if kind in (None, given.get("ResourceType"))
         for tag in given.get("Tags") or []
     ]
     return _request_tags(tags)

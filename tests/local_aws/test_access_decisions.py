@@ -216,3 +216,76 @@ def test_a_network_is_made_with_tags_and_kept_by_them(embedded_aws, role):
     root.create_tags(Resources=[group], Tags=tagged("vpc")[0]["Tags"])
     assert code(ec2.delete_security_group, GroupId=group) == "OK"
     assert code(ec2.delete_vpc, VpcId=other) == "UnauthorizedOperation"
+
+
+def test_an_instance_is_allowed_by_all_that_it_consists_of(embedded_aws, role):
+    root, arn = embedded_aws.client("ec2"), f"arn:aws:ec2:us-east-1:{ACCOUNT}"
+    own = {"StringEquals": {"aws:RequestTag/Team": role.name}}
+    ec2 = role(
+        {
+            "Action": "ec2:RunInstances",
+            "Resource": f"{arn}:instance/*",
+            "Condition": {"StringEquals": {**own["StringEquals"], "ec2:MetadataHttpTokens": "required"}},
+        },
+        {"Action": "ec2:RunInstances", "Resource": f"{arn}:volume/*", "Condition": {"Bool": {"ec2:Encrypted": "true"}}},
+        {"Action": "ec2:RunInstances", "Resource": f"{arn}:subnet/*",
+         "Condition": {"StringEquals": {"aws:ResourceTag/Team": role.name}}},
+        {"Action": "ec2:RunInstances", "Resource": "arn:aws:ec2:us-east-1::image/*",
+         "Condition": {"StringEquals": {"ec2:Owner": "amazon"}}},
+        {"Action": "ec2:RunInstances", "Resource": [f"{arn}:network-interface/*", f"{arn}:security-group/*"]},
+        {"Action": "ec2:CreateTags", "Resource": f"{arn}:*/*",
+         "Condition": {"StringEquals": {"ec2:CreateAction": "RunInstances"}}},
+    )("ec2")  # fmt: skip
+    tags = [{"Key": "Team", "Value": role.name}]
+    vpc = root.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
+    mine, other = (
+        root.create_subnet(VpcId=vpc, CidrBlock=f"10.8.{n}.0/24")["Subnet"]["SubnetId"] for n in (0, 1)
+    )
+    root.create_tags(Resources=[mine], Tags=tags)
+    image = root.describe_images(Owners=["amazon"], Filters=[{"Name": "name", "Values": ["Deep Learning*"]}])
+    good = {
+        "ImageId": image["Images"][0]["ImageId"],
+        "InstanceType": "t3.medium",
+        "MinCount": 1,
+        "MaxCount": 1,
+        "SubnetId": mine,
+        "MetadataOptions": {"HttpTokens": "required"},
+        "BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": True, "VolumeSize": 45}}],
+        "TagSpecifications": [{"ResourceType": "instance", "Tags": tags}],
+    }
+    for bad in (
+        {"TagSpecifications": []},
+        {"TagSpecifications": [{"ResourceType": "volume", "Tags": tags}]},  # of another kind
+        {"MetadataOptions": {"HttpTokens": "optional"}},
+        {"MetadataOptions": {}},
+        {"BlockDeviceMappings": []},  # the image's volume is not encrypted
+        {"SubnetId": other},
+        {"KeyName": "k"},
+        {"InstanceMarketOptions": {"MarketType": "spot"}},
+        {"LaunchTemplate": {"LaunchTemplateId": "lt-1"}},
+    ):
+        assert code(ec2.run_instances, **{**good, **bad}) == "UnauthorizedOperation", bad
+    instance = ec2.run_instances(**good)["Instances"][0]["InstanceId"]
+    root.terminate_instances(InstanceIds=[instance])
+
+
+def test_a_domain_of_studio_is_known_by_its_tags(embedded_aws, role):
+    root = embedded_aws.client("sagemaker")
+    sagemaker = role(
+        {
+            "Action": "sagemaker:DeleteDomain",
+            "Resource": f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:domain/*",
+            "Condition": {"StringEquals": {"aws:ResourceTag/Team": role.name}},
+        }
+    )("sagemaker")
+    found = []
+    for name in (role.name, "another"):
+        asked = {
+            "DomainName": f"{role.name}-{name}", "AuthMode": "IAM", "VpcId": "vpc-1", "SubnetIds": ["subnet-1"],
+            "DefaultUserSettings": {"ExecutionRole": ROLE}, "Tags": [{"Key": "Team", "Value": name}],
+        }  # fmt: skip
+        found.append(root.create_domain(**asked)["DomainArn"].rpartition("/")[2])
+    mine, other = found
+    assert code(sagemaker.delete_domain, DomainId=other) == "AccessDeniedException"
+    assert code(sagemaker.delete_domain, DomainId=mine) == "OK"
+    root.delete_domain(DomainId=other)

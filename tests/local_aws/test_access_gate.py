@@ -259,6 +259,7 @@ def test_roles_are_assumed_by_those_they_trust(embedded_aws, as_role, name: str)
 
 RESOURCES = [
     ("ssm", "get_parameter", {"Name": "/p/q"}, "ssm:GetParameter", "arn:aws:ssm:us-east-1:{}:parameter/p/q"),
+    ("ssm", "get_parameter", {"Name": "/aws/service/p"}, "ssm:GetParameter", "arn:aws:ssm:us-east-1::parameter/aws/service/p"),
     ("ssm", "get_parameters_by_path", {"Path": "/p"}, "ssm:GetParametersByPath", "arn:aws:ssm:us-east-1:{}:parameter/p"),
     ("lambda", "invoke", {"FunctionName": "f", "Qualifier": "live"}, "lambda:InvokeFunction",
      "arn:aws:lambda:us-east-1:{}:function:f:live"),
@@ -278,6 +279,10 @@ RESOURCES = [
      "sagemaker:DescribeModelPackage", "arn:aws:sagemaker:us-east-1:{}:model-package/g/3"),
     ("sagemaker", "list_tags", {"ResourceArn": "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e"},
      "sagemaker:ListTags", "arn:aws:sagemaker:us-east-1:{}:endpoint/e"),
+    ("sagemaker", "describe_app", {"DomainId": "d-1", "SpaceName": "s", "AppType": "JupyterLab", "AppName": "default"},
+     "sagemaker:DescribeApp", "arn:aws:sagemaker:us-east-1:{}:app/d-1/s/JupyterLab/default"),
+    ("efs", "describe_file_systems", {}, "elasticfilesystem:DescribeFileSystems",
+     "arn:aws:elasticfilesystem:us-east-1:{}:file-system/*"),
     ("application-autoscaling", "describe_scalable_targets", {"ServiceNamespace": "sagemaker"},
      "application-autoscaling:DescribeScalableTargets", "*"),
     ("cloudwatch", "put_metric_data", {"Namespace": "N", "MetricData": []}, "cloudwatch:PutMetricData", "*"),
