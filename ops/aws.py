@@ -103,13 +103,20 @@ def account_id(region: str) -> str:
 
 @cache
 def instance_types(kind: str) -> frozenset[str]:
-    """The instance types that the SageMaker API knows. kind: "training" or "hosting"."""
-    shape = {"training": "TrainingInstanceType", "hosting": "ProductionVariantInstanceType"}[kind]
-    return frozenset(botocore.session.get_session().get_service_model("sagemaker").shape_for(shape).enum)
+    """The instance types that the SageMaker API knows. kind: "training", "hosting", or a workbench's "studio" or
+    "notebook"."""
+    shape = {
+        "training": "TrainingInstanceType",
+        "hosting": "ProductionVariantInstanceType",
+        "studio": "AppInstanceType",
+        "notebook": "InstanceType",
+    }[kind]
+    known = botocore.session.get_session().get_service_model("sagemaker").shape_for(shape).enum
+    return frozenset(known) - {"system", "ml.geospatial.interactive"}  # of Studio's other applications
 
 
 def check_instance_type(instance_type: str, kind: str) -> None:
-    """Raise OperatorError if SageMaker has no such instance type for `kind` ("training" or "hosting")."""
+    """Raise OperatorError if SageMaker has no such instance type for `kind`, as of `instance_types`."""
     import difflib
 
     if instance_type not in (known := instance_types(kind)):

@@ -1,0 +1,103 @@
+"""SageMaker's places to work in, as far as the operator's machine sees them; every look moves them on by a step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+ARN = "arn:aws:sagemaker:us-east-1:123456789012:domain"
+
+
+def missing(operation: str, code: str = "ResourceNotFound") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "RecordNotFound"}}, operation)
+
+
+class FakeSageMaker:
+    """domains: id to name. apps: (domain, space) to status and kind. notebook: a description. calls: what was asked."""
+
+    def __init__(self) -> None:
+        self.domains: dict[str, str] = {}
+        self.apps: dict[tuple[str, str], dict[str, Any]] = {}
+        self.notebook: dict[str, Any] | None = None
+        self.calls: list[tuple[str, dict]] = []
+        self.fails = ""  # why applications and instances do not start
+
+    def named(self, operation: str) -> list[dict]:
+        return [arguments for name, arguments in self.calls if name == operation]
+
+    def get_paginator(self, operation: str):
+        fake = self
+
+        class Pages:
+            def paginate(self, **arguments):
+                return [getattr(fake, operation)(**arguments)]
+
+        return Pages()
+
+    def list_domains(self):
+        found = [{"DomainId": i, "DomainName": n, "DomainArn": f"{ARN}/{i}"} for i, n in self.domains.items()]
+        return {"Domains": found}
+
+    def list_notebook_instances(self, **_):
+        found = [self.notebook] if self.notebook else []
+        return {"NotebookInstances": [{"NotebookInstanceName": n["NotebookInstanceName"]} for n in found]}
+
+    def list_apps(self, DomainIdEquals: str):
+        found = [
+            {"DomainId": domain, "SpaceName": space, "AppType": "JupyterLab", "AppName": "default", **app}
+            for (domain, space), app in self.apps.items()
+            if domain == DomainIdEquals
+        ]
+        for app in self.apps.values():
+            self._move(app, {"Deleting": "Deleted"})
+        return {"Apps": found}
+
+    def describe_app(self, DomainId: str, SpaceName: str, AppType: str, AppName: str):
+        app = self.apps.get((DomainId, SpaceName))
+        if app is None:
+            raise missing("DescribeApp")
+        shown = dict(app)
+        self._move(app, {"Pending": "Failed" if self.fails else "InService", "Deleting": "Deleted"})
+        return {**shown, "FailureReason": self.fails} if shown["Status"] == "Failed" else shown
+
+    def create_app(self, DomainId: str, SpaceName: str, **arguments):
+        self.calls.append(("create_app", {"SpaceName": SpaceName, **arguments}))
+        self.apps[DomainId, SpaceName] = {"Status": "Pending"}
+
+    def delete_app(self, DomainId: str, SpaceName: str, AppType: str, AppName: str):
+        self.calls.append(("delete_app", {"DomainId": DomainId, "SpaceName": SpaceName}))
+        self.apps[DomainId, SpaceName]["Status"] = "Deleting"
+
+    def describe_space(self, DomainId: str, SpaceName: str):
+        spec = {"InstanceType": "ml.t3.large", "LifecycleConfigArn": "arn:config"}
+        return {"SpaceSettings": {"JupyterLabAppSettings": {"DefaultResourceSpec": spec}}}
+
+    def describe_notebook_instance(self, NotebookInstanceName: str):
+        if self.notebook is None:
+            raise missing("DescribeNotebookInstance", "ValidationException")
+        shown = dict(self.notebook)
+        moves = {
+            "Pending": "Failed" if self.fails else "InService",
+            "Updating": "Stopped",
+            "Stopping": "Stopped",
+        }
+        self._move(self.notebook, moves, "NotebookInstanceStatus")
+        return (
+            {**shown, "FailureReason": self.fails} if shown["NotebookInstanceStatus"] == "Failed" else shown
+        )
+
+    def start_notebook_instance(self, NotebookInstanceName: str):
+        self.calls.append(("start_notebook_instance", {}))
+        self.notebook["NotebookInstanceStatus"] = "Pending"
+
+    def create_presigned_notebook_instance_url(self, NotebookInstanceName: str):
+        return {"AuthorizedUrl": f"https://{NotebookInstanceName}.notebook/?authToken=x"}
+
+    def create_presigned_domain_url(self, **arguments):
+        self.calls.append(("create_presigned_domain_url", arguments))
+        return {"AuthorizedUrl": f"https://{arguments['DomainId']}.studio/auth?token=x"}
+
+    @staticmethod
+    def _move(record: dict[str, Any], moves: dict[str, str], key: str = "Status") -> None:
+        record[key] = moves.get(record[key], record[key])
