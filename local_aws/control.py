@@ -1,4 +1,5 @@
-"""What the embedded AWS does on demand that AWS does of itself: requests of root below /_local/, signed like AWS's."""
+"""Requests below /_local/: what the embedded AWS does on demand that AWS does of itself, asked by root and signed like
+AWS's; and presigned URLs of the workbench."""
 
 from __future__ import annotations
 
@@ -17,7 +18,13 @@ ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
 
 def answer(environ: dict[str, Any], current: Runtime) -> Answer:
     """Answer a WSGI request of `POST /_local/interrupt/<training job>[?seconds=N]`: take a spot job's instances away;
-    `POST /_local/interrupt/<instance id>`: give a Spot Instance its two minutes' notice."""
+    `POST /_local/interrupt/<instance id>`: give a Spot Instance its two minutes' notice; `GET` of a presigned URL."""
+    from local_aws.sagemaker.workbench import tickets
+
+    if environ["PATH_INFO"].startswith(tickets.PATH) and environ["REQUEST_METHOD"] == "GET":
+        from local_aws.sagemaker.workbench import WorkbenchBackend
+
+        return WorkbenchBackend.labs.tickets.answer(environ["PATH_INFO"])
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     try:
         region = _region_of_root(environ, body, current)

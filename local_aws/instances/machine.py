@@ -189,6 +189,7 @@ class Host:
             "AWS_ENDPOINT_URL": self._endpoint_url,
             "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://{self._metadata.address}",
             "HOSTNAME": self._hostname,
+            "LOCAL_AWS_HOMES": "/home" if isolated else str(self._disk / "home"),
             "LOCAL_AWS_RUN": str(run),
             init.MARKER: self.name,
         }

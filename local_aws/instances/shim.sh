@@ -48,9 +48,12 @@ case $name in
         done
         say "systemctl $*: left out, as there are no services" ;;
     sudo | doas)
+        user=root login=
         while [ $# -gt 0 ]; do
             case $1 in
-                -u | -g | -h | -p | -C | -r | -t | -U | --user | --group) shift; [ $# -gt 0 ] && shift ;;
+                -u | --user) user=${2:-}; shift; [ $# -gt 0 ] && shift ;;
+                -g | -h | -p | -C | -r | -t | -U | --group) shift; [ $# -gt 0 ] && shift ;;
+                -i | --login) login=yes; shift ;;
                 --) shift; break ;;
                 -*) shift ;;
                 *=*) export "$1"; shift ;;
@@ -58,6 +61,10 @@ case $name in
             esac
         done
         [ $# -gt 0 ] || exit 0
+        if [ -n "$login" ] && [ -d "$LOCAL_AWS_HOMES/$user" ]; then
+            export HOME="$LOCAL_AWS_HOMES/$user"
+            cd "$HOME" || exit 1
+        fi
         exec "$@" ;;
     logger)
         tag=user

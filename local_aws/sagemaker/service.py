@@ -5,7 +5,7 @@ from moto.sagemaker.responses import SageMakerResponse
 
 from local_aws.limits import SageMakerLimits
 from local_aws.runtime import Runtime
-from local_aws.sagemaker import hosting
+from local_aws.sagemaker import hosting, workbench
 from local_aws.sagemaker.hosting import HostingBackend, HostingOperations
 from local_aws.sagemaker.refused import RefusedOperations
 from local_aws.sagemaker.registry import RegistryBackend, RegistryOperations
@@ -33,6 +33,7 @@ class LocalSageMakerBackend(
     def start_services(cls, current: Runtime) -> None:
         """Register the start and stop hooks of the parts."""
         hosting.install(current)
+        workbench.install(current)
         cls.training_runs, cls.tuning_runs = TrainingRuns(current), TuningRuns(current)
         current.on_start.append(cls._resume_jobs)
         current.on_stop += [cls.tuning_runs.halt, cls.training_runs.halt]

@@ -1,15 +1,36 @@
-"""SageMaker's places to work in: Studio and notebook instances, recorded; nothing of them runs."""
+"""SageMaker's places to work in, Studio and notebook instances: a JupyterLab runs behind each, as its role."""
 
+from typing import Any
+
+from moto.sagemaker.models import sagemaker_backends
+
+from local_aws.runtime import Runtime
+from local_aws.sagemaker.workbench.apps import AppOperations, Apps
+from local_aws.sagemaker.workbench.labs import Labs
 from local_aws.sagemaker.workbench.notebooks import NotebookOperations, Notebooks
-from local_aws.sagemaker.workbench.studio import Studio, StudioOperations
+from local_aws.sagemaker.workbench.studio import StudioOperations
 
 
-class WorkbenchBackend(Studio, Notebooks):
+class WorkbenchBackend(Apps, Notebooks):
     """The records of both."""
 
 
-class WorkbenchOperations(StudioOperations, NotebookOperations):
+class WorkbenchOperations(StudioOperations, AppOperations, NotebookOperations):
     """The operations of both."""
 
 
-__all__ = ["WorkbenchBackend", "WorkbenchOperations"]
+def install(current: Runtime) -> None:
+    """What ran before a restart runs again after it."""
+    labs = WorkbenchBackend.labs = Labs(current)
+
+    def resume() -> None:
+        backends: list[Any] = [b for regions in sagemaker_backends.values() for b in regions.values()]
+        for backend in backends:
+            backend.resume_notebooks()
+            backend.resume_apps()
+
+    current.on_start.append(resume)
+    current.on_stop.append(labs.halt)
+
+
+__all__ = ["WorkbenchBackend", "WorkbenchOperations", "install"]

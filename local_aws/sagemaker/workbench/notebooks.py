@@ -1,15 +1,21 @@
-"""Notebook instances and their lifecycle configurations: what was asked, and a status; no machine is behind it."""
+"""Notebook instances and their lifecycle configurations: records, and a status that follows the JupyterLab of each."""
 
 from __future__ import annotations
 
+import shutil
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import ValidationError
 
+from local_aws.access import RoleNotAssumable
 from local_aws.sagemaker.requests import Operations, page, validated
 from local_aws.sagemaker.tags import TagStore
+from local_aws.sagemaker.workbench.lab import Lifecycle, NotStarted, Plan
+from local_aws.sagemaker.workbench.labs import Labs
+from local_aws.sagemaker.workbench.tickets import NothingRuns
 
 # What a request and a description call differently.
 RENAMED = {"LifecycleConfigName": "NotebookInstanceLifecycleConfigName", "SecurityGroupIds": "SecurityGroups"}
@@ -25,10 +31,18 @@ SUMMARY = (
     "LastModifiedTime", "NotebookInstanceLifecycleConfigName",
 )  # fmt: skip
 CONFIG = "Notebook Instance Lifecycle Config"
+LOG_GROUP = "/aws/sagemaker/NotebookInstances"
+USER_HOME = "/home/ec2-user"
+KEPT = f"{USER_HOME}/SageMaker"  # all that outlives a stop
+URL_SECONDS = 300  # that a presigned URL is good for
+# Of a record, what DescribeNotebookInstance does not tell.
+CREATED = "OnCreateHasRun"
 
 
 class Notebooks(TagStore):
-    """Records by name."""
+    """Records by name. labs: what runs behind them."""
+
+    labs: Labs
 
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
@@ -42,7 +56,7 @@ class Notebooks(TagStore):
         return self.notebooks[name]
 
     def create_notebook(self, request: dict[str, Any]) -> str:
-        """Returns the ARN. It is in service at once."""
+        """Returns the ARN. It starts in the background."""
         tags, name = request.pop("Tags", None), request["NotebookInstanceName"]
         arn = self.resource_arn("notebook-instance", name)
         if name in self.notebooks:
@@ -51,32 +65,117 @@ class Notebooks(TagStore):
             self.notebook_config(config, "create Notebook Instance with")
         if request.get("DirectInternetAccess") == "Disabled" and "SubnetId" not in request:
             raise ValidationError(message="DirectInternetAccess cannot be Disabled without a SubnetId.")
+        self._check_role(request["RoleArn"])
         self.keep_tags(arn, tags)
         now = datetime.now(timezone.utc)
         self.notebooks[name] = {
             **DEFAULTS,
             **_described(request),
             "NotebookInstanceArn": arn,
-            "NotebookInstanceStatus": "InService",
+            "NotebookInstanceStatus": "Pending",
             "Url": f"{name}.notebook.{self.region_name}.sagemaker.aws",
             "CreationTime": now,
             "LastModifiedTime": now,
+            CREATED: False,
         }
+        self._boot(self.notebooks[name])
         return arn
 
     def update_notebook(self, request: dict[str, Any]) -> None:
-        record = self._in_state(request["NotebookInstanceName"], ("Stopped", "Failed"), "Updating")
-        if request.pop("DisassociateLifecycleConfig", False):
-            record.pop("NotebookInstanceLifecycleConfigName", None)
-        record.update(_described(request), LastModifiedTime=datetime.now(timezone.utc))
+        """Changes what the next start is by. Raises ValidationException, as all below do, in another state."""
+        with self.labs.states:
+            record = self._in_state(request["NotebookInstanceName"], ("Stopped", "Failed"), "Updating")
+            if config := request.get("LifecycleConfigName"):
+                self.notebook_config(config, "update Notebook Instance with")
+            if role := request.get("RoleArn"):
+                self._check_role(role)
+            if request.pop("DisassociateLifecycleConfig", False):
+                record.pop("NotebookInstanceLifecycleConfigName", None)
+            record.update(_described(request), LastModifiedTime=datetime.now(timezone.utc))
 
-    def move_notebook(self, name: str, status: str, allowed: tuple[str, ...]) -> None:
-        """Give it another status, if it has one of those allowed."""
-        self._in_state(name, allowed, status)["NotebookInstanceStatus"] = status
+    def start_notebook(self, name: str) -> None:
+        """In the background: its status is Pending, then InService or Failed."""
+        with self.labs.states:
+            record = self._in_state(name, ("Stopped", "Failed"), "Pending")
+            _move(record, "Pending")
+        self._boot(record)
+
+    def stop_notebook(self, name: str) -> None:
+        """In the background: its status is Stopping, then Stopped."""
+        with self.labs.states:
+            record = self._in_state(name, ("InService",), "Stopping")
+            _move(record, "Stopping")
+        self.labs.end(self._plan_name(name), partial(_move, record, "Stopped"))
 
     def delete_notebook(self, name: str) -> None:
-        record = self._in_state(name, ("Stopped", "Failed"), "Deleting")
-        del self.notebooks[name]
+        """In the background, with its files."""
+        with self.labs.states:
+            record = self._in_state(name, ("Stopped", "Failed"), "Deleting")
+            _move(record, "Deleting")
+        self.labs.end(self._plan_name(name), partial(self._remove, record))
+
+    def notebook_url(self, name: str) -> str:
+        """A presigned URL of an instance in service. Raises ValidationException."""
+        record = self.notebook(name)
+        if (status := record["NotebookInstanceStatus"]) != "InService":
+            raise ValidationError(
+                message=f"Status ({status}) not in ([InService]). Unable to create presigned URL for Notebook Instance "
+                f"({record['NotebookInstanceArn']})"
+            )
+        return self.labs.tickets.issue(URL_SECONDS, partial(self._open_notebook, name))
+
+    def resume_notebooks(self) -> None:
+        """Bring back what ran when the embedded AWS ended, as on AWS it would run still; end what was ending."""
+        for record in list(self.notebooks.values()):
+            status = record["NotebookInstanceStatus"]
+            if status in ("Pending", "InService"):
+                _move(record, "Pending")
+                self._boot(record)
+            elif status == "Stopping":
+                _move(record, "Stopped")
+            elif status == "Deleting":
+                self._remove(record)
+
+    def _check_role(self, role_arn: str) -> None:
+        try:
+            self.labs.check_role(role_arn, self.region_name)
+        except RoleNotAssumable as error:
+            raise ValidationError(message=str(error)) from None
+
+    def _open_notebook(self, name: str) -> str:
+        if url := self.labs.url(self._plan_name(name)):
+            return url
+        raise NothingRuns(f"The notebook instance {name} does not run: start it, and ask for a new URL.")
+
+    def _plan_name(self, name: str) -> str:
+        return f"notebook-instance/{self.region_name}/{name}"
+
+    def _boot(self, record: dict[str, Any]) -> None:
+        name = record["NotebookInstanceName"]
+        record.pop("FailureReason", None)
+        config = self.notebook_configs.get(record.get("NotebookInstanceLifecycleConfigName", ""), {})
+        hooks = ("OnStart",) if record.get(CREATED) else ("OnCreate", "OnStart")
+        plan = Plan(
+            name=self._plan_name(name),
+            folder=self.labs.runtime.folder("notebooks", self.region_name, name),
+            home=USER_HOME,
+            kept=KEPT,
+            scripts_home="/root",
+            role_arn=record["RoleArn"],
+            region=self.region_name,
+            scripts=tuple(
+                Lifecycle(stream=f"{name}/LifecycleConfig{hook}", content=script["Content"])
+                for hook in hooks
+                for script in config.get(hook, [])
+            ),
+            stream=f"{name}/jupyter.log",
+        )
+        self.labs.start(plan, LOG_GROUP, partial(_in_service, record), partial(_failed, record, config))
+
+    def _remove(self, record: dict[str, Any]) -> None:
+        name = record["NotebookInstanceName"]
+        shutil.rmtree(self.labs.runtime.folder("notebooks", self.region_name, name), ignore_errors=True)
+        self.notebooks.pop(name, None)
         self.forget_tags(record["NotebookInstanceArn"])
 
     def _in_state(self, name: str, allowed: tuple[str, ...], wanted: str) -> dict[str, Any]:
@@ -131,7 +230,8 @@ class NotebookOperations(Operations):
         return ActionResult({"NotebookInstanceArn": self.sagemaker_backend.create_notebook(validated(self))})
 
     def describe_notebook_instance(self) -> ActionResult:
-        return ActionResult(self.sagemaker_backend.notebook(validated(self)["NotebookInstanceName"]))
+        record = self.sagemaker_backend.notebook(validated(self)["NotebookInstanceName"])
+        return ActionResult({key: value for key, value in record.items() if key != CREATED})
 
     def list_notebook_instances(self) -> ActionResult:
         found = [
@@ -145,19 +245,20 @@ class NotebookOperations(Operations):
         return EmptyResult()
 
     def start_notebook_instance(self) -> ActionResult:
-        name = validated(self)["NotebookInstanceName"]
-        self.sagemaker_backend.move_notebook(name, "InService", ("Stopped", "Failed"))
+        self.sagemaker_backend.start_notebook(validated(self)["NotebookInstanceName"])
         return EmptyResult()
 
     def stop_notebook_instance(self) -> ActionResult:
-        self.sagemaker_backend.move_notebook(
-            validated(self)["NotebookInstanceName"], "Stopped", ("InService",)
-        )
+        self.sagemaker_backend.stop_notebook(validated(self)["NotebookInstanceName"])
         return EmptyResult()
 
     def delete_notebook_instance(self) -> ActionResult:
         self.sagemaker_backend.delete_notebook(validated(self)["NotebookInstanceName"])
         return EmptyResult()
+
+    def create_presigned_notebook_instance_url(self) -> ActionResult:
+        url = self.sagemaker_backend.notebook_url(validated(self)["NotebookInstanceName"])
+        return ActionResult({"AuthorizedUrl": url})
 
     def create_notebook_instance_lifecycle_config(self) -> ActionResult:
         arn = self.sagemaker_backend.create_notebook_config(validated(self))
@@ -186,6 +287,29 @@ class NotebookOperations(Operations):
     def delete_notebook_instance_lifecycle_config(self) -> ActionResult:
         self.sagemaker_backend.delete_notebook_config(validated(self)["NotebookInstanceLifecycleConfigName"])
         return EmptyResult()
+
+
+def _move(record: dict[str, Any], status: str) -> None:
+    record.update(NotebookInstanceStatus=status, LastModifiedTime=datetime.now(timezone.utc))
+
+
+def _in_service(record: dict[str, Any]) -> None:
+    record[CREATED] = True
+    _move(record, "InService")
+
+
+def _failed(record: dict[str, Any], config: dict[str, Any], error: NotStarted) -> None:
+    """FailureReason as AWS words it, where a script is the reason."""
+    _move(record, "Failed")
+    if not error.script:
+        record["FailureReason"] = f"Internal Failure. {error}"
+        return
+    took = "took longer than 5 minutes" if error.status is None else f"failed with exit status {error.status}"
+    record["FailureReason"] = (
+        f"{CONFIG} '{config['NotebookInstanceLifecycleConfigArn']}' for Notebook Instance "
+        f"'{record['NotebookInstanceArn']}' {took}. Please check your CloudWatch logs for more details if your Notebook "
+        "Instance has Internet access."
+    )
 
 
 def _described(request: dict[str, Any]) -> dict[str, Any]:

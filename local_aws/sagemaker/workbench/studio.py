@@ -1,4 +1,4 @@
-"""Studio: domains, user profiles, spaces and lifecycle configurations, as asked. Applications run nowhere, and are refused."""
+"""Studio: domains, user profiles, spaces and lifecycle configurations, as asked."""
 
 from __future__ import annotations
 
@@ -188,10 +188,6 @@ class StudioOperations(Operations):
         request = validated(self)
         self.sagemaker_backend.delete_space_record(request["DomainId"], request["SpaceName"])
         return EmptyResult()
-
-    def list_apps(self) -> ActionResult:
-        """None: CreateApp is refused."""
-        return ActionResult(page([], validated(self), "Apps"))
 
     def create_studio_lifecycle_config(self) -> ActionResult:
         arn = self.sagemaker_backend.create_studio_config(validated(self))
