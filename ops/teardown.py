@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError, WaiterError
 
-from ops import jobs
+from ops import jobs, studio
 from ops.aws import client, error_code
 from ops.errors import OperatorError
 from ops.settings import Settings
-from ops.stacks import ACCESS_PATH, access_key, data_bucket, deployed, deployed_endpoints, state_bucket
+from ops.stacks import ACCESS_PATH, access_key, data_bucket, deployed, state_bucket
+
+BY_HAND = {"workbench/host": "./inv ec2.down", "workbench/notebooks": "./inv workbench.down"}
+"""The stacks that a person asks for by hand, and the task that removes each."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +28,18 @@ class Leftover:
 
 
 def check_foundation(settings: Settings, going: list[str]) -> None:
-    """Raise OperatorError unless the foundation may go once the endpoints `going` have gone: before anything does."""
-    if stays := [name for name in deployed_endpoints(settings) if name not in going]:
+    """Raise OperatorError unless the foundation may go once the stacks `going` have gone: before anything does.
+
+    going: endpoints by name, and `workbench/host` or `workbench/notebooks`.
+    """
+    stand = [name.removeprefix("serving/") for name in deployed(settings) if name != "foundation"]
+    if stays := [name for name in stand if name not in going]:
+        flag = settings.flag
+        first = [f"./inv destroy{flag} --stack serving --endpoint NAME"] if set(stays) - set(BY_HAND) else []
+        first += [f"{BY_HAND[name]}{flag}" for name in stays if name in BY_HAND]
         raise OperatorError(
-            f"The foundation of {settings.environment} carries {', '.join(stays)}: run ./inv down{settings.flag} to remove "
-            f"everything, or first ./inv destroy{settings.flag} --stack serving --endpoint NAME."
+            f"The foundation of {settings.environment} carries {', '.join(stays)}: run ./inv down{flag} to remove "
+            f"everything, or first {' and '.join(first)}."
         )
     if not settings.storage.force_destroy and _holds_anything(settings):
         raise OperatorError(
@@ -127,6 +137,12 @@ def _inventory(settings: Settings) -> Iterator[tuple[str, bool, Callable[[], lis
     yield "running tuning job", True, lambda: list(jobs.under_way(settings, "tuning"))
     yield "running training job", True, lambda: list(jobs.under_way(settings, "training"))
     yield "instance", True, lambda: _instances(settings)
+    yield "notebook instance", True, listed(
+        "sagemaker", "list_notebook_instances", "NotebookInstances", "NotebookInstanceName", NameContains=mine
+    )  # fmt: skip
+    yield "Studio application", True, lambda: _apps(settings)
+    yield "Studio domain", False, lambda: [f"{d.name} {d.id}" for d in studio.domains(settings)]
+    yield "file system of Studio", True, lambda: [f"{mine} {fs}" for fs in studio.file_systems(settings)]
     # What a network bills for, by its tags or its VPC: AWS gives it no name.
     yield "VPC endpoint", True, lambda: _parts(settings, "vpc_endpoints", "VpcEndpointId")
     yield "NAT gateway", True, lambda: _parts(settings, "nat_gateways", "NatGatewayId", in_vpc=True)
@@ -158,6 +174,16 @@ def _inventory(settings: Settings) -> Iterator[tuple[str, bool, Callable[[], lis
         "ssm", "get_parameters_by_path", "Parameters", "Name", Recursive=True,
         Path=f"/{settings.project}/{settings.environment}",
     )  # fmt: skip
+
+
+def _apps(settings: Settings) -> list[str]:
+    """Of the environment's domains, whoever started them."""
+    return [
+        f"{domain.name} {app.owner[1]}/{app.kind}/{app.name}"
+        for domain in studio.domains(settings)
+        if domain.name.startswith(f"{settings.prefix}-")
+        for app in studio.apps(settings, domain.id)
+    ]
 
 
 def _roles(settings: Settings) -> list[str]:

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from ops import settings as environments
-from ops import stacks, teardown
+from ops import stacks, studio, teardown
 from ops.aws import client
 from ops.errors import OperatorError
 
@@ -102,6 +102,19 @@ def network(project: str, environment: str) -> tuple[str, str]:
     return made["VpcEndpoint"]["VpcEndpointId"], gateway["NatGateway"]["NatGatewayId"]
 
 
+def notebooks(project: str, environment: str) -> None:
+    """A notebook instance, and a Studio domain with its file system in EFS."""
+    name, sagemaker = f"{project}-{environment}-workbench", client("sagemaker", REGION)
+    sagemaker.create_notebook_instance(NotebookInstanceName=name, InstanceType="ml.t2.medium", RoleArn=ROLE)
+    domain = sagemaker.create_domain(
+        DomainName=name, AuthMode="IAM", VpcId="vpc-1", SubnetIds=["subnet-1"],
+        DefaultUserSettings={"ExecutionRole": ROLE},
+    )  # fmt: skip
+    client("efs", REGION).create_file_system(
+        CreationToken=name, Tags=[{"Key": studio.OWNER, "Value": domain["DomainArn"]}]
+    )
+
+
 def everything(project: str, environment: str) -> None:
     """One of each kind."""
     name = f"{project}-{environment}"
@@ -110,6 +123,7 @@ def everything(project: str, environment: str) -> None:
     key(name)
     instance(project, environment)
     network(project, environment)
+    notebooks(project, environment)
     client("s3", REGION).create_bucket(Bucket=f"{name}-123456789012-{REGION}")
     client("logs", REGION).create_log_group(logGroupName=f"/aws/lambda/{name}-inference")
     client("logs", REGION).create_log_group(logGroupName=f"/{project}/{environment}/ec2")
@@ -128,21 +142,28 @@ def test_an_empty_account_has_nothing_left(dev):
     assert teardown.sweep(dev) == []
 
 
+@pytest.fixture(autouse=True)
+def _applications(monkeypatch):
+    """moto itself lists none: one of somebody's in every domain."""
+    app = studio.App("d-1", ("UserProfileName", "somebody"), "JupyterLab", "mine", "InService")
+    monkeypatch.setattr(studio, "apps", lambda settings, domain: [app])
+
+
 def test_each_kind_of_leftover_is_found(dev):
     everything("image-classifier", "dev")
     found = teardown.sweep(dev)
     assert sorted({x.kind for x in found}) == [
-        "Elastic IP address", "KMS key", "NAT gateway", "VPC", "VPC endpoint", "alarm", "bucket", "endpoint",
-        "endpoint configuration", "function", "instance", "log group",
-        "model", "model package group", "parameter", "role", "scalable target",
+        "Elastic IP address", "KMS key", "NAT gateway", "Studio application", "Studio domain", "VPC", "VPC endpoint",
+        "alarm", "bucket", "endpoint", "endpoint configuration", "file system of Studio", "function", "instance",
+        "log group", "model", "model package group", "notebook instance", "parameter", "role", "scalable target",
     ]  # fmt: skip
     assert sorted(x.name for x in found if x.kind == "log group") == [
         "/aws/lambda/image-classifier-dev-inference",
         "/image-classifier/dev/ec2",
     ]
     assert {x.kind for x in found if x.billable} == {
-        "Elastic IP address", "KMS key", "NAT gateway", "VPC endpoint", "alarm", "bucket", "endpoint", "instance",
-        "log group",
+        "Elastic IP address", "KMS key", "NAT gateway", "Studio application", "VPC endpoint", "alarm", "bucket", "endpoint",
+        "file system of Studio", "instance", "log group", "notebook instance",
     }  # fmt: skip
 
 
@@ -205,6 +226,19 @@ def test_a_foundation_that_carries_an_endpoint_stays(dev):
     ):
         teardown.check_foundation(dev, going=["image-classifier-dev"])
     teardown.check_foundation(dev, going=["image-classifier-dev", "image-classifier-dev-multi"])
+
+
+def test_a_foundation_that_carries_a_host_or_a_workbench_stays(dev):
+    for name in ("foundation", "workbench/host", "workbench/notebooks"):
+        hold(dev, f"dev/{name}.tfstate", b'{"resources": [{}]}')
+    with pytest.raises(OperatorError, match=r"carries workbench/host, workbench/notebooks: .* first \./inv ec2\.down --env dev "
+                       r"and \./inv workbench\.down --env dev\.$"):  # fmt: skip
+        teardown.check_foundation(dev, going=[])
+    with pytest.raises(
+        OperatorError, match=r"carries workbench/notebooks: .* first \./inv workbench\.down --env dev\.$"
+    ):
+        teardown.check_foundation(dev, going=["workbench/host"])
+    teardown.check_foundation(dev, going=["workbench/host", "workbench/notebooks"])
 
 
 def test_data_that_the_environment_keeps_is_refused_before_anything_goes(dev):
