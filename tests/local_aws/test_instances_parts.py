@@ -247,8 +247,7 @@ def left() -> set[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
-def test_without_namespaces_no_process_outlives_it(boot, until, monkeypatch):
-    monkeypatch.setattr(machine, "STOP_SECONDS", 0.5)  # it will not stop when asked
+def test_without_namespaces_no_process_outlives_it(boot, until):
     booted = boot(f"trap '' TERM; {ESCAPE}")
     until(lambda: "ready" in booted.console and len(left()) == 3)
     booted.machine.end()
