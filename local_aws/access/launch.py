@@ -12,6 +12,7 @@ from moto.ec2.models import ec2_backends
 
 from local_aws import ACCOUNT_ID
 from local_aws.access import network
+from local_aws.access.attributes import TAGS_KNOWN
 from local_aws.access.request import Call
 
 Needed = tuple[str, dict[str, Any]]
@@ -54,8 +55,8 @@ def _arn(call: Call, kind: str, name: str) -> str:
 
 
 def _new(call: Call, kind: str, keys: dict[str, Any]) -> Needed:
-    """A kind of thing that is made, with the tags that the call gives to that kind."""
-    known = {name: value for name, value in keys.items() if value is not None}
+    """A kind of thing that is made, with the tags that the call gives to that kind; it has none before."""
+    known = {TAGS_KNOWN: "true", **{name: value for name, value in keys.items() if value is not None}}
     return _arn(call, kind, "*"), {**network.request_tags(call, kind), **known}
 
 
