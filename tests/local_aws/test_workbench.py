@@ -1,13 +1,15 @@
-"""Studio and notebook instances through boto3: recorded as asked, and removed in the order that AWS demands."""
+"""Studio and notebook instances through boto3: kept as asked, refused as on AWS, removed in the order that AWS demands."""
 
 from __future__ import annotations
 
-import base64
-
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from tests.local_aws.notebooks_kit import get, role, script, settled
+
 ROLE = "arn:aws:iam::123456789012:role/bench"
+CONFIG = "arn:aws:sagemaker:us-east-1:123456789012:studio-lifecycle-config/none"
 
 
 @pytest.fixture
@@ -89,43 +91,100 @@ def test_a_space_of_nobody_is_refused(sagemaker, domain):
     assert code == "ResourceNotFound" and "bob" in message
 
 
-def test_applications_are_refused(sagemaker, domain):
+@pytest.mark.parametrize(
+    ("changes", "code", "said"),
+    [
+        ({"AppType": "CodeEditor"}, "NotImplementedException", "CodeEditor"),
+        ({"SpaceName": "his"}, "ResourceNotFound", "his"),
+        ({"SpaceName": "all"}, "NotImplementedException", "shared"),
+        ({"SpaceName": None, "UserProfileName": "ann"}, "ValidationException", "SpaceName"),
+        ({"ResourceSpec": {"LifecycleConfigArn": CONFIG}}, "ResourceNotFound", "none"),
+        ({}, "ValidationException", "Could not assume role"),  # ROLE does not exist
+    ],
+)
+def test_applications_that_cannot_run_are_refused(sagemaker, domain, changes, code, said):
+    sagemaker.create_space(DomainId=domain, SpaceName="all")
+    asked = {
+        "DomainId": domain,
+        "SpaceName": "hers",
+        "AppType": "JupyterLab",
+        "AppName": "default",
+        **changes,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
+    refusal = refused(sagemaker.create_app, **given)
+    assert refusal[0] == code and said in refusal[1]
     assert sagemaker.list_apps(DomainIdEquals=domain)["Apps"] == []
-    code, _ = refused(
-        sagemaker.create_app, DomainId=domain, SpaceName="hers", AppType="JupyterLab", AppName="default"
-    )
-    assert code == "NotImplementedException"
 
 
-def test_a_notebook_instance_stops_before_it_goes(sagemaker):
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"UserProfileName": "bob"}, "ResourceNotFound"),
+        ({"SpaceName": "his"}, "ResourceNotFound"),
+        ({"LandingUri": "app:Canvas:"}, "NotImplementedException"),
+        ({"UserProfileName": "eve"}, "ValidationException"),  # a private space is its owner's
+        ({"ExpiresInSeconds": 301}, "ValidationException"),
+        ({"SessionExpirationDurationInSeconds": 1799}, "ValidationException"),
+    ],
+)
+def test_presigned_urls_are_for_the_owner_and_five_minutes(embedded_aws, sagemaker, domain, changes, code):
+    sagemaker.create_user_profile(DomainId=domain, UserProfileName="eve")
+    unchecked = embedded_aws.client("sagemaker", config=Config(parameter_validation=False))
+    asked = {"DomainId": domain, "UserProfileName": "ann", "SpaceName": "hers", **changes}
+    assert refused(unchecked.create_presigned_domain_url, **asked)[0] == code
+
+
+def test_a_presigned_url_says_that_nothing_runs(sagemaker, domain):
+    url = sagemaker.create_presigned_domain_url(DomainId=domain, UserProfileName="ann")["AuthorizedUrl"]
+    status, _, page = get(url)
+    assert status == 404 and "ann has a running application" in page
+    status, _, page = get(url[:-1])
+    assert status == 403 and "ask for a new one" in page
+
+
+def test_a_notebook_instance_stops_before_it_goes(embedded_aws, sagemaker, until):
     config, name = "bench-config", "bench-notebook"
-    script = base64.b64encode(b"echo hello").decode()
+    arn = role(embedded_aws, name)
     sagemaker.create_notebook_instance_lifecycle_config(
-        NotebookInstanceLifecycleConfigName=config, OnStart=[{"Content": script}]
+        NotebookInstanceLifecycleConfigName=config, OnStart=script("exit 1")
     )
     made = sagemaker.create_notebook_instance(
-        NotebookInstanceName=name, InstanceType="ml.t3.medium", RoleArn=ROLE, SubnetId="subnet-1",
+        NotebookInstanceName=name, InstanceType="ml.t3.medium", RoleArn=arn, SubnetId="subnet-1",
         SecurityGroupIds=["sg-1"], DirectInternetAccess="Disabled", LifecycleConfigName=config,
         InstanceMetadataServiceConfiguration={"MinimumInstanceMetadataServiceVersion": "2"},
     )  # fmt: skip
     described = sagemaker.describe_notebook_instance(NotebookInstanceName=name)
     assert described["NotebookInstanceArn"] == made["NotebookInstanceArn"]
     assert described["NotebookInstanceLifecycleConfigName"] == config
-    assert (described["SecurityGroups"], described["NotebookInstanceStatus"]) == (["sg-1"], "InService")
+    assert (described["SecurityGroups"], described["NotebookInstanceStatus"]) == (["sg-1"], "Pending")
     assert "Stopped" in refused(sagemaker.delete_notebook_instance, NotebookInstanceName=name)[1]
     assert "Stopped" in refused(sagemaker.update_notebook_instance, NotebookInstanceName=name)[1]
-    sagemaker.stop_notebook_instance(NotebookInstanceName=name)
+    assert settled(sagemaker, name, until)["NotebookInstanceStatus"] == "Failed"
+    assert refused(sagemaker.update_notebook_instance, NotebookInstanceName=name, RoleArn=ROLE)[0] == (
+        "ValidationException"
+    )
     sagemaker.update_notebook_instance(NotebookInstanceName=name, InstanceType="ml.t3.large")
     assert "is used by bench-notebook" in refused(
         sagemaker.delete_notebook_instance_lifecycle_config, NotebookInstanceLifecycleConfigName=config
     )[1]  # fmt: skip
     (listed,) = sagemaker.list_notebook_instances(NameContains=name)["NotebookInstances"]
-    assert (listed["InstanceType"], listed["NotebookInstanceStatus"]) == ("ml.t3.large", "Stopped")
+    assert (listed["InstanceType"], listed["NotebookInstanceStatus"]) == ("ml.t3.large", "Failed")
     sagemaker.delete_notebook_instance(NotebookInstanceName=name)
+    until(lambda: not sagemaker.list_notebook_instances(NameContains=name)["NotebookInstances"])
     sagemaker.delete_notebook_instance_lifecycle_config(NotebookInstanceLifecycleConfigName=config)
     assert refused(sagemaker.describe_notebook_instance, NotebookInstanceName=name) == (
         "ValidationException", "RecordNotFound",
     )  # fmt: skip
+
+
+def test_a_notebook_instance_of_a_role_that_is_not_sagemakers_is_refused(sagemaker):
+    code, message = refused(
+        sagemaker.create_notebook_instance, NotebookInstanceName="bench-nobody", InstanceType="ml.t3.medium",
+        RoleArn=ROLE,
+    )  # fmt: skip
+    assert code == "ValidationException" and "Could not assume role" in message
+    assert sagemaker.list_notebook_instances(NameContains="bench-nobody")["NotebookInstances"] == []
 
 
 def test_a_notebook_instance_without_any_network_is_refused(sagemaker):
