@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from cli.rehearsal import plans_as_new
+from cli.rehearsal import WORKBENCH, plans_as_new
 from cli.task import ENV, JSON, operator_task
 from ops import console
 from ops import settings as environments
@@ -22,19 +22,18 @@ from ops.paths import ROOT, WORK
     help={
         **ENV,
         **JSON,
-        "stack": "plan only this stack: access, foundation or serving (default: all)",
+        "stack": "plan only this stack: access, foundation, serving or workbench (default: all)",
         "tests": "also run terraform test, of every module and root (a minute more)",
         "report-dir": "write check.sarif and check.xml (JUnit) to this folder",
     }
 )
 def check(c, env=None, stack=None, tests=False, report_dir=None, json=False):
     """Hold Terraform and the policies against every gate: format, validity, checkov, policy linters. No account needed."""
-    from ops import stacks
     from ops.checks import environment, gates, reports
 
     began = time.monotonic()
     settings = environments.load(env)
-    chosen = [stacks.check_name(stack)] if stack else list(stacks.NAMES)
+    chosen = _chosen(stack)
     with Step("checkov") as step:
         python = environment.python(step)
         step.note = "its environment is there"
@@ -69,6 +68,19 @@ def check(c, env=None, stack=None, tests=False, report_dir=None, json=False):
         raise OperatorError(f"{len(found)} findings: each line above says where, what, and what to do.")
 
 
+def _chosen(stack: str | None) -> list[str]:
+    """What is planned: every root, and of root workbench each part. Raises OperatorError for an unknown one."""
+    from ops import stacks
+
+    if stack is None:
+        return [*stacks.NAMES, *WORKBENCH]
+    if stack == "workbench":
+        return list(WORKBENCH)
+    if stack not in stacks.NAMES:
+        raise OperatorError(f"There is no stack {stack!r}: choose {', '.join(stacks.NAMES)} or workbench.")
+    return [stack]
+
+
 def _plans(settings, chosen: list[str], running, step) -> None:
     """Plan stacks of an environment as if nothing existed, and check the plans."""
     from ops.checks.findings import Finding
@@ -82,7 +94,8 @@ def _plans(settings, chosen: list[str], running, step) -> None:
         running.fail("plan", Finding("did not run", str(error), "mend that and check again", "terraform"))
     for name in sorted(left):
         what = f"the plan of {name} was not checked"
-        running.fail("plan", Finding("did not run", what, "see that it can be planned", f"terraform/{name}"))
+        root = f"terraform/{name.partition('/')[0]}"
+        running.fail("plan", Finding("did not run", what, "see that it can be planned", root))
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -11,13 +12,17 @@ from pathlib import Path
 from ops.console import Step
 from ops.settings import Settings
 
+WORKBENCH = ("workbench/host", "workbench/studio", "workbench/notebook")
+"""What of root workbench is planned, each alone, as each comes and goes alone."""
+
 
 def plans_as_new(
     settings: Settings, chosen: Sequence[str], home: Path, step: Step
 ) -> Iterator[tuple[str, dict]]:
     """The chosen stacks in order, each with its plan as `terraform show -json` gives it.
 
-    Serving is planned with what the foundation's plan would hand over, and a well-formed model version.
+    Serving and what is chosen of WORKBENCH are planned with what the foundation's plan would hand over, and a
+    well-formed model version; where the environment has no private network, in the default VPC, with internet access.
     home: a folder for the embedded AWS; what lies there is removed.
     """
     from ops import stacks
@@ -30,19 +35,33 @@ def plans_as_new(
     with _scratch_aws(settings, home, step):
         if "access" in chosen:
             yield "access", planned("access", stacks.access(settings, step, plan_only=True))
-        if {"foundation", "serving"} & set(chosen):
+        if {"foundation", "serving", *WORKBENCH} & set(chosen):
             foundation = planned("foundation", stacks.foundation(settings, step, plan_only=True))
             if "foundation" in chosen:
                 yield "foundation", foundation
-        if "serving" in chosen:
+        if {"serving", *WORKBENCH} & set(chosen):
             package = _publish(settings, plans.handover(foundation))
+        if "serving" in chosen:
             yield "serving", planned("serving", stacks.serving(settings, settings.prefix, package, step))
+        if "workbench/host" in chosen:
+            yield "workbench/host", planned("the training host", stacks.training_host(settings, step, {}))
+        for kind in ("studio", "notebook"):
+            if (name := f"workbench/{kind}") in chosen:
+                inputs = {
+                    **settings.workbench.model_dump(exclude={"internet"}),
+                    "kind": kind,
+                    "internet_access": settings.workbench.internet or not settings.network.vpc,
+                    "repository_uri": f"s3://{stacks.data_bucket(settings)}/code/0123456789abcdef/repository.tar.gz",
+                }
+                yield name, planned(f"a workbench, {kind}", stacks.workbench(settings, step, inputs))
 
 
 def _publish(settings: Settings, handover: dict) -> str:
     """Hand over as an apply of the foundation would; returns the well-formed ARN of a model version."""
     from ops.aws import client
 
+    if handover["network"]:  # whose subnets Terraform looks up
+        handover = {**handover, "network": {**handover["network"], **_network(settings)}}
     client("ssm", settings.region).put_parameter(
         Name=f"/{settings.project}/{settings.environment}/foundation",
         Type="String",
@@ -50,6 +69,23 @@ def _publish(settings: Settings, handover: dict) -> str:
     )
     group = handover["model_package_group_arn"].replace(":model-package-group/", ":model-package/")
     return f"{group}/1"
+
+
+def _network(settings: Settings) -> dict:
+    """A VPC with a subnet in each zone, as far as plans ask of it."""
+    from ops.aws import client
+
+    ec2 = client("ec2", settings.region)
+    vpc = ec2.create_vpc(CidrBlock=settings.network.cidr)["Vpc"]["VpcId"]
+    whole = ipaddress.IPv4Network(settings.network.cidr)
+    zones = ec2.describe_availability_zones()["AvailabilityZones"]
+    subnets = [
+        ec2.create_subnet(VpcId=vpc, CidrBlock=str(part), AvailabilityZone=zone["ZoneName"])["Subnet"][
+            "SubnetId"
+        ]
+        for zone, part in zip(zones, whole.subnets(prefixlen_diff=3), strict=False)
+    ]
+    return {"vpc_id": vpc, "subnet_ids": subnets}
 
 
 @contextlib.contextmanager

@@ -40,11 +40,12 @@ def source(root: Path, python: Path) -> Result:
 
 
 def plan(root: Path, python: Path, name: str, content: dict, work: Path) -> Result:
-    """A plan of a root: only there are the policies rendered. content: `terraform show -json`. work: a folder."""
+    """A plan of a root: only there are the policies rendered. name: of the root, and behind a slash of what is planned
+    of it. content: `terraform show -json`. work: a folder."""
     work.mkdir(parents=True, exist_ok=True)
-    file = work / f"{name}.json"
+    file = work / f"{name.replace('/', '-')}.json"
     file.write_text(json.dumps(content))
-    folder = root / "terraform" / name
+    folder = root / "terraform" / name.partition("/")[0]
     findings, examined, seen = Findings(), 0, set()
     for report in _run(root, python, "--file", str(file), "--framework", "terraform_plan"):
         results = report["results"]
@@ -59,9 +60,9 @@ def plan(root: Path, python: Path, name: str, content: dict, work: Path) -> Resu
             findings.add(found)
     for address in plans.with_policies(content):
         if address not in seen:
-            findings.add(_unexamined(f"terraform/{name}", f"{address} of the plan"))
+            findings.add(_unexamined(relative(folder, root), f"{address} of the plan"))
     if not seen:
-        findings.add(_unexamined(f"terraform/{name}", "nothing of the plan: is it one?"))
+        findings.add(_unexamined(relative(folder, root), f"nothing of the plan of {name}: is it one?"))
     for address, attribute in plans.unknown_policies(content):
         path, line, _ = plans.source(content, address, folder)
         findings.add(

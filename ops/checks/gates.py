@@ -60,7 +60,7 @@ class Gates:
             self._start("tests", configuration.tests, folder)
 
     def start_plan(self, name: str, content: dict) -> None:
-        """Start the checks of a plan. name: of the root. content: `terraform show -json`."""
+        """Start the checks of a plan. name: as `checkov.plan` takes it. content: `terraform show -json`."""
         self._start("plan", checkov.plan, self.root, self.python, name, content, self.work / "plans")
 
     def fail(self, gate: str, finding: Finding) -> None:

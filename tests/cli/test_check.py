@@ -11,8 +11,11 @@ from xml.etree import ElementTree
 
 import pytest
 
+from cli.rehearsal import WORKBENCH, plans_as_new
+from ops import settings as environments
 from ops import stacks
 from ops.checks.gates import GATES
+from ops.console import Step
 
 pytestmark = pytest.mark.slow
 
@@ -43,10 +46,34 @@ def test_this_repository_passes_every_gate(checked):
 
 def test_every_policy_of_the_plans_was_read(checked):
     plans = {path.stem: json.loads(path.read_text()) for path in (checked[2] / "check/plans").glob("*.json")}
-    assert set(plans) == set(stacks.NAMES)
-    for plan in plans.values():
+    assert set(plans) == {*stacks.NAMES, *(name.replace("/", "-") for name in WORKBENCH)}
+    for name, plan in plans.items():
         roles = [c for c in plan["resource_changes"] if c["type"] == "aws_iam_role_policy"]
-        assert roles and all("Statement" in json.loads(c["change"]["after"]["policy"]) for c in roles)
+        assert bool(roles) == (name != "workbench-host")  # whose role is the foundation's
+        assert all("Statement" in json.loads(c["change"]["after"]["policy"]) for c in roles)
+
+
+def test_each_part_of_the_workbench_is_planned_alone(checked):
+    made = {
+        name: {c["type"] for c in json.loads((checked[2] / f"check/plans/workbench-{name}.json").read_text())["resource_changes"]}
+        for name in ("host", "studio", "notebook")
+    }  # fmt: skip
+    assert {name for name, types in made.items() if "aws_instance" in types} == {"host"}
+    assert {name for name, types in made.items() if "aws_sagemaker_space" in types} == {"studio"}
+    assert {name for name, types in made.items() if "aws_sagemaker_notebook_instance" in types} == {
+        "notebook"
+    }
+
+
+def test_in_a_private_network_the_plans_find_subnets(monkeypatch, tmp_path):
+    """Those of the foundation are not there yet."""
+    dev = environments.load("dev")
+    private = dev.model_copy(update={"network": dev.network.model_copy(update={"vpc": True})})
+    monkeypatch.setattr("ops.terraform.WORK", tmp_path / "work")
+    with Step("plan") as step:
+        ((_, plan),) = plans_as_new(private, ["workbench/host"], tmp_path / "aws", step)
+    (host,) = (c["change"]["after"] for c in plan["resource_changes"] if c["type"] == "aws_instance")
+    assert host["subnet_id"].startswith("subnet-") and not host["associate_public_ip_address"]
 
 
 def test_the_reports_agree_with_the_result(checked):
