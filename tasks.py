@@ -8,7 +8,7 @@ import time
 
 from invoke import Collection, Exit, task
 
-from cli import local
+from cli import ec2, local
 from cli.check import check
 from cli.policies import policies
 from cli.task import AGAIN, ENV, JSON, environment, local_home, operator_task, point_at
@@ -168,18 +168,20 @@ def tune(c, env=None, again=False, stop=False, json=False):
         **ENV,
         **JSON,
         **AGAIN,
-        "instances": "how many instances train together",
-        "stop": "stop the jobs that are under way",
+        "on": "sagemaker (default), ec2 for a host of its own, or here for this machine",
+        "instances": "how many instances of SageMaker train together",
+        "stop": "stop the jobs of SageMaker that are under way",
     }
 )
-def train(c, env=None, instances=0, again=False, stop=False, json=False):
-    """Train with the best hyperparameters, on one instance or several, and register the model."""
+def train(c, env=None, on="sagemaker", instances=0, again=False, stop=False, json=False):
+    """Train with the best hyperparameters, on SageMaker, an EC2 host or here, and register the model."""
     from ml.jobs import stages
 
     settings = environment(env)
     if stop:
         return emit(stages.stop(settings, "training"), json)
-    result = stages.train(settings, instances or None, again)
+    result = stages.train(settings, instances or None, again, on=on)
+    result["comparison"] = stages.compare(settings)
     say(f"Next: ./inv deploy{settings.flag} --model {result['model_version']}")
     emit(result, json)
 
@@ -301,5 +303,6 @@ namespace = Collection(
     check,
     policies,
     test,
+    ec2,
     local,
 )

@@ -22,17 +22,17 @@ def pauses(shortest: float = 0.5, longest: float = 10.0) -> Iterator[None]:
 
 
 class LogTail:
-    """New log lines of a training job since the last look."""
+    """New log lines of a training job since the last look. group: the log group, whose streams are `<job>/…`."""
 
-    def __init__(self, job: str, region: str):
-        self._job, self._logs = job, client("logs", region)
+    def __init__(self, job: str, region: str, group: str = LOG_GROUP):
+        self._job, self._logs, self._group = job, client("logs", region), group
         self._tokens: dict[str, str] = {}
 
     def lines(self) -> Iterator[str]:
         """The lines that arrived since the last call, instance by instance."""
         try:
             streams = self._logs.describe_log_streams(
-                logGroupName=LOG_GROUP, logStreamNamePrefix=f"{self._job}/"
+                logGroupName=self._group, logStreamNamePrefix=f"{self._job}/"
             )
         except ClientError as error:
             if error_code(error) == "ResourceNotFoundException":
@@ -46,7 +46,7 @@ class LogTail:
             token = self._tokens.get(stream)
             more = {"nextToken": token} if token else {}
             page = self._logs.get_log_events(
-                logGroupName=LOG_GROUP, logStreamName=stream, startFromHead=True, **more
+                logGroupName=self._group, logStreamName=stream, startFromHead=True, **more
             )
             yield from (event["message"].rstrip() for event in page["events"])
             self._tokens[stream] = page["nextForwardToken"]

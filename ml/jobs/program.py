@@ -19,10 +19,12 @@ from ml.jobs.handover import Foundation
 from ops import packaging
 from ops.aws import client, error_code
 from ops.instances import has_local_nvme
+from ops.paths import ROOT
 from ops.settings import Settings
 
 CONTAINER = Path(__file__).resolve().parent.parent / "container"
 OBJECTIVE = "validation:accuracy"
+PROGRAM = "train.py"
 ARCHIVE = "source.tar.gz"
 CODE = "code"  # the channel that brings the program to a container, which has no network to fetch it with
 
@@ -64,8 +66,8 @@ def metric_definitions() -> list[dict[str, str]]:
     return [{"name": name, "regex": rf"(?<![\w:]){name}={_NUMBER}"} for name in METRICS]
 
 
-def static_hyperparameters(settings: Settings, epochs: int) -> dict[str, str]:
-    """The hyperparameters that are not tuned, as strings, with what the training toolkit needs to start."""
+def hyperparameters(settings: Settings, epochs: int) -> dict[str, str]:
+    """The hyperparameters that are not tuned, as the training program takes them."""
     return {
         "architecture": settings.model.architecture,
         "image-size": str(settings.model.image_size),
@@ -73,7 +75,13 @@ def static_hyperparameters(settings: Settings, epochs: int) -> dict[str, str]:
         "epochs": str(epochs),
         "weight-decay": str(settings.training.weight_decay),
         "seed": str(settings.training.seed),
-        "sagemaker_program": "train.py",
+    }
+
+
+def toolkit_parameters(settings: Settings) -> dict[str, str]:
+    """What SageMaker's training toolkit needs to start the program, among its hyperparameters."""
+    return {
+        "sagemaker_program": PROGRAM,
         "sagemaker_submit_directory": f"/opt/ml/input/data/{CODE}/{ARCHIVE}",
         "sagemaker_region": settings.region,
     }
@@ -83,7 +91,7 @@ def channels(
     settings: Settings, foundation: Foundation, source: Source, dataset: str, splits: list[str]
 ) -> list[dict]:
     """Input channels: one for each split, named after it, `code`, and `weights` for a pretrained network."""
-    uris = {split: f"s3://{foundation.bucket}/datasets/{dataset}/{split}/" for split in splits}
+    uris = split_uris(foundation, dataset, splits)
     uris[CODE] = source.uri.removesuffix(ARCHIVE)
     if settings.model.pretrained:
         uris["weights"] = weights.upload(settings, foundation)
@@ -99,6 +107,17 @@ def channels(
         }
         for name, uri in uris.items()
     ]  # fmt: skip
+
+
+def split_uris(foundation: Foundation, dataset: str, splits: list[str]) -> dict[str, str]:
+    """The S3 prefix of each split's pictures."""
+    return {split: f"s3://{foundation.bucket}/datasets/{dataset}/{split}/" for split in splits}
+
+
+def torch_requirement() -> str:
+    """The PyTorch that this repository is tested with, as pip takes it."""
+    (requirement,) = re.findall(r'^torch = \["(torch==[0-9.]+)"\]$', (ROOT / "pyproject.toml").read_text(), re.M)
+    return requirement
 
 
 def resources(settings: Settings, foundation: Foundation, count: int) -> dict:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from ml.host.registration import APPROVED, PENDING, is_good, with_results
 from ml.jobs import program
 from ml.jobs.handover import Foundation
 from ops.aws import client
 from ops.errors import OperatorError
 from ops.settings import Settings
-
-APPROVED, PENDING = "Approved", "PendingManualApproval"
 
 
 @dataclass(frozen=True)
@@ -26,35 +26,17 @@ class Version:
     lineage: dict[str, str]
 
 
-def register(
-    settings: Settings, foundation: Foundation, *, training_job: str, artifact: str,
-    metrics: dict[str, float], lineage: dict[str, str],
-) -> Version:  # fmt: skip
-    """Register a training job's artifact, once. Approved if its test accuracy reaches the environment's minimum.
+def request(
+    settings: Settings, foundation: Foundation, *, training_job: str, artifact: str, lineage: dict[str, str]
+) -> dict[str, Any]:
+    """CreateModelPackage's request for a training job's artifact, but for what only the trained model tells.
 
-    A version that waits for its approval gets it when the minimum has been lowered since; none loses its own.
+    Its metrics are expected at training/<training_job>/metrics.json in the bucket.
     """
-    accuracy, minimum = metrics.get("test:accuracy"), settings.training.minimum_accuracy
-    good = accuracy is not None and accuracy >= minimum
-    for version in versions(settings, foundation):
-        if version.lineage.get("training_job") == training_job:
-            if good and version.approval == PENDING:
-                client("sagemaker", settings.region).update_model_package(
-                    ModelPackageArn=version.arn, ModelApprovalStatus=APPROVED,
-                    ApprovalDescription=f"Its test accuracy {accuracy:.4f} reaches the minimum of {minimum}",
-                )  # fmt: skip
-                return _version(settings, version.arn)
-            return version
-    key = f"training/{training_job}/metrics.json"
-    client("s3", settings.region).put_object(
-        Bucket=foundation.bucket, Key=key, Body=json.dumps(metrics, indent=2, sort_keys=True).encode(),
-        ContentType="application/json", ServerSideEncryption="aws:kms", SSEKMSKeyId=foundation.kms_key_arn,
-    )  # fmt: skip
-    # Not through the SDK: its ModelPackage.create looks for a name in AWS's answer, which has only the ARN.
-    package = client("sagemaker", settings.region).create_model_package(
-        ModelPackageGroupName=foundation.model_package_group_name,
-        ModelPackageDescription=f"{lineage['architecture']} trained by {training_job}",
-        InferenceSpecification={
+    return {
+        "ModelPackageGroupName": foundation.model_package_group_name,
+        "ModelPackageDescription": f"{lineage['architecture']} trained by {training_job}",
+        "InferenceSpecification": {
             "Containers": [
                 {
                     "Image": program.serving_image(settings),
@@ -65,16 +47,47 @@ def register(
             "SupportedContentTypes": ["image/png", "image/jpeg", "image/webp", "application/x-image"],
             "SupportedResponseMIMETypes": ["application/json"],
         },
-        ModelMetrics={
+        "ModelMetrics": {
             "ModelQuality": {
-                "Statistics": {"ContentType": "application/json", "S3Uri": f"s3://{foundation.bucket}/{key}"}
+                "Statistics": {
+                    "ContentType": "application/json",
+                    "S3Uri": f"s3://{foundation.bucket}/training/{training_job}/metrics.json",
+                }
             }
         },
-        ModelApprovalStatus=APPROVED if good else PENDING,
-        CustomerMetadataProperties={
-            **lineage,
-            **{name.replace(":", "_"): str(v) for name, v in metrics.items()},
-        },
+        "CustomerMetadataProperties": lineage,
+    }
+
+
+def register(
+    settings: Settings, foundation: Foundation, *, training_job: str, artifact: str,
+    metrics: dict[str, float], lineage: dict[str, str], took: dict[str, str],
+) -> Version:  # fmt: skip
+    """Register a training job's artifact, once. Approved if its test accuracy reaches the environment's minimum.
+
+    A version that waits for its approval gets it when the minimum has been lowered since; none loses its own.
+    took: machines and seconds, kept beside the lineage.
+    """
+    minimum = settings.training.minimum_accuracy
+    good = is_good(metrics, minimum)
+    for version in versions(settings, foundation):
+        if version.lineage.get("training_job") == training_job:
+            if good and version.approval == PENDING:
+                client("sagemaker", settings.region).update_model_package(
+                    ModelPackageArn=version.arn, ModelApprovalStatus=APPROVED,
+                    ApprovalDescription=f"Its test accuracy {metrics['test:accuracy']:.4f} reaches the minimum of {minimum}",
+                )  # fmt: skip
+                return _version(settings, version.arn)
+            return version
+    key = f"training/{training_job}/metrics.json"
+    client("s3", settings.region).put_object(
+        Bucket=foundation.bucket, Key=key, Body=json.dumps(metrics, indent=2, sort_keys=True).encode(),
+        ContentType="application/json", ServerSideEncryption="aws:kms", SSEKMSKeyId=foundation.kms_key_arn,
+    )  # fmt: skip
+    # Not through the SDK: its ModelPackage.create looks for a name in AWS's answer, which has only the ARN.
+    wanted = request(settings, foundation, training_job=training_job, artifact=artifact, lineage=lineage)
+    package = client("sagemaker", settings.region).create_model_package(
+        **with_results(wanted, metrics, minimum, took)
     )
     return _version(settings, package["ModelPackageArn"])
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from ml.jobs import comparison, deployment, handover, predict, registry
 from ml.jobs import data as pictures
-from ml.jobs import deployment, handover, predict, registry
 from ml.jobs import train as job
 from ml.jobs import tune as search
+from ml.jobs.launchers import Launcher
 from ops import console, generations, jobs, saved_plans, stacks
 from ops.aws import check_instance_type, client
 from ops.console import Stage, Step, say
-from ops.errors import OperatorError
 from ops.paths import WORK
 from ops.settings import Settings
 
@@ -130,15 +130,14 @@ def train(
     again: bool = False,
     stages: Stages = None,
     name: str = "train",
+    on: str = "sagemaker",
+    launcher: Launcher | None = None,
 ) -> dict:
-    """Train with the tuned hyperparameters and register the model."""
-    check_instance_type(settings.training.instance_type, "training")
-    if instances is not None and not 1 <= instances <= 20:
-        raise OperatorError(f"--instances {instances}: give 1 to 20.")
+    """Train with the tuned hyperparameters, wherever it is to be, and register the model."""
     with Step(name, stages) as step:
         step("looking for a job that fits")
         result, ran = job.run(
-            settings, instances=instances, again=again, on_status=step,
+            settings, on=on, launcher=launcher, instances=instances, again=again, on_status=step,
             on_line=lambda line: step(told, important=True) if (told := _progress(line)) else None,
         )  # fmt: skip
         model = result.model
@@ -148,8 +147,17 @@ def train(
         )
     return {
         "training_job": result.training_job, "model_version": model.number, "model_package_arn": model.arn,
-        "approval": model.approval, "metrics": result.metrics, "seconds": result.seconds, "ran": ran,
+        "approval": model.approval, "metrics": result.metrics, "seconds": result.seconds,
+        "billable_seconds": result.billable_seconds, "ran": ran,
     }  # fmt: skip
+
+
+def compare(settings: Settings) -> list[dict]:
+    """Show what the same training took wherever it ran, if it ran in more than one way."""
+    rows = comparison.rows(settings, handover.foundation(settings))
+    if len(rows) > 1:
+        console.table("Where it was trained", comparison.COLUMNS, comparison.cells(rows))
+    return [vars(row) for row in rows]
 
 
 def deploy(

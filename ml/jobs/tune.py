@@ -137,7 +137,7 @@ def parameter_ranges(tuning: TuningSettings) -> dict:
 def _create(settings: Settings, foundation: Foundation, manifest, source: program.Source, name: str) -> None:
     tuning = settings.tuning
     ranged = {*tuning.continuous, *tuning.integer, *tuning.categorical}
-    static = program.static_hyperparameters(settings, tuning.epochs)
+    static = {**program.hyperparameters(settings, tuning.epochs), **program.toolkit_parameters(settings)}
     sdk().HyperParameterTuningJob.create(
         hyper_parameter_tuning_job_name=name,
         hyper_parameter_tuning_job_config={

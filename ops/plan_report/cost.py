@@ -83,6 +83,11 @@ def prices() -> dict[str, Any]:
     return tomllib.loads(Path(__file__).with_name("prices.toml").read_text())
 
 
+def hourly(instance_type: str) -> float | None:
+    """USD an hour of an instance on demand; None where the price list lacks it."""
+    return prices()["hour"].get(instance_type)
+
+
 def estimate(resources: Iterable[Resource]) -> Estimate:
     """What resources cost a month for standing there, in USD."""
     found = list(resources)

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from ops.errors import OperatorError
 from ops.paths import ROOT
 from ops.settings.access import AccessSettings
+from ops.settings.ec2 import HostSettings
 from ops.settings.function import FunctionSettings
 from ops.settings.jobs import ModelSettings, TrainingSettings, TuningSettings
 from ops.settings.network import NetworkSettings
@@ -18,6 +19,7 @@ from ops.settings.operations import BudgetSettings, ObservabilitySettings, TagSe
 from ops.settings.section import LogRetention, Section
 from ops.settings.serving import ServingSettings
 from ops.settings.storage import StorageSettings
+from ops.settings.workbench import WorkbenchSettings
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -45,9 +47,11 @@ class Settings(Section):
     network: NetworkSettings = NetworkSettings()
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
+    ec2: HostSettings = HostSettings()
     tuning: TuningSettings
     serving: ServingSettings = ServingSettings()
     function: FunctionSettings = FunctionSettings()
+    workbench: WorkbenchSettings = WorkbenchSettings()
 
     @model_validator(mode="after")
     def _short(self):

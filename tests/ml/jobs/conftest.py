@@ -38,6 +38,7 @@ def foundation() -> handover.Foundation:
         endpoint_role_arn=f"{role}-endpoint",
         model_package_group_name="image-classifier-dev",
         model_package_group_arn="arn:aws:sagemaker:us-east-1:123456789012:model-package-group/image-classifier-dev",
+        ec2_log_group="/image-classifier/dev/ec2",
     )
 
 

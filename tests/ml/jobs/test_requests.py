@@ -6,7 +6,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from ml.jobs import handover, program, train, tune
+from ml.jobs import handover, program, tune
+from ml.jobs.launchers import Training, sagemaker
 from ops import settings as environments
 from ops.settings.jobs import ContinuousRange
 
@@ -43,7 +44,7 @@ def session():
 @pytest.fixture
 def create(session, monkeypatch, dev, foundation, manifest):
     """The request of a training or tuning job under changed settings of `training` or `tuning`."""
-    for module in (train, tune):
+    for module in (sagemaker, tune):
         monkeypatch.setattr(module, "session", lambda region: session)
 
     def request(kind: str, count: int = 1, **changes) -> dict:
@@ -52,9 +53,8 @@ def create(session, monkeypatch, dev, foundation, manifest):
         )
         with pytest.raises(Sent) as sent:
             if kind == "training":
-                train._create(
-                    settings, foundation, manifest, SOURCE, TUNED, "image-classifier-dev-train", count
-                )
+                training = Training(settings, foundation, manifest, SOURCE, TUNED, count)
+                sagemaker.create(training, "image-classifier-dev-train")
             else:
                 tune._create(settings, foundation, manifest, SOURCE, "image-classifier-dev-abcdefg")
         return sent.value.args[0]

@@ -1,0 +1,110 @@
+"""The training program on the machine of whoever works here: for a first look, or where there is a good GPU."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from ml.host.run import INTERRUPTED
+from ml.jobs.handover import Foundation
+from ml.jobs.launchers import jobs_in_s3
+from ml.jobs.launchers.base import Outcome, Tell, TellStatus, Training
+from ops.errors import OperatorError
+from ops.paths import ROOT, WORK
+from ops.settings import Settings
+
+
+class HereLauncher:
+    """Runs ml/host as a process of its own, with the caller's own permissions."""
+
+    name = "here"
+
+    def __init__(self, settings: Settings, foundation: Foundation) -> None:
+        self._settings, self._foundation = settings, foundation
+
+    def stem(self, training: Training) -> str:
+        return f"{self._settings.prefix}-train-here"
+
+    def check(self, training: Training) -> None:
+        if training.instances != 1:
+            raise OperatorError(
+                f"--on here trains on one machine, this one: leave --instances {training.instances} out."
+            )
+
+    def parts(self, training: Training) -> dict[str, Any]:
+        training_settings = self._settings.training.model_dump(include={"epochs", "weight_decay", "seed"})
+        return {"training": training_settings, "machine": socket.gethostname()}
+
+    def describe(self, name: str) -> dict[str, Any] | None:
+        return jobs_in_s3.describe(self._settings, self._foundation, name)
+
+    def run(self, training: Training, name: str, on_status: TellStatus, on_line: Tell) -> Outcome:
+        job = jobs_in_s3.write(training, name, self.name, log_group=None)
+        work = WORK / "here" / name
+        with _alone(name):
+            code, last = self._train(job, str(work), on_status, on_line)
+            status = jobs_in_s3.read(self._settings, self._foundation, name)
+            if code == 0 and status is not None:
+                shutil.rmtree(work, ignore_errors=True)
+                return jobs_in_s3.outcome(self._foundation, name, status)
+        if code == INTERRUPTED:
+            raise OperatorError(
+                f"The training {name} was stopped: the same command goes on from its checkpoint."
+            )
+        told = (status.failure if status and status.status == "Failed" else "") or " ".join(last)[-600:]
+        raise OperatorError(
+            f"The training {name} failed here: {told.rstrip('.') or f'exit status {code}'}. Mend the cause and run "
+            f"./inv train{self._settings.flag} --on here again."
+        )
+
+    def outcome(self, name: str) -> Outcome:
+        status = jobs_in_s3.read(self._settings, self._foundation, name)
+        assert status is not None  # `describe` has found it
+        return jobs_in_s3.outcome(self._foundation, name, status)
+
+    def _train(self, job: str, work: str, on_status: TellStatus, on_line: Tell) -> tuple[int, deque[str]]:
+        """Returns the exit status, and the last lines."""
+        on_status("starting")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ml.host", job, "--work", work], cwd=ROOT, text=True, errors="replace",
+            env={**os.environ, "AWS_DEFAULT_REGION": self._settings.region, "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+        last: deque[str] = deque(maxlen=5)
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                last.append(line.rstrip())
+                on_line(line.rstrip())
+                on_status(line.rstrip())
+        except BaseException:  # Ctrl-C, mostly: it leaves its checkpoint before it goes
+            process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=60)
+            process.kill()
+            raise
+        return process.wait(), last
+
+
+@contextlib.contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """One process at a time trains a job here. Raises OperatorError if another does."""
+    folder = WORK / "here"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{name}.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OperatorError(
+                f"Another ./inv trains {name} on this machine: wait for it, or stop it with Ctrl-C."
+            ) from None
+        yield
