@@ -56,14 +56,22 @@ def local_status(c, json=False):
 
 @operator_task(
     name="interrupt",
-    help={"job": "name of a running spot training job", "seconds": "how long no instances are to be had"},
+    help={
+        "job": "name of a running spot training job, or id of a Spot Instance",
+        "seconds": "how long no instances are to be had",
+    },
 )
 def local_interrupt(c, job, seconds=0):
-    """Take a spot training job's instances away, after AWS's notice; it goes on from its checkpoint."""
+    """Take a spot training job's instances, or a Spot Instance, away after AWS's notice; it goes on from its checkpoint."""
     from local_aws import daemon
 
     daemon.interrupt(local_home(), environments.load("local").region, job, seconds)
-    say(f"{job} is Interrupted; it starts again with new instances.")
+    told = (
+        "has its notice of two minutes"
+        if job.startswith("i-")
+        else "is Interrupted; it starts again with new instances"
+    )
+    say(f"{job} {told}.")
 
 
 namespace = Collection("local", local_up, local_down, local_status, local_interrupt)
