@@ -16,7 +16,6 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from PIL import Image
-from sklearn.datasets import load_digits
 
 from local_aws import daemon
 from local_aws.errors import LocalAwsError
@@ -180,6 +179,8 @@ def refusal(url: str, headers: dict[str, str]) -> tuple[int, str]:
 
 def test_our_training_resumes_exactly(work: Workplace) -> None:
     """The digits, in few: an interrupted run ends with the loss of one that was left alone."""
+    from sklearn.datasets import load_digits  # takes seconds to import, which the unit tests would pay too
+
     digits = load_digits()
     for number, (pixels, label) in enumerate(zip(digits.images[:200], digits.target, strict=False)):
         picture = io.BytesIO()
