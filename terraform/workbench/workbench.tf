@@ -26,7 +26,12 @@ module "workbench" {
   internet_access = var.workbench.internet_access
   role_arn        = module.workbench_role[0].arn
   kms_key_arn     = local.foundation.kms_key_arn
-  repository      = { uri = var.workbench.repository_uri, directory = var.project }
+
+  repository = {
+    uri       = var.workbench.repository_uri
+    directory = var.project
+    variables = { INVOKE_ENV = var.environment }
+  }
 
   network = {
     vpc_id             = local.vpc_id

@@ -15,5 +15,6 @@ locals {
     directory = var.repository.directory
     internet  = var.internet_access
     uri       = var.repository.uri
+    variables = var.repository.variables
   })
 }

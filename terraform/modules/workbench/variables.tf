@@ -108,10 +108,11 @@ variable "idle_minutes" {
 }
 
 variable "repository" {
-  description = "What is unpacked at the start: uri of a tar.gz in S3, which may bring a folder wheels for requirements.lock; directory in the home folder. Without a uri, nothing."
+  description = "What is unpacked at the start: uri of a tar.gz in S3, which may bring a folder wheels for requirements-workbench.lock; directory in the home folder; variables of the environment of its kernel. Without a uri, nothing."
   type = object({
     uri       = optional(string, "")
     directory = optional(string, "image-classifier")
+    variables = optional(map(string), {})
   })
   default  = {}
   nullable = false
@@ -124,5 +125,10 @@ variable "repository" {
   validation {
     condition     = can(regex("^[a-zA-Z0-9_-]+$", var.repository.directory))
     error_message = "directory is one folder's name of letters, digits, _ and -: ${var.repository.directory}"
+  }
+
+  validation {
+    condition     = alltrue([for name, value in var.repository.variables : can(regex("^[A-Z_]+=[a-zA-Z0-9._/-]+$", "${name}=${value}"))])
+    error_message = "variables are names of capitals and _, each with a value of letters, digits and ._/-."
   }
 }
