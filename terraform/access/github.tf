@@ -31,5 +31,5 @@ module "ci_apply_role" {
   description         = "Applies the stacks from the environment ${var.github.environment} of ${var.github.repository}"
   trust_policy        = templatefile("${local.policies}/trust/github_environment.json", local.policy_values)
   policy              = templatefile("${local.policies}/ci_apply.json", local.policy_values)
-  managed_policy_arns = local.stack_policy_arns
+  managed_policy_arns = local.ci_policy_arns
 }

@@ -25,11 +25,13 @@ ROLES = {
     "endpoint": "endpoint",
     "inference": "inference_function",
     "ec2-host": "ec2_host",
+    "workbench": "workbench",
     "operator": "operator",
     "ci-plan": "ci_plan",
     "ci-apply": "ci_apply",
 }
 APPLYING = {"operator", "ci-apply"}  # they have policies/stacks, too
+BY_HAND = {"host", "workbench"}  # of these, what CI does not apply
 REFUSED = {"s3": "AccessDenied", "iam": "AccessDenied", "sts": "AccessDenied", "ec2": "UnauthorizedOperation"}
 
 
@@ -71,6 +73,8 @@ class Account:
         )["Policy"]["Arn"]
         for name, document in ROLES.items():
             self._make(name, document)
+        self._start_host(tags)
+        self._open_workbenches()
         self._clients: dict[tuple[str, str], Any] = {}
 
     def role(self, name: str) -> str:
@@ -88,6 +92,61 @@ class Account:
             )
         return self._clients[role, service]
 
+    def _start_host(self, tags: list[dict[str, str]]) -> None:
+        """What a host consists of, and somebody else's: subnet, security group, instance."""
+        ec2, iam = self._aws.client("ec2"), self._aws.client("iam")
+        own = [{"Key": tag["TagKey"], "Value": tag["TagValue"]} for tag in tags]
+        foreign = [{"Key": "Project", "Value": self.other}, {"Key": "Environment", "Value": "dev"}]
+        for name, role in (("ec2-host", "ec2-host"), ("training", "training")):
+            profile = {"InstanceProfileName": f"{self.prefix}-{name}"}
+            iam.create_instance_profile(**profile)
+            iam.add_role_to_instance_profile(**profile, RoleName=f"{self.prefix}-{role}")
+        dlami = [{"Name": "name", "Values": ["Deep Learning*"]}]
+        self.image = ec2.describe_images(Owners=["amazon"], Filters=dlami)["Images"][0]["ImageId"]
+        vpc = ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
+        self.subnets, self.groups = [], []
+        for number, owner in enumerate((own, foreign)):
+            subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.7.{number}.0/24")["Subnet"]["SubnetId"]
+            group = ec2.create_security_group(
+                GroupName=f"{self.prefix}-{number}", Description="d", VpcId=vpc
+            )["GroupId"]
+            ec2.create_tags(Resources=[subnet, group], Tags=owner)
+            self.subnets.append(subnet)
+            self.groups.append(group)
+        self.vpc = vpc
+        ec2.create_tags(Resources=[vpc], Tags=foreign)
+        self.other_instance = ec2.run_instances(
+            ImageId=self.image, InstanceType="t3.medium", MinCount=1, MaxCount=1, SubnetId=self.subnets[1],
+            TagSpecifications=[{"ResourceType": "instance", "Tags": foreign}],
+        )["Instances"][0]["InstanceId"]  # fmt: skip
+
+    def host(self, **otherwise: Any) -> dict[str, Any]:
+        """What a host may be, but for `otherwise`."""
+        tags = [{"Key": "Project", "Value": self.project}, {"Key": "Environment", "Value": "dev"}]
+        return {
+            "ImageId": self.image,
+            "InstanceType": "t3.medium",
+            "MinCount": 1,
+            "MaxCount": 1,
+            "SubnetId": self.subnets[0],
+            "SecurityGroupIds": [self.groups[0]],
+            "IamInstanceProfile": {"Name": f"{self.prefix}-ec2-host"},
+            "MetadataOptions": {"HttpTokens": "required"},
+            "BlockDeviceMappings": [
+                {"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": True, "VolumeSize": 45}}
+            ],
+            "TagSpecifications": [{"ResourceType": kind, "Tags": tags} for kind in ("instance", "volume")],
+            **otherwise,
+        }
+
+    def _open_workbenches(self) -> None:
+        """A Studio domain of somebody else's."""
+        self.other_domain = self._aws.client("sagemaker").create_domain(
+            DomainName=f"{self.other}-workbench", AuthMode="IAM", VpcId="vpc-1", SubnetIds=["subnet-1"],
+            DefaultUserSettings={"ExecutionRole": self.role("training")},
+            Tags=[{"Key": "Project", "Value": self.other}, {"Key": "Environment", "Value": "dev"}],
+        )["DomainArn"].rpartition("/")[2]  # fmt: skip
+
     def _make(self, name: str, document: str) -> None:
         iam, full = self._aws.client("iam"), f"{self.prefix}-{name}"
         trusted = {"Effect": "Allow", "Principal": {"AWS": ACCOUNT}, "Action": "sts:AssumeRole"}
@@ -98,9 +157,10 @@ class Account:
             AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trusted]}),
         )  # fmt: skip
         iam.put_role_policy(RoleName=full, PolicyName=full, PolicyDocument=self._render(document))
-        for area in sorted((POLICIES / "stacks").glob("*.json")) if name in APPLYING else ():
-            text = self._render(f"stacks/{area.stem}")
-            iam.put_role_policy(RoleName=full, PolicyName=area.stem, PolicyDocument=text)
+        areas = {path.stem for path in (POLICIES / "stacks").glob("*.json")} if name in APPLYING else set()
+        for area in sorted(areas - (BY_HAND if name == "ci-apply" else set())):
+            text = self._render(f"stacks/{area}")
+            iam.put_role_policy(RoleName=full, PolicyName=area, PolicyDocument=text)
 
     def _render(self, document: str) -> str:
         return Template((POLICIES / f"{document}.json").read_text()).substitute(self._values)
@@ -132,6 +192,11 @@ def job(name: str, role: str) -> dict[str, Any]:
 def function(name: str, role: str) -> dict[str, Any]:
     code = {"ZipFile": package()}
     return {"FunctionName": name, "Role": role, "Runtime": "python3.12", "Handler": "handler.f", "Code": code}
+
+
+def approve(account: Account) -> dict[str, Any]:
+    arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/{account.prefix}/1"
+    return {"ModelPackageArn": arn, "ModelApprovalStatus": "Approved"}
 
 
 ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
@@ -250,6 +315,73 @@ FOR_ALL: dict[str, Act] = {
     "start an instance": (
         "ec2", "run_instances", lambda a: {"ImageId": "ami-12c6146b", "MinCount": 1, "MaxCount": 1},
     ),
+    "start a host without tags": ("ec2", "run_instances", lambda a: a.host(TagSpecifications=[])),
+    "start a host with another role": (
+        "ec2", "run_instances", lambda a: a.host(IamInstanceProfile={"Name": f"{a.prefix}-training"}),
+    ),
+    "start a host without a role": ("ec2", "run_instances", lambda a: a.host(IamInstanceProfile={})),
+    "start a host whose credentials any request gets": (
+        "ec2", "run_instances", lambda a: a.host(MetadataOptions={"HttpTokens": "optional"}),
+    ),
+    "start a host without encryption": (
+        "ec2", "run_instances", lambda a: a.host(
+            BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": False, "VolumeSize": 45}}]
+        ),
+    ),
+    "start a host in another's subnet": ("ec2", "run_instances", lambda a: a.host(SubnetId=a.subnets[1])),
+    "start a host in another's security group": (
+        "ec2", "run_instances", lambda a: a.host(SecurityGroupIds=[a.groups[1]]),
+    ),
+    "start a host with a key pair": ("ec2", "run_instances", lambda a: a.host(KeyName="k")),
+    "end another's instance": ("ec2", "terminate_instances", lambda a: {"InstanceIds": [a.other_instance]}),
+    "stop another's instance": ("ec2", "stop_instances", lambda a: {"InstanceIds": [a.other_instance]}),
+    "change another's instance": (
+        "ec2", "modify_instance_attribute",
+        lambda a: {"InstanceId": a.other_instance, "DisableApiTermination": {"Value": False}},
+    ),
+    "read another's console": ("ec2", "get_console_output", lambda a: {"InstanceId": a.other_instance}),
+    "take another's instance for one's own": (
+        "ec2", "create_tags",
+        lambda a: {"Resources": [a.other_instance], "Tags": [{"Key": "Project", "Value": a.project}]},
+    ),
+    "make a security group in another's network": (
+        "ec2", "create_security_group",
+        lambda a: {"GroupName": a.prefix, "Description": "d", "VpcId": a.vpc, "TagSpecifications": [
+            {"ResourceType": "security-group", "Tags": [
+                {"Key": "Project", "Value": a.project}, {"Key": "Environment", "Value": "dev"}]}]},
+    ),
+    "open another's notebook instance": (
+        "sagemaker", "create_presigned_notebook_instance_url",
+        lambda a: {"NotebookInstanceName": f"{a.other}-workbench"},
+    ),
+    "open another's Studio": (
+        "sagemaker", "create_presigned_domain_url",
+        lambda a: {"DomainId": a.other_domain, "UserProfileName": f"{a.other}-workbench"},
+    ),
+    "delete another's Studio": ("sagemaker", "delete_domain", lambda a: {"DomainId": a.other_domain}),
+    "take another's Studio for one's own": (
+        "sagemaker", "add_tags",
+        lambda a: {"ResourceArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:domain/{a.other_domain}",
+                   "Tags": [{"Key": "Project", "Value": a.project}]},
+    ),
+    "start a notebook instance that is the training role": (
+        "sagemaker", "create_notebook_instance",
+        lambda a: {"NotebookInstanceName": f"{a.prefix}-workbench", "InstanceType": "ml.t3.medium",
+                   "RoleArn": a.role("training")},
+    ),
+    "start another's application": (
+        "sagemaker", "create_app",
+        lambda a: {"DomainId": a.other_domain, "SpaceName": f"{a.other}-workbench", "AppType": "JupyterLab",
+                   "AppName": "default"},
+    ),
+    "register a model in another's group": (
+        "sagemaker", "create_model_package", lambda a: {"ModelPackageGroupName": a.other},
+    ),
+    "delete a file system": ("efs", "delete_file_system", lambda a: {"FileSystemId": "fs-12345678"}),
+    "ask for a quota": (
+        "service-quotas", "request_service_quota_increase",
+        lambda a: {"ServiceCode": "ec2", "QuotaCode": "L-1216C47A", "DesiredValue": 1000},
+    ),
     "silence the trail": ("cloudtrail", "stop_logging", lambda a: {"Name": "trail"}),
     "read secrets": ("secretsmanager", "list_secrets", lambda a: {}),
 }  # fmt: skip
@@ -268,7 +400,24 @@ FOR_ONE: list[tuple[str, Act]] = [
     ("inference", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"})),
     ("ec2-host", ("s3", "delete_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"})),
     ("ec2-host", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "tuning/x"})),
-    ("operator", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "training/j/model.tar.gz"})),
+    ("ec2-host", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "code/x"})),
+    ("ec2-host", ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "handover/tuning.json"})),
+    ("ec2-host", ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "training/j/output/model.tar.gz"})),
+    ("ec2-host", ("sagemaker", "update_model_package", lambda a: approve(a))),
+    ("ec2-host", ("sagemaker", "delete_model_package",
+                  lambda a: {"ModelPackageName": approve(a)["ModelPackageArn"]})),
+    ("ec2-host", ("sagemaker", "create_training_job", lambda a: job(f"{a.prefix}-x", a.role("training")))),
+    ("ec2-host", ("ec2", "run_instances", lambda a: a.host())),
+    ("ec2-host", ("sts", "assume_role", lambda a: {"RoleArn": a.role("tuning"), "RoleSessionName": "xx"})),
+    ("workbench", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "code/x"})),
+    ("workbench", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "training/j/model.tar.gz"})),
+    ("workbench", ("sagemaker", "create_training_job", lambda a: job(f"{a.prefix}-x", a.role("training")))),
+    ("workbench", ("sagemaker", "update_model_package", lambda a: approve(a))),
+    ("workbench", ("sagemaker", "create_presigned_notebook_instance_url",
+                   lambda a: {"NotebookInstanceName": f"{a.prefix}-workbench"})),
+    ("workbench", ("ec2", "run_instances", lambda a: a.host())),
+    ("operator", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "code/x"})),
+    ("operator", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "weights/x"})),
     ("operator", ("sagemaker", "create_training_job", lambda a: job(f"{a.prefix}-x", a.role("training")))),
     ("operator", ("s3", "delete_object", lambda a: {"Bucket": a.state_bucket, "Key": "dev/foundation.tfstate"})),
     ("operator", ("kms", "encrypt", lambda a: {"KeyId": a.key, "Plaintext": b"x"})),
@@ -280,6 +429,10 @@ FOR_ONE: list[tuple[str, Act]] = [
     ("ci-plan", ("lambda", "update_function_code",
                  lambda a: {"FunctionName": f"{a.prefix}-inference", "ZipFile": package()})),
     ("ci-apply", ("sts", "assume_role", lambda a: {"RoleArn": a.role("tuning"), "RoleSessionName": "xx"})),
+    ("ci-apply", ("ec2", "run_instances", lambda a: a.host())),
+    ("ci-apply", ("sagemaker", "create_notebook_instance",
+                  lambda a: {"NotebookInstanceName": f"{a.prefix}-workbench", "InstanceType": "ml.t3.medium",
+                             "RoleArn": a.role("workbench")})),
     ("ci-apply", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"})),
     ("ci-apply", ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"})),
 ]  # fmt: skip
@@ -289,7 +442,8 @@ ALLOWED: dict[str, Act] = {
     "endpoint": ("s3", "list_objects_v2", lambda a: {"Bucket": a.bucket, "Prefix": "training/"}),
     "inference": ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"}),
     "ec2-host": ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "training/x"}),
-    "operator": ("kms", "describe_key", lambda a: {"KeyId": a.key}),
+    "workbench": ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "training/j/metrics.json"}),
+    "operator": ("ec2", "run_instances", lambda a: a.host()),
     "ci-plan": ("s3", "list_objects_v2", lambda a: {"Bucket": a.state_bucket}),
     "ci-apply": ("s3", "put_object", lambda a: {"Bucket": a.state_bucket, "Key": "dev/x.tflock"}),
 }  # fmt: skip
