@@ -266,6 +266,8 @@ def test_an_instance_is_allowed_by_all_that_it_consists_of(embedded_aws, role):
     ):
         assert code(ec2.run_instances, **{**good, **bad}) == "UnauthorizedOperation", bad
     instance = ec2.run_instances(**good)["Instances"][0]["InstanceId"]
+    of_account = root.create_image(InstanceId=instance, Name=role.name)["ImageId"]
+    assert code(ec2.run_instances, **{**good, "ImageId": of_account}) == "UnauthorizedOperation"
     root.terminate_instances(InstanceIds=[instance])
 
 
