@@ -1,12 +1,20 @@
-"""The program that stops an idle notebook instance: what counts as use."""
+"""The scripts of a workbench: what counts as use, and a notebook instance that starts with them."""
 
+import base64
 import datetime
 import importlib.util
+import io
+import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "terraform/modules/workbench/scripts/stop_when_idle.py"
+from tests.local_aws.notebooks_kit import SECONDS, Person, role, settled
+from tests.local_aws.notebooks_kit import script as hook
+
+SCRIPTS = Path(__file__).parents[2] / "terraform/modules/workbench/scripts"
+SCRIPT = SCRIPTS / "stop_when_idle.py"
 STARTED = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.timezone.utc)
 
 
@@ -40,3 +48,70 @@ def test_what_computes_is_not_idle(script):
     long_ago = "2026-01-01T11:00:00Z"
     used = script.last_use([kernel("idle", long_ago), kernel("busy", long_ago)], [], STARTED)
     assert datetime.datetime.now(datetime.timezone.utc) - used < datetime.timedelta(seconds=60)
+
+
+def rendered(folder: Path, file: str, **variables) -> str:
+    """A script as Terraform makes it."""
+    given = ", ".join(f"{key} = {value}" for key, value in variables.items())
+    asked = f'base64encode(templatefile("{SCRIPTS / file}", {{ {given} }}))'
+    said = subprocess.run(
+        ["terraform", "console"], input=asked, cwd=folder, capture_output=True, text=True, check=True
+    )
+    return base64.b64decode(said.stdout.strip().strip('"')).decode()
+
+
+def archive(**files: str) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        for name, content in files.items():
+            member = tarfile.TarInfo(name.replace("__", "-").replace("_DOT_", "."))
+            member.size = len(content.encode())
+            tar.addfile(member, io.BytesIO(content.encode()))
+    return packed.getvalue()
+
+
+def test_an_instance_starts_with_the_repository_and_a_kernel_for_it_and_stops_when_idle(
+    embedded_aws, until, tmp_path
+):
+    name, bucket = "scripted", "scripted-repository"
+    sagemaker, s3 = embedded_aws.client("sagemaker"), embedded_aws.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    packed = archive(requirements__workbench_DOT_lock="boto3\n", mine_DOT_py="VALUE = 41\n")
+    s3.put_object(Bucket=bucket, Key="code/repository.tar.gz", Body=packed)
+    prepare = rendered(
+        tmp_path, "prepare.sh", directory='"classifier"', internet="false",
+        uri=f'"s3://{bucket}/code/repository.tar.gz"',
+    )  # fmt: skip
+    start = rendered(
+        tmp_path, "on_start.sh", idle_minutes=60, name=f'"{name}"', region='"us-east-1"',
+        prepare=f'base64decode("{base64.b64encode(prepare.encode()).decode()}")', stop=f'file("{SCRIPT}")',
+    )  # fmt: skip
+    sagemaker.create_notebook_instance_lifecycle_config(
+        NotebookInstanceLifecycleConfigName=name, OnStart=hook(start)
+    )
+    sagemaker.create_notebook_instance(
+        NotebookInstanceName=name, InstanceType="ml.t3.medium", LifecycleConfigName=name,
+        RoleArn=role(embedded_aws, name, "s3:GetObject", "sagemaker:StopNotebookInstance"),
+    )  # fmt: skip
+    described = settled(sagemaker, name, until)
+    assert described["NotebookInstanceStatus"] == "InService", described.get("FailureReason")
+    url = sagemaker.create_presigned_notebook_instance_url(NotebookInstanceName=name)["AuthorizedUrl"]
+    person = Person(url)
+    until(lambda: "classifier" in person.ask("GET", "kernelspecs")["kernelspecs"], SECONDS)
+    code = "import os, sys; os.chdir('classifier'); sys.path.insert(0, ''); import boto3, mine; print(sys.prefix, mine.VALUE)"
+    prefix, value = person.run(code, kernel="classifier").split()
+    assert prefix.endswith("SageMaker/classifier/.venv") and value == "41"
+    watch = f"import subprocess; print(subprocess.run(['pgrep', '-cf', 'python3 - {name} 60'], stdout=-1, text=True).stdout)"
+    assert int(person.run(watch)) >= 1
+    # The same program, with less patience than SageMaker's least; a kernel takes its children with it.
+    person.run(
+        f"import subprocess; open('watch.py', 'w').write({SCRIPT.read_text()!r}); "
+        f"subprocess.run(['bash', '-c', 'python3 - {name} 0.03 < watch.py > watch.log 2>&1 &'])"
+    )
+    until(
+        lambda: (
+            sagemaker.describe_notebook_instance(NotebookInstanceName=name)["NotebookInstanceStatus"]
+            == "Stopped"
+        ),
+        SECONDS,
+    )

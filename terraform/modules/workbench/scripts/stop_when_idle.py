@@ -2,13 +2,17 @@
 
 import datetime
 import json
+import os
 import ssl
 import subprocess
 import sys
 import time
 import urllib.request
 
-JUPYTER = "https://localhost:8443"  # of the instance itself, with a certificate of its own
+# Of the instance itself, with a certificate of its own; named otherwise as Jupyter names itself to its kernels.
+JUPYTER = os.environ.get("JUPYTER_SERVER_URL", "https://localhost:8443/").rstrip("/")
+HEADERS = {"Authorization": "token " + os.environ["JUPYTER_TOKEN"]} if "JUPYTER_TOKEN" in os.environ else {}
+LOOK_SECONDS = 60
 
 
 def last_use(kernels, terminals, started):
@@ -23,16 +27,15 @@ def last_use(kernels, terminals, started):
 
 def ask(path):
     """Jupyter's own answer."""
-    with urllib.request.urlopen(
-        JUPYTER + path, context=ssl._create_unverified_context(), timeout=10
-    ) as answer:
+    request = urllib.request.Request(JUPYTER + path, headers=HEADERS)
+    with urllib.request.urlopen(request, context=ssl._create_unverified_context(), timeout=10) as answer:
         return json.load(answer)
 
 
 def main(name, minutes):
     started = datetime.datetime.now(datetime.timezone.utc)
     while True:
-        time.sleep(60)
+        time.sleep(min(LOOK_SECONDS, minutes * 60))
         try:
             used = last_use(ask("/api/kernels"), ask("/api/terminals"), started)
         except OSError as error:  # while Jupyter restarts; if it never comes back, nobody uses it

@@ -76,13 +76,13 @@ run "a_notebook_instance_is_private_encrypted_and_goes_to_sleep" {
   assert {
     condition = strcontains(
       base64decode(aws_sagemaker_notebook_instance_lifecycle_configuration.this[0].on_start),
-      "stop-when-idle \"image-classifier-dev-workbench\" \"90\""
+      "python3 - \"image-classifier-dev-workbench\" \"90\""
     )
     error_message = "It stops itself after the given time."
   }
 
   assert {
-    condition     = !strcontains(base64decode(aws_sagemaker_notebook_instance_lifecycle_configuration.this[0].on_start), "prepare.sh")
+    condition     = !strcontains(base64decode(aws_sagemaker_notebook_instance_lifecycle_configuration.this[0].on_start), "aws s3 cp")
     error_message = "Nothing is unpacked without a repository."
   }
 
@@ -140,7 +140,7 @@ run "a_repository_is_unpacked_in_studio" {
 
   assert {
     condition = (
-      strcontains(base64decode(aws_sagemaker_studio_lifecycle_config.prepare[0].studio_lifecycle_config_content), "$HOME/classifier")
+      strcontains(base64decode(aws_sagemaker_studio_lifecycle_config.prepare[0].studio_lifecycle_config_content), "/}classifier\"")
       && startswith(aws_sagemaker_studio_lifecycle_config.prepare[0].studio_lifecycle_config_name, "image-classifier-dev-workbench-")
       && aws_sagemaker_studio_lifecycle_config.prepare[0].studio_lifecycle_config_app_type == "JupyterLab"
     )
