@@ -3,15 +3,19 @@
 locals {
   flow_log_group = "/${var.project}/${var.environment}/flow-logs"
 
-  # What the containers, and the tools of whoever works in the network, call; and the prefix of the service's actions.
+  # What the containers, the training host, and the tools of whoever works in the network call; and the prefix of the
+  # service's actions. Session Manager takes ssm and ssmmessages: its agent has done without ec2messages since 3.3.40.
   private_services = {
     "ecr.api"           = "ecr"
     "ecr.dkr"           = "ecr"
     "kms"               = "kms"
+    "lambda"            = "lambda"
     "logs"              = "logs"
     "monitoring"        = "cloudwatch"
     "sagemaker.api"     = "sagemaker"
     "sagemaker.runtime" = "sagemaker"
+    "ssm"               = "ssm"
+    "ssmmessages"       = "ssmmessages"
     "sts"               = "sts"
   }
   private_statements = jsondecode(templatefile("${local.policies}/resources/private_services.json", local.policy_values)).Statement

@@ -190,7 +190,8 @@ def test_private_services_have_statements_each():
     text = (ROOT / "terraform/foundation/network.tf").read_text()
     services = dict(re.findall(r'^\s+"([a-z.]+)"\s+= "([a-z]+)"$', text, re.MULTILINE))
     assert set(services) == {
-        "ecr.api", "ecr.dkr", "kms", "logs", "monitoring", "sagemaker.api", "sagemaker.runtime", "sts",
+        "ecr.api", "ecr.dkr", "kms", "lambda", "logs", "monitoring", "sagemaker.api", "sagemaker.runtime", "ssm",
+        "ssmmessages", "sts",
     }  # fmt: skip
     statements = render(POLICIES / "resources/private_services.json")["Statement"]
     # One service a statement: the stack sorts them by their first action.

@@ -179,7 +179,7 @@ def test_containers_get_a_network_without_internet(aws, handover):
     ranges = [r for g in groups.values() for p in g["IpPermissionsEgress"] for r in p["IpRanges"]]
     assert ranges == []  # out to named groups and S3's prefix list only
     endpoints = ec2.describe_vpc_endpoints(**in_vpc)["VpcEndpoints"]
-    assert len(endpoints) == 9
+    assert len(endpoints) == 12
     for endpoint in endpoints:
         assert handover["account_id"] in endpoint["PolicyDocument"], endpoint["ServiceName"]
 

@@ -76,8 +76,8 @@ run "private_network_on_request" {
   }
 
   assert {
-    condition     = length(local.endpoint_policies) == 8 && contains(keys(local.in_network), "network-interfaces")
-    error_message = "Eight services, and roles that may put interfaces into the network."
+    condition     = length(local.endpoint_policies) == 11 && contains(keys(local.in_network), "network-interfaces")
+    error_message = "Eleven services, and roles that may put interfaces into the network."
   }
 
   assert {
