@@ -1,0 +1,114 @@
+"""The repository's notebook, run to its end: as whoever has these AWS variables, or in a workbench, as its role."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from websocket import create_connection
+
+from tests.local_aws.notebooks_kit import Person
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOK = ROOT / "notebooks" / "pipeline.ipynb"
+FOLDER = "image-classifier"  # of the repository in a workbench's home, and its kernel
+SECONDS = 300  # for a cell
+
+
+def run_here(environment: dict[str, str]) -> list[str]:
+    """What each code cell prints and shows, run in a kernel of this interpreter. Raises CellExecutionError.
+
+    environment: all of the kernel's variables.
+    """
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    place = {"metadata": {"path": str(NOTEBOOK.parent)}}
+    NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=place).execute(env=environment)
+    return [_text(cell.outputs) for cell in notebook.cells if cell.cell_type == "code"]
+
+
+class Workbench:
+    """Somebody at the JupyterLab of a workbench, at a presigned URL."""
+
+    def __init__(self, presigned_url: str) -> None:
+        self.person = Person(presigned_url)
+        assert self.person.token, self.person.page
+
+    def kernels(self) -> list[str]:
+        return list(self.person.ask("GET", "kernelspecs")["kernelspecs"])
+
+    def run(self, parent: str = "") -> list[str]:
+        """As `run_here`, with the notebook that lies there, in the kernel of the repository's environment.
+
+        parent: folder of the repository's, within that which JupyterLab shows.
+        """
+        path = f"{parent}{FOLDER}/notebooks/pipeline.ipynb"
+        cells = self.person.ask("GET", f"contents/{path}")["content"]["cells"]
+        session = self.person.ask(
+            "POST", "sessions",
+            {"path": path, "name": "pipeline.ipynb", "type": "notebook", "kernel": {"name": FOLDER}},
+        )  # fmt: skip
+        address = f"ws://{self.person.server}/api/kernels/{session['kernel']['id']}/channels"
+        socket = create_connection(f"{address}?token={self.person.token}", timeout=SECONDS)
+        try:
+            return [_execute(socket, cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+        finally:
+            socket.close()
+            self.person.ask("DELETE", f"sessions/{session['id']}")
+
+
+def _execute(socket: Any, code: str) -> str:
+    """Text of a cell's outputs. Raises AssertionError if it fails."""
+    header = {
+        "msg_id": uuid.uuid4().hex, "session": uuid.uuid4().hex, "username": "", "version": "5.3",
+        "msg_type": "execute_request",
+    }  # fmt: skip
+    content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False}
+    message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
+    socket.send(json.dumps(message))
+    outputs, failed, ended = [], None, set()
+    while ended != {"execute_reply", "idle"}:  # which come by different channels
+        answer = json.loads(socket.recv())
+        if answer["parent_header"].get("msg_id") != header["msg_id"]:
+            continue
+        kind, content = answer["msg_type"], answer["content"]
+        if kind in ("stream", "display_data", "execute_result"):
+            outputs.append(content)
+        elif kind == "error":
+            failed = "\n".join(content["traceback"])
+        elif kind == "execute_reply":
+            ended.add(kind)
+        elif kind == "status" and content["execution_state"] == "idle":
+            ended.add("idle")
+    assert failed is None, failed
+    return _text(outputs)
+
+
+def _text(outputs: list[dict[str, Any]]) -> str:
+    """What is printed, and the MIME types of what is shown besides."""
+    return "".join(
+        o["text"]
+        if "text" in o
+        else "".join(o["data"].get("text/plain", "")) + "".join(f"[{t}]" for t in o["data"])
+        for o in outputs
+    )
+
+
+def check(told: list[str], caller: str, version: int) -> None:
+    """Whether the notebook has walked the whole way. told: by code cell. caller: part of the ARN that it works as."""
+    whole = "\n".join(told)
+    assert caller in told[1]
+    assert "1,797 pictures" in whole and "[image/png]" in whole
+    for heading in (
+        "FinalObjectiveValue",
+        "Metrics of version",
+        "Model versions",
+        "In service",
+        "Prediction",
+    ):
+        assert heading in whole.replace("\n", ""), f"{heading} is not in:\n{whole}"
+    assert f"Metrics of version {version}" in whole
+    assert "50 test pictures right" in told[-1]
