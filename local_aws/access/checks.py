@@ -50,7 +50,12 @@ _ACTIONS = {
 # Who receives a passed role, where it is not <prefix>.amazonaws.com.
 _PASSED_TO = {"ec2:CreateFlowLogs": "vpc-flow-logs.amazonaws.com"}
 # Hand over a role, though the reference does not list iam:PassRole for them.
-_PASSING = {"lambda:UpdateFunctionConfiguration"}
+_PASSING = {
+    "lambda:UpdateFunctionConfiguration",
+    "sagemaker:UpdateDomain",
+    "sagemaker:UpdateNotebookInstance",
+    "sagemaker:UpdateUserProfile",
+}
 _ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/.+")
 
 

@@ -234,6 +234,20 @@ def test_a_role_is_passed_only_to_whom_it_may_be(embedded_aws, as_role, name: st
     assert "PassRole" not in code(clients("sagemaker").create_model, **model)
 
 
+@pytest.mark.parametrize(
+    ("operation", "arguments"),
+    [
+        ("create_notebook_instance", {"InstanceType": "ml.t3.medium"}),
+        ("update_notebook_instance", {}),
+    ],
+)
+def test_whoever_gives_a_notebook_instance_a_role_passes_it(as_role, operation, arguments):
+    client = as_role(allow("sagemaker:*NotebookInstance"))("sagemaker")
+    passed = "arn:aws:iam::123456789012:role/of-notebooks"
+    message = refusal(getattr(client, operation), NotebookInstanceName="n", RoleArn=passed, **arguments)[2]
+    assert f"iam:PassRole on resource: {passed}" in message
+
+
 def test_roles_are_assumed_by_those_they_trust(embedded_aws, as_role, name: str) -> None:
     iam = embedded_aws.client("iam")
     clients = as_role()
