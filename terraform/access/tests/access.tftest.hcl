@@ -74,6 +74,11 @@ run "ci_of_a_repository" {
   }
 
   assert {
+    condition     = setsubtract(keys(local.stack_policy_arns), keys(local.ci_policy_arns)) == toset(["host", "workbench"])
+    error_message = "CI does not apply what a person asks for by hand."
+  }
+
+  assert {
     condition     = aws_iam_openid_connect_provider.github[0].client_id_list == toset(["sts.amazonaws.com"])
     error_message = "The provider must accept tokens for AWS only."
   }
