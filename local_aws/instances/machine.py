@@ -110,7 +110,7 @@ class Host:
         config = _config(self._disk, self._home, bool(isolation)) | {
             "id": self.name,
             "scripts": [str(run / path) for path in paths],
-            "environment": self._environment(run, bool(isolation)) | environment,
+            "environment": self._environment(run, bool(isolation)) | dict(environment),
         }
         self.console.add(self._banner(bool(isolation)).encode())
         self._child = self._supervisor.spawn(
