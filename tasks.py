@@ -8,7 +8,7 @@ import time
 
 from invoke import Collection, Exit, task
 
-from cli import ec2, local
+from cli import ec2, local, workbench
 from cli.check import check
 from cli.policies import policies
 from cli.task import AGAIN, ENV, JSON, environment, local_home, operator_task, point_at
@@ -57,6 +57,7 @@ def up(c, env=None, source=None, skip_bad=False, json=False):
 def down(c, env=None, json=False):
     """Remove everything of an environment, in order, then look for leftovers; exits non-zero if any is left."""
     from ops import jobs, stacks, teardown
+    from ops import workbench as bench
 
     settings = environments.load(env)
     if settings.embedded_aws:
@@ -67,11 +68,17 @@ def down(c, env=None, json=False):
             emit({"left": []}, json)
             return
     settings = environment(env)
-    endpoints = stacks.deployed_endpoints(settings)
-    teardown.check_foundation(settings, endpoints)
+    deployed, endpoints = stacks.deployed(settings), stacks.deployed_endpoints(settings)
+    teardown.check_foundation(settings, [*endpoints, *teardown.BY_HAND])
     with Step("jobs") as step:
         stopped = jobs.stop_all(settings, step)
         step.note = f"{len(stopped)} stopped"
+    if "workbench/host" in deployed:
+        with Step("training host") as step:
+            step.note = f"{len(stacks.training_host(settings, step).down())} resources removed"
+    if bench.STACK in deployed:
+        with Step("workbench") as step:
+            step.note = f"{len(bench.remove(settings, step))} resources removed"
     for endpoint in endpoints:
         with Step("serving") as step:
             changes = stacks.serving(settings, endpoint, any_package(settings), step).down()
@@ -304,5 +311,6 @@ namespace = Collection(
     policies,
     test,
     ec2,
+    workbench,
     local,
 )

@@ -24,6 +24,8 @@ SURFACE = {
     "check": "--env --json --report-dir --stack --tests",
     "data": "--env --json --skip-bad --source",
     "demo": "--json",
+    "ec2.down": "--env --json",
+    "ec2.train": "--again --env --instance-type --json --keep --spot",
     "deploy": "--endpoint --env --json --model",
     "destroy": "--endpoint --env --json --model --stack",
     "down": "--env --json",
@@ -38,9 +40,12 @@ SURFACE = {
     "rollback": "--endpoint --env --json",
     "status": "--env --json",
     "test": "--quick -k",
-    "train": "--again --env --instances --json --stop",
+    "train": "--again --env --instances --json --on --stop",
     "tune": "--again --env --json --stop",
     "up": "--env --json --skip-bad --source",
+    "workbench.down": "--env --json",
+    "workbench.open": "--env --json",
+    "workbench.up": "--env --instance-type --internet --json --kind",
 }
 CONTEXTS = {context.name: context for context in tasks.namespace.to_contexts()}
 
@@ -132,6 +137,9 @@ def test_a_list_of_tasks_loads_nothing_heavy():
         ("check --stack nowhere", "inv: There is no stack 'nowhere'"),
         ("plan --stack nowhere", "inv: There is no stack 'nowhere': choose access, foundation or serving."),
         ("destroy --stack nowhere", "inv: There is no stack 'nowhere'"),
+        ("workbench.up --kind office", "inv: --kind office: choose studio or notebook."),
+        ("workbench.up --instance-type ml.t3.meduim", "did you mean ml.t3.medium"),
+        ("ec2.train --env dev", "inv: No AWS credentials for ./inv ec2.train: sign in"),
         (
             "policies --env dev",
             "inv: Environment dev is an AWS account, which keeps no record of every decision",
