@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
@@ -15,6 +16,7 @@ from local_aws.instances import machine
 from local_aws.sagemaker.workbench import boot, lab, tickets
 from local_aws.sagemaker.workbench.apps import _idle_minutes, _merged
 from local_aws.sagemaker.workbench.tickets import NothingRuns, Tickets
+from tests.local_aws.notebooks_kit import processes
 
 NOW = datetime.now(timezone.utc)
 
@@ -36,7 +38,7 @@ def start(folder, scripts: dict[str, str], jupyter: str = "exit", limit: float =
         },
     }
     (folder / "boot.json").write_text(json.dumps(config))
-    environment = {**os.environ, "LOCAL_AWS_RUN": str(folder)}
+    environment = {**os.environ, "LOCAL_AWS_RUN": str(folder), "LOCAL_AWS_INSTANCE": str(folder)}
     return subprocess.Popen(
         [sys.executable, boot.__file__], env=environment, stdout=subprocess.PIPE, text=True
     )
@@ -66,7 +68,7 @@ def test_a_script_that_takes_too_long_is_ended(tmp_path):
     assert events(booted) == [{"stream": "slow", "line": "begun"}, {"script": "slow", "status": None}]
 
 
-def test_what_a_script_leaves_behind_runs_on_and_jupyter_comes_back(tmp_path, monkeypatch):
+def test_what_a_script_leaves_behind_runs_on_and_jupyter_comes_back(tmp_path):
     (tmp_path / "turns").write_text("")
     jupyter = 'echo "$HOME"; echo >> turns; [ "$(wc -l < turns)" -lt 2 ] || exec sleep 60'
     booted = start(tmp_path, {"leaves": "(sleep 60; echo late) & echo early"}, jupyter)
@@ -74,10 +76,10 @@ def test_what_a_script_leaves_behind_runs_on_and_jupyter_comes_back(tmp_path, mo
         lines = iter(booted.stdout.readline, "")
         seen = [json.loads(next(lines)) for _ in range(4)]
     finally:
-        booted.kill()
+        for process in processes(str(tmp_path)):
+            os.kill(process, signal.SIGKILL)
         booted.stdout.close()
         booted.wait()
-        subprocess.run(["pkill", "-P", str(booted.pid)], check=False)
     assert seen == [
         {"stream": "leaves", "line": "early"},
         {"script": "leaves", "status": 0},

@@ -279,11 +279,8 @@ def _idle_minutes(usual: dict[str, Any], own: dict[str, Any]) -> int | None:
     minutes = space.get("IdleTimeoutInMinutes", bounds.get("IdleTimeoutInMinutes"))
     if minutes is None:
         return None
-    least, most = (
-        bounds.get("MinIdleTimeoutInMinutes", minutes),
-        bounds.get("MaxIdleTimeoutInMinutes", minutes),
-    )
-    return min(max(minutes, least), most)
+    minutes = max(minutes, bounds.get("MinIdleTimeoutInMinutes", minutes))
+    return min(minutes, bounds.get("MaxIdleTimeoutInMinutes", minutes))
 
 
 def _in_service(app: dict[str, Any]) -> None:
