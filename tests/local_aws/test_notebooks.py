@@ -72,13 +72,16 @@ def test_a_notebook_instance_works_as_its_role_and_keeps_its_files(new_embedded_
     until(lambda: lines(aws, GROUP, f"{name}/LifecycleConfigOnStart") == ["woken", "woken"])
     assert lines(aws, GROUP, f"{name}/LifecycleConfigOnCreate") == ["made"]
 
-    aws.restart()  # on AWS it would run on
-    assert settled(aws.client("sagemaker"), name, until)["NotebookInstanceStatus"] == "InService"
-    person = open_notebook(aws.client("sagemaker"), name)
+    person = open_notebook(sagemaker, name)
     assert person.ask("GET", "contents/kept.txt?content=1")["content"] == "mine"
+
     assert processes(machine)
     daemon.stop(aws.home)
     assert processes(machine) == []
+    daemon.start(aws.home)  # on AWS it would run on
+    described = aws.client("sagemaker").describe_notebook_instance(NotebookInstanceName=name)
+    assert described["NotebookInstanceStatus"] in ("Pending", "InService")
+    until(lambda: processes(machine))
 
 
 @pytest.mark.parametrize(
@@ -107,6 +110,9 @@ def test_a_script_that_fails_fails_the_instance(embedded_aws, until, first_line,
     until(lambda: said in "\n".join(lines(embedded_aws, GROUP, f"{name}/LifecycleConfigOnCreate")))
     assert lines(embedded_aws, GROUP, f"{name}/LifecycleConfigOnStart") == []
     assert processes(f"notebook-instance/us-east-1/{name}") == []
+    sagemaker.start_notebook_instance(NotebookInstanceName=name)  # it was never created whole
+    assert settled(sagemaker, name, until)["NotebookInstanceStatus"] == "Failed"
+    until(lambda: "\n".join(lines(embedded_aws, GROUP, f"{name}/LifecycleConfigOnCreate")).count(said) == 2)
     folder = embedded_aws.home / "notebooks" / "us-east-1" / name
     assert folder.exists()
     sagemaker.delete_notebook_instance(NotebookInstanceName=name)
