@@ -219,6 +219,24 @@ def models(c, env=None, json=False):
     emit([vars(version) for version in found], json)
 
 
+@operator_task(help={**ENV, **JSON, "file": "where to write it (default: below .work/)"})
+def report(c, env=None, file=None, json=False):
+    """Write one HTML page: what training took on SageMaker, EC2 and here, the search, the model versions."""
+    from pathlib import Path
+
+    from ml.jobs import report as page
+    from ops.paths import WORK
+
+    settings = environment(env)
+    path = Path(file) if file else WORK / "reports" / f"{settings.environment}.html"
+    with Step("report") as step:
+        found = page.collect(settings)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page.render(found))
+        step.note = str(path)
+    emit({"report": str(path), "comparison": [vars(row) for row in found["comparison"]]}, json)
+
+
 @operator_task(
     help={
         **ENV,
@@ -301,6 +319,7 @@ namespace = Collection(
     tune,
     train,
     models,
+    report,
     deploy,
     rollback,
     predict,

@@ -37,6 +37,7 @@ SURFACE = {
     "policies": "--env --json --role",
     "plan": "--endpoint --env --fail-on --json --model --report --save --stack",
     "predict": "--endpoint --env --image --json --limit --s3 --split --top-k --url",
+    "report": "--env --file --json",
     "rollback": "--endpoint --env --json",
     "status": "--env --json",
     "test": "--quick -k",
