@@ -22,7 +22,7 @@ from .program import Folders, Program
 from .storage import Storage
 
 COMPLETED, FAILED, INTERRUPTED = 0, 1, 75  # exit statuses; 75 is sysexits' "try again"
-NOTICE_EVERY = 5.0  # seconds between two looks at a Spot Instance's notice, as EC2 advises
+NOTICE_EVERY = 2.0  # seconds between two looks at a Spot Instance's notice, which comes 120 s before its end
 
 Say = Callable[[str], None]
 
