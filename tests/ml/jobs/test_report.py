@@ -66,6 +66,7 @@ class Page(HTMLParser):
 def test_the_page_compares_the_ways_to_train():
     page = Page(report.render(FOUND, NOW))
     assert page.open == [] and page.elsewhere == []
+    assert '<th>on</th><th>machines</th><th class="number">training s</th>' in report.render(FOUND, NOW)
     ways, trials, versions = page.tables
     assert ways[0] == list(comparison.COLUMNS)
     assert [row[0] for row in ways[1:]] == ["here", "ec2", "sagemaker", "ec2"]
