@@ -12,7 +12,7 @@ from moto.core.utils import get_service_model
 from moto.kms.models import kms_backends
 
 from local_aws import ACCOUNT_ID
-from local_aws.access import definitions, launch, network, tagging
+from local_aws.access import definitions, launch, network, sagemaker, tagging
 from local_aws.access.principals import iam
 from local_aws.access.request import Call
 
@@ -330,24 +330,6 @@ def _events(call: Call) -> list[str] | None:
     )
 
 
-def _sagemaker(call: Call) -> list[str] | None:
-    """Model packages are named by ARN, by name, or by the group that the next version goes to; applications of a space
-    by the space, in the place of a user."""
-    if call.operation.endswith("App") and call.parameter("SpaceName"):
-        parts = (call.parameter(name) for name in ("DomainId", "SpaceName", "AppType", "AppName"))
-        return [_arn(call, "sagemaker", "/".join(["app", *(part or "*" for part in parts)]))]
-    group, package = call.parameter("ModelPackageGroupName"), call.parameter("ModelPackageName")
-    if call.operation == "CreateModelPackage" and group:
-        group = group.rsplit("/", 1)[-1]
-        kinds = (f"model-package-group/{group}", f"model-package/{group}/*")
-        return [_arn(call, "sagemaker", kind) for kind in kinds]
-    if call.operation == "ListModelPackages":
-        return [_arn(call, "sagemaker", f"model-package-group/{group.rsplit('/', 1)[-1]}")] if group else []
-    if package and not package.startswith("arn:"):
-        return [_arn(call, "sagemaker", f"model-package/{package}")]
-    return None
-
-
 def _file_systems(call: Call) -> list[str] | None:
     """EFS asks for all file systems where a call describes none in particular."""
     if call.operation == "DescribeFileSystems" and not call.parameter("FileSystemId"):
@@ -383,36 +365,6 @@ def _autoscaling(call: Call) -> list[str] | None:
     )
 
 
-def _sagemaker_keys(call: Call) -> dict[str, Any]:
-    job = call.parameter("TrainingJobDefinition") or call.parameters
-    resources = job.get("ResourceConfig") or {}
-    vpc = job.get("VpcConfig") or {}
-    variants = call.parameter("ProductionVariants") or []
-    types = [v.get("InstanceType") for v in variants] + [
-        resources.get("InstanceType"),
-        call.parameter("InstanceType"),
-    ]
-    runtime = (job.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds")
-    isolation = job.get("EnableNetworkIsolation")
-    return {
-        "sagemaker:instancetypes": [t for t in types if t],
-        "sagemaker:volumekmskey": resources.get("VolumeKmsKeyId") or call.parameter("KmsKeyId"),
-        "sagemaker:outputkmskey": (job.get("OutputDataConfig") or {}).get("KmsKeyId"),
-        "sagemaker:vpcsubnets": vpc.get("Subnets", []),
-        "sagemaker:vpcsecuritygroupids": vpc.get("SecurityGroupIds", []),
-        "sagemaker:maxruntimeinseconds": None if runtime is None else str(runtime),
-        "sagemaker:networkisolation": None if isolation is None else str(isolation).lower(),
-        "sagemaker:intercontainertrafficencryption": _flag(job.get("EnableInterContainerTrafficEncryption")),
-        "sagemaker:modelapprovalstatus": call.parameter("ModelApprovalStatus"),
-        "sagemaker:targetmodel": call.parameter("TargetModel"),
-        "sagemaker:taggingaction": call.operation if call.operation.startswith("Create") else None,
-    }
-
-
-def _flag(value: Any) -> str | None:
-    return None if value is None else str(value).lower()
-
-
 def _kms_keys(call: Call) -> dict[str, Any]:
     pairs = call.parameter("EncryptionContext") or {}
     keys = {f"kms:encryptioncontext:{key.lower()}": value for key, value in pairs.items()}
@@ -429,7 +381,7 @@ _SPECIAL: dict[str, Callable[[Call], list[str] | None]] = {
     "kms": _kms,
     "lambda": _lambda,
     "logs": _logs,
-    "sagemaker": _sagemaker,
+    "sagemaker": sagemaker.resources,
     "sns": _sns,
     "sqs": _sqs,
     "ssm": _ssm,
@@ -451,7 +403,7 @@ _KEYS: dict[str, Callable[[Call], dict[str, Any]]] = {
         "lambda:functionarn": call.parameter("FunctionName"),
         "lambda:principal": call.parameter("Principal"),
     },
-    "sagemaker": _sagemaker_keys,
+    "sagemaker": sagemaker.keys,
     "sts": lambda call: {
         "sts:externalid": call.parameter("ExternalId"),
         "sts:rolesessionname": call.parameter("RoleSessionName"),
