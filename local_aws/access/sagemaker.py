@@ -29,18 +29,19 @@ def resources(call: Call) -> list[str] | None:
 def keys(call: Call) -> dict[str, Any]:
     """Values of those that a call has; None or empty for others."""
     job = call.parameter("TrainingJobDefinition") or call.parameters
-    resources = job.get("ResourceConfig") or {}
+    config = job.get("ResourceConfig") or {}
     vpc = job.get("VpcConfig") or {}
     variants = call.parameter("ProductionVariants") or []
     types = [v.get("InstanceType") for v in variants] + [
-        resources.get("InstanceType"),
+        config.get("InstanceType"),
         call.parameter("InstanceType"),
+        (call.parameter("ResourceSpec") or {}).get("InstanceType"),
     ]
     runtime = (job.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds")
     isolation = job.get("EnableNetworkIsolation")
     return {
         "sagemaker:instancetypes": [t for t in types if t],
-        "sagemaker:volumekmskey": resources.get("VolumeKmsKeyId") or call.parameter("KmsKeyId"),
+        "sagemaker:volumekmskey": config.get("VolumeKmsKeyId") or call.parameter("KmsKeyId"),
         "sagemaker:outputkmskey": (job.get("OutputDataConfig") or {}).get("KmsKeyId"),
         "sagemaker:vpcsubnets": vpc.get("Subnets", []),
         "sagemaker:vpcsecuritygroupids": vpc.get("SecurityGroupIds", []),
