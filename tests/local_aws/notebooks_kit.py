@@ -121,8 +121,7 @@ class Person:
                     continue
                 if answer["msg_type"] == "stream":
                     printed += answer["content"]["text"]
-                if answer["msg_type"] == "execute_reply":
-                    assert answer["content"]["status"] == "ok", answer["content"]
+                assert answer["msg_type"] != "error", answer["content"]
                 if answer["msg_type"] == "status" and answer["content"]["execution_state"] == "idle":
                     return printed
         finally:
