@@ -5,14 +5,14 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from ml.jobs import data, handover, program, registry
-from ops import stacks
+from ops import stacks, workbench
 from ops.aws import client, error_code
 from ops.errors import OperatorError
 from ops.settings import Settings
 
 
 def collect(settings: Settings) -> dict:
-    """Foundation, data, search, models and endpoints; None or empty where there is nothing.
+    """Foundation, data, search, models, endpoints, training host and workbench; None or empty where there is nothing.
 
     unfinished: stacks that hold resources but have published nothing, or nothing any more.
     """
@@ -20,9 +20,11 @@ def collect(settings: Settings) -> dict:
         foundation = handover.foundation(settings)
     except OperatorError:
         nothing: dict = {"foundation": None, "data": None, "tuning": None, "models": [], "endpoints": []}
-        return {**nothing, "unfinished": stacks.deployed(settings)}
+        return {**nothing, "host": None, "workbench": None, "unfinished": stacks.deployed(settings)}
     serving = handover.all_serving(settings)
+    host, notebooks = _host(settings), _workbench(settings)
     published = {"foundation", *(f"serving/{s.endpoint_name}" for s in serving)}
+    published |= {name for name, there in (("workbench/host", host), (workbench.STACK, notebooks)) if there}
     return {
         "foundation": {"bucket": foundation.bucket},
         "data": _data(settings, foundation.bucket),
@@ -37,6 +39,8 @@ def collect(settings: Settings) -> dict:
             for v in registry.versions(settings, foundation)
         ],
         "endpoints": [_endpoint(settings, s) for s in serving],
+        "host": host,
+        "workbench": notebooks,
         "unfinished": [name for name in stacks.deployed(settings) if name not in published],
     }
 
@@ -46,7 +50,7 @@ def rows(settings: Settings, found: dict) -> list[tuple[str, str, str]]:
     env = settings.flag
     unfinished = [
         (name.partition("/")[0], name.partition("/")[2],
-         f"unfinished: a run is at work or stopped half-way; ./inv up{env} or ./inv down{env} finishes it")
+         f"unfinished: a run is at work or stopped half-way; {_finished_by(name, env)} finishes it")
         for name in found["unfinished"]
     ]  # fmt: skip
     if not found["foundation"]:
@@ -77,8 +81,53 @@ def rows(settings: Settings, found: dict) -> list[tuple[str, str, str]]:
         )
         if endpoint["function"]:
             lines.append(("function", endpoint["function"], endpoint["provisioned_concurrency"]))
+    if host := found["host"]:
+        lines.append(("training host", host["instance_id"], f"{host['state']}, {host['instance_type']}"))
+    if notebooks := found["workbench"]:
+        lines.append(
+            (
+                "workbench",
+                notebooks["name"],
+                f"{notebooks['state']}, {notebooks['kind']} on {notebooks['instance_type']}",
+            )
+        )
     lines += unfinished
     return lines if found["endpoints"] or unfinished else [*lines, ("endpoint", "", "none")]
+
+
+def _finished_by(stack: str, env: str) -> str:
+    """The tasks that take up a stack where a run stopped."""
+    if stack == workbench.STACK:
+        return f"./inv workbench.up{env} or ./inv workbench.down{env}"
+    if stack == "workbench/host":
+        return f"./inv ec2.train{env} or ./inv ec2.down{env}"
+    return f"./inv up{env} or ./inv down{env}"
+
+
+def _host(settings: Settings) -> dict | None:
+    """The training host with its state; a while after its end AWS knows it no more."""
+    if (host := handover.training_host(settings)) is None:
+        return None
+    try:
+        found = client("ec2", settings.region).describe_instances(InstanceIds=[host.instance_id])
+        state = found["Reservations"][0]["Instances"][0]["State"]["Name"]
+    except ClientError as error:
+        if error_code(error) != "InvalidInstanceID.NotFound":
+            raise
+        state = "terminated"
+    return {
+        "instance_id": host.instance_id, "instance_type": host.instance_type, "job": host.job, "spot": host.spot,
+        "state": state,
+    }  # fmt: skip
+
+
+def _workbench(settings: Settings) -> dict | None:
+    if (there := workbench.handed_over(settings)) is None:
+        return None
+    return {
+        **{key: there[key] for key in ("name", "kind", "instance_type")},
+        "state": workbench.state(settings, there),
+    }
 
 
 def _capacity(endpoint: dict) -> str:

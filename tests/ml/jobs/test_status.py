@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ml.jobs import handover, registry, status
-from ops import stacks
+from ops import stacks, workbench
 from ops.aws import client
 
 
@@ -49,6 +49,8 @@ def test_an_empty_account_has_nothing(moto_aws, dev):
         "tuning": None,
         "models": [],
         "endpoints": [],
+        "host": None,
+        "workbench": None,
         "unfinished": [],
     }
     assert status.rows(dev, found) == [("foundation", "", "none: nothing exists yet")]
@@ -123,3 +125,30 @@ def test_what_a_stopped_run_left_is_told(live, account, dev, serving):
         "serving",
         "serving",
     ]
+
+
+def test_a_host_and_a_workbench_are_told(live, account, dev, monkeypatch):
+    monkeypatch.setattr(workbench, "state", lambda settings, there: "asleep")
+    ec2 = client("ec2", dev.region)
+    made = ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+    host = {"name": "h", "job": "j", "instance_id": made, "instance_type": "t3.medium", "spot": False}
+    account.publish("workbench/host", host)
+    there = {"name": "w", "kind": "studio", "instance_type": "ml.t3.medium", "domain_id": "d-1"}
+    account.publish("workbench/notebooks", there)
+    told = [
+        ("training host", made, "running, t3.medium"),
+        ("workbench", "w", "asleep, studio on ml.t3.medium"),
+    ]
+    assert [row for row in status.rows(dev, status.collect(dev)) if row in told] == told
+    account.publish("workbench/host", {**host, "instance_id": "i-0123456789abcdef0"})
+    assert status.collect(dev)["host"]["state"] == "terminated"
+
+
+def test_a_half_made_host_or_workbench_is_finished_by_its_own_tasks(live, account, dev):
+    bucket = stacks.ensure_state_bucket(dev)
+    for name in ("workbench/host", "workbench/notebooks"):
+        body = b'{"resources": [{"type": "x"}]}'
+        client("s3", dev.region).put_object(Bucket=bucket, Key=f"dev/{name}.tfstate", Body=body)
+    host, notebooks = status.rows(dev, status.collect(dev))[-2:]
+    assert host[:2] == ("workbench", "host") and "./inv ec2.down --env dev finishes it" in host[2]
+    assert "./inv workbench.up --env dev or ./inv workbench.down --env dev" in notebooks[2]
