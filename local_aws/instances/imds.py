@@ -1,4 +1,4 @@
-"""The instance metadata service, version 2 (version 1 too where that is allowed): of any machine, and of an EC2 instance."""
+"""The instance metadata service, version 2 (version 1 too where that is allowed), of EC2 instances and the like."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One boot of a machine: its first process, its console, its metadata service; of an EC2 instance, or of what is like it."""
+"""One boot of an EC2 instance or the like: its first process, its console, its metadata service."""
 
 from __future__ import annotations
 

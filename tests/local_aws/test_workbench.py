@@ -1,4 +1,4 @@
-"""Studio and notebook instances through boto3: kept as asked, refused as on AWS, removed in the order that AWS demands."""
+"""Studio and notebook instances through boto3: kept as asked, refused as on AWS, removed in AWS's order."""
 
 from __future__ import annotations
 

@@ -98,11 +98,12 @@ def test_an_instance_starts_with_the_repository_and_a_kernel_for_it_and_stops_wh
     url = sagemaker.create_presigned_notebook_instance_url(NotebookInstanceName=name)["AuthorizedUrl"]
     person = Person(url)
     until(lambda: "classifier" in person.ask("GET", "kernelspecs")["kernelspecs"], SECONDS)
-    code = "import os, sys; os.chdir('classifier'); sys.path.insert(0, ''); import boto3, mine; print(sys.prefix, mine.VALUE)"
+    there = "import os, sys; os.chdir('classifier'); sys.path.insert(0, '')"
+    code = f"{there}; import boto3, mine; print(sys.prefix, mine.VALUE)"
     prefix, value = person.run(code, kernel="classifier").split()
     assert prefix.endswith("SageMaker/classifier/.venv") and value == "41"
-    watch = f"import subprocess; print(subprocess.run(['pgrep', '-cf', 'python3 - {name} 60'], stdout=-1, text=True).stdout)"
-    assert int(person.run(watch)) >= 1
+    count = f"subprocess.run(['pgrep', '-cf', 'python3 - {name} 60'], stdout=-1, text=True).stdout"
+    assert int(person.run(f"import subprocess; print({count})")) >= 1
     # The same program, with less patience than SageMaker's least; a kernel takes its children with it.
     person.run(
         f"import subprocess; open('watch.py', 'w').write({SCRIPT.read_text()!r}); "

@@ -151,7 +151,7 @@ class Lab(Host):
             super().end()
 
     def last_use(self) -> datetime:
-        """When a kernel or a terminal was last used; now while a kernel computes. Raises OSError if it does not answer."""
+        """When a kernel or a terminal was last used; now while a kernel computes. Raises OSError if none answers."""
         kernels, terminals = self._get("/api/kernels"), self._get("/api/terminals")
         if any(kernel["execution_state"] == "busy" for kernel in kernels):
             return datetime.now(timezone.utc)

@@ -29,7 +29,7 @@ class Tickets:
         self._lock = Lock()
 
     def issue(self, seconds: float, opens: Opens) -> str:
-        """A URL that is good for so long. opens: gives the address to go on to when it is used, or raises NothingRuns."""
+        """A URL that is good for so long. opens: gives the address that it leads to then, or raises NothingRuns."""
         ticket, now = secrets.token_urlsafe(32), time.monotonic()
         with self._lock:
             self._opens = {t: held for t, held in self._opens.items() if held[0] > now}

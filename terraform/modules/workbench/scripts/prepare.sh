@@ -14,7 +14,8 @@ make_environment() {
     PATH="$HOME/anaconda3/bin:$PATH" # of notebook instances
     python3 -m venv --system-site-packages .venv
     # python3 may be of an environment itself, which venv looks past.
-    python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$(echo .venv/lib/python3.*/site-packages)/image.pth"
+    packages=$(echo .venv/lib/python3.*/site-packages)
+    python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$packages/image.pth"
     # What the image has already is neither looked for nor installed.
     options=(--disable-pip-version-check)
     if [ -d wheels ]; then
