@@ -199,7 +199,9 @@ def serving(settings: Settings, endpoint: str, model_package_arn: str, progress:
 
 def training_host(settings: Settings, progress: Progress, host: dict | None = None) -> Stack:
     """One EC2 host of stack workbench; without `host`, to be destroyed. host: as the stack's variable, without `enabled`."""
-    return _by_hand(settings, progress, "host", {"host": {"enabled": True, **host} if host is not None else {}})
+    return _by_hand(
+        settings, progress, "host", {"host": {"enabled": True, **host} if host is not None else {}}
+    )
 
 
 def workbench(settings: Settings, progress: Progress, notebooks: dict | None = None) -> Stack:

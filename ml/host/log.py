@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import sys
 import threading
@@ -33,9 +34,9 @@ class Log:
     def __enter__(self) -> Log:
         if self._sender:
             try:
-                self._logs.create_log_stream(**self._where)
-            except self._logs.exceptions.ResourceAlreadyExistsException:
-                pass  # of a reboot: it goes on there
+                # Of a reboot, the stream is there, and goes on.
+                with contextlib.suppress(self._logs.exceptions.ResourceAlreadyExistsException):
+                    self._logs.create_log_stream(**self._where)
             except (ClientError, BotoCoreError) as error:
                 self._complain(error)
             self._sender.start()

@@ -116,7 +116,9 @@ def split_uris(foundation: Foundation, dataset: str, splits: list[str]) -> dict[
 
 def torch_requirement() -> str:
     """The PyTorch that this repository is tested with, as pip takes it."""
-    (requirement,) = re.findall(r'^torch = \["(torch==[0-9.]+)"\]$', (ROOT / "pyproject.toml").read_text(), re.M)
+    (requirement,) = re.findall(
+        r'^torch = \["(torch==[0-9.]+)"\]$', (ROOT / "pyproject.toml").read_text(), re.M
+    )
     return requirement
 
 
