@@ -75,7 +75,7 @@ def up(settings: Settings, wanted: WorkbenchSettings, repository_uri: str, progr
     Another kind replaces it; on another machine its JupyterLab is closed first, as it has to start anew.
     """
     there = handed_over(settings)
-    if there and (there["kind"], there["instance_type"]) != (wanted.kind, wanted.instance_type):
+    if there and there["kind"] == "studio" and _is_another(settings, there, wanted):
         studio.close_apps(settings, progress)
     choices = wanted.model_dump(exclude={"internet"})
     inputs = {**choices, "internet_access": wanted.internet, "repository_uri": repository_uri}
@@ -83,6 +83,17 @@ def up(settings: Settings, wanted: WorkbenchSettings, repository_uri: str, progr
     if wanted.kind == "notebook":
         _settle(settings, progress, asleep_is_fine=True)
     return [change.address for change in changes]
+
+
+def _is_another(settings: Settings, there: dict[str, Any], wanted: WorkbenchSettings) -> bool:
+    """Whether what runs in Studio would run elsewhere: in another kind, on another instance type or volume."""
+    if (there["kind"], there["instance_type"]) != (wanted.kind, wanted.instance_type):
+        return True
+    space = client("sagemaker", settings.region).describe_space(
+        DomainId=there["domain_id"], SpaceName=there["name"]
+    )
+    volume = space["SpaceSettings"]["SpaceStorageSettings"]["EbsStorageSettings"]["EbsVolumeSizeInGb"]
+    return volume != wanted.volume_size_gb
 
 
 def open_url(settings: Settings, progress: Progress) -> str:

@@ -170,10 +170,17 @@ def test_the_stack_gets_what_is_wanted(dev, sagemaker, stack):
 
 
 @pytest.mark.parametrize(
-    ("kind", "instance_type", "closed"),
-    [("studio", None, []), ("studio", "ml.m5.large", [NAME]), ("notebook", None, [NAME])],
+    ("kind", "instance_type", "volume", "closed"),
+    [
+        ("studio", None, 20, []),
+        ("studio", "ml.m5.large", 20, [NAME]),
+        ("studio", None, 30, [NAME]),
+        ("notebook", None, 20, [NAME]),
+    ],
 )
-def test_jupyterlab_is_closed_only_for_another_machine(dev, sagemaker, stack, kind, instance_type, closed):
+def test_jupyterlab_is_closed_only_for_another_machine(
+    dev, sagemaker, stack, kind, instance_type, volume, closed
+):
     hand_over()
     sagemaker.domains = {"d-1": NAME, "d-2": "another"}
     sagemaker.apps = {("d-1", NAME): {"Status": "InService"}, ("d-2", "theirs"): {"Status": "InService"}}
@@ -183,7 +190,8 @@ def test_jupyterlab_is_closed_only_for_another_machine(dev, sagemaker, stack, ki
         sagemaker.notebook = notebook("InService") if kind == "notebook" else None
 
     stack.up = apply
-    workbench.up(dev, workbench.chosen(dev, kind, instance_type, True), "s3://b/r.tar.gz", quiet)
+    wanted = workbench.chosen(dev, kind, instance_type, True).model_copy(update={"volume_size_gb": volume})
+    workbench.up(dev, wanted, "s3://b/r.tar.gz", quiet)
     assert [call["SpaceName"] for call in sagemaker.named("delete_app")] == closed
     assert sagemaker.apps["d-2", "theirs"]["Status"] == "InService"
 

@@ -71,7 +71,9 @@ class FakeSageMaker:
 
     def describe_space(self, DomainId: str, SpaceName: str):
         spec = {"InstanceType": "ml.t3.large", "LifecycleConfigArn": "arn:config"}
-        return {"SpaceSettings": {"JupyterLabAppSettings": {"DefaultResourceSpec": spec}}}
+        volume = {"EbsStorageSettings": {"EbsVolumeSizeInGb": 20}}
+        jupyter_lab = {"DefaultResourceSpec": spec}
+        return {"SpaceSettings": {"JupyterLabAppSettings": jupyter_lab, "SpaceStorageSettings": volume}}
 
     def describe_notebook_instance(self, NotebookInstanceName: str):
         if self.notebook is None:
