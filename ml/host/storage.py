@@ -6,6 +6,7 @@ import io
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -14,6 +15,9 @@ from botocore.exceptions import ClientError
 from .job import STATUS, Job, Status
 
 WORKERS = 16
+# Bytes up to which one plain request is best: boto3's transfers, which cut large objects in parts, take three times the
+# processor time for a picture (10 ms in place of 3).
+SMALL = 8 * 1024 * 1024
 
 
 def split(uri: str) -> tuple[str, str]:
@@ -71,18 +75,18 @@ class Storage:
         bucket, start = split(prefix)
         folder.mkdir(parents=True, exist_ok=True)
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=start)
-        keys = [
-            item["Key"]
-            for page in pages
-            for item in page.get("Contents", [])
-            if not item["Key"].endswith("/")
-        ]
-        targets = {key: folder / key.removeprefix(start) for key in keys}
+        found = [item for page in pages for item in page.get("Contents", []) if not item["Key"].endswith("/")]
+        targets = {item["Key"]: folder / item["Key"].removeprefix(start) for item in found}
         for parent in {target.parent for target in targets.values()}:
             parent.mkdir(parents=True, exist_ok=True)
+
+        def copy(item: dict[str, Any]) -> None:
+            key = item["Key"]
+            if item["Size"] > SMALL:
+                self._s3.download_file(bucket, key, str(targets[key]))
+            else:
+                targets[key].write_bytes(self._s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+
         with ThreadPoolExecutor(WORKERS) as pool:
-            for done in [
-                pool.submit(self._s3.download_file, bucket, key, str(t)) for key, t in targets.items()
-            ]:
-                done.result()
-        return len(keys)
+            list(pool.map(copy, found))
+        return len(found)

@@ -41,6 +41,16 @@ def test_an_address_has_bucket_and_key():
     assert split("s3://bucket/a/b.json") == ("bucket", "a/b.json")
 
 
+def test_small_objects_and_large_ones_are_fetched(account, storage, tmp_path, monkeypatch):
+    monkeypatch.setattr("ml.host.storage.SMALL", 4)
+    bodies = {"a/1.png": b"1234", "b/2.png": b"12345", "empty.txt": b""}
+    for name, body in bodies.items():
+        account.put(f"more/{name}", body)
+    account.put("more/folder/", b"")  # as consoles make them
+    assert storage.fetch(f"s3://{BUCKET}/more/", tmp_path) == 3
+    assert {n: (tmp_path / n).read_bytes() for n in bodies} == bodies
+
+
 # ---- approval ----
 
 
