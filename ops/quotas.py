@@ -1,11 +1,10 @@
-"""What the account may launch, asked before it is launched: EC2's vCPUs by family and market, SageMaker's instances."""
+"""What the account may launch, asked before it is launched: EC2's vCPUs by family and market."""
 
 from __future__ import annotations
 
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
@@ -71,27 +70,6 @@ def check_vcpus(region: str, instance_type: str, *, spot: bool = False, count: i
             )
         except ClientError as error:
             return _unchecked(f"The vCPU quota of {instance_type}", error)
-
-
-def check_sagemaker(region: str, instance_type: str, use: str, count: int = 1) -> str | None:
-    """As check_vcpus, of SageMaker's quota of a type's instances. What runs already is not looked at.
-
-    use: "training job", "spot training job" or "endpoint".
-    """
-    name = f"{instance_type} for {use} usage"
-    with aws_errors(f"checking the quota of {name}"):
-        try:
-            quota = next((quota for quota in _listed(region, "sagemaker") if quota.name == name), None)
-            if quota is None:
-                return f"AWS lists no quota {name!r} in {region}: whether the account may have it shows when it starts."
-            if count <= quota.value:
-                return None
-            raise OperatorError(
-                f"The account's quota {quota.code} ({quota.name}) in {region} is {quota.value:g} instances, and {count} "
-                f"are needed: {_remedy(region, quota, count)}."
-            )
-        except ClientError as error:
-            return _unchecked(f"The quota of {name}", error)
 
 
 def codes_of(instance_type: str, spot: bool) -> list[str]:
@@ -172,13 +150,6 @@ def _quota(region: str, code: str) -> Quota | None:
             if error_code(error) != "NoSuchResourceException":
                 raise
     return None
-
-
-def _listed(region: str, service: str) -> Iterator[Quota]:
-    """A service's quotas: those with a value of the account's own, then all at AWS's defaults."""
-    for operation in ("list_service_quotas", "list_aws_default_service_quotas"):
-        for page in client("service-quotas", region).get_paginator(operation).paginate(ServiceCode=service):
-            yield from map(_read, page["Quotas"])
 
 
 def _read(quota: dict) -> Quota:

@@ -312,22 +312,3 @@ def test_a_role_without_permissions_is_told_that_nothing_was_checked(running, mo
         monkeypatch.setenv(name.upper(), keys[name])
     aws.forget()
     assert "may not call DescribeInstanceTypes" in (quotas.check_vcpus("us-east-1", "g5.xlarge") or "")
-    assert "may not call ListServiceQuotas" in (
-        quotas.check_sagemaker("us-east-1", "ml.g5.xlarge", "endpoint") or ""
-    )
-
-
-def test_sagemakers_quota_is_found_by_name(running):
-    assert quotas.check_sagemaker("us-east-1", "ml.m5.large", "training job", 4) is None
-    with pytest.raises(OperatorError) as caught:
-        quotas.check_sagemaker("us-east-1", "ml.g5.xlarge", "spot training job", 2)
-    told = str(caught.value)
-    assert (
-        "(ml.g5.xlarge for spot training job usage) in us-east-1 is 0 instances, and 2 are needed: ask for more"
-        in told
-    )
-    assert ask(running, told)["QuotaName"] == "ml.g5.xlarge for spot training job usage"
-    limit(running, sagemaker={"ml.g5.xlarge for spot training job usage": 2})
-    assert quotas.check_sagemaker("us-east-1", "ml.g5.xlarge", "spot training job", 2) is None
-    note = quotas.check_sagemaker("us-east-1", "ml.none.large", "endpoint")
-    assert note and note.startswith("AWS lists no quota 'ml.none.large for endpoint usage' in us-east-1")
