@@ -36,7 +36,7 @@ trap 'exit 143' TERM
 # The Deep Learning AMI's environment, a conda one, the system's own Python; the first that has what a job needs.
 find_python() {
     local python
-    for python in /opt/pytorch/bin/python /opt/conda/envs/pytorch/bin/python "$HOME"/*conda3/envs/pytorch/bin/python python3; do
+    for python in /opt/pytorch/bin/python {/opt,/root,/home/*}/*conda*/envs/pytorch/bin/python python3; do
         if "$python" -c '
 import sys
 from importlib.util import find_spec

@@ -101,6 +101,15 @@ def test_an_image_without_pytorch_that_cannot_get_it_is_told_in_the_log(hosts):
     assert "could not be made: choose a Deep Learning AMI" in second
 
 
+def test_a_conda_environment_comes_before_the_system_s_python(hosts):
+    conda = "/home/ec2-user/anaconda3/envs/pytorch/bin"
+    make = f"mkdir -p {conda} && printf '#!/bin/sh\\nexec python3 \"$@\"\\n' > {conda}/python && chmod +x {conda}/python"
+    host = hosts.run(
+        script(HOST_PROGRAM=f"s3://{BUCKET}/nowhere.tar.gz").replace("set -uo pipefail", make, 1)
+    )
+    assert f"PyTorch's environment: {conda}/python" in hosts.end(host)
+
+
 def test_a_job_runs_and_the_host_waits_until_it_was_seen(hosts, until):
     """And with KEEP it stays."""
     described = job(
