@@ -85,7 +85,7 @@ class _Attempt:
         with checkpoints:
             code = self._program.run(self._say)
         if code:
-            raise Failed(self._program.failure() or f"the training program ended with status {code}")
+            raise Failed(self._program.failure() or _explain(code))
         if not self._program.has_model():
             self._explain_no_model()
         self._enter("Uploading")
@@ -180,3 +180,13 @@ class _Attempt:
         registry = boto3.client("sagemaker", region_name=self._job.region)
         self._status.model_package_arn = registry.create_model_package(**request)["ModelPackageArn"]
         self._say(f"registered {self._status.model_package_arn} ({request['ModelApprovalStatus']})")
+
+
+def _explain(code: int) -> str:
+    """What an exit status tells, if the program itself has told nothing."""
+    if code == -signal.SIGKILL:
+        return (
+            "the training program was killed, as Linux does where memory runs out: take a machine with more, or a smaller "
+            "batch-size"
+        )
+    return f"the training program ended with status {code}"

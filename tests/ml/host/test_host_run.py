@@ -135,6 +135,11 @@ def test_the_program_is_not_given_what_it_has_no_business_with(attempt, account)
             {},
             "no such class",
         ),
+        (
+            "import os\nos.kill(os.getpid(), 9)",
+            {},
+            "the training program was killed, as Linux does where memory runs out: take a machine with more, or a smaller batch-size",
+        ),
         ("print('nothing')", {}, "the training program has ended without a model"),
         (WAITS, {"max_runtime_seconds": 0.5}, "it was stopped after 0.5 s, the longest that it may train"),
         ("", {"channels": {"valid": "s3://image-classifier-dev-123456789012-us-east-1/nowhere/"}},
