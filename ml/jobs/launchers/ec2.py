@@ -7,6 +7,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from ml.host.job import Status
 from ml.jobs import follow, handover, program
 from ml.jobs.handover import Foundation, TrainingHost
@@ -149,6 +151,7 @@ class Ec2Launcher:
         if status is not None and status.failure:
             told = status.failure
         else:
+            last = last or deque(console(self._settings, host.instance_id))
             told = f"it ended without a result ({seen.reason or seen.state}); the last of its log: {' / '.join(last) or 'nothing'}"
         return (
             f"The training {name} failed on {host.instance_id}: {' '.join(told.split())[:900].rstrip('.')}. Its whole log is "
@@ -174,6 +177,15 @@ def look(settings: Settings, instance_id: str) -> Seen:
     reason = instance.get("StateReason", {})
     told = reason.get("Message") or instance.get("StateTransitionReason", "")
     return Seen(instance["State"]["Name"], reason.get("Code", ""), told)
+
+
+def console(settings: Settings, instance_id: str) -> list[str]:
+    """The last lines that an instance printed, also for an hour after its end; none if EC2 does not give them."""
+    try:
+        answer = client("ec2", settings.region).get_console_output(InstanceId=instance_id)
+    except ClientError:  # no reason to hide the failure that is told
+        return []
+    return answer.get("Output", "").strip().splitlines()[-5:]
 
 
 def user_data(**values: str) -> str:

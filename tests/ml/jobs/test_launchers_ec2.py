@@ -230,6 +230,20 @@ def test_a_failure_is_told_and_nothing_is_left(cloud, training, dev, foundation,
     assert (len(cloud.up), cloud.down) == (1, 1)
 
 
+def test_a_host_that_ended_before_its_log_began_is_explained_by_its_console(
+    cloud, training, dev, foundation, monkeypatch
+):
+    monkeypatch.setattr(follow.LogTail, "lines", lambda self: [])
+    monkeypatch.setattr(ec2, "console", lambda settings, identity: [f"{identity} has no network"])
+    cloud.story = [[(*GONE, None)]]
+    with pytest.raises(OperatorError, match="the last of its log: i-1 has no network"):
+        run(ec2.Ec2Launcher(dev, foundation), training)
+
+
+def test_a_console_that_is_not_to_be_had_is_empty(account, dev):
+    assert ec2.console(dev, "i-0123456789abcdef0") == []
+
+
 def test_the_status_of_a_host_before_is_not_taken_for_this_one_s(cloud, training, dev, foundation):
     cloud.story = [
         [("running", "", {"status": "Failed", "failure": "old", "machine": "i-0"}), (*GONE, COMPLETED)]
