@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +62,11 @@ class Workbench:
             self.person.ask("DELETE", f"sessions/{session['id']}")
 
 
-def walk(inv: Any, *more: str) -> list[str]:
-    """Make a notebook instance by the tasks, let it sleep, open it, walk through the notebook as its role, remove it.
+@contextlib.contextmanager
+def workbench(inv: Any) -> Iterator[Workbench]:
+    """A notebook instance made by the tasks, put to sleep and woken again; removed at the end.
 
-    inv: runs the tasks, in an environment in which a model serves. more: as of `Workbench.run`. Returns what the cells
-    told.
+    inv: runs the tasks, in an environment in which a model serves.
     """
     made = inv("workbench.up", "--kind", "notebook", "--json")
     assert made.code == 0, made.told
@@ -78,16 +80,10 @@ def walk(inv: Any, *more: str) -> list[str]:
     while FOLDER not in bench.kernels():
         assert time.monotonic() < deadline, "the repository's environment is not ready"
         time.sleep(0.2)
-    told = bench.run(*more)
-    check(told, f"assumed-role/{made.json['name']}/")
-    shown = inv("status", "--json").json["workbench"]
-    assert (shown["kind"], shown["state"]) == ("notebook", "InService"), shown
-    refused = inv("destroy", "--stack", "foundation")
-    assert refused.code == 1 and "./inv workbench.down" in refused.told, refused.told
+    yield bench
     removed = inv("workbench.down", "--json")
     assert removed.code == 0 and removed.json["removed"], removed.told
     assert inv("workbench.down", "--json").json == {"removed": []}
-    return told
 
 
 def _execute(socket: Any, code: str) -> str:

@@ -20,6 +20,7 @@ from botocore.config import Config
 
 from local_aws import daemon
 from local_aws.access.evaluate import identity
+from local_aws.instances import init
 from ops.permissions.documents import Document
 from ops.permissions.record import Decision
 from tests.conftest import free_port
@@ -50,12 +51,13 @@ class Stage:
 class Pipeline:
     """`inv(*words)`: run a task to its end. `inv.start(*words)`: start it in a session of its own.
 
-    role: who runs it: "" for the account's root, "operator", or one of CI's, which has a token and no key.
+    stages: what ran, in order. gone: policies that a stage has removed again. role: who runs it: "" for the account's root, "operator", or one of CI's, which has a token and no key.
     """
 
     def __init__(self, folder: Path):
         self.folder, self.home, self.role = folder, folder / "aws", ""
         self.stages: list[Stage] = []
+        self.gone: list[Document] = []
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "INVOKE_"))}
         self._environment = {
             **clean,
@@ -66,9 +68,8 @@ class Pipeline:
 
     def start(self, *words: str, role: str | None = None) -> subprocess.Popen:
         command = [sys.executable, "-c", PROGRAM, str(ROOT), *words]
-        who = self._variables(self.role if role is None else role, words)
         return subprocess.Popen(
-            command, env={**self._environment, **who}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            command, env=self.variables(self.role if role is None else role, *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, start_new_session=True, cwd=self.folder,
         )  # fmt: skip
 
@@ -87,6 +88,10 @@ class Pipeline:
         return SimpleNamespace(
             code=process.wait(), told="".join(told), json=json.loads(answer) if answer.strip() else None
         )
+
+    def variables(self, role: str, *words: str) -> dict[str, str]:
+        """The environment of a process that works as a role. words: what its session is named after."""
+        return {**self._environment, **self._variables(role, words)}
 
     def root(self, service: str):
         """A client of the account's root."""
@@ -125,6 +130,19 @@ class Pipeline:
             "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
             "AWS_SESSION_TOKEN": keys["SessionToken"],
         }
+
+
+def training_process(instance: str) -> int:
+    """The process id of the training program on an EC2 instance of the embedded AWS; 0 if there is none."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().split(b"\0")
+            marked = f"{init.MARKER}={instance}".encode() in (folder / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue  # it has ended
+        if marked and len(command) > 1 and command[1].endswith(b"/train.py"):
+            return int(folder.name)
+    return 0
 
 
 def without(document: Document, sid: str) -> str:

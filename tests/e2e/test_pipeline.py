@@ -14,7 +14,8 @@ import pytest
 from local_aws import daemon
 from local_aws.access.definitions import applies
 from ops.permissions import documents, matrix, reasons, record
-from tests.e2e.pipeline_kit import PREFIX, Pipeline, Stage, first_denied, without
+from tests.e2e import notebook_kit
+from tests.e2e.pipeline_kit import PREFIX, REGION, Pipeline, Stage, first_denied, training_process, without
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
@@ -186,14 +187,108 @@ def test_a_second_endpoint_serves_beside_the_first(inv, demo):
     assert "no model to go back to: image-classifier-local-multi has served no other" in refused.told
 
 
+# ---- the same training elsewhere ----
+
+
+def test_training_here_is_the_same_training(inv, demo):
+    here = inv("train", "--on", "here", "--json")
+    assert here.code == 0, here.told
+    assert here.json["metrics"]["test:accuracy"] == pytest.approx(
+        demo.json["train"]["metrics"]["test:accuracy"], abs=0.01
+    )
+    assert "Where it was trained" in here.told
+    ways = {row["on"]: row for row in here.json["comparison"]}
+    assert set(ways) == {"sagemaker", "here"}
+    assert ways["here"]["usd"] == 0 < ways["sagemaker"]["usd"]
+    again = inv("train", "--on", "here", "--json")
+    assert (again.json["ran"], again.json["model_version"]) == (False, here.json["model_version"])
+
+
+def test_a_gpu_without_a_quota_is_refused_with_the_command_that_asks_for_it(inv, demo):
+    refused = inv("ec2.train", "--instance-type", "g5.xlarge")
+    assert refused.code == 1
+    assert "L-DB2E81BA" in refused.told
+    assert (
+        "aws service-quotas request-service-quota-increase --service-code ec2 --quota-code L-DB2E81BA"
+        in refused.told
+    )
+    assert not inv.root("ec2").describe_instances()["Reservations"]
+
+
+def test_a_spot_host_that_is_taken_back_is_followed_by_one_that_goes_on(inv, demo, until):
+    """And the command that brought it up was killed: the next one takes its job up."""
+    process = inv.start("ec2.train", "--spot")
+    for line in process.stderr:
+        if "epoch 1:" in line:
+            break
+    name = "/image-classifier/local/workbench/host"
+    host = json.loads(inv.root("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+    training, logs = training_process(host["instance_id"]), inv.root("logs")
+    os.kill(training, signal.SIGSTOP)  # it has more epochs to go when its notice comes
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    daemon.interrupt(inv.home, REGION, host["instance_id"])
+
+    def told(text: str) -> list[str]:
+        found = logs.filter_log_events(logGroupName=host["log_group"], logStreamNamePrefix=f"{host['job']}/")
+        return [event["message"] for event in found["events"] if text in event["message"]]
+
+    until(lambda: told("EC2 takes this Spot Instance back at"))
+    os.kill(training, signal.SIGCONT)
+    finished = inv("ec2.train", "--spot", "--json")
+    assert finished.code == 0, finished.told
+    assert finished.json["training_job"] == host["job"]
+    assert finished.json["metrics"]["test:accuracy"] == pytest.approx(
+        demo.json["train"]["metrics"]["test:accuracy"], abs=0.01
+    )
+    assert told("resumed after epoch") and len(told("fetched the checkpoint")) == 1
+    assert len(told("registered arn:aws:sagemaker:")) == 1
+    states = [
+        (i["State"]["Name"], i["InstanceLifecycle"])
+        for r in inv.root("ec2").describe_instances()["Reservations"]
+        for i in r["Instances"]
+    ]
+    assert states == [("terminated", "spot")] * 2
+    assert {row["on"] for row in finished.json["comparison"]} == {"sagemaker", "here", "ec2"}
+    left = inv("status", "--json").json
+    assert left["unfinished"] == []
+    (version,) = [v for v in inv("models", "--json").json if v["lineage"]["training_job"] == host["job"]]
+    assert (version["approval"], version["lineage"]["launcher"], version["lineage"]["spot"]) == (
+        "Approved",
+        "ec2",
+        "true",
+    )
+
+
+# ---- in notebooks ----
+
+
+def test_the_notebook_runs_as_the_operator(inv, demo):
+    told = notebook_kit.run_here(inv.variables("operator", "notebook"))
+    notebook_kit.check(told, f"assumed-role/{PREFIX}-operator/")
+
+
+def test_somebody_works_in_a_workbench_as_its_role(inv, demo):
+    with notebook_kit.workbench(inv) as bench:
+        told = bench.run("stages.train(settings, again=True)")
+        shown = inv("status", "--json").json["workbench"]
+        refused = inv("destroy", "--stack", "foundation")
+        inv.gone = documents.collect(inv.root("iam"), PREFIX)  # its role goes with it
+    notebook_kit.check(told, f"assumed-role/{PREFIX}-workbench/")
+    assert "epoch 1:" in told[-1]
+    assert (shown["kind"], shown["state"]) == ("notebook", "InService")
+    assert refused.code == 1 and "./inv workbench.down" in refused.told
+
+
 # ---- what the roles may do ----
 
 
 @pytest.fixture(scope="module")
 def granted(inv, demo) -> list[documents.Document]:
-    """The policies of every role, with the record of decisions kept beyond the teardown."""
+    """The policies of every role, also of those that are gone; with the record of decisions kept beyond the teardown."""
     os.link(inv.home / "log" / "decisions.jsonl", inv.folder / "decisions.jsonl")
-    return documents.collect(inv.root("iam"), PREFIX)
+    there = documents.collect(inv.root("iam"), PREFIX)
+    return there + [document for document in inv.gone if document.name not in {d.name for d in there}]
 
 
 def decided(inv) -> list[record.Decision]:
@@ -280,10 +375,10 @@ def test_without_any_one_statement_a_stage_would_have_failed(inv, granted):
 
 
 def test_every_trust_policy_let_somebody_in(inv, granted):
-    """But EC2's: the pipeline starts no host."""
     used = {sid for d in decided(inv) if d.allowed and d.action.startswith("sts:") for sid in d.statements}
     assert used == {
         "PrincipalsOfThisAccount",
+        "Ec2Instances",
         "SageMakerOfThisAccount",
         "LambdaOfThisAccount",
         "PullRequestsAndMainOfTheRepository",
@@ -293,10 +388,15 @@ def test_every_trust_policy_let_somebody_in(inv, granted):
 
 
 def test_nobody_was_denied_what_the_pipeline_needs(inv, granted):
-    """Denied was only what these tests forbade on purpose; and functions' last words, their role having gone."""
+    """Denied was only what these tests forbade on purpose, and what is not there yet for who may not list it; and
+    functions' last words, their role having gone."""
     before = [d for d in decided(inv) if not inv.stage_of(d.time).startswith("down")]
     denied = {(d.role.removeprefix(f"{PREFIX}-"), d.action) for d in matrix.denials(granted, before)}
     assert denied == {
+        (
+            "ec2-host",
+            "s3:ListBucket",
+        ),  # asked for what an attempt before has left, and for the mark that it was seen
         ("operator", "lambda:InvokeFunction"),
         ("inference", "sagemaker:InvokeEndpoint"),
         ("ci-plan", "sagemaker:DescribeModel"),
