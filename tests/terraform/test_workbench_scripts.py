@@ -79,7 +79,7 @@ def test_an_instance_starts_with_the_repository_and_a_kernel_for_it_and_stops_wh
     packed = archive(requirements__workbench_DOT_lock="boto3\n", mine_DOT_py="VALUE = 41\n")
     s3.put_object(Bucket=bucket, Key="code/repository.tar.gz", Body=packed)
     prepare = rendered(
-        tmp_path, "prepare.sh", directory='"classifier"', internet="false",
+        tmp_path, "prepare.sh", directory='"classifier"', internet="false", variables='{ INVOKE_ENV = "dev" }',
         uri=f'"s3://{bucket}/code/repository.tar.gz"',
     )  # fmt: skip
     start = rendered(
@@ -99,9 +99,9 @@ def test_an_instance_starts_with_the_repository_and_a_kernel_for_it_and_stops_wh
     person = Person(url)
     until(lambda: "classifier" in person.ask("GET", "kernelspecs")["kernelspecs"], SECONDS)
     there = "import os, sys; os.chdir('classifier'); sys.path.insert(0, '')"
-    code = f"{there}; import boto3, mine; print(sys.prefix, mine.VALUE)"
-    prefix, value = person.run(code, kernel="classifier").split()
-    assert prefix.endswith("SageMaker/classifier/.venv") and value == "41"
+    code = f"{there}; import boto3, mine; print(sys.prefix, mine.VALUE, os.environ['INVOKE_ENV'])"
+    prefix, value, environment = person.run(code, kernel="classifier").split()
+    assert prefix.endswith("SageMaker/classifier/.venv") and (value, environment) == ("41", "dev")
     count = f"subprocess.run(['pgrep', '-cf', 'python3 - {name} 60'], stdout=-1, text=True).stdout"
     assert int(person.run(f"import subprocess; print({count})")) >= 1
     # The same program, with less patience than SageMaker's least; a kernel takes its children with it.

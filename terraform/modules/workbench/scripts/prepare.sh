@@ -32,5 +32,6 @@ make_environment() {
     set -e
     [ -e .venv/ready ] || make_environment
     # The folder of kernels does not outlive a stop everywhere.
-    .venv/bin/python -m ipykernel install --user --name "${directory}" --display-name "Python (${directory})"
+    .venv/bin/python -m ipykernel install --user --name "${directory}" --display-name "Python (${directory})" \
+        %{ for name, value in variables }--env ${name} "${value}" %{ endfor }
 ) > prepare.log 2>&1 < /dev/null &

@@ -111,7 +111,12 @@ run "a_notebook_instance_reaches_it_too" {
   variables {
     kind            = "notebook"
     internet_access = true
-    repository      = { uri = "s3://bucket/code/repository.tar.gz" }
+    repository      = { uri = "s3://bucket/code/repository.tar.gz", variables = { INVOKE_ENV = "dev" } }
+  }
+
+  assert {
+    condition     = strcontains(local.prepare, "--env INVOKE_ENV \"dev\"")
+    error_message = "The kernel has the variables."
   }
 
   assert {
