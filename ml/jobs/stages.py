@@ -296,6 +296,7 @@ def summary(settings: Settings, stages, began: float) -> None:
     for command, why in (
         (f"./inv predict{env} --image FILE", "ask the live model about a picture of yours"),
         (f"./inv train{env} --instances 2", "the same training on two instances"),
+        (f"./inv ec2.train{env}", "the same on an EC2 host that ends with it"),
         (f"./inv deploy{env} --endpoint multi", "a second endpoint beside the first"),
         (f"./inv status{env}", "what exists and what serves"),
         (f"./inv down{env}", "remove everything"),

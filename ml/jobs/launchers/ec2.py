@@ -148,20 +148,22 @@ class Ec2Launcher:
     def _failure(
         self, name: str, host: TrainingHost, seen: Seen, status: Status | None, last: deque[str]
     ) -> str:
+        flag = self._settings.flag
+        log = f"its whole log is in {self._foundation.ec2_log_group}, streams {name}/…"
+        if status is not None and status.status == "Interrupted":
+            return (
+                f"The host {host.instance_id} was ended before its training was done ({seen.reason or status.failure}); {log}. "
+                f"./inv ec2.train{flag} goes on from the checkpoint."
+            )
         if status is not None and status.failure:
             told = status.failure
         else:
             last = last or deque(console(self._settings, host.instance_id))
             told = f"it ended without a result ({seen.reason or seen.state}); the last of its log: {' / '.join(last) or 'nothing'}"
+        stays = f" The host stays, as asked for: aws ssm start-session --target {host.instance_id}"
         return (
-            f"The training {name} failed on {host.instance_id}: {' '.join(told.split())[:900].rstrip('.')}. Its whole log is "
-            f"in {self._foundation.ec2_log_group}, streams {name}/…; mend the cause and run "
-            f"./inv ec2.train{self._settings.flag} again."
-            + (
-                f" The host stays, as asked for: aws ssm start-session --target {host.instance_id}"
-                if self._keep
-                else ""
-            )
+            f"The training {name} failed on {host.instance_id}: {' '.join(told.split())[:900].rstrip('.')}; {log}. Mend the "
+            f"cause and run ./inv ec2.train{flag} again.{stays if self._keep else ''}"
         )
 
 
