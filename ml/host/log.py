@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
+import signal
 import sys
 import threading
 import time
@@ -14,12 +16,15 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 EVERY = 1.0  # seconds between two sendings
-BATCH = 1000  # events of one sending; CloudWatch Logs takes 10,000, and 1 MiB
-LONGEST = 900  # characters of an event, so that a batch is never too large
+BATCH = 250  # events of one sending; CloudWatch Logs takes 10,000, and 1 MiB
+LONGEST = 1000  # characters of an event, of four bytes at most, so that a batch is never too large
 
 
 class Log:
-    """`say(line)` from any thread. Without a group it only prints. What cannot be sent is printed still: no job dies of it."""
+    """`say(line)` from any thread. Without a group it only prints. What cannot be sent is printed still: no job dies of it.
+
+    Where nobody reads what is printed any more, the job is asked to stop, as by SIGTERM: who started it is gone.
+    """
 
     def __init__(self, group: str | None, stream: str | None, region: str) -> None:
         self._where = {"logGroupName": group, "logStreamName": stream}
@@ -43,7 +48,11 @@ class Log:
         return self
 
     def say(self, line: str) -> None:
-        print(line, flush=True)
+        try:
+            print(line, flush=True)
+        except BrokenPipeError:
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # until this process ends
+            signal.raise_signal(signal.SIGTERM)
         if self._sender:
             self._events.put({"timestamp": int(time.time() * 1000), "message": line[:LONGEST] or " "})
 
@@ -68,7 +77,8 @@ class Log:
         events: list[dict] = []
         while len(events) < BATCH and not self._events.empty():
             events.append(self._events.get())
-        return events
+        # As CloudWatch Logs wants them: two threads may have looked at the clock in one order, and come in the other.
+        return sorted(events, key=lambda event: event["timestamp"])
 
     def _complain(self, error: Exception) -> None:
         print(f"CloudWatch Logs did not take the log: {error}", file=sys.stderr, flush=True)

@@ -22,7 +22,7 @@ from ops.settings.ec2 import HostSettings
 
 USER_DATA = jobs_in_s3.HOST / "user_data.sh"
 MOST_HOSTS = 20  # for one job: Spot capacity that is taken back so often is not to be had
-ALIVE = ("pending", "running")
+ALIVE, GOING = ("pending", "running"), ("shutting-down", "stopping")
 RECLAIMED = "Server.SpotInstanceTermination"
 
 
@@ -64,7 +64,7 @@ class Ec2Launcher:
 
     def run(self, training: Training, name: str, on_status: TellStatus, on_line: Tell) -> Outcome:
         for _ in range(MOST_HOSTS):
-            host = self._alive(name) or self._launch(training, name, on_status)
+            host = self._alive(name, on_status) or self._launch(training, name, on_status)
             jobs_in_s3.mark_launched(self._settings, self._foundation, name, host.instance_id)
             seen, status, last = self._follow(name, host, on_status, on_line)
             if status is not None and status.status == "Completed":
@@ -83,10 +83,18 @@ class Ec2Launcher:
         assert status is not None  # `describe` has found it
         return jobs_in_s3.outcome(self._foundation, name, status)
 
-    def _alive(self, name: str) -> TrainingHost | None:
-        """The host that a command before this one has brought up for the job. Raises OperatorError for another job's."""
+    def _alive(self, name: str, on_status: TellStatus) -> TrainingHost | None:
+        """The host that a command before this one has brought up for the job; one that is going is waited for, as
+        Terraform takes it for there. Raises OperatorError for another job's."""
         host = handover.training_host(self._settings)
-        if host is None or look(self._settings, host.instance_id).state not in ALIVE:
+        if host is None:
+            return None
+        for _ in follow.pauses():
+            state = look(self._settings, host.instance_id).state
+            if state not in GOING:
+                break
+            on_status(f"waiting for the end of {host.instance_id}, which is {state}")
+        if state not in ALIVE:
             return None
         if host.job != name:
             raise OperatorError(

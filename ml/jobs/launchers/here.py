@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
+from ml.host.program import PATIENCE
 from ml.host.run import INTERRUPTED
 from ml.jobs.handover import Foundation
 from ml.jobs.launchers import jobs_in_s3
@@ -50,8 +51,8 @@ class HereLauncher:
     def run(self, training: Training, name: str, on_status: TellStatus, on_line: Tell) -> Outcome:
         job = jobs_in_s3.write(training, name, self.name, log_group=None)
         work = WORK / "here" / name
-        with _alone(name):
-            code, last = self._train(job, str(work), on_status, on_line)
+        with _alone(name) as lock:
+            code, last = self._train(job, str(work), lock, on_status, on_line)
             status = jobs_in_s3.read(self._settings, self._foundation, name)
             if code == 0 and status is not None:
                 shutil.rmtree(work, ignore_errors=True)
@@ -71,13 +72,16 @@ class HereLauncher:
         assert status is not None  # `describe` has found it
         return jobs_in_s3.outcome(self._foundation, name, status)
 
-    def _train(self, job: str, work: str, on_status: TellStatus, on_line: Tell) -> tuple[int, deque[str]]:
-        """Returns the exit status, and the last lines."""
+    def _train(
+        self, job: str, work: str, lock: int, on_status: TellStatus, on_line: Tell
+    ) -> tuple[int, deque[str]]:
+        """Returns the exit status, and the last lines. lock: a descriptor that the process holds, too: where this one is
+        killed, it stops by itself, and until then nobody trains beside it."""
         on_status("starting")
         process = subprocess.Popen(
             [sys.executable, "-m", "ml.host", job, "--work", work], cwd=ROOT, text=True, errors="replace",
             env={**os.environ, "AWS_DEFAULT_REGION": self._settings.region, "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, pass_fds=[lock],
         )  # fmt: skip
         last: deque[str] = deque(maxlen=5)
         assert process.stdout is not None
@@ -89,15 +93,15 @@ class HereLauncher:
         except BaseException:  # Ctrl-C, mostly: it leaves its checkpoint before it goes
             process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.communicate(timeout=60)
+                process.communicate(timeout=PATIENCE + 20)
             process.kill()
             raise
         return process.wait(), last
 
 
 @contextlib.contextmanager
-def _alone(name: str) -> Iterator[None]:
-    """One process at a time trains a job here. Raises OperatorError if another does."""
+def _alone(name: str) -> Iterator[int]:
+    """One process at a time trains a job here. Gives the descriptor of its lock. Raises OperatorError if another does."""
     folder = WORK / "here"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{name}.lock").open("a") as lock:
@@ -107,4 +111,4 @@ def _alone(name: str) -> Iterator[None]:
             raise OperatorError(
                 f"Another ./inv trains {name} on this machine: wait for it, or stop it with Ctrl-C."
             ) from None
-        yield
+        yield lock.fileno()

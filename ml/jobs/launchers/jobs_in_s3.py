@@ -41,7 +41,12 @@ def read(settings: Settings, foundation: Foundation, name: str) -> Status | None
 
 def outcome(foundation: Foundation, name: str, status: Status) -> Outcome:
     """What a job that has succeeded gives."""
-    took = {"instance_type": status.machine_type, "spot": str(status.spot).lower()}
+    took = {
+        "instance_type": status.machine_type,
+        "spot": str(status.spot).lower(),
+        "training_seconds": f"{status.training_seconds:.0f}",
+        "billable_seconds": f"{status.billable_seconds:.0f}",
+    }
     return Outcome(
         _artifact(foundation, name), status.metrics, status.training_seconds, status.billable_seconds, took
     )

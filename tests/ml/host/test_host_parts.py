@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -82,18 +83,38 @@ def test_properties_are_what_the_registry_takes():
 
 
 def test_the_log_is_printed_and_sent_in_order(account, capsys, monkeypatch):
-    monkeypatch.setattr(logs, "BATCH", 2)
+    monkeypatch.setattr(logs, "BATCH", 3)
+    time_now = time.time()
     service = boto3.client("logs", region_name="us-east-1")
     service.create_log_group(logGroupName="/p/dev/ec2")
     lines = ["one", "", "x" * 2000, "four", "five"]
+    clock = iter([1.0, 3.0, 2.0, 4.0, 5.0])  # two threads may come in another order than they looked at it
+    monkeypatch.setattr(logs.time, "time", lambda: time_now + next(clock))
     with Log("/p/dev/ec2", "job-1/i-1", "us-east-1") as log:
         for line in lines:
             log.say(line)
     sent = service.get_log_events(logGroupName="/p/dev/ec2", logStreamName="job-1/i-1", startFromHead=True)[
         "events"
     ]
-    assert [event["message"] for event in sent] == ["one", " ", "x" * 900, "four", "five"]
+    assert [event["message"] for event in sent] == ["one", "x" * 1000, " ", "four", "five"]
     assert capsys.readouterr().out.splitlines() == lines
+
+
+def test_a_job_stops_where_nobody_reads_what_it_prints(monkeypatch):
+    class Gone:
+        def write(self, text):
+            raise BrokenPipeError
+
+        def flush(self):
+            raise BrokenPipeError
+
+    asked: list[int] = []
+    monkeypatch.setattr(logs.signal, "raise_signal", asked.append)
+    monkeypatch.setattr(logs.sys, "stdout", Gone())
+    with Log(None, None, "us-east-1") as log:
+        log.say("one")
+        log.say("two")
+    assert asked == [signal.SIGTERM]
 
 
 def test_a_job_does_not_die_of_its_log(account, capsys):

@@ -167,6 +167,16 @@ def test_a_command_that_was_killed_takes_its_host_up(cloud, training, dev, found
     assert objects(training, f"code/jobs/{NAME}/") == ["launched/i-9"]
 
 
+def test_a_host_that_is_going_is_waited_for(cloud, training, dev, foundation):
+    cloud.publish(NAME, "i-9")
+    cloud._looks["i-9"] = [("shutting-down", "", None), ("shutting-down", "", None), (*GONE, None)]
+    cloud.story = [[(*GONE, COMPLETED)]]
+    told: list[str] = []
+    run(ec2.Ec2Launcher(dev, foundation), training, told)
+    assert "waiting for the end of i-9, which is shutting-down" in told
+    assert (len(cloud.up), cloud._looks["i-9"]) == (1, [])
+
+
 def test_a_host_that_trains_something_else_is_left_alone(cloud, training, dev, foundation):
     cloud.publish("another-job", "i-9")
     cloud._last["i-9"] = ec2.Seen("running")

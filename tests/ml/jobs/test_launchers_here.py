@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from ml.host.job import Status
@@ -110,6 +113,21 @@ def test_a_second_command_does_not_train_the_same_beside_the_first(launcher, tra
 
     run(launcher, training, second)
     assert refused == [f"Another ./inv trains {NAME} on this machine: wait for it, or stop it with Ctrl-C."]
+
+
+def test_a_command_that_was_killed_leaves_nobody_to_train_beside(launcher, training, tmp_path):
+    """Its program holds the lock as well."""
+    launcher.program("print('training', flush=True); sys.stdin.readline(); sys.exit(75)")
+    with here._alone(NAME) as lock:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ml.host"], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[lock]
+        )  # fmt: skip
+        assert process.stdout.readline() == b"training\n"
+    with pytest.raises(OperatorError, match=r"Another \./inv trains"), here._alone(NAME):
+        pass
+    process.communicate(b"\n")
+    with here._alone(NAME):
+        pass
 
 
 def test_a_machine_s_trainings_are_its_own(launcher, training, monkeypatch):
