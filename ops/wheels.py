@@ -29,7 +29,7 @@ class Image:
 
 IMAGES = {
     "studio": (Image("3.11", 35), Image("3.12", 35)),  # SageMaker Distribution 2 and 3, on Ubuntu 22.04
-    "notebook": (Image("3.10", 26),),  # notebook-al2-v3, on Amazon Linux 2
+    "notebook": (Image("3.10", 34),),  # notebook-al2023-v1, on Amazon Linux 2023
 }
 """By kind of workbench. AWS chooses among Studio's."""
 

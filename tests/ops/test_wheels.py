@@ -53,7 +53,7 @@ def lock(tmp_path):
 
 
 def test_an_image_gets_its_own_versions_with_their_hashes():
-    assert wheels.requirements(wheels.Image("3.10", 26), LOCK) == (
+    assert wheels.requirements(wheels.Image("3.10", 34), LOCK) == (
         "boto3==1 \\\n    --hash=sha256:aa \\\n    --hash=sha256:ab\nnumpy==2.2 \\\n    --hash=sha256:ba\n"
     )
     assert "numpy==2.4 \\\n" in wheels.requirements(wheels.Image("3.12", 35), LOCK)
@@ -72,7 +72,7 @@ def test_wheels_are_fetched_for_each_image_and_only_once(pip, lock):
 def test_no_wheel_needs_a_newer_c_library_than_the_image_has(pip, lock):
     wheels.folder("notebook", quiet, lock)
     minors = {int(n) for n in re.findall(r"--platform=manylinux_2_(\d+)_x86_64", " ".join(pip.commands[0]))}
-    assert minors == set(range(17, 27))
+    assert minors == set(range(17, 35))
 
 
 def test_what_pip_could_not_find_is_told_and_tried_again(pip, lock):
@@ -84,14 +84,12 @@ def test_what_pip_could_not_find_is_told_and_tried_again(pip, lock):
 
 
 def test_the_lock_of_the_workbench_is_part_of_the_project_s():
-    """But for what an old image has no wheels of."""
-
     def locked(name: str) -> set[str]:
         return set(re.findall(r"^[A-Za-z0-9._-]+==[^\s;\\]+", (ROOT / name).read_text(), re.M))
 
     ours = locked("requirements-workbench.lock")
     assert len(ours) > 40
-    assert {entry.partition("==")[0] for entry in ours - locked("requirements.lock")} <= {"pillow"}
+    assert ours <= locked("requirements.lock")
     for image in (image for images in wheels.IMAGES.values() for image in images):
         asked = wheels.requirements(image, wheels.LOCK.read_text())
         names = re.findall(r"^([A-Za-z0-9._-]+)==", asked, re.M)

@@ -8,7 +8,6 @@ resource "aws_sagemaker_notebook_instance" "this" {
   count                  = local.notebook ? 1 : 0
   name                   = var.name
   instance_type          = var.instance_type
-  platform_identifier    = "notebook-al2-v3"
   role_arn               = var.role_arn
   subnet_id              = var.internet_access ? null : var.network.subnet_ids[0]
   security_groups        = local.security_group_ids
