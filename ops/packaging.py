@@ -62,8 +62,8 @@ def source_bundle(folder: Path, prefix: str = "") -> tuple[bytes, str]:
 def repository_bundle(root: Path, wheels: Path | None, destination: Path) -> str:
     """Write a repository to a tar.gz, with the files of `wheels` in its folder wheels. Returns its SHA-256, hex.
 
-    What git tracks, as it lies there; where there is no git, all but hidden files, caches and compiled Python. Raises
-    OperatorError for a repository with links.
+    What git tracks, as it lies there; without a folder .git, all but hidden files, caches and compiled Python. Raises
+    OperatorError for a repository with links, or with a .git that git does not read.
     """
     tracked = _tracked(root)
     files = [
@@ -89,8 +89,13 @@ def _tracked(root: Path) -> list[tuple[str, Path]] | None:
     command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--", "."]
     try:
         told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return None
+    except (OSError, subprocess.CalledProcessError) as error:
+        if not (root / ".git").exists():
+            return None
+        why = " ".join((getattr(error, "stderr", None) or str(error)).split())
+        raise OperatorError(  # what git leaves out, such as keys and states, must not go
+            f"git does not tell what belongs to {root} ({why[:400]}): mend that, then run the same command again."
+        ) from error
     names = sorted(name for name in told.split("\0") if name)
     return [(name, _no_link(root / name)) for name in names if (root / name).is_file()]
 

@@ -157,6 +157,18 @@ def test_a_repository_without_git_is_bundled_without_hidden_files(program, tmp_p
     assert list(unpacked(tmp_path / "bundle.tar.gz")) == ["a.py", "b/data.json", "handler.py", "é.txt"]
 
 
+def test_a_git_that_fails_is_not_taken_for_none(program, tmp_path, monkeypatch):
+    """Else what it ignores would go, too: keys and states."""
+    git(program, "init")
+    (program / ".git" / "config").write_text("not a configuration")
+    with pytest.raises(OperatorError, match=r"git does not tell .* \(fatal: .*config.*\): mend that"):
+        repository_bundle(program, None, tmp_path / "bundle.tar.gz")
+    monkeypatch.setenv("PATH", str(tmp_path))  # without git
+    with pytest.raises(OperatorError, match=r"git does not tell .* \(.*'git'\): mend that"):
+        repository_bundle(program, None, tmp_path / "bundle.tar.gz")
+    assert not (tmp_path / "bundle.tar.gz").exists()
+
+
 def test_the_function_starts_from_its_zip(tmp_path):
     """Flat, as Lambda unpacks it: the handler and all it imports are there."""
     lambda_zip(Path(__file__).parents[2] / "lambda_function", tmp_path / "function.zip")
