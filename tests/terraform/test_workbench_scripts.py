@@ -2,11 +2,13 @@
 
 import base64
 import datetime
+import http.client
 import importlib.util
 import io
 import subprocess
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -48,6 +50,41 @@ def test_what_computes_is_not_idle(script):
     long_ago = "2026-01-01T11:00:00Z"
     used = script.last_use([kernel("idle", long_ago), kernel("busy", long_ago)], [], STARTED)
     assert datetime.datetime.now(datetime.timezone.utc) - used < datetime.timedelta(seconds=60)
+
+
+@pytest.mark.parametrize(
+    "missed", [TimeoutError("timed out"), ValueError("no JSON"), http.client.BadStatusLine("none")]
+)
+@pytest.mark.parametrize(("misses", "stopped"), [(1, False), (90, True)])
+def test_an_answer_that_is_missed_stops_nothing_that_was_in_use(script, monkeypatch, missed, misses, stopped):
+    """Of two hours a kernel computes for the first; then Jupyter does not answer for some minutes."""
+    clock = SimpleNamespace(minute=0)
+    calls = []
+
+    class Now(datetime.datetime):
+        @classmethod
+        def now(cls, zone):
+            return STARTED + datetime.timedelta(minutes=clock.minute)
+
+    def ask(path):
+        if 60 <= clock.minute < 60 + misses:
+            raise missed
+        return [kernel("busy", "2026-01-01T11:00:00Z")] if path == "/api/kernels" else []
+
+    def sleep(seconds):
+        clock.minute += 1
+        if clock.minute == 121:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(script.datetime, "datetime", Now)
+    monkeypatch.setattr(script, "ask", ask)
+    monkeypatch.setattr(script, "time", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(
+        script, "subprocess", SimpleNamespace(run=lambda *_, **__: calls.append(clock.minute))
+    )
+    with pytest.raises(KeyboardInterrupt):
+        script.main("name", 60)
+    assert calls == ([119, 120] if stopped else [])
 
 
 def rendered(folder: Path, file: str, **variables) -> str:

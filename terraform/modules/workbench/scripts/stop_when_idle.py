@@ -1,6 +1,7 @@
 """Stops a notebook instance once nobody has used it for some minutes: stop_when_idle.py NAME MINUTES."""
 
 import datetime
+import http.client
 import json
 import os
 import ssl
@@ -33,14 +34,14 @@ def ask(path):
 
 
 def main(name, minutes):
-    started = datetime.datetime.now(datetime.timezone.utc)
+    started = used = datetime.datetime.now(datetime.timezone.utc)
     while True:
         time.sleep(min(LOOK_SECONDS, minutes * 60))
         try:
             used = last_use(ask("/api/kernels"), ask("/api/terminals"), started)
-        except OSError as error:  # while Jupyter restarts; if it never comes back, nobody uses it
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            # While Jupyter restarts, the last use that is known counts on; if it never comes back, nobody uses it.
             print("Jupyter does not answer:", error, flush=True)
-            used = started
         idle = datetime.datetime.now(datetime.timezone.utc) - used
         print("idle for", idle, flush=True)
         if idle >= datetime.timedelta(minutes=minutes):
