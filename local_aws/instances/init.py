@@ -1,7 +1,8 @@
 """The first process of an instance: runs its user data, and ends every process of it when it powers off.
 
-Standard library only: it is started as a bare script, `init.py JSON`, by `unshare` as process 1 of namespaces of
-its own, or without them. Exit status: 0 powered off, REBOOT restarted, other values a failure.
+Standard library only: it is started as a bare script, `init.py FILE`, by `unshare` as process 1 of namespaces of
+its own, or without them. Its configuration is JSON in the file, which it removes. Exit status: 0 powered off, REBOOT
+restarted, other values a failure.
 """
 
 from __future__ import annotations
@@ -259,7 +260,9 @@ class Init:
 
 
 def main() -> None:
-    config = json.loads(sys.argv[1])
+    with open(sys.argv[1]) as file:
+        config = json.load(file)
+    os.unlink(sys.argv[1])
     parent = None
     if config["namespace"]:
         own_view(config)

@@ -101,7 +101,7 @@ class Host:
         """Run `scripts`, one after the other, and stay. Raises OSError if the first process cannot be started.
 
         metadata: its service, which ends with it. environment: beside what every machine's processes have. files:
-        what they find in the folder that LOCAL_AWS_RUN names, by name.
+        what they find in the folder that LOCAL_AWS_RUN names, by path.
         """
         self._metadata = metadata
         isolation = namespaces(self._supervisor)
@@ -114,9 +114,8 @@ class Host:
         }
         self.console.add(self._banner(bool(isolation)).encode())
         self._child = self._supervisor.spawn(
-            [*isolation, sys.executable, "-S", "-E", str(INIT), json.dumps(config)],
-            env=_inherited(), cwd=self._disk,
-        )  # fmt: skip
+            [*isolation, *_init(config, self.folder)], env=_inherited(), cwd=self._disk
+        )
         threading.Thread(
             target=self._follow, args=(self._child, ended), name=f"machine {self.name}", daemon=True
         ).start()
@@ -164,6 +163,7 @@ class Host:
         _make_disk(self._disk)
         run = self._disk / "run"
         for name, content in files.items():
+            (run / name).parent.mkdir(exist_ok=True)
             (run / name).touch(0o700)
             (run / name).write_bytes(content)
         (run / "scripts").mkdir(exist_ok=True)
@@ -266,6 +266,15 @@ def _config(disk: Path, home: Path, isolated: bool) -> dict[str, Any]:
     }
 
 
+def _init(config: dict[str, Any], folder: Path) -> list[str]:
+    """The command of the first process, told in a file: anybody may read a command line, and secrets are in this."""
+    told = folder / "init.json"
+    told.unlink(missing_ok=True)  # of a process that was killed before it read it
+    told.touch(0o600, exist_ok=False)
+    told.write_text(json.dumps(config))
+    return [sys.executable, "-S", "-E", str(INIT), str(told)]
+
+
 @functools.lru_cache(maxsize=1)
 def namespaces(supervisor: Supervisor) -> tuple[str, ...]:
     """The command that puts an instance into namespaces of its own; empty where the system does not allow it."""
@@ -281,9 +290,7 @@ def namespaces(supervisor: Supervisor) -> tuple[str, ...]:
         home = Path(scratch, "home")
         home.mkdir()
         config = _config(disk, home, True) | {"probe": True}
-        probe = supervisor.spawn(
-            [*command, sys.executable, "-S", "-E", str(INIT), json.dumps(config)], env={}, cwd=disk
-        )
+        probe = supervisor.spawn([*command, *_init(config, Path(scratch))], env={}, cwd=disk)
         output = probe.communicate()[0]
     if probe.returncode:
         log.info("instances run without namespaces: %s", output.decode(errors="replace").strip()[-500:])

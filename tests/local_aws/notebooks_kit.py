@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import urllib.error
@@ -127,6 +128,15 @@ class Person:
         finally:
             socket.close()
             self.ask("DELETE", f"kernels/{identity}")
+
+
+def command_lines() -> str:
+    """Of every process that runs here."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it has ended
+            found.append((process / "cmdline").read_bytes().decode(errors="replace"))
+    return "\n".join(found)
 
 
 def processes(name: str) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from local_aws import daemon
 from tests.local_aws.notebooks_kit import (
     SECONDS,
     Person,
+    command_lines,
     encoded,
     get,
     lines,
@@ -20,6 +22,7 @@ from tests.local_aws.notebooks_kit import (
     settled,
 )
 
+NEWS = "@jupyterlab/apputils-extension:notification"
 GROUP, STUDIO = "/aws/sagemaker/NotebookInstances", "/aws/sagemaker/studio"
 WHO = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
 
@@ -61,7 +64,10 @@ def test_a_notebook_instance_works_as_its_role_and_keeps_its_files(new_embedded_
     assert person.run(f"{WHO}; open('kept.txt', 'w').write('mine')").endswith(
         ":assumed-role/life/SageMaker\n"
     )
+    told = get(f"http://{person.server}/lab/api/settings/{NEWS}?token={person.token}")
+    assert json.loads(told[2])["schema"]["properties"]["fetchNews"]["default"] == "false"  # it does not ask
     assert get(f"http://{person.server}/api/kernels")[0] == 403  # without its token
+    assert person.token and person.token not in command_lines()  # which every user of the machine may read
     assert processes(machine)
 
     sagemaker.stop_notebook_instance(NotebookInstanceName=name)

@@ -32,6 +32,8 @@ SCRIPT_SECONDS = 300.0  # that a lifecycle script may take
 START_SECONDS = 120.0  # that JupyterLab may take, beside its scripts
 LOOK_SECONDS = 0.2
 ANSWER_SECONDS = 5.0
+SETTINGS = "labconfig/default_setting_overrides.json"
+NO_QUESTION = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}  # whether one would like news
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,11 +237,15 @@ class Lab(Host):
             "jupyter": {
                 "command": command,
                 "directory": kept,
-                "environment": {"HOME": self.path(self.plan.home), "SHELL": "/bin/bash"},
+                "environment": {
+                    "HOME": self.path(self.plan.home),
+                    "SHELL": "/bin/bash",
+                    "JUPYTER_CONFIG_PATH": self.path("/run"),
+                },
                 "stream": self.plan.stream,
             },
         }
-        return {"boot.json": json.dumps(config).encode()} | {
+        return {"boot.json": json.dumps(config).encode(), SETTINGS: json.dumps(NO_QUESTION).encode()} | {
             file: base64.b64decode(script.content) for file, script in scripts.items()
         }
 
