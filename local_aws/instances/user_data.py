@@ -32,7 +32,8 @@ class InvalidUserData(EC2ClientError):
 
 
 def scripts(encoded: str) -> list[Script]:
-    """The scripts in user data as RunInstances takes it (base64): a script, or a MIME archive of scripts.
+    """The scripts in user data as RunInstances takes it (base64): a script, or a MIME archive of scripts,
+    in the order in which they run: those of every boot come first.
 
     Raises InvalidUserData if it is too large, NotImplementedError if it is meant for a part of cloud-init
     that is not here.
@@ -64,7 +65,7 @@ def _parts(content: bytes) -> list[Script]:
         _refuse(body.decode(errors="replace"))
         if body.startswith(b"#!"):
             found.append(Script(body, kind == PER_BOOT))
-    return found
+    return sorted(found, key=lambda script: not script.every_boot)  # as in cloud-init's list of modules
 
 
 def _refuse(text: str) -> None:

@@ -42,8 +42,11 @@ def test_scripts_of_user_data():
     assert user_data.scripts(encoded(script.content)) == [script]
     assert user_data.scripts(encoded(gzip.compress(script.content))) == [script]
     assert user_data.scripts(encoded("key=value")) == []
-    parts = archive(("x-shellscript", "#!/bin/sh\n"), ("x-shellscript-per-boot", "#!/bin/bash\n"))
-    assert user_data.scripts(encoded(parts)) == [Script(b"#!/bin/sh\n"), Script(b"#!/bin/bash\n", True)]
+    kinds = ("x-shellscript", "x-shellscript-per-boot", "x-shellscript", "x-shellscript-per-boot")
+    parts = archive(*((kind, f"#!/bin/sh\n{number}") for number, kind in enumerate(kinds)))
+    assert user_data.scripts(encoded(parts)) == [
+        Script(b"#!/bin/sh\n1", True), Script(b"#!/bin/sh\n3", True), Script(b"#!/bin/sh\n0"), Script(b"#!/bin/sh\n2"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
