@@ -99,6 +99,8 @@ def restore(address: Address, attributes: dict[str, Any]) -> None:
             "amis": images | attributes["amis"],
             "snapshots": snapshots | attributes["snapshots"],
         }
+    # What a state of an earlier version lacks stays as a new backend has it.
+    attributes = vars(found) | attributes
     found.__dict__.clear()
     found.__dict__.update(attributes)
 
