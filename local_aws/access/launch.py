@@ -104,13 +104,20 @@ def _interface(call: Call, subnets: list[str], interfaces: list[dict[str, Any]])
 
 
 def _volumes(call: Call) -> list[dict[str, Any]]:
-    """One for each volume that is asked for; without any, the image's root volume, as the image has it."""
-    asked = [m["Ebs"] for m in call.parameter("BlockDeviceMappings") or [] if m.get("Ebs")]
+    """One for each volume that is asked for, and the image's root volume: as the image has it, but for what is asked."""
+    image = ec2_backends[ACCOUNT_ID][call.region].amis.get(call.parameter("ImageId"))
+    volumes: dict[str, dict[str, Any]] = {}
+    if image is not None:
+        volumes[image.root_device_name] = {"Encrypted": image.ebs_snapshot.encrypted}
+    for mapping in call.parameter("BlockDeviceMappings") or []:
+        if ebs := mapping.get("Ebs"):
+            name = mapping.get("DeviceName", "")
+            volumes[name] = volumes.get(name, {}) | ebs
     return [
         {
             "ec2:encrypted": str(bool(volume.get("Encrypted"))).lower(),
             "ec2:volumesize": str(volume["VolumeSize"]) if volume.get("VolumeSize") else None,
             "ec2:volumetype": volume.get("VolumeType"),
         }
-        for volume in asked or [{}]
+        for volume in list(volumes.values()) or [{}]
     ]

@@ -328,6 +328,11 @@ FOR_ALL: dict[str, Act] = {
             BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": False, "VolumeSize": 45}}]
         ),
     ),
+    "start a host whose other disk alone is encrypted": (
+        "ec2", "run_instances", lambda a: a.host(
+            BlockDeviceMappings=[{"DeviceName": "/dev/sdf", "Ebs": {"Encrypted": True, "VolumeSize": 45}}]
+        ),
+    ),
     "start a host in another's subnet": ("ec2", "run_instances", lambda a: a.host(SubnetId=a.subnets[1])),
     "start a host in another's security group": (
         "ec2", "run_instances", lambda a: a.host(SecurityGroupIds=[a.groups[1]]),
