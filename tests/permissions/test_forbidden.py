@@ -355,6 +355,8 @@ FOR_ALL: dict[str, Act] = {
             {"ResourceType": "security-group", "Tags": [
                 {"Key": "Project", "Value": a.project}, {"Key": "Environment", "Value": "dev"}]}]},
     ),
+    "delete another's security group": ("ec2", "delete_security_group", lambda a: {"GroupId": a.groups[1]}),
+    "make a file system": ("efs", "create_file_system", lambda a: {"CreationToken": "x", "Encrypted": True}),
     "open another's notebook instance": (
         "sagemaker", "create_presigned_notebook_instance_url",
         lambda a: {"NotebookInstanceName": f"{a.other}-workbench"},
@@ -474,6 +476,18 @@ def test_nobody_may(account, role, act):
 @pytest.mark.parametrize(("role", "act"), FOR_ONE)
 def test_a_role_keeps_to_its_own(account, role, act):
     assert attempt(account, role, act) == REFUSED.get(act[0], "AccessDeniedException")
+
+
+def test_the_operator_deletes_the_security_groups_that_studio_leaves(account, embedded_aws):
+    owner = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:domain/d-1"
+    tags = [{"Key": "ManagedByAmazonSageMakerResource", "Value": owner}]
+    group = embedded_aws.client("ec2").create_security_group(
+        GroupName=f"security-group-for-inbound-nfs-{account.prefix}", Description="d", VpcId=account.vpc,
+        TagSpecifications=[{"ResourceType": "security-group", "Tags": tags}],
+    )["GroupId"]  # fmt: skip
+    act: Act = ("ec2", "delete_security_group", lambda _: {"GroupId": group})
+    assert attempt(account, "ci-apply", act) == REFUSED["ec2"]
+    assert attempt(account, "operator", act) == "OK"
 
 
 @pytest.mark.parametrize("role", ROLES)
