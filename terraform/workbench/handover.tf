@@ -14,12 +14,14 @@ locals {
   } : null
 
   workbench = var.workbench.enabled ? {
-    name           = module.workbench[0].name
-    kind           = var.workbench.kind
-    instance_type  = var.workbench.instance_type
-    role_arn       = module.workbench_role[0].arn
-    domain_id      = module.workbench[0].domain_id
-    file_system_id = module.workbench[0].file_system_id
+    name            = module.workbench[0].name
+    kind            = var.workbench.kind
+    instance_type   = var.workbench.instance_type
+    internet_access = var.workbench.internet_access
+    repository_uri  = var.workbench.repository_uri
+    role_arn        = module.workbench_role[0].arn
+    domain_id       = module.workbench[0].domain_id
+    file_system_id  = module.workbench[0].file_system_id
   } : null
 }
 

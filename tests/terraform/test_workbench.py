@@ -97,6 +97,10 @@ def test_a_host_trains_and_terminates_beside_studio(aws, until):
     )
     stack.up()
     instance, domain = read(aws, "host")["instance_id"], read(aws, "notebooks")["domain_id"]
+    handed_over = read(aws, "notebooks")  # by which a later apply knows what it would change
+    assert (handed_over["internet_access"], handed_over["repository_uri"]) == (
+        False, "s3://bench-test/code/repository.tar.gz",
+    )  # fmt: skip
 
     def described() -> dict:
         return ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
@@ -108,7 +112,8 @@ def test_a_host_trains_and_terminates_beside_studio(aws, until):
         "StudioLifecycleConfigs"
     ]
     described_domain = sagemaker.describe_domain(DomainId=domain)
-    assert config["StudioLifecycleConfigArn"] in json.dumps(described_domain["DefaultUserSettings"])
+    profile = sagemaker.describe_user_profile(DomainId=domain, UserProfileName="bench-test-workbench")
+    assert config["StudioLifecycleConfigArn"] in json.dumps(profile["UserSettings"])
     assert described()["InstanceLifecycle"] == "spot" and "PublicIpAddress" not in described()
     (alarm,) = cloudwatch.describe_alarms(AlarmNames=["bench-test-host-idle"])["MetricAlarms"]
     assert alarm["Dimensions"] == [{"Name": "InstanceId", "Value": instance}]

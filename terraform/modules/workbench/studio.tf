@@ -17,19 +17,6 @@ resource "aws_sagemaker_domain" "this" {
     studio_web_portal   = "ENABLED"
     default_landing_uri = "studio::"
     auto_mount_home_efs = "Disabled" # a space has a volume of its own
-
-    jupyter_lab_app_settings {
-      lifecycle_config_arns = aws_sagemaker_studio_lifecycle_config.prepare[*].arn
-
-      app_lifecycle_management {
-        idle_settings {
-          lifecycle_management        = "ENABLED"
-          idle_timeout_in_minutes     = var.idle_minutes
-          min_idle_timeout_in_minutes = 60
-          max_idle_timeout_in_minutes = var.idle_minutes # nobody sets a later one
-        }
-      }
-    }
   }
 
   # Its file system would bill on, and hold the network's interfaces.
@@ -46,6 +33,20 @@ resource "aws_sagemaker_user_profile" "this" {
   user_settings {
     execution_role  = var.role_arn
     security_groups = local.security_group_ids
+
+    # Not of the domain: the provider fails to change one that is private.
+    jupyter_lab_app_settings {
+      lifecycle_config_arns = aws_sagemaker_studio_lifecycle_config.prepare[*].arn
+
+      app_lifecycle_management {
+        idle_settings {
+          lifecycle_management        = "ENABLED"
+          idle_timeout_in_minutes     = var.idle_minutes
+          min_idle_timeout_in_minutes = 60
+          max_idle_timeout_in_minutes = var.idle_minutes # nobody sets a later one
+        }
+      }
+    }
   }
 }
 

@@ -28,7 +28,7 @@ run "studio_is_private_encrypted_and_goes_to_sleep" {
 
   assert {
     condition = (
-      aws_sagemaker_domain.this[0].default_user_settings[0].jupyter_lab_app_settings[0].app_lifecycle_management[0].idle_settings[0].lifecycle_management == "ENABLED"
+      aws_sagemaker_user_profile.this[0].user_settings[0].jupyter_lab_app_settings[0].app_lifecycle_management[0].idle_settings[0].lifecycle_management == "ENABLED"
       && aws_sagemaker_space.this[0].space_settings[0].jupyter_lab_app_settings[0].app_lifecycle_management[0].idle_settings[0].idle_timeout_in_minutes == 60
     )
     error_message = "What nobody uses is stopped."
