@@ -19,7 +19,8 @@ from ops.console import Step, emit, say
     },
 )
 def workbench_up(c, env=None, kind=None, instance_type=None, internet=False, json=False):
-    """Make a place to work in notebooks, with this repository in its home; run again, it does only what has changed."""
+    """Make a place to work in notebooks, with this repository in its home; run again, it changes only what is asked for
+    otherwise, and leaves the repository there as it is."""
     from ml.jobs import handover
     from ops import settings as environments
     from ops import workbench
@@ -29,10 +30,11 @@ def workbench_up(c, env=None, kind=None, instance_type=None, internet=False, jso
     made = handover.foundation(settings)
     workbench.check_network(settings, wanted, private=made.network is not None)
     with Step("repository") as step:
-        uri = workbench.upload_repository(
+        there = workbench.repository_there(settings, wanted)
+        uri = there or workbench.upload_repository(
             settings, wanted, made.bucket, made.kms_key_arn, made.tuning_role_arn, step
         )
-        step.note = uri
+        step.note = f"{uri}, which is there already" if there else uri
     with Step("workbench") as step:
         changes = workbench.up(settings, wanted, uri, step)
         found = workbench.handed_over(settings) or {}
@@ -43,7 +45,8 @@ def workbench_up(c, env=None, kind=None, instance_type=None, internet=False, jso
         )
     say(
         f"It is stopped after {wanted.idle_minutes} minutes without use, and starts again when it is opened. "
-        "Its home has this repository, with notebooks/pipeline.ipynb."
+        "Its home has this repository, with notebooks/pipeline.ipynb"
+        + (", as it was when it was made: what is there is not overwritten." if there else ".")
     )
     say(f"Next: ./inv workbench.open{settings.flag}; ./inv workbench.down{settings.flag} removes it")
     emit({**found, "state": state, "repository": uri, "changes": changes}, json)

@@ -4,7 +4,7 @@ the notebook instance."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
@@ -15,7 +15,7 @@ from ops.settings import Settings
 
 Progress = Callable[[str], None]
 
-OWNER = "ManagedByAmazonSageMakerResource"  # the tag of a domain's file system: the domain's ARN
+OWNER = "ManagedByAmazonSageMakerResource"  # the tag of a domain's file system and security groups: the domain's ARN
 _LONGEST_WAIT = 900  # seconds; a notebook instance takes minutes to start, a file system to go
 _PAUSE = 3.0
 
@@ -74,27 +74,35 @@ def apps(settings: Settings, domain: str) -> list[App]:
 def close_apps(settings: Settings, progress: Progress) -> list[str]:
     """Delete the applications of the environment's domains and wait for their end: domain and space cannot go before.
 
-    Returns their names. Raises OperatorError if one does not end within a quarter of an hour.
+    One that starts is deleted once it runs, and one that failed is none any more: SageMaker deletes no others. Returns
+    their names. Raises OperatorError if one does not end within a quarter of an hour.
     """
     sagemaker, closed = client("sagemaker", settings.region), []
-    for domain in own_domains(settings):
-        for app in apps(settings, domain.id):
-            if app.status == "Deleting":
-                continue
+    left: list[App] = []
+
+    def gone() -> bool:
+        left[:] = [
+            app
+            for domain in own_domains(settings)
+            for app in apps(settings, domain.id)
+            if app.status != "Failed"
+        ]
+        for app in (app for app in left if app.status == "InService"):
             try:
                 sagemaker.delete_app(
-                    DomainId=domain.id, AppType=app.kind, AppName=app.name, **dict([app.owner])
+                    DomainId=app.domain, AppType=app.kind, AppName=app.name, **dict([app.owner])
                 )
             except ClientError as error:
                 if error_code(error) not in ("ResourceNotFound", "ResourceInUse"):
                     raise
                 continue  # it ended by itself, or is being deleted, since it was listed
             closed.append(f"{app.owner[1]}/{app.kind}/{app.name}")
+        return not left
 
-        def left(domain: Domain = domain) -> str:
-            return ", ".join(f"{app.kind} {app.name} ({app.status})" for app in apps(settings, domain.id))
+    def told() -> str:
+        return ", ".join(f"{app.kind} {app.name} ({app.status})" for app in left)
 
-        wait(lambda: not left(), lambda: f"waiting for the end of {left()}", progress)
+    wait(gone, lambda: f"waiting for the end of {told()}", progress)
     return closed
 
 
@@ -108,6 +116,74 @@ def notebook_instance(settings: Settings) -> dict | None:
         if error_code(error) in ("ValidationException", "ResourceNotFound"):
             return None
         raise
+
+
+def rest(settings: Settings, progress: Progress) -> None:
+    """Wait until the notebook instance neither starts nor stops: before, nothing about it can be changed."""
+    status = ""
+
+    def rests() -> bool:
+        nonlocal status
+        found = notebook_instance(settings)
+        status = found["NotebookInstanceStatus"] if found else "gone"
+        return status in ("gone", "InService", "Stopped", "Failed")
+
+    wait(rests, lambda: f"waiting for notebook instance {name(settings)} ({status})", progress)
+
+
+def security_groups(settings: Settings, gone: Collection[str] = ()) -> list[dict]:
+    """The two security groups that SageMaker makes with each domain and leaves behind, as EC2 describes them: of the
+    environment's domains, of those that went lately, and of any other gone one in the environment's own network.
+
+    gone: ARNs of the domains that went lately.
+    """
+    there, ec2 = {domain.arn: domain.name for domain in domains(settings)}, client("ec2", settings.region)
+    pages = ec2.get_paginator("describe_security_groups").paginate(
+        Filters=[{"Name": "tag-key", "Values": [OWNER]}]
+    )
+    found, vpcs = [group for page in pages for group in page["SecurityGroups"]], set()
+    if found:
+        own = [
+            {"Name": "tag:Project", "Values": [settings.project]},
+            {"Name": "tag:Environment", "Values": [settings.environment]},
+        ]
+        vpcs = {vpc["VpcId"] for vpc in ec2.describe_vpcs(Filters=own)["Vpcs"]}
+
+    def ours(group: dict) -> bool:
+        owner = next(tag["Value"] for tag in group["Tags"] if tag["Key"] == OWNER)
+        if owner in there:
+            return there[owner] == name(settings)
+        return owner in gone or group["VpcId"] in vpcs
+
+    return [group for group in found if ours(group)]
+
+
+def delete_security_groups(settings: Settings, gone: Collection[str], progress: Progress) -> None:
+    """Delete what `security_groups` finds, once no interface of a file system is in it any more."""
+    ec2, left = client("ec2", settings.region), security_groups(settings, gone)
+    for group in left:  # they refer to each other
+        for rules, revoke in (
+            ("IpPermissions", ec2.revoke_security_group_ingress),
+            ("IpPermissionsEgress", ec2.revoke_security_group_egress),
+        ):
+            if group[rules]:
+                revoke(GroupId=group["GroupId"], IpPermissions=group[rules])
+
+    def deleted() -> bool:
+        for group in list(left):
+            try:
+                ec2.delete_security_group(GroupId=group["GroupId"])
+            except ClientError as error:
+                if error_code(error) == "DependencyViolation":
+                    continue
+                if error_code(error) != "InvalidGroup.NotFound":
+                    raise
+            left.remove(group)
+        return not left
+
+    wait(
+        deleted, lambda: f"waiting to delete security group {', '.join(g['GroupId'] for g in left)}", progress
+    )
 
 
 def file_systems(settings: Settings) -> list[str]:

@@ -143,6 +143,9 @@ def _inventory(settings: Settings) -> Iterator[tuple[str, bool, Callable[[], lis
     yield "Studio application", True, lambda: _apps(settings)
     yield "Studio domain", False, lambda: [f"{d.name} {d.id}" for d in studio.domains(settings)]
     yield "file system of Studio", True, lambda: [f"{mine} {fs}" for fs in studio.file_systems(settings)]
+    yield "security group of Studio", False, lambda: [
+        f"{mine} {g['GroupName']} {g['GroupId']}" for g in studio.security_groups(settings)
+    ]  # fmt: skip
     # What a network bills for, by its tags or its VPC: AWS gives it no name.
     yield "VPC endpoint", True, lambda: _parts(settings, "vpc_endpoints", "VpcEndpointId")
     yield "NAT gateway", True, lambda: _parts(settings, "nat_gateways", "NatGatewayId", in_vpc=True)

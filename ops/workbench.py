@@ -69,25 +69,46 @@ def upload_repository(
     return f"s3://{bucket}/{key}"
 
 
+def repository_there(settings: Settings, wanted: WorkbenchSettings) -> str | None:
+    """URI of the repository that the workbench which stands was made with; None if what is wanted starts anew.
+
+    It keeps it: what is unpacked once is never unpacked over a person's work, and another one would end what runs.
+    """
+    there = handed_over(settings)
+    if there is None or (there["kind"], there.get("internet_access")) != (wanted.kind, wanted.internet):
+        return None
+    return None if state(settings, there) == "missing" else there.get("repository_uri") or None
+
+
 def up(settings: Settings, wanted: WorkbenchSettings, repository_uri: str, progress: Progress) -> list[str]:
     """Make it, or bring it to what is wanted, and wait until it is there. Returns the addresses of what changed.
 
-    Another kind replaces it; on another machine its JupyterLab is closed first, as it has to start anew.
+    Another kind replaces it; for another machine, network or start its JupyterLab is closed first, as it has to start
+    anew.
     """
     there = handed_over(settings)
-    if there and there["kind"] == "studio" and _is_another(settings, there, wanted):
+    domains = [domain.arn for domain in studio.own_domains(settings)] if wanted.kind == "notebook" else []
+    if there and there["kind"] == "studio" and _is_another(settings, there, wanted, repository_uri):
         studio.close_apps(settings, progress)
+    if there and there["kind"] == "notebook":
+        studio.rest(settings, progress)
     choices = wanted.model_dump(exclude={"internet"})
     inputs = {**choices, "internet_access": wanted.internet, "repository_uri": repository_uri}
     changes = stacks.workbench(settings, progress, inputs).up()
     if wanted.kind == "notebook":
         _settle(settings, progress, asleep_is_fine=True)
+    if domains:
+        studio.delete_security_groups(settings, domains, progress)
     return [change.address for change in changes]
 
 
-def _is_another(settings: Settings, there: dict[str, Any], wanted: WorkbenchSettings) -> bool:
-    """Whether what runs in Studio would run elsewhere: in another kind, on another instance type or volume."""
-    if (there["kind"], there["instance_type"]) != (wanted.kind, wanted.instance_type):
+def _is_another(
+    settings: Settings, there: dict[str, Any], wanted: WorkbenchSettings, repository_uri: str
+) -> bool:
+    """Whether what runs in Studio would run elsewhere or start otherwise: SageMaker changes network and start only where
+    nothing runs."""
+    new = (wanted.kind, wanted.instance_type, wanted.internet, repository_uri)
+    if tuple(there.get(key) for key in ("kind", "instance_type", "internet_access", "repository_uri")) != new:
         return True
     space = client("sagemaker", settings.region).describe_space(
         DomainId=there["domain_id"], SpaceName=there["name"]
@@ -118,12 +139,14 @@ def open_url(settings: Settings, progress: Progress) -> str:
 
 
 def remove(settings: Settings, progress: Progress) -> list[str]:
-    """Remove it, its applications first, and make sure that the domain's file system has gone with it.
+    """Remove it, its applications first, and make sure that the domain's file system and security groups go with it.
 
     Half-made ones go, too; where there is none, nothing is done. Returns the addresses of what went. Raises OperatorError
     if anything is left.
     """
     studio.close_apps(settings, progress)
+    studio.rest(settings, progress)  # Terraform deletes at once what is not in service
+    domains = [domain.arn for domain in studio.own_domains(settings)]
     changes = stacks.workbench(settings, progress).down() if STACK in stacks.deployed(settings) else ()
     left: list[str] = []
 
@@ -145,11 +168,13 @@ def remove(settings: Settings, progress: Progress) -> list[str]:
         raise OperatorError(
             f"{' and '.join(stray)}, which Terraform did not make, is left: delete it by hand."
         )
+    studio.delete_security_groups(settings, domains, progress)
     return [change.address for change in changes]
 
 
 def handed_over(settings: Settings) -> dict[str, Any] | None:
-    """What the stack published: name, kind, instance_type, role_arn, domain_id, file_system_id; None if it is not there."""
+    """What the stack published: name, kind, instance_type, internet_access, repository_uri, role_arn, domain_id,
+    file_system_id; None if it is not there."""
     name = f"/{settings.project}/{settings.environment}/{STACK}"
     try:
         return json.loads(client("ssm", settings.region).get_parameter(Name=name)["Parameter"]["Value"])
@@ -192,7 +217,13 @@ def _settle(settings: Settings, progress: Progress, asleep_is_fine: bool = False
                 f"run ./inv workbench.down{settings.flag} and ./inv workbench.up{settings.flag}."
             )
         if status == "Stopped" and not asleep_is_fine:
-            sagemaker.start_notebook_instance(NotebookInstanceName=name)
+            try:
+                sagemaker.start_notebook_instance(NotebookInstanceName=name)
+            except ClientError:
+                now = studio.notebook_instance(settings)
+                if now is None or now["NotebookInstanceStatus"] == "Stopped":
+                    raise
+                # Somebody else has started it since.
         return status == "InService" or (status == "Stopped" and asleep_is_fine)
 
     studio.wait(awake, lambda: f"waiting for notebook instance {name} ({status})", progress)
@@ -219,11 +250,13 @@ def _start_jupyter_lab(settings: Settings, there: dict[str, Any], progress: Prog
                 f"JupyterLab of space {there['name']} failed: {' '.join(found.get('FailureReason', 'no reason').split())}. "
                 f"Its log is in /aws/sagemaker/studio; mend the cause and run ./inv workbench.open{settings.flag} again."
             )
-        if status == "Failed":  # of an earlier start; it holds the name
-            sagemaker.delete_app(**app)
-        elif status == "Deleted":
+        if status in ("Deleted", "Failed"):  # of an earlier start, which is started over
             settings_of = sagemaker.describe_space(**space)["SpaceSettings"]["JupyterLabAppSettings"]
-            sagemaker.create_app(**app, ResourceSpec=settings_of["DefaultResourceSpec"])
+            try:
+                sagemaker.create_app(**app, ResourceSpec=settings_of["DefaultResourceSpec"])
+            except ClientError as error:
+                if error_code(error) != "ResourceInUse":  # somebody else has started it since
+                    raise
             started = True
         return status == "InService"
 

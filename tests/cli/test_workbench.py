@@ -20,7 +20,7 @@ FOUND = {"name": "image-classifier-dev-workbench", "kind": "studio", "instance_t
 @pytest.fixture
 def done(monkeypatch):
     """What the tasks have asked for, in order. private: whether the foundation has a network."""
-    asked = SimpleNamespace(calls=[], private=False, changes=["module.workbench[0].x"])
+    asked = SimpleNamespace(calls=[], private=False, changes=["module.workbench[0].x"], there=None)
     made = SimpleNamespace(bucket="b", kms_key_arn="k", tuning_role_arn="r")
 
     def foundation(settings):
@@ -39,6 +39,7 @@ def done(monkeypatch):
     monkeypatch.setattr(handover, "foundation", foundation)
     monkeypatch.setattr(workbench, "up", up)
     monkeypatch.setattr(workbench, "upload_repository", upload)
+    monkeypatch.setattr(workbench, "repository_there", lambda settings, wanted: asked.there)
     monkeypatch.setattr(workbench, "handed_over", lambda settings: FOUND)
     monkeypatch.setattr(workbench, "state", lambda settings, there: "asleep")
     monkeypatch.setattr(workbench, "open_url", lambda settings, progress: URL)
@@ -96,6 +97,14 @@ def test_what_was_made_and_what_to_type_next_is_told(inv, done, private):
     assert "Next: ./inv workbench.open --env dev; ./inv workbench.down --env dev removes it" in told
     done.changes = []
     assert "asleep; unchanged" in inv("up", "--internet")[2]
+
+
+def test_a_repository_that_is_there_is_not_uploaded_again(inv, done):
+    done.there = "s3://b/code/0/repository.tar.gz"
+    code, out, told = inv("up", "--internet", "--json")
+    assert (code, done.calls) == (0, [("up", "studio", "ml.t3.medium", True, done.there)])
+    assert "which is there already" in told and "what is there is not overwritten" in " ".join(told.split())
+    assert json.loads(out)["repository"] == done.there
 
 
 def test_where_there_is_none_down_does_nothing(inv, done):

@@ -110,9 +110,12 @@ def notebooks(project: str, environment: str) -> None:
         DomainName=name, AuthMode="IAM", VpcId="vpc-1", SubnetIds=["subnet-1"],
         DefaultUserSettings={"ExecutionRole": ROLE},
     )  # fmt: skip
-    client("efs", REGION).create_file_system(
-        CreationToken=name, Tags=[{"Key": studio.OWNER, "Value": domain["DomainArn"]}]
-    )
+    owner = [{"Key": studio.OWNER, "Value": domain["DomainArn"]}]
+    client("efs", REGION).create_file_system(CreationToken=name, Tags=owner)
+    client("ec2", REGION).create_security_group(
+        GroupName=f"security-group-for-inbound-nfs-{name}", Description="NFS",
+        TagSpecifications=[{"ResourceType": "security-group", "Tags": owner}],
+    )  # fmt: skip
 
 
 def everything(project: str, environment: str) -> None:
@@ -156,6 +159,7 @@ def test_each_kind_of_leftover_is_found(dev):
         "Elastic IP address", "KMS key", "NAT gateway", "Studio application", "Studio domain", "VPC", "VPC endpoint",
         "alarm", "bucket", "endpoint", "endpoint configuration", "file system of Studio", "function", "instance",
         "log group", "model", "model package group", "notebook instance", "parameter", "role", "scalable target",
+        "security group of Studio",
     ]  # fmt: skip
     assert sorted(x.name for x in found if x.kind == "log group") == [
         "/aws/lambda/image-classifier-dev-inference",

@@ -6,12 +6,13 @@ import json
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ops import settings as environments
 from ops import stacks, studio, workbench
 from ops.aws import client
 from ops.errors import OperatorError
-from tests.ops.workbench_kit import ARN, FakeSageMaker
+from tests.ops.workbench_kit import ARN, FakeSageMaker, refused
 
 NAME = "image-classifier-dev-workbench"
 REGION = "us-east-1"
@@ -62,7 +63,10 @@ def stack(monkeypatch):
 
 
 def hand_over(kind: str = "studio", instance_type: str = "ml.t3.medium", domain: str | None = "d-1") -> None:
-    value = {"name": NAME, "kind": kind, "instance_type": instance_type, "domain_id": domain}
+    value = {
+        "name": NAME, "kind": kind, "instance_type": instance_type, "domain_id": domain, "internet_access": True,
+        "repository_uri": "s3://b/r.tar.gz",
+    }  # fmt: skip
     name = "/image-classifier/dev/workbench/notebooks"
     client("ssm", REGION).put_parameter(Name=name, Type="String", Value=json.dumps(value), Overwrite=True)
 
@@ -157,6 +161,22 @@ def test_the_repository_is_uploaded_once_and_brings_wheels_where_there_is_no_int
     assert len(s3.list_object_versions(Bucket="bucket")["Versions"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("kind", "internet", "state", "kept"),
+    [
+        ("studio", True, "there", True), ("studio", False, "there", False), ("notebook", True, "there", False),
+        ("studio", True, "gone", False), ("studio", True, "none", False),
+    ],
+)  # fmt: skip
+def test_a_workbench_keeps_the_repository_it_was_made_with(dev, sagemaker, kind, internet, state, kept):
+    """Another would be another start, for which Studio is changed and what runs is closed, and nothing unpacked."""
+    sagemaker.domains = {"d-1": NAME} if state == "there" else {}
+    if state != "none":
+        hand_over()
+    wanted = workbench.chosen(dev, kind, None, internet)
+    assert workbench.repository_there(dev, wanted) == ("s3://b/r.tar.gz" if kept else None)
+
+
 # ---- up ----
 
 
@@ -170,16 +190,18 @@ def test_the_stack_gets_what_is_wanted(dev, sagemaker, stack):
 
 
 @pytest.mark.parametrize(
-    ("kind", "instance_type", "volume", "closed"),
+    ("kind", "instance_type", "volume", "internet", "uri", "closed"),
     [
-        ("studio", None, 20, []),
-        ("studio", "ml.m5.large", 20, [NAME]),
-        ("studio", None, 30, [NAME]),
-        ("notebook", None, 20, [NAME]),
+        ("studio", None, 20, True, "r", []),
+        ("studio", "ml.m5.large", 20, True, "r", [NAME]),
+        ("studio", None, 30, True, "r", [NAME]),
+        ("studio", None, 20, False, "r", [NAME]),
+        ("studio", None, 20, True, "another", [NAME]),
+        ("notebook", None, 20, True, "r", [NAME]),
     ],
 )
-def test_jupyterlab_is_closed_only_for_another_machine(
-    dev, sagemaker, stack, kind, instance_type, volume, closed
+def test_jupyterlab_is_closed_only_for_another_machine_network_or_start(
+    dev, sagemaker, stack, kind, instance_type, volume, internet, uri, closed
 ):
     hand_over()
     sagemaker.domains = {"d-1": NAME, "d-2": "another"}
@@ -190,8 +212,9 @@ def test_jupyterlab_is_closed_only_for_another_machine(
         sagemaker.notebook = notebook("InService") if kind == "notebook" else None
 
     stack.up = apply
-    wanted = workbench.chosen(dev, kind, instance_type, True).model_copy(update={"volume_size_gb": volume})
-    workbench.up(dev, wanted, "s3://b/r.tar.gz", quiet)
+    wanted = workbench.chosen(dev, kind, instance_type, internet)
+    wanted = wanted.model_copy(update={"volume_size_gb": volume})
+    workbench.up(dev, wanted, f"s3://b/{uri}.tar.gz", quiet)
     assert [call["SpaceName"] for call in sagemaker.named("delete_app")] == closed
     assert sagemaker.apps["d-2", "theirs"]["Status"] == "InService"
 
@@ -208,7 +231,28 @@ def test_a_notebook_instance_that_sleeps_sleeps_on_and_one_that_failed_says_why(
         workbench.up(dev, wanted, "s3://b/r.tar.gz", quiet)
 
 
+def test_an_instance_is_changed_once_it_rests(dev, sagemaker, stack):
+    hand_over("notebook", domain=None)
+    sagemaker.notebook = notebook("Stopping")
+    stack.up = lambda inputs: seen.append(sagemaker.notebook["NotebookInstanceStatus"])
+    seen: list[str] = []
+    workbench.up(dev, workbench.chosen(dev, "notebook", "ml.m5.xlarge", True), "s3://b/r.tar.gz", quiet)
+    assert seen == ["Stopped"]
+
+
 # ---- open ----
+
+
+def test_an_instance_that_cannot_be_started_says_why(dev, sagemaker, monkeypatch):
+    hand_over("notebook", domain=None)
+    sagemaker.notebook = notebook("Stopped")
+
+    def start(NotebookInstanceName):
+        raise refused("StartNotebookInstance", "ValidationException", "its platform is no more")
+
+    monkeypatch.setattr(sagemaker, "start_notebook_instance", start)
+    with pytest.raises(ClientError, match="its platform is no more"):
+        workbench.open_url(dev, quiet)
 
 
 def test_where_there_is_none_its_task_is_named(dev, sagemaker):
@@ -247,6 +291,15 @@ def test_jupyterlab_is_started_in_its_space(dev, sagemaker, status, starts):
     assert (url["UserProfileName"], url["SpaceName"], url["ExpiresInSeconds"]) == (NAME, NAME, 300)
 
 
+def test_whoever_starts_it_at_the_same_time_is_waited_for(dev, sagemaker):
+    hand_over()
+    sagemaker.raced = True
+    assert workbench.open_url(dev, quiet) == "https://d-1.studio/auth?token=x"
+    hand_over("notebook", domain=None)
+    sagemaker.notebook, sagemaker.raced = notebook("Stopped"), True
+    assert workbench.open_url(dev, quiet) == f"https://{NAME}.notebook/?authToken=x"
+
+
 def test_jupyterlab_that_does_not_start_says_why(dev, sagemaker):
     hand_over()
     sagemaker.fails = "InsufficientCapacity"
@@ -276,17 +329,103 @@ def applied(dev) -> None:
 def test_applications_end_before_the_domain_goes_and_its_file_system_with_it(dev, sagemaker, stack):
     applied(dev)
     sagemaker.domains = {"d-1": NAME}
-    sagemaker.apps = {("d-1", NAME): {"Status": "InService"}, ("d-1", "hers"): {"Status": "Deleting"}}
+    sagemaker.apps = {
+        ("d-1", NAME): {"Status": "InService"}, ("d-1", "hers"): {"Status": "Deleting"},
+        ("d-1", "his"): {"Status": "Pending"}, ("d-1", "old"): {"Status": "Failed"},
+    }  # fmt: skip
     system = file_system("d-1")
 
     def destroy():
-        assert {app["Status"] for app in sagemaker.apps.values()} == {"Deleted"}
+        assert {app["Status"] for app in sagemaker.apps.values()} == {"Deleted", "Failed"}
         sagemaker.domains.clear()
         client("efs", REGION).delete_file_system(FileSystemId=system)
 
     stack.down = destroy
     assert workbench.remove(dev, quiet) == ["module.workbench[0].x"]
-    assert [call["SpaceName"] for call in sagemaker.named("delete_app")] == [NAME]
+    assert [call["SpaceName"] for call in sagemaker.named("delete_app")] == [NAME, "his"]
+
+
+@pytest.mark.parametrize("status", ["Pending", "Updating", "Stopping"])
+def test_a_notebook_instance_goes_once_it_rests(dev, sagemaker, stack, status):
+    """Terraform stops one that is in service, and deletes any other at once, which SageMaker refuses."""
+    applied(dev)
+    sagemaker.notebook = notebook(status)
+
+    def destroy():
+        assert sagemaker.notebook["NotebookInstanceStatus"] in ("InService", "Stopped")
+        sagemaker.notebook = None
+
+    stack.down = destroy
+    assert workbench.remove(dev, quiet) == ["module.workbench[0].x"]
+
+
+def nfs_groups(vpc: str, domain: str) -> list[str]:
+    """The two security groups that SageMaker makes with a domain; each lets the other one."""
+    ec2, made = client("ec2", REGION), []
+    tags = [{"ResourceType": "security-group", "Tags": [{"Key": studio.OWNER, "Value": f"{ARN}/{domain}"}]}]
+    for way in ("inbound", "outbound"):
+        name = f"security-group-for-{way}-nfs-{domain}"
+        made.append(
+            ec2.create_security_group(GroupName=name, Description="NFS", VpcId=vpc, TagSpecifications=tags)[
+                "GroupId"
+            ]
+        )
+    for group, other, let in zip(
+        made,
+        made[::-1],
+        (ec2.authorize_security_group_ingress, ec2.authorize_security_group_egress),
+        strict=True,
+    ):
+        pairs = [{"GroupId": other}]
+        let(
+            GroupId=group,
+            IpPermissions=[
+                {"IpProtocol": "tcp", "FromPort": 2049, "ToPort": 2049, "UserIdGroupPairs": pairs}
+            ],
+        )
+    return made
+
+
+def vpc(environment: str | None) -> str:
+    tags = [
+        {"Key": "Project", "Value": "image-classifier"},
+        {"Key": "Environment", "Value": str(environment)},
+    ]
+    return client("ec2", REGION).create_vpc(
+        CidrBlock="10.9.0.0/16",
+        TagSpecifications=[{"ResourceType": "vpc", "Tags": tags}] if environment else [],
+    )["Vpc"]["VpcId"]
+
+
+def test_security_groups_of_a_domain_go_with_it(dev, sagemaker, stack):
+    applied(dev)
+    own, default, prods = vpc("dev"), vpc(None), vpc("prod")
+    sagemaker.domains = {"d-1": NAME, "d-2": "image-classifier-prod-workbench"}
+    ours = [*nfs_groups(default, "d-1"), *nfs_groups(own, "d-7")]  # d-7 went before
+    others = [*nfs_groups(default, "d-2"), *nfs_groups(default, "d-8"), *nfs_groups(prods, "d-9")]
+    assert {g["GroupId"] for g in studio.security_groups(dev)} == set(ours)
+    stack.down = lambda: sagemaker.domains.pop("d-1")
+    workbench.remove(dev, quiet)
+    left = {group["GroupId"] for group in client("ec2", REGION).describe_security_groups()["SecurityGroups"]}
+    assert left.isdisjoint(ours) and left >= set(others)
+
+
+def test_security_groups_wait_for_the_interfaces_of_the_file_system(dev, sagemaker, monkeypatch):
+    groups = nfs_groups(vpc("dev"), "d-7")
+    ec2, refusals = client("ec2", REGION), [1, 1, 1]
+    real = ec2.delete_security_group
+
+    def delete(GroupId):
+        if refusals:
+            refusals.pop()
+            raise refused("DeleteSecurityGroup", "DependencyViolation", "has a dependent object")
+        real(GroupId=GroupId)
+
+    monkeypatch.setattr(ec2, "delete_security_group", delete)
+    told: list[str] = []
+    studio.delete_security_groups(dev, [], told.append)
+    assert studio.security_groups(dev) == []
+    assert told[0] == f"waiting to delete security group {', '.join(groups)}" and len(told) == 2
 
 
 def test_where_there_is_none_terraform_is_not_asked(dev, sagemaker, stack):

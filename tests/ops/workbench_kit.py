@@ -10,7 +10,11 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012:domain"
 
 
 def missing(operation: str, code: str = "ResourceNotFound") -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "RecordNotFound"}}, operation)
+    return refused(operation, code, "RecordNotFound")
+
+
+def refused(operation: str, code: str, message: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
 
 
 class FakeSageMaker:
@@ -22,6 +26,7 @@ class FakeSageMaker:
         self.notebook: dict[str, Any] | None = None
         self.calls: list[tuple[str, dict]] = []
         self.fails = ""  # why applications and instances do not start
+        self.raced = False  # whether somebody else starts them just before
 
     def named(self, operation: str) -> list[dict]:
         return [arguments for name, arguments in self.calls if name == operation]
@@ -50,7 +55,7 @@ class FakeSageMaker:
             if domain == DomainIdEquals
         ]
         for app in self.apps.values():
-            self._move(app, {"Deleting": "Deleted"})
+            self._move(app, {"Deleting": "Deleted", "Pending": "InService"})
         return {"Apps": found}
 
     def describe_app(self, DomainId: str, SpaceName: str, AppType: str, AppName: str):
@@ -63,10 +68,17 @@ class FakeSageMaker:
 
     def create_app(self, DomainId: str, SpaceName: str, **arguments):
         self.calls.append(("create_app", {"SpaceName": SpaceName, **arguments}))
+        if self.apps.get((DomainId, SpaceName), {"Status": "Deleted"})["Status"] not in ("Deleted", "Failed"):
+            raise refused("CreateApp", "ResourceInUse", "App already exists")
         self.apps[DomainId, SpaceName] = {"Status": "Pending"}
+        if self.raced:
+            self.raced = False
+            raise refused("CreateApp", "ResourceInUse", "App already exists")
 
     def delete_app(self, DomainId: str, SpaceName: str, AppType: str, AppName: str):
         self.calls.append(("delete_app", {"DomainId": DomainId, "SpaceName": SpaceName}))
+        if (status := self.apps[DomainId, SpaceName]["Status"]) != "InService":
+            raise refused("DeleteApp", "ValidationException", f"App is {status}")
         self.apps[DomainId, SpaceName]["Status"] = "Deleting"
 
     def describe_space(self, DomainId: str, SpaceName: str):
@@ -91,7 +103,12 @@ class FakeSageMaker:
 
     def start_notebook_instance(self, NotebookInstanceName: str):
         self.calls.append(("start_notebook_instance", {}))
+        if self.notebook["NotebookInstanceStatus"] != "Stopped":
+            raise refused("StartNotebookInstance", "ValidationException", "Status not in ([Stopped, Failed])")
         self.notebook["NotebookInstanceStatus"] = "Pending"
+        if self.raced:
+            self.raced = False
+            raise refused("StartNotebookInstance", "ValidationException", "Status (Pending)")
 
     def create_presigned_notebook_instance_url(self, NotebookInstanceName: str):
         return {"AuthorizedUrl": f"https://{NotebookInstanceName}.notebook/?authToken=x"}
