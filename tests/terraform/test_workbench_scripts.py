@@ -5,7 +5,10 @@ import datetime
 import http.client
 import importlib.util
 import io
+import json
+import os
 import subprocess
+import sys
 import tarfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +20,7 @@ from tests.local_aws.notebooks_kit import script as hook
 
 SCRIPTS = Path(__file__).parents[2] / "terraform/modules/workbench/scripts"
 SCRIPT = SCRIPTS / "stop_when_idle.py"
+LONG_SECONDS = 300.0  # for a virtual environment and its packages on a busy machine
 STARTED = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.timezone.utc)
 
 
@@ -107,6 +111,31 @@ def archive(**files: str) -> bytes:
     return packed.getvalue()
 
 
+@pytest.mark.slow
+def test_an_environment_that_fails_is_told_by_its_kernel(until, tmp_path):
+    """Whoever opens a notebook else sees no kernel and no reason."""
+    home, programs = tmp_path / "home", tmp_path / "bin"
+    (home / "classifier").mkdir(parents=True)  # unpacked before
+    (home / "classifier" / "requirements-workbench.lock").write_text("no-such-package-anywhere==1\n")
+    programs.mkdir()
+    (programs / "python3").symlink_to(sys.executable)
+    script = rendered(
+        tmp_path, "prepare.sh", directory='"classifier"', internet="false", variables='{ INVOKE_ENV = "dev" }',
+        uri='"s3://bucket/code/repository.tar.gz"',
+    )  # fmt: skip
+    places = {"HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{programs}:{os.environ['PATH']}"}
+    subprocess.run(["bash", "-c", script], env={**os.environ, **places}, check=True)
+    kernel = home / ".local/share/jupyter/kernels/classifier/kernel.json"
+    log = home / "classifier" / "prepare.log"
+    until(lambda: kernel.exists() and kernel.stat().st_size, LONG_SECONDS)
+    told = json.loads(kernel.read_text())
+    assert told["display_name"] == "Python (classifier: its packages failed, see prepare.log)", (
+        log.read_text()
+    )
+    assert told["env"] == {"INVOKE_ENV": "dev"}
+    assert "no-such-package-anywhere" in log.read_text() and not (home / "classifier/.venv/ready").exists()
+
+
 def test_an_instance_starts_with_the_repository_and_a_kernel_for_it_and_stops_when_idle(
     embedded_aws, until, tmp_path
 ):
@@ -134,7 +163,7 @@ def test_an_instance_starts_with_the_repository_and_a_kernel_for_it_and_stops_wh
     assert described["NotebookInstanceStatus"] == "InService", described.get("FailureReason")
     url = sagemaker.create_presigned_notebook_instance_url(NotebookInstanceName=name)["AuthorizedUrl"]
     person = Person(url)
-    until(lambda: "classifier" in person.ask("GET", "kernelspecs")["kernelspecs"], SECONDS)
+    until(lambda: "classifier" in person.ask("GET", "kernelspecs")["kernelspecs"], LONG_SECONDS)
     there = "import os, sys; os.chdir('classifier'); sys.path.insert(0, '')"
     code = f"{there}; import boto3, mine; print(sys.prefix, mine.VALUE, os.environ['INVOKE_ENV'])"
     prefix, value, environment = person.run(code, kernel="classifier").split()

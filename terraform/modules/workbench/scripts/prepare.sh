@@ -11,7 +11,6 @@ fi
 cd "$directory"
 
 make_environment() {
-    PATH="$HOME/anaconda3/bin:$PATH" # of notebook instances
     python3 -m venv --system-site-packages .venv
     # python3 may be of an environment itself, which venv looks past.
     packages=$(echo .venv/lib/python3.*/site-packages)
@@ -27,11 +26,17 @@ make_environment() {
     touch .venv/ready
 }
 
+show_kernel() { # PYTHON, what Jupyter calls it
+    "$1" -m ipykernel install --user --name "${directory}" --display-name "$2" \
+        %{ for name, value in variables }--env ${name} "${value}" %{ endfor }
+}
+
 (
     trap '' HUP
     set -e
+    PATH="$HOME/anaconda3/bin:$PATH" # of notebook instances
+    trap '[ $? = 0 ] || show_kernel python3 "Python (${directory}: its packages failed, see prepare.log)"' EXIT
     [ -e .venv/ready ] || make_environment
     # The folder of kernels does not outlive a stop everywhere.
-    .venv/bin/python -m ipykernel install --user --name "${directory}" --display-name "Python (${directory})" \
-        %{ for name, value in variables }--env ${name} "${value}" %{ endfor }
+    show_kernel .venv/bin/python "Python (${directory})"
 ) > prepare.log 2>&1 < /dev/null &
