@@ -50,9 +50,13 @@ class Checkpoints:
         for file in self._files():
             changed = file.stat().st_mtime_ns
             if self._seen.get(file) != changed:
-                self._storage.upload(
-                    self._job, file, f"{self._job.checkpoints}{file.relative_to(self._folder).as_posix()}"
-                )
+                # By a link of its own: the program may replace the file while parts of it are being sent.
+                link = file.with_name(f"{file.name}.upload.partial")
+                link.unlink(missing_ok=True)
+                link.hardlink_to(file)
+                name = file.relative_to(self._folder).as_posix()
+                self._storage.upload(self._job, link, f"{self._job.checkpoints}{name}")
+                link.unlink()
                 self._seen[file] = changed
 
     def _files(self) -> list[Path]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 
@@ -11,7 +11,7 @@ from typing import Any
 class Job:
     """One training job.
 
-    source: s3:// of the training program's tar.gz. program: its file. hyperparameters: its command line.
+    source: s3:// of the training program's tar.gz; source_digest: its SHA-256, hexadecimal. program: its file. hyperparameters: its command line.
     channels: name to s3:// prefix. output, checkpoints: s3:// prefixes of results and of what a next attempt starts from.
     metrics: name to a regular expression whose group is the value. registration: CreateModelPackage's request, but for
     what training tells; minimum_accuracy: on the test split, from which the model is approved. log_group: of CloudWatch
@@ -22,6 +22,7 @@ class Job:
     region: str
     kms_key_arn: str
     source: str
+    source_digest: str
     program: str
     hyperparameters: dict[str, str]
     channels: dict[str, str]
@@ -52,8 +53,8 @@ class Status:
 
     status: as of a SageMaker training job, or Interrupted, after which the next machine goes on from the checkpoint.
     machine, machine_type: of the attempt under way, or the last one. training_seconds: from the first byte fetched to
-    the model uploaded; billable_seconds: from the machine's launch; both over all attempts. updated: seconds of the epoch.
-    reclaimed: whether it was interrupted as EC2 takes its Spot Instance back.
+    the model uploaded; billable_seconds: from the machine's launch; both over all attempts, and written down every half a
+    minute. reclaimed: whether it was interrupted as EC2 takes its Spot Instance back.
     """
 
     status: str = "InProgress"
@@ -61,11 +62,9 @@ class Status:
     machine: str = ""
     machine_type: str = ""
     spot: bool = False
-    process: int = 0
     attempts: int = 0
     training_seconds: float = 0.0
     billable_seconds: float = 0.0
-    updated: float = 0.0
     failure: str = ""
     reclaimed: bool = False
     metrics: dict[str, float] = field(default_factory=dict)
@@ -76,7 +75,9 @@ class Status:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Status:
-        return cls(**json.loads(text))
+        """What another version of this program has written besides is left out."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in json.loads(text).items() if name in known})
 
 
 STATUS = "status.json"

@@ -39,7 +39,7 @@ class Log:
     def __enter__(self) -> Log:
         if self._sender:
             try:
-                # Of a reboot, the stream is there, and goes on.
+                # Of a program that is started again there, the stream goes on.
                 with contextlib.suppress(self._logs.exceptions.ResourceAlreadyExistsException):
                     self._logs.create_log_stream(**self._where)
             except (ClientError, BotoCoreError) as error:

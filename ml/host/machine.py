@@ -19,7 +19,7 @@ class Computer:
 
     def __init__(self) -> None:
         self.id = socket.gethostname()
-        self.type = f"{os.cpu_count()} × {platform.machine()}"
+        self.type = f"{os.cpu_count()} x {platform.machine()}"
         self._began = time.monotonic()
 
     def seconds(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,7 +42,10 @@ class Folders:
         return self.base / "checkpoints"
 
     def make(self, channels: list[str]) -> None:
+        """Make them, with nothing in those of results that an attempt before has left."""
         self.channels = {name: self.base / "input" / "data" / name for name in channels}
+        for results in (self.model, self.output):
+            shutil.rmtree(results, ignore_errors=True)
         for folder in (
             self.code,
             self.model,
@@ -78,7 +82,7 @@ class Program:
         arguments = [
             word for name, value in self._job.hyperparameters.items() for word in (f"--{name}", value)
         ]
-        hidden = ("AWS_", "SM_")  # the program has no business with AWS, and what it is told is told here
+        hidden = ("AWS_", "SM_")  # it needs nothing of AWS, and what it is told is told here
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
         self._process = subprocess.Popen(
             [sys.executable, str(self._folders.code / self._job.program), *arguments],

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 APPROVED, PENDING = "Approved", "PendingManualApproval"
 LONGEST = 256  # characters of a property's value
+# What SageMaker refuses in one; \w are letters and digits of every language, and the underscore.
+_REFUSED = re.compile(r"[^\w .:/=+@-]")
 
 
 def is_good(metrics: dict[str, float], minimum: float) -> bool:
@@ -23,7 +26,7 @@ def with_results(
         **request,
         "ModelApprovalStatus": APPROVED if is_good(metrics, minimum) else PENDING,
         "CustomerMetadataProperties": {
-            **request.get("CustomerMetadataProperties", {}),
-            **{name: value[:LONGEST] for name, value in told.items()},
+            name: _REFUSED.sub(" ", value)[:LONGEST]
+            for name, value in {**request.get("CustomerMetadataProperties", {}), **told}.items()
         },
     }

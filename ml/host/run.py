@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 import signal
 import tarfile
 import threading
@@ -22,6 +22,7 @@ from .program import Folders, Program
 from .storage import Storage
 
 COMPLETED, FAILED, INTERRUPTED = 0, 1, 75  # exit statuses; 75 is sysexits' "try again"
+WRITE_EVERY = 30.0  # seconds between two notes of how far a job is
 NOTICE_EVERY = 2.0  # seconds between two looks at a Spot Instance's notice, which comes 120 s before its end
 
 Say = Callable[[str], None]
@@ -62,15 +63,19 @@ class _Attempt:
         self._program = Program(job, self._folders)
         self._why_stopped = ""
         self._reclaimed = False
+        self._ended = threading.Event()
         self._began = time.monotonic()
         self._before = storage.read_status(job) or Status()
         self._status = Status(
-            machine=machine.id, machine_type=machine.type, spot=machine.spot, process=os.getpid(),
+            machine=machine.id,
+            machine_type=machine.type,
+            spot=machine.spot,
             attempts=self._before.attempts + 1,
-        )  # fmt: skip
+        )
+        self._writing = threading.Lock()
 
     def is_done(self) -> bool:
-        """Whether an attempt before has done all there is to do: a host that boots again does not train again."""
+        """Whether an attempt before has done all there is to do."""
         return self._before.status == "Completed"
 
     def carry_out(self) -> None:
@@ -84,10 +89,8 @@ class _Attempt:
         self._enter("Training")
         with checkpoints:
             code = self._program.run(self._say)
-        if code:
-            raise Failed(self._program.failure() or _explain(code))
-        if not self._program.has_model():
-            self._explain_no_model()
+        if code or not self._program.has_model():
+            self._explain(code)
         self._enter("Uploading")
         self._upload()
         self._enter("Registering")
@@ -97,22 +100,33 @@ class _Attempt:
         self._status.status, self._status.failure = status, failure
         self._status.reclaimed = self._reclaimed and status == "Interrupted"
         self._say(f"{self._job.name} {status}{': ' if failure else ''}{failure}")
+        self._ended.set()
         self._enter(status)
         return code
 
-    def _enter(self, stage: str) -> None:
-        """Write down where the job stands."""
-        self._status.stage, self._status.updated = stage, time.time()
-        self._status.training_seconds = self._before.training_seconds + time.monotonic() - self._began
-        self._status.billable_seconds = self._before.billable_seconds + self._machine.seconds()
-        self._storage.write_status(self._job, self._status)
+    def _enter(self, stage: str = "") -> None:
+        """Write down where the job stands; without a stage, that it stands where it stood."""
+        with self._writing:
+            self._status.stage = stage or self._status.stage
+            self._status.training_seconds = self._before.training_seconds + time.monotonic() - self._began
+            self._status.billable_seconds = self._before.billable_seconds + self._machine.seconds()
+            self._storage.write_status(self._job, self._status)
 
     def _listen(self) -> None:
         """Stop the program when the machine is about to go."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda got, _: self._stop(f"{signal.Signals(got).name} ended it"))
+        threading.Thread(target=self._keep_writing, name="status", daemon=True).start()
         if self._machine.spot:
             threading.Thread(target=self._watch_for_notice, name="spot", daemon=True).start()
+
+    def _keep_writing(self) -> None:
+        """Until the outcome is written: a machine that is lost has then been paid for what is on record."""
+        while not self._ended.wait(WRITE_EVERY):
+            try:
+                self._enter()
+            except Exception as error:  # the next note, or the outcome, will tell
+                self._say(f"how far the job is could not be written down: {error}")
 
     def _watch_for_notice(self) -> None:
         pause = threading.Event()
@@ -136,7 +150,7 @@ class _Attempt:
 
     def _fetch(self, checkpoints: Checkpoints) -> None:
         began = time.monotonic()
-        self._storage.unpack(self._job.source, self._folders.code)
+        self._storage.unpack(self._job.source, self._job.source_digest, self._folders.code)
         count = 0
         for name, prefix in self._job.channels.items():
             found = self._storage.fetch(prefix, self._folders.channels[name])
@@ -147,15 +161,27 @@ class _Attempt:
         if checkpoints.fetch():
             self._say("fetched the checkpoint of the attempt before")
 
-    def _explain_no_model(self) -> None:
-        """The program has ended well and left nothing: it was stopped. Raises Interrupted or Failed."""
+    def _explain(self, code: int) -> None:
+        """The program has left no model. Raises Interrupted if it was stopped, else Failed."""
+        if failure := self._program.failure():
+            raise Failed(failure)
         if self._program.out_of_time:
             raise Failed(
                 f"it was stopped after {self._job.max_runtime_seconds} s, the longest that it may train"
             )
-        if self._why_stopped:
+        # Also where it was too young, or too busy, to hear that it should stop.
+        if self._why_stopped and code in (0, -signal.SIGTERM, -signal.SIGKILL):
             raise Interrupted(self._why_stopped)
-        raise Failed("the training program has ended without a model")
+        if code == -signal.SIGKILL:
+            raise Failed(
+                "the training program was killed, as Linux does where memory runs out: take a machine with more, or a "
+                "smaller batch-size"
+            )
+        raise Failed(
+            f"the training program ended with status {code}"
+            if code
+            else "the training program has ended without a model"
+        )
 
     def _upload(self) -> None:
         archive = self._folders.base / "model.tar.gz"
@@ -171,6 +197,7 @@ class _Attempt:
         took: dict[str, Any] = {
             "instance_type": self._machine.type,
             "spot": str(self._machine.spot).lower(),
+            "attempts": str(self._status.attempts),
             "training_seconds": f"{self._status.training_seconds:.0f}",
             "billable_seconds": f"{self._status.billable_seconds:.0f}",
         }
@@ -178,15 +205,9 @@ class _Attempt:
             self._job.registration, self._status.metrics, self._job.minimum_accuracy, took
         )
         registry = boto3.client("sagemaker", region_name=self._job.region)
-        self._status.model_package_arn = registry.create_model_package(**request)["ModelPackageArn"]
+        token = hashlib.sha256(self._job.name.encode()).hexdigest()[
+            :36
+        ]  # registered once, whatever is done twice
+        made = registry.create_model_package(**request, ClientToken=token)
+        self._status.model_package_arn = made["ModelPackageArn"]
         self._say(f"registered {self._status.model_package_arn} ({request['ModelApprovalStatus']})")
-
-
-def _explain(code: int) -> str:
-    """What an exit status tells, if the program itself has told nothing."""
-    if code == -signal.SIGKILL:
-        return (
-            "the training program was killed, as Linux does where memory runs out: take a machine with more, or a smaller "
-            "batch-size"
-        )
-    return f"the training program ended with status {code}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
@@ -63,20 +64,26 @@ class Storage:
         encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": job.kms_key_arn}
         self._s3.upload_file(str(file), bucket, key, ExtraArgs=encryption)
 
-    def unpack(self, uri: str, folder: Path) -> None:
-        """Unpack a tar.gz."""
+    def unpack(self, uri: str, digest: str, folder: Path) -> None:
+        """Unpack a tar.gz, if its SHA-256 is the one given: what runs here is what was asked for. Raises ValueError."""
         bucket, key = split(uri)
         content = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        if hashlib.sha256(content).hexdigest() != digest:
+            raise ValueError(
+                f"{uri} is not what was asked for: somebody has changed it; remove it and start anew"
+            )
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
             archive.extractall(folder, filter="data")
 
     def fetch(self, prefix: str, folder: Path) -> int:
-        """Copy what is below a prefix. Returns how many files there are."""
+        """Copy what is below a prefix. Returns how many files there are. Raises ValueError for a key that leads out."""
         bucket, start = split(prefix)
         folder.mkdir(parents=True, exist_ok=True)
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=start)
         found = [item for page in pages for item in page.get("Contents", []) if not item["Key"].endswith("/")]
         targets = {item["Key"]: folder / item["Key"].removeprefix(start) for item in found}
+        if astray := [key for key, target in targets.items() if ".." in target.parts]:
+            raise ValueError(f"the key {astray[0]} leads out of its folder: remove it")
         for parent in {target.parent for target in targets.values()}:
             parent.mkdir(parents=True, exist_ok=True)
 

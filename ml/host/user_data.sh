@@ -1,12 +1,13 @@
 #!/bin/bash
 # Trains one job on this EC2 host and switches the host off, whatever happened. What it is about is set here:
-#   REGION, JOB (s3:// of job.json), HOST_PROGRAM (s3:// of the tar.gz of ml/host), LAUNCHED (s3:// prefix of the marks),
-#   LOG_GROUP, JOB_NAME, TORCH (what to install where an image has no PyTorch), KEEP (yes: the host stays)
+#   REGION, JOB (s3:// of job.json), JOB_NAME, HOST_PROGRAM (s3:// of the tar.gz of ml/host) and its HOST_DIGEST (SHA-256),
+#   LAUNCHED and ENDED (s3:// prefixes of marks, read and left), LOG_GROUP, PACKAGES (what to install where an image has
+#   no PyTorch), KMS_KEY, KEEP (yes: the host stays)
 @SETTINGS@
 set -uo pipefail
 export AWS_DEFAULT_REGION=$REGION HOME=${HOME:-/root}
 metadata=${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254}/latest
-work=/var/tmp/training
+work=$HOME/training
 mkdir -p "$work" && cd "$work"
 
 token=$(curl --silent --request PUT --header "X-aws-ec2-metadata-token-ttl-seconds: 300" "$metadata/api/token")
@@ -25,10 +26,15 @@ print(json.dumps([{"timestamp": int(time.time() * 1000), "message": sys.stdin.re
 
 # Terraform takes a host that ends before it was seen to run for a failure: wait for the mark that it has seen it.
 finish() {
-    local bucket_and_key=${LAUNCHED#s3://}$instance
+    local status=$? bucket_and_key=${LAUNCHED#s3://}$instance
+    if [ "$KEEP" = yes ]; then
+        echo "$status" | aws s3 cp - "$ENDED$instance" --sse aws:kms --sse-kms-key-id "$KMS_KEY" --only-show-errors
+        echo "The host stays, as asked for."
+        return
+    fi
     timeout 180 bash -c 'until aws s3api head-object --bucket "$1" --key "$2" > /dev/null 2>&1; do sleep 1; done' \
         wait "${bucket_and_key%%/*}" "${bucket_and_key#*/}"
-    if [ "$KEEP" = yes ]; then echo "The host stays, as asked for."; else shutdown -P now; fi
+    shutdown -P now
 }
 trap finish EXIT
 trap 'exit 143' TERM
@@ -40,7 +46,8 @@ find_python() {
         if "$python" -c '
 import sys
 from importlib.util import find_spec
-sys.exit(not all(map(find_spec, ("boto3", "numpy", "PIL", "torch", "torchvision"))))' 2> /dev/null; then
+needed = ("boto3", "numpy", "PIL", "torch", "torchvision")
+sys.exit(sys.version_info < (3, 10) or not all(map(find_spec, needed)))' 2> /dev/null; then
             echo "$python"
             return
         fi
@@ -48,29 +55,40 @@ sys.exit(not all(map(find_spec, ("boto3", "numpy", "PIL", "torch", "torchvision"
     return 1
 }
 
-# Or an environment made here, which takes the internet and some minutes.
+# Or an environment made here, which takes the internet and some minutes. Amazon Linux's own Python is too old.
 make_python() {
-    python3 -m venv "$work/venv" &&
-        "$work/venv/bin/pip" install --quiet boto3 numpy pillow torchvision "$TORCH" >&2 &&
+    local system=python3
+    if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
+        dnf --assumeyes --quiet install python3.12 >&2 && system=python3.12 || return 1
+    fi
+    "$system" -m venv "$work/venv" &&
+        "$work/venv/bin/pip" install --quiet $PACKAGES >&2 && # each a word
         echo "$work/venv/bin/python"
 }
 
 if ! python=$(find_python); then
-    tell "This image has no environment with PyTorch: making one with $TORCH."
+    tell "This image has no environment with PyTorch: making one with $PACKAGES."
     if ! python=$(make_python); then
-        tell "An environment with $TORCH could not be made: choose a Deep Learning AMI, or give the host a way to a package index."
+        tell "An environment with $PACKAGES could not be made: choose a Deep Learning AMI, or give the host a way to a package index."
         exit 1
     fi
 fi
 echo "PyTorch's environment: $python"
 
-if ! aws s3 cp "$HOST_PROGRAM" - --only-show-errors 2> fetch.log | tar --extract --gzip 2>> fetch.log; then
+if ! aws s3 cp "$HOST_PROGRAM" host.tar.gz --only-show-errors 2> fetch.log; then
     tell "$HOST_PROGRAM could not be fetched: $(tail -c 500 fetch.log)"
     exit 1
 fi
+if ! echo "$HOST_DIGEST  host.tar.gz" | sha256sum --check --quiet || ! tar --extract --gzip --file host.tar.gz; then
+    tell "$HOST_PROGRAM is not what was asked for: somebody has changed it; remove it and start anew."
+    exit 1
+fi
 
-# In the background, so that a signal reaches both: the program then leaves its checkpoint.
-"$python" -m host "$JOB" --instance --work "$work/job" &
+# In the background: bash hears a signal while it waits, and hands it on.
+"$python" -m host "$JOB" --instance --work "$work/job" 2> >(tee errors.log >&2) &
 program=$!
 trap 'kill -TERM "$program" 2> /dev/null; wait "$program"; exit 143' TERM
 wait "$program"
+status=$?
+if [ "$status" != 0 ] && [ -s errors.log ]; then tell "$(tail -c 1000 errors.log)"; fi
+exit "$status"

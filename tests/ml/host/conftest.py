@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import io
 import tarfile
 from pathlib import Path
@@ -29,11 +31,22 @@ pathlib.Path(os.environ["SM_MODEL_DIR"], "model.json").write_text("{}")
 """
 
 
+def archive(text: str) -> bytes:
+    """A training program as its tar.gz."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as packed:
+        info = tarfile.TarInfo("train.py")
+        info.size = len(text.encode())
+        packed.addfile(info, io.BytesIO(text.encode()))
+    return gzip.compress(content.getvalue(), mtime=0)
+
+
 def job(**changes: Any) -> Job:
     """A job on two pictures."""
     given: dict[str, Any] = {
         "name": "job-1", "region": "us-east-1", "kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/k",
         "source": f"s3://{BUCKET}/code/abc/source.tar.gz", "program": "train.py",
+        "source_digest": hashlib.sha256(archive(TRAINS)).hexdigest(),
         "hyperparameters": {"epochs": "3", "optimizer": "sgd"},
         "channels": {"train": f"s3://{BUCKET}/datasets/d/train/"}, "output": OUTPUT,
         "checkpoints": f"s3://{BUCKET}/checkpoints/job-1/",
@@ -67,12 +80,8 @@ class Account:
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
 
     def program(self, text: str) -> None:
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w:gz") as packed:
-            info = tarfile.TarInfo("train.py")
-            info.size = len(text.encode())
-            packed.addfile(info, io.BytesIO(text.encode()))
-        self.put("code/abc/source.tar.gz", archive.getvalue())
+        self.put("code/abc/source.tar.gz", archive(text))
+        self.digest = hashlib.sha256(archive(text)).hexdigest()
 
     def objects(self, prefix: str) -> list[str]:
         found = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])

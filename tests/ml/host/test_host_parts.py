@@ -52,6 +52,13 @@ def test_small_objects_and_large_ones_are_fetched(account, storage, tmp_path, mo
     assert {n: (tmp_path / n).read_bytes() for n in bodies} == bodies
 
 
+def test_a_key_that_leads_out_of_its_folder_is_refused(account, storage, tmp_path):
+    account.put("more/../../code/train.py", b"mischief")
+    with pytest.raises(ValueError, match=r"the key more/\.\./\.\./code/train.py leads out of its folder"):
+        storage.fetch(f"s3://{BUCKET}/more/", tmp_path / "in")
+    assert list(tmp_path.rglob("*.py")) == []
+
+
 # ---- approval ----
 
 
@@ -70,11 +77,14 @@ def test_approval_is_by_accuracy_on_the_test_split(metrics, approval):
 
 def test_properties_are_what_the_registry_takes():
     base = {"CustomerMetadataProperties": {"training_job": "j"}}
-    told = registration.with_results(base, {"test:accuracy": 0.5}, 0, {"note": "x" * 300})
+    told = registration.with_results(
+        base, {"test:accuracy": 0.5}, 0, {"note": "x" * 300, "kind": "2 × é\n_.:/=+-@"}
+    )
     assert told["CustomerMetadataProperties"] == {
         "training_job": "j",
         "test_accuracy": "0.5",
         "note": "x" * 256,
+        "kind": "2   é _.:/=+-@",
     }
     assert base == {"CustomerMetadataProperties": {"training_job": "j"}}
 
@@ -214,6 +224,25 @@ def test_checkpoints_are_kept_as_they_change_and_brought_back(account, storage, 
     back = tmp_path / "back"
     assert checkpoints.Checkpoints(job(), storage, back, print).fetch() == 2
     assert (back / "sub" / "more.pt").read_text() == "2"
+
+
+def test_a_checkpoint_that_is_replaced_while_it_is_sent_is_sent_whole(storage, tmp_path, monkeypatch):
+    file, sent = tmp_path / "checkpoint.pt", []
+    file.write_text("old")
+
+    def upload(job, path, uri):
+        new = tmp_path / "checkpoint.pt.partial"
+        new.write_text("new")
+        new.replace(file)
+        sent.append((path.read_text(), uri.rpartition("/")[2]))
+
+    monkeypatch.setattr(storage, "upload", upload)
+    kept = checkpoints.Checkpoints(job(), storage, tmp_path, print)
+    kept._keep()
+    assert sent == [("old", "checkpoint.pt")]
+    kept._keep()
+    assert sent[1:] == [("new", "checkpoint.pt")]
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.pt"]
 
 
 def test_a_refused_upload_is_tried_again_and_raised_at_the_end(storage, tmp_path, monkeypatch, until):

@@ -12,9 +12,9 @@ import threading
 import boto3
 import pytest
 
-from ml.host import run
+from ml.host import program, run
 from ml.host.job import Status
-from tests.ml.host.conftest import GROUP, job
+from tests.ml.host.conftest import GROUP, archive, job
 
 # Writes a checkpoint, says so, and then waits to be told to stop.
 WAITS = """
@@ -68,7 +68,11 @@ def attempt(account, storage, work):
             say(line)
 
         code = run.run(
-            job(**changes), storage, machine or Machine(), work / str(len(list(work.parent.iterdir()))), both
+            job(**{"source_digest": account.digest, **changes}),
+            storage,
+            machine or Machine(),
+            work / str(len(list(work.parent.iterdir()))),
+            both,
         )
         return code, told, Status.from_json(account.read("training/job-1/status.json"))
 
@@ -104,6 +108,7 @@ def test_a_job_leaves_artifact_metrics_and_a_registered_version(attempt, account
         "t3.medium",
     )
     assert float(told_of["billable_seconds"]) == 100 == status.billable_seconds
+    assert told_of["attempts"] == "1"
     assert 0 < status.training_seconds < 60
 
 
@@ -127,7 +132,7 @@ def test_the_program_is_not_given_what_it_has_no_business_with(attempt, account)
 
 
 @pytest.mark.parametrize(
-    ("program", "changes", "failure"),
+    ("text", "changes", "failure"),
     [
         ("raise SystemExit(3)", {}, "the training program ended with status 3"),
         (
@@ -146,8 +151,8 @@ def test_the_program_is_not_given_what_it_has_no_business_with(attempt, account)
          "channel valid is empty: there is nothing below s3://image-classifier-dev-123456789012-us-east-1/nowhere/"),
     ],
 )  # fmt: skip
-def test_a_failure_is_told_in_a_sentence(attempt, account, program, changes, failure):
-    account.program(program)
+def test_a_failure_is_told_in_a_sentence(attempt, account, text, changes, failure):
+    account.program(text)
     code, told, status = attempt(**changes)
     assert (code, status.status, status.failure) == (1, "Failed", failure)
     assert told[-1] == f"job-1 Failed: {failure}"
@@ -190,6 +195,50 @@ def test_a_signal_leaves_a_checkpoint_too_and_nobody_took_anything_back(attempt,
     assert (code, status.status, status.reclaimed) == (75, "Interrupted", False)
     assert status.failure == "SIGTERM ended it"
     assert account.objects("checkpoints/job-1/") == ["checkpoint.pt"]
+
+
+@pytest.mark.parametrize("deaf", ["signal.signal(signal.SIGTERM, signal.SIG_IGN)", "pass"])
+def test_a_program_that_does_not_hear_is_interrupted_all_the_same(attempt, account, monkeypatch, deaf):
+    """One that is too busy, which is killed; and one that is still being loaded, which dies of the signal."""
+    monkeypatch.setattr(program, "PATIENCE", 0.2)
+    account.program(f"import signal, time\n{deaf}\nprint('waiting', flush=True)\ntime.sleep(60)")
+    code, _, status = attempt(say=lambda line: line == "waiting" and os.kill(os.getpid(), signal.SIGTERM))
+    assert (code, status.status, status.failure) == (75, "Interrupted", "SIGTERM ended it")
+
+
+def test_a_program_that_is_not_the_one_asked_for_does_not_run(attempt, account):
+    account.put("code/abc/source.tar.gz", archive("print('mischief')"))
+    told: list[str] = []
+    with pytest.raises(ValueError, match="is not what was asked for: somebody has changed it"):
+        attempt(say=told.append)
+    assert "mischief" not in told
+
+
+def test_what_an_attempt_before_has_left_is_not_taken_for_a_model(account, storage, work):
+    (work / "model").mkdir(parents=True)
+    (work / "model" / "model.json").write_text("old")
+    account.program("print('nothing')")
+    code = run.run(job(source_digest=account.digest), storage, Machine(), work, print)
+    status = Status.from_json(account.read("training/job-1/status.json"))
+    assert (code, status.failure) == (1, "the training program has ended without a model")
+
+
+def test_seconds_are_on_record_while_a_job_runs(attempt, account, monkeypatch, until):
+    monkeypatch.setattr(run, "WRITE_EVERY", 0.01)
+    account.program(WAITS)
+    machine, seen = Machine(), []
+    machine.seconds = lambda: 100.0 + len(seen)
+
+    def look(line: str) -> None:
+        if line == "waiting":
+            seen.append(1)
+            until(
+                lambda: Status.from_json(account.read("training/job-1/status.json")).billable_seconds == 101
+            )
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    _, _, status = attempt(machine, look)
+    assert (status.stage, status.billable_seconds) == ("Interrupted", 101)
 
 
 def test_a_metadata_service_that_does_not_answer_is_asked_again(attempt, account, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import tarfile
@@ -44,6 +45,7 @@ def hosts(embedded_aws, until):
                 for path in sorted(HOST.glob("*.py")):
                     packed.add(path, f"host/{path.name}")
             s3.put_object(Bucket=BUCKET, Key="host.tar.gz", Body=archive.getvalue())
+            self.digest = hashlib.sha256(archive.getvalue()).hexdigest()
 
         def run(self, script: str) -> str:
             (made,) = client.run_instances(
@@ -77,9 +79,9 @@ def hosts(embedded_aws, until):
 
 def script(**changes: str) -> str:
     given = {
-        "REGION": "us-east-1", "JOB": f"s3://{BUCKET}/job.json", "JOB_NAME": "job-1", "TORCH": "torch",
-        "HOST_PROGRAM": f"s3://{BUCKET}/host.tar.gz", "LAUNCHED": f"s3://{BUCKET}/launched/", "LOG_GROUP": GROUP,
-        "KEEP": "no",
+        "REGION": "us-east-1", "JOB": f"s3://{BUCKET}/job.json", "JOB_NAME": "job-1", "PACKAGES": "torch",
+        "HOST_PROGRAM": f"s3://{BUCKET}/host.tar.gz", "HOST_DIGEST": "0" * 64, "LAUNCHED": f"s3://{BUCKET}/launched/",
+        "ENDED": f"s3://{BUCKET}/ended/", "LOG_GROUP": GROUP, "KMS_KEY": "alias/aws/s3", "KEEP": "no",
     }  # fmt: skip
     return ec2.user_data(**{**given, **changes})
 
@@ -92,12 +94,27 @@ def test_a_program_that_is_not_there_is_told_in_the_log(hosts):
     assert told.split("\n")[0] in console
 
 
+def test_a_program_that_somebody_has_changed_does_not_run(hosts):
+    host = hosts.run(script())
+    console = hosts.end(host)
+    (told,) = hosts.events(f"job-1/{host}-boot")
+    assert told.startswith(f"s3://{BUCKET}/host.tar.gz is not what was asked for")
+    assert "Traceback" not in console
+
+
+def test_a_program_that_fails_before_its_log_begins_is_told_in_the_log(hosts):
+    host = hosts.run(script(HOST_DIGEST=hosts.digest, JOB=f"s3://{BUCKET}/nowhere.json"))
+    hosts.end(host)
+    (told,) = hosts.events(f"job-1/{host}-boot")
+    assert "NoSuchKey" in told
+
+
 def test_an_image_without_pytorch_that_cannot_get_it_is_told_in_the_log(hosts):
-    lacking = script(TORCH="no such requirement").replace('"torch", "torchvision"', '"no_such_module"')
+    lacking = script(PACKAGES="no such requirement|").replace('"torch", "torchvision"', '"no_such_module"')
     host = hosts.run(lacking)
     hosts.end(host)
     first, second = hosts.events(f"job-1/{host}-boot")
-    assert first == "This image has no environment with PyTorch: making one with no such requirement."
+    assert first == "This image has no environment with PyTorch: making one with no such requirement|."
     assert "could not be made: choose a Deep Learning AMI" in second
 
 
@@ -115,19 +132,19 @@ def test_a_job_runs_and_the_host_waits_until_it_was_seen(hosts, until):
     described = job(
         kms_key_arn="alias/aws/s3", log_group=GROUP, output=f"s3://{BUCKET}/training/job-1/",
         checkpoints=f"s3://{BUCKET}/checkpoints/", channels={"train": f"s3://{BUCKET}/nowhere/"},
-        source=f"s3://{BUCKET}/host.tar.gz",
+        source=f"s3://{BUCKET}/host.tar.gz", source_digest=hosts.digest,
     )  # fmt: skip
     hosts.s3.put_object(Bucket=BUCKET, Key="job.json", Body=described.to_json().encode())
-    host, kept = hosts.run(script()), hosts.run(script(KEEP="yes"))
+    host, kept = (hosts.run(script(HOST_DIGEST=hosts.digest, KEEP=keep)) for keep in ("no", "yes"))
     ended = f"job-1 Failed: channel train is empty: there is nothing below s3://{BUCKET}/nowhere/"
     for identity in (host, kept):
         until(lambda identity=identity: ended in hosts.console(identity), 60)
     assert hosts.state(host) == "running"
-    hosts.launched(kept)
     hosts.end(host)
     assert hosts.events(f"job-1/{host}") == [f"job-1 on {host}, t3.medium, on demand", ended]
     status = json.loads(hosts.s3.get_object(Bucket=BUCKET, Key="training/job-1/status.json")["Body"].read())
     assert (status["status"], status["stage"]) == ("Failed", "Failed")
     until(lambda: "The host stays, as asked for." in hosts.console(kept))
+    assert hosts.s3.get_object(Bucket=BUCKET, Key=f"ended/{kept}")["Body"].read() == b"1\n"
     assert hosts.state(kept) == "running"
     hosts.ec2.terminate_instances(InstanceIds=[kept])
