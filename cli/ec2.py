@@ -16,27 +16,22 @@ from ops.console import Step, emit, say
         **AGAIN,
         "instance-type": "EC2 instance type, such as t3.medium or g5.xlarge (default: the environment's)",
         "spot": "of spare capacity, which is cheaper and may be taken back: the next host then goes on",
-        "keep": "leave the host on when the training has ended, to look around; its lifetime ends it all the same",
+        "keep": "leave the host on when the training has ended, to look around; only its lifetime ends it then",
     },
 )
 def ec2_train(c, env=None, instance_type=None, spot=False, keep=False, again=False, json=False):
     """Train on one EC2 host with a Deep Learning AMI, follow its log, and end with the host."""
     from ml.jobs import handover, stages
+    from ml.jobs.launchers import hosts
     from ml.jobs.launchers.ec2 import Ec2Launcher
     from ops.settings.ec2 import chosen
 
     settings = environment(env)
     host = chosen(settings.ec2, instance_type, spot)
     launcher = Ec2Launcher(settings, handover.foundation(settings), host, keep)
-    try:
-        result = stages.train(settings, again=again, launcher=launcher, name="ec2.train")
-    except KeyboardInterrupt:
-        say(
-            f"The host, if it is there, goes on by itself and ends with its training; ./inv ec2.down{settings.flag} ends it now."
-        )
-        raise
+    result = stages.train(settings, again=again, launcher=launcher, name="ec2.train")
     result["comparison"] = stages.compare(settings)
-    if keep and (left := handover.training_host(settings)):
+    if keep and (left := hosts.find(settings)):
         say(f"{left.instance_id} stays and bills. A shell: aws ssm start-session --target {left.instance_id}")
         say(f"Its end: ./inv ec2.down{settings.flag}")
     say(f"Next: ./inv deploy{settings.flag} --model {result['model_version']}")

@@ -36,16 +36,6 @@ class Foundation(BaseModel):
     network: Network | None = None
 
 
-class TrainingHost(BaseModel):
-    """The EC2 host that stack workbench has brought up, which may be gone by now. job: the training it is for."""
-
-    name: str
-    job: str
-    instance_id: str
-    instance_type: str
-    spot: bool
-
-
 class Serving(BaseModel):
     """What the serving stack of one endpoint published.
 
@@ -87,12 +77,6 @@ def foundation(settings: Settings) -> Foundation:
         raise OperatorError(
             f"The foundation of {settings.environment} was made by another version of this repository: {todo}."
         ) from error
-
-
-def training_host(settings: Settings) -> TrainingHost | None:
-    """The training host of an environment; None if none was brought up, or was removed."""
-    value = _parameter(settings, f"/{settings.project}/{settings.environment}/workbench/host")
-    return TrainingHost(**value) if value else None
 
 
 def serving(settings: Settings, endpoint: str | None = None) -> Serving:

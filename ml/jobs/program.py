@@ -114,12 +114,11 @@ def split_uris(foundation: Foundation, dataset: str, splits: list[str]) -> dict[
     return {split: f"s3://{foundation.bucket}/datasets/{dataset}/{split}/" for split in splits}
 
 
-def torch_requirement() -> str:
-    """The PyTorch that this repository is tested with, as pip takes it."""
-    (requirement,) = re.findall(
-        r'^torch = \["(torch==[0-9.]+)"\]$', (ROOT / "pyproject.toml").read_text(), re.M
-    )
-    return requirement
+def host_packages() -> list[str]:
+    """What a training on a machine of one's own needs, as pip takes it: PyTorch as this repository is tested with."""
+    text = (ROOT / "pyproject.toml").read_text()
+    torch = re.findall(r'"(torch(?:vision)?==[0-9.]+)"', text)
+    return ["boto3", "numpy", "pillow", *sorted(torch)]
 
 
 def resources(settings: Settings, foundation: Foundation, count: int) -> dict:

@@ -138,7 +138,7 @@ def train(
         step("looking for a job that fits")
         result, ran = job.run(
             settings, on=on, launcher=launcher, instances=instances, again=again, on_status=step,
-            on_line=lambda line: step(told, important=True) if (told := _progress(line)) else None,
+            on_line=lambda line: _show(step, line),
         )  # fmt: skip
         model = result.model
         step.note = (
@@ -215,6 +215,14 @@ def rollback(settings: Settings, endpoint: str | None = None) -> dict:
     served = handover.serving(settings, endpoint)
     package = generations.previous_package(settings, served.endpoint_name)
     return deploy(settings, int(package.rpartition("/")[2]), endpoint, name="rollback")
+
+
+def _show(step: Step, line: str) -> None:
+    """A log line of a training: its epochs stay, its metrics beside are left out, all else passes by."""
+    if told := _progress(line):
+        step(told, important=True)
+    elif "=" not in line:
+        step(line)
 
 
 def _progress(line: str) -> str:

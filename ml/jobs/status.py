@@ -5,6 +5,7 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from ml.jobs import data, handover, program, registry
+from ml.jobs.launchers import hosts
 from ops import stacks, workbench
 from ops.aws import client, error_code
 from ops.errors import OperatorError
@@ -105,19 +106,13 @@ def _finished_by(stack: str, env: str) -> str:
 
 
 def _host(settings: Settings) -> dict | None:
-    """The training host with its state; a while after its end AWS knows it no more."""
-    if (host := handover.training_host(settings)) is None:
+    """The training host, as long as it is there."""
+    host = hosts.find(settings)
+    if host is None:
         return None
-    try:
-        found = client("ec2", settings.region).describe_instances(InstanceIds=[host.instance_id])
-        state = found["Reservations"][0]["Instances"][0]["State"]["Name"]
-    except ClientError as error:
-        if error_code(error) != "InvalidInstanceID.NotFound":
-            raise
-        state = "terminated"
     return {
         "instance_id": host.instance_id, "instance_type": host.instance_type, "job": host.job, "spot": host.spot,
-        "state": state,
+        "state": host.state,
     }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ module "training_host" {
   image            = var.host.image
   spot             = { enabled = var.host.spot }
   lifetime         = var.host.lifetime
+  tags             = { Job = var.host.job, Keep = var.host.keep ? "yes" : "no" }
   instance_connect = { enabled = var.host.instance_connect }
 
   # The role of EC2 Spot may not use the environment's key.
@@ -18,7 +19,7 @@ module "training_host" {
   # In the private network it is one of the training instances: their group knows the endpoints.
   network = {
     vpc_id             = local.vpc_id
-    subnet_id          = sort(data.aws_subnets.host[0].ids)[0]
+    subnet_id          = element(sort(data.aws_subnets.host[0].ids), var.host.zone)
     security_group_ids = try(local.private.training_security_group_ids, [])
     egress_cidrs       = local.public ? ["0.0.0.0/0"] : []
     public_ip          = local.public

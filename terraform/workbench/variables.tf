@@ -25,10 +25,12 @@ variable "boundary_arn" {
 }
 
 variable "host" {
-  description = "An EC2 host that runs user_data, a script, once: its type, volume, image, Spot, lifetime, and whether a shell may come through an Instance Connect Endpoint; job, what it is for."
+  description = "An EC2 host that runs user_data, a script, once: its type, volume, image, Spot, lifetime, and whether a shell may come through an Instance Connect Endpoint; job, what it is for, and keep, whether it stays then, are tags of it; zone counts through the Availability Zones that have the type."
   type = object({
     enabled          = optional(bool, false)
     job              = optional(string, "")
+    keep             = optional(bool, false)
+    zone             = optional(number, 0)
     instance_type    = optional(string, "t3.medium")
     user_data        = optional(string, "#!/bin/bash\nshutdown -P now\n")
     spot             = optional(bool, false)

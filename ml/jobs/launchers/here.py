@@ -57,6 +57,8 @@ class HereLauncher:
             if code == 0 and status is not None:
                 shutil.rmtree(work, ignore_errors=True)
                 return jobs_in_s3.outcome(self._foundation, name, status)
+        if code != INTERRUPTED:
+            shutil.rmtree(work, ignore_errors=True)
         if code == INTERRUPTED:
             raise OperatorError(
                 f"The training {name} was stopped: the same command goes on from its checkpoint."
@@ -89,7 +91,6 @@ class HereLauncher:
             for line in process.stdout:
                 last.append(line.rstrip())
                 on_line(line.rstrip())
-                on_status(line.rstrip())
         except BaseException:  # Ctrl-C, mostly: it leaves its checkpoint before it goes
             process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -109,6 +110,6 @@ def _alone(name: str) -> Iterator[int]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise OperatorError(
-                f"Another ./inv trains {name} on this machine: wait for it, or stop it with Ctrl-C."
+                f"{name} is being trained on this machine already, or is just being stopped: wait for its end."
             ) from None
         yield lock.fileno()

@@ -61,6 +61,7 @@ def write(training: Training, name: str, launcher: str, log_group: str | None) -
         region=settings.region,
         kms_key_arn=foundation.kms_key_arn,
         source=training.source.uri,
+        source_digest=training.source.digest,
         program=program.PROGRAM,
         hyperparameters=training.hyperparameters,
         channels=_channels(training),
@@ -78,15 +79,15 @@ def write(training: Training, name: str, launcher: str, log_group: str | None) -
     return _put(settings, foundation, f"{folder(name)}job.json", job.to_json().encode())
 
 
-def upload_host_program(settings: Settings, foundation: Foundation) -> str:
-    """Put ml/host into S3, once per content. Returns its s3:// address."""
+def upload_host_program(settings: Settings, foundation: Foundation) -> tuple[str, str]:
+    """Put ml/host into S3, once per content. Returns its s3:// address and its SHA-256, hexadecimal."""
     body, digest = packaging.source_bundle(HOST, prefix="host/")
     key = f"code/{digest[:16]}/host.tar.gz"
     with acting_as(foundation.tuning_role_arn):
         s3 = client("s3", settings.region)
         if s3.list_objects_v2(Bucket=foundation.bucket, Prefix=key, MaxKeys=1)["KeyCount"]:
-            return f"s3://{foundation.bucket}/{key}"
-    return _put(settings, foundation, key, body)
+            return f"s3://{foundation.bucket}/{key}", digest
+    return _put(settings, foundation, key, body), digest
 
 
 def mark_launched(settings: Settings, foundation: Foundation, name: str, instance_id: str) -> None:
@@ -97,6 +98,16 @@ def mark_launched(settings: Settings, foundation: Foundation, name: str, instanc
 def launched_prefix(foundation: Foundation, name: str) -> str:
     """s3:// of the marks that `mark_launched` leaves."""
     return f"s3://{foundation.bucket}/{folder(name)}launched/"
+
+
+def ended_prefix(foundation: Foundation, name: str) -> str:
+    """s3:// of the marks that hosts leave which stay when their job has ended."""
+    return f"s3://{foundation.bucket}/training/{name}/ended/"
+
+
+def has_ended(settings: Settings, foundation: Foundation, name: str, instance_id: str) -> bool:
+    """Whether a host that stays has left its mark."""
+    return exists(settings, f"{ended_prefix(foundation, name)}{instance_id}")
 
 
 def folder(name: str) -> str:

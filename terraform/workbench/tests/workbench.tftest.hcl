@@ -98,7 +98,7 @@ run "a_host_in_the_default_vpc" {
   command = plan
 
   variables {
-    host = { enabled = true, instance_type = "g5.xlarge", spot = true, instance_connect = true }
+    host = { enabled = true, instance_type = "g5.xlarge", spot = true, instance_connect = true, zone = 3 }
   }
 
   override_data {
@@ -122,6 +122,11 @@ run "a_host_in_the_default_vpc" {
   assert {
     condition     = local.public && local.vpc_id == "vpc-default" && module.training_host[0].accelerated
     error_message = "Without a private network, the default VPC."
+  }
+
+  assert {
+    condition     = module.training_host[0].subnet_id == "subnet-2"
+    error_message = "Zones are counted through, again from the first after the last."
   }
 }
 

@@ -84,6 +84,13 @@ def test_an_end_without_a_model_is_explained(launcher, training, leave, text, st
         run(launcher, training)
 
 
+def test_what_a_failure_fetched_does_not_stay(launcher, training, tmp_path):
+    launcher.program("import pathlib\npathlib.Path(sys.argv[3]).mkdir(parents=True)\nsys.exit(1)")
+    with pytest.raises(OperatorError):
+        run(launcher, training)
+    assert not (tmp_path / "here" / NAME).exists()
+
+
 def test_ctrl_c_lets_the_program_leave_its_checkpoint(launcher, training, tmp_path):
     marker = tmp_path / "stopped"
     launcher.program(
@@ -112,7 +119,9 @@ def test_a_second_command_does_not_train_the_same_beside_the_first(launcher, tra
             refused.append(str(error))
 
     run(launcher, training, second)
-    assert refused == [f"Another ./inv trains {NAME} on this machine: wait for it, or stop it with Ctrl-C."]
+    assert refused == [
+        f"{NAME} is being trained on this machine already, or is just being stopped: wait for its end."
+    ]
 
 
 def test_a_command_that_was_killed_leaves_nobody_to_train_beside(launcher, training, tmp_path):
@@ -123,7 +132,7 @@ def test_a_command_that_was_killed_leaves_nobody_to_train_beside(launcher, train
             [sys.executable, "-m", "ml.host"], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[lock]
         )  # fmt: skip
         assert process.stdout.readline() == b"training\n"
-    with pytest.raises(OperatorError, match=r"Another \./inv trains"), here._alone(NAME):
+    with pytest.raises(OperatorError, match="is being trained on this machine already"), here._alone(NAME):
         pass
     process.communicate(b"\n")
     with here._alone(NAME):

@@ -112,7 +112,9 @@ def test_hyperparameters_are_strings_that_the_program_knows(dev):
 def test_the_pytorch_for_other_machines_is_the_project_s_own():
     import torch
 
-    assert program.torch_requirement() == f"torch=={torch.__version__.partition('+')[0]}"
+    here = f"torch=={torch.__version__.partition('+')[0]}"
+    *_, wanted, vision = program.host_packages()
+    assert wanted == here and vision.startswith("torchvision==")
 
 
 def test_the_source_is_uploaded_once_per_content(account, dev, foundation):

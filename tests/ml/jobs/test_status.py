@@ -130,9 +130,12 @@ def test_what_a_stopped_run_left_is_told(live, account, dev, serving):
 def test_a_host_and_a_workbench_are_told(live, account, dev, monkeypatch):
     monkeypatch.setattr(workbench, "state", lambda settings, there: "asleep")
     ec2 = client("ec2", dev.region)
-    made = ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
-    host = {"name": "h", "job": "j", "instance_id": made, "instance_type": "t3.medium", "spot": False}
-    account.publish("workbench/host", host)
+    tags = {"Project": dev.project, "Environment": dev.environment, "Name": f"{dev.prefix}-host", "Job": "j"}
+    (host,) = ec2.run_instances(
+        ImageId="ami-12c6146b", InstanceType="t3.medium", MinCount=1, MaxCount=1,
+        TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}],
+    )["Instances"]  # fmt: skip
+    made = host["InstanceId"]
     there = {"name": "w", "kind": "studio", "instance_type": "ml.t3.medium", "domain_id": "d-1"}
     account.publish("workbench/notebooks", there)
     told = [
@@ -140,8 +143,8 @@ def test_a_host_and_a_workbench_are_told(live, account, dev, monkeypatch):
         ("workbench", "w", "asleep, studio on ml.t3.medium"),
     ]
     assert [row for row in status.rows(dev, status.collect(dev)) if row in told] == told
-    account.publish("workbench/host", {**host, "instance_id": "i-0123456789abcdef0"})
-    assert status.collect(dev)["host"]["state"] == "terminated"
+    ec2.terminate_instances(InstanceIds=[made])
+    assert status.collect(dev)["host"] is None
 
 
 def test_a_half_made_host_or_workbench_is_finished_by_its_own_tasks(live, account, dev):
