@@ -75,9 +75,9 @@ resource "aws_instance" "this" {
     }
   }
 
-  tags = {
+  tags = merge(var.tags, {
     Name = var.name
-  }
+  })
 
   lifecycle {
     ignore_changes = [ami]

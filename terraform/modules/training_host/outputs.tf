@@ -8,6 +8,11 @@ output "private_ip" {
   value       = aws_instance.this.private_ip
 }
 
+output "subnet_id" {
+  description = "Id of the subnet that it is in."
+  value       = aws_instance.this.subnet_id
+}
+
 output "availability_zone" {
   description = "Where it runs."
   value       = aws_instance.this.availability_zone

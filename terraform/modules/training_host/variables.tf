@@ -134,6 +134,13 @@ variable "root_volume" {
   }
 }
 
+variable "tags" {
+  description = "Further tags of the instance, which has them from its first moment: what it is for."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
 variable "metadata_hop_limit" {
   description = "Network hops that answers of the metadata service survive: 1 for programs of the host, 2 for its containers."
   type        = number

@@ -70,7 +70,7 @@ run "the_default_is_small_closed_and_mortal" {
   }
 
   assert {
-    condition     = strcontains(aws_instance.this.user_data, "\nshutdown -P +720 ") && strcontains(aws_instance.this.user_data, "\n#!/bin/bash\necho training\n")
+    condition     = strcontains(aws_instance.this.user_data, "\n    shutdown -P +720 ") && strcontains(aws_instance.this.user_data, "\n#!/bin/bash\necho training\n")
     error_message = "The lifetime is set before the program begins: ${aws_instance.this.user_data}"
   }
 
