@@ -35,6 +35,7 @@ class RegistryBackend(TagStore):
         self.packages: dict[str, dict[str, Any]] = {}
         self.package_versions: dict[str, int] = {}  # the last number given in a group, deleted ones included
         self.package_group_policies: dict[str, str] = {}
+        self.package_tokens: dict[str, str] = {}  # ARNs by ClientToken
 
     def package_group(self, name_or_arn: str) -> dict[str, Any]:
         """Raises ValidationException if there is none."""
@@ -67,9 +68,12 @@ class RegistryBackend(TagStore):
         return arn
 
     def create_package(self, request: dict[str, Any]) -> str:
-        """Returns the ARN. In a group it is the next version; otherwise it has a name of its own."""
+        """Returns the ARN: in a group of the next version, otherwise by a name of its own. A ClientToken that was there
+        before makes nothing, and gives the ARN that it gave."""
         tags = request.pop("Tags", None)
-        request.pop("ClientToken", None)
+        token = request.pop("ClientToken", None)
+        if token in self.package_tokens:
+            return self.package_tokens[token]
         name, group_name = request.get("ModelPackageName", ""), request.get("ModelPackageGroupName", "")
         if name and group_name:
             raise ValidationError(
@@ -105,6 +109,8 @@ class RegistryBackend(TagStore):
             "CreationTime": datetime.now(timezone.utc),
             "CreatedBy": {},
         }
+        if token is not None:
+            self.package_tokens[token] = arn
         events.model_package(self.region_name, self.packages[arn], [])
         return arn
 
@@ -133,6 +139,7 @@ class RegistryBackend(TagStore):
     def delete_package(self, name_or_arn: str) -> None:
         arn = self.package(name_or_arn)["ModelPackageArn"]
         del self.packages[arn]
+        self.package_tokens = {token: of for token, of in self.package_tokens.items() if of != arn}
         self.forget_tags(arn)
 
     def delete_package_group(self, name_or_arn: str) -> None:

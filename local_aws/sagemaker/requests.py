@@ -16,6 +16,8 @@ from moto.sagemaker.exceptions import ValidationError
 from moto.sagemaker.models import sagemaker_backends
 from moto.sagemaker.responses import SageMakerResponse
 
+# \p{Z}: neither tabs nor ends of lines.
+SEPARATORS = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 PAGE = 100  # items of a page, if the request does not say
 
 
@@ -175,7 +177,10 @@ def _pattern(rule: str | None) -> re.Pattern | None:
     """The model's Java pattern; None for the few with character classes that `re` does not have."""
     if not rule:
         return None
+    rule = re.sub(r"\$\{1,\d+\}$", "", rule)  # AWS writes a length behind some, which is in "max", too
     try:
-        return re.compile(rule.replace(r"\p{ASCII}", r"[\x00-\x7f]").replace(r"\p{L}\p{Z}\p{N}", r"\w\s"))
+        return re.compile(
+            rule.replace(r"\p{ASCII}", r"[\x00-\x7f]").replace(r"\p{L}\p{Z}\p{N}", rf"\w{SEPARATORS}")
+        )
     except re.error:
         return None

@@ -89,6 +89,31 @@ def test_a_package_is_described_as_it_was_asked_for(aws, group):
     assert not {"DriftCheckBaselines", "ModelPackageName", "SourceUri"} & described.keys()
 
 
+def test_properties_of_other_letters_or_lengths_are_refused(aws, group):
+    for properties, said in (
+        ({"note": "a, b"}, "regular expression"),
+        ({"note": "a\nb"}, "regular expression"),
+        ({"a,b": "x"}, "regular expression"),
+        ({"note": "x" * 257}, "less than or equal to 256"),
+        ({"x" * 129: "x"}, "less than or equal to 128"),
+    ):
+        with pytest.raises(ClientError, match=rf"(?s)ValidationException.*{said}"):
+            register(aws, group, CustomerMetadataProperties=properties)
+    assert aws.sagemaker.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"] == []
+    widest = {"Größe:a/b=c+d-e@f_1": " é" * 128}
+    arn = register(aws, group, CustomerMetadataProperties=widest)
+    described = aws.sagemaker.describe_model_package(ModelPackageName=arn)
+    assert described["CustomerMetadataProperties"] == widest
+
+
+def test_a_token_that_was_there_before_makes_nothing(aws, group):
+    first = register(aws, group, ClientToken=f"{group}-1"[-36:])
+    assert register(aws, group, ClientToken=f"{group}-1"[-36:]) == first
+    assert register(aws, group, ClientToken=f"{group}-2"[-36:]) != first
+    listed = aws.sagemaker.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]
+    assert len(listed) == 2
+
+
 def test_versions_are_numbered_and_never_given_twice(aws, group):
     arns = [register(aws, group) for _ in range(3)]
     aws.sagemaker.delete_model_package(ModelPackageName=arns[2])
