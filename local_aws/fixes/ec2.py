@@ -1,10 +1,12 @@
-"""EC2: descriptions of security group rules that name a group or a prefix list, which moto forgets."""
+"""EC2: descriptions of security group rules that name a group or a prefix list, which moto forgets; security groups
+that nothing can be without."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from moto.ec2.models import security_groups
+from moto.ec2.exceptions import DependencyViolationError
+from moto.ec2.models import EC2Backend, security_groups
 from moto.ec2.models.security_groups import SecurityGroupRule
 
 
@@ -19,6 +21,25 @@ class LocalSecurityGroupRule(SecurityGroupRule):
     @property
     def description(self) -> str | None:
         return super().description or self.source_group.get("Description") or self.of_prefix_list
+
+
+class DependenciesBackend(EC2Backend):
+    """moto's, which deletes security groups that other groups' rules name, and a VPC whose groups are still there."""
+
+    def delete_security_group(self, name: str | None = None, group_id: str | None = None) -> None:
+        """Raises DependencyViolation."""
+        group = self.get_security_group_by_name_or_id(group_id or name or "")
+        for other in self.groups[group.vpc_id].values() if group is not None else ():
+            for rule in [*other.ingress_rules, *other.egress_rules] if other is not group else ():
+                if rule.source_group.get("GroupId") == group.id:
+                    raise DependencyViolationError(f"resource {group.id} has a dependent object")
+        super().delete_security_group(name, group_id)
+
+    def delete_vpc(self, vpc_id: str) -> Any:
+        """Raises DependencyViolation."""
+        if any(group.name != "default" for group in self.groups.get(vpc_id, {}).values()):
+            raise DependencyViolationError(f"The vpc '{vpc_id}' has dependencies and cannot be deleted.")
+        return super().delete_vpc(vpc_id)
 
 
 def install() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 from moto.ec2 import urls
 from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.models import EC2Backend
 from moto.ec2.models.instances import Instance, InstanceState, StateReason
 from moto.iam.models import InstanceProfile
 
 from local_aws import ACCOUNT_ID, events
+from local_aws.fixes.ec2 import DependenciesBackend
 from local_aws.instances import images
 
 STATES = {
@@ -135,7 +135,7 @@ class LocalInstance(Instance):
         self._tell()
 
 
-class LocalEC2Backend(EC2Backend):
+class LocalEC2Backend(DependenciesBackend):
     """moto's backend, with the Deep Learning AMIs."""
 
     _url_module = urls  # moto derives it from __module__ otherwise

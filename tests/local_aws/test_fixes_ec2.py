@@ -1,6 +1,7 @@
 """EC2: what Terraform reads back of a security group's rules."""
 
 import pytest
+from botocore.exceptions import ClientError
 
 
 @pytest.mark.parametrize(
@@ -25,4 +26,26 @@ def test_a_rule_keeps_its_description(embedded_aws, source):
     )
     assert [item.get("Description") for item in found["SecurityGroupRules"]] == ["why"]
     ec2.delete_security_group(GroupId=group)
+    ec2.delete_vpc(VpcId=vpc)
+
+
+def test_a_security_group_stays_while_another_names_it_and_the_vpc_while_it_is_there(embedded_aws):
+    ec2 = embedded_aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+    named, naming = (
+        ec2.create_security_group(GroupName=name, Description="x", VpcId=vpc)["GroupId"]
+        for name in ("named", "naming")
+    )
+    rules = [
+        {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "UserIdGroupPairs": [{"GroupId": named}]},
+    ]
+    ec2.authorize_security_group_egress(GroupId=naming, IpPermissions=rules)
+    ec2.authorize_security_group_ingress(GroupId=named, IpPermissions=rules)  # its own is in nobody's way
+    with pytest.raises(ClientError, match="DependencyViolation"):
+        ec2.delete_security_group(GroupId=named)
+    ec2.revoke_security_group_egress(GroupId=naming, IpPermissions=rules)
+    ec2.delete_security_group(GroupId=named)
+    with pytest.raises(ClientError, match="DependencyViolation"):
+        ec2.delete_vpc(VpcId=vpc)
+    ec2.delete_security_group(GroupId=naming)
     ec2.delete_vpc(VpcId=vpc)

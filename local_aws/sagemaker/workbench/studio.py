@@ -7,13 +7,16 @@ from datetime import datetime, timezone
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
+from moto.ec2.models import ec2_backends
 from moto.efs.models import efs_backends
 from moto.sagemaker.exceptions import ResourceInUseException, ResourceNotFound, ValidationError
 
+from local_aws import runtime
 from local_aws.sagemaker.requests import Operations, page, validated
 from local_aws.sagemaker.tags import TagStore
 
-OWNER = "ManagedByAmazonSageMakerResource"  # the tag of a domain's file system
+OWNER = "ManagedByAmazonSageMakerResource"  # the tag of a domain's file system and security groups
+NFS = "2049"  # the file system's port
 
 
 class Studio(TagStore):
@@ -43,7 +46,7 @@ class Studio(TagStore):
         return _found(self.studio_configs, name, f"StudioLifecycleConfig [{name}]")
 
     def create_studio_domain(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The record, with a file system of its own in EFS."""
+        """The record, with a file system of its own in EFS, and security groups for it."""
         tags, name = request.pop("Tags", None), request["DomainName"]
         if any(domain["DomainName"] == name for domain in self.studio_domains.values()):
             raise ValidationError(message=f"Domain with name [{name}] already exists in this account.")
@@ -55,6 +58,7 @@ class Studio(TagStore):
             kms_key_id=request.get("KmsKeyId", ""), throughput_mode="bursting", provisioned_throughput_in_mibps=0,
             availability_zone_name="", backup=False, tags=[{"Key": OWNER, "Value": arn}],
         )  # fmt: skip
+        self._make_security_groups(identity, arn, request["VpcId"])
         self.studio_domains[identity] = {
             "AppNetworkAccessType": "PublicInternetOnly",
             "TagPropagation": "DISABLED",
@@ -67,8 +71,12 @@ class Studio(TagStore):
         }
         return self.studio_domains[identity]
 
+    def update_studio_domain(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The record."""
+        return _update(self.domain(request["DomainId"]), request)
+
     def delete_studio_domain(self, identity: str, retention: dict[str, str]) -> None:
-        """Its file system goes too, if the policy says so."""
+        """Its file system goes too, if the policy says so; its security groups stay, as on AWS."""
         domain = self.domain(identity)
         inside = [name for kind in (self.user_profiles, self.spaces) for of, name in kind if of == identity]
         if inside:
@@ -79,6 +87,27 @@ class Studio(TagStore):
             efs_backends[self.account_id][self.region_name].delete_file_system(domain["HomeEfsFileSystemId"])
         del self.studio_domains[identity]
         self.forget_tags(domain["DomainArn"])
+
+    def _make_security_groups(self, identity: str, arn: str, vpc: str) -> None:
+        """Two in the domain's VPC, each with a rule that names the other; none in a VPC that is not here."""
+        ec2 = ec2_backends[self.account_id][self.region_name]
+        if vpc not in ec2.vpcs:
+            return
+        inbound, outbound = (
+            ec2.create_security_group(
+                f"security-group-for-{way}-nfs-{identity}", f"Security group for {way} NFS traffic of Studio",
+                vpc_id=vpc, tags={OWNER: arn},
+            )
+            for way in ("inbound", "outbound")
+        )  # fmt: skip
+        outbound.egress_rules.clear()
+        ec2.authorize_security_group_ingress(
+            inbound.id, "tcp", NFS, NFS, [], source_groups=[{"GroupId": outbound.id}]
+        )
+        ec2.authorize_security_group_egress(
+            outbound.id, "tcp", NFS, NFS, [], source_groups=[{"GroupId": inbound.id}]
+        )
+        runtime.current().changed("ec2", self.region_name)
 
     def create_in_domain(self, kind: str, request: dict[str, Any]) -> str:
         """Returns the ARN of a new UserProfile or Space."""
@@ -125,7 +154,21 @@ class Studio(TagStore):
         return arn
 
     def delete_studio_config_record(self, name: str) -> None:
-        self.forget_tags(self.studio_config(name)["StudioLifecycleConfigArn"])
+        """Raises ResourceInUse while a domain or a user profile has it among its settings."""
+        arn = self.studio_config(name)["StudioLifecycleConfigArn"]
+        holders = [
+            *(
+                d["DomainArn"]
+                for d in self.studio_domains.values()
+                if _names(d.get("DefaultUserSettings"), arn)
+            ),
+            *(p["UserProfileArn"] for p in self.user_profiles.values() if _names(p.get("UserSettings"), arn)),
+        ]
+        if holders:
+            raise ResourceInUseException(
+                message=f"StudioLifecycleConfig {arn} is still in the settings of {', '.join(holders)}."
+            )
+        self.forget_tags(arn)
         del self.studio_configs[name]
 
 
@@ -138,7 +181,7 @@ class StudioOperations(Operations):
         return ActionResult(self.sagemaker_backend.domain(validated(self)["DomainId"]))
 
     def update_domain(self) -> ActionResult:
-        domain = _update(self.sagemaker_backend.domain(validated(self)["DomainId"]), validated(self))
+        domain = self.sagemaker_backend.update_studio_domain(validated(self))
         return ActionResult({"DomainArn": domain["DomainArn"]})
 
     def list_domains(self) -> ActionResult:
@@ -225,6 +268,13 @@ def _update(record: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
         record[key] = {**record[key], **value} if isinstance(record.get(key), dict) else value
     record["LastModifiedTime"] = datetime.now(timezone.utc)
     return record
+
+
+def _names(settings: Any, arn: str) -> bool:
+    """Whether an ARN is anywhere in settings."""
+    if isinstance(settings, dict):
+        return any(_names(value, arn) for value in settings.values())
+    return any(_names(value, arn) for value in settings) if isinstance(settings, list) else settings == arn
 
 
 def _found(store: dict[Any, dict[str, Any]], key: Any, what: str) -> dict[str, Any]:
