@@ -97,9 +97,12 @@ class Labs:
             self._lost(lab, reason, failed)
             return
         with self.states:
-            if self._labs.get(lab.plan.name) is not lab:
-                return  # ended meanwhile
-            ready()
+            current = self._labs.get(lab.plan.name) is lab
+            if current:
+                ready()
+        if not current:
+            lab.end()  # meanwhile it was to end, or another has its place
+            return
         self.runtime.changed()
         if idle is not None:
             self._watch(lab, *idle)

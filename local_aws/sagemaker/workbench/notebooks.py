@@ -22,7 +22,7 @@ RENAMED = {"LifecycleConfigName": "NotebookInstanceLifecycleConfigName", "Securi
 DEFAULTS = {
     "DirectInternetAccess": "Enabled",
     "RootAccess": "Enabled",
-    "PlatformIdentifier": "notebook-al2-v3",
+    "PlatformIdentifier": "notebook-al2023-v1",
     "VolumeSizeInGB": 5,
     "InstanceMetadataServiceConfiguration": {"MinimumInstanceMetadataServiceVersion": "2"},
 }
@@ -30,6 +30,7 @@ SUMMARY = (
     "NotebookInstanceName", "NotebookInstanceArn", "NotebookInstanceStatus", "Url", "InstanceType", "CreationTime",
     "LastModifiedTime", "NotebookInstanceLifecycleConfigName",
 )  # fmt: skip
+ENDED_PLATFORMS = ("notebook-al1-", "notebook-al2-")  # of Amazon Linux 2 on 1 July 2026
 CONFIG = "Notebook Instance Lifecycle Config"
 LOG_GROUP = "/aws/sagemaker/NotebookInstances"
 USER_HOME = "/home/ec2-user"
@@ -59,32 +60,35 @@ class Notebooks(TagStore):
         """Returns the ARN. It starts in the background."""
         tags, name = request.pop("Tags", None), request["NotebookInstanceName"]
         arn = self.resource_arn("notebook-instance", name)
-        if name in self.notebooks:
-            raise ValidationError(message=f"Cannot create a duplicate Notebook Instance ({arn})")
         if config := request.get("LifecycleConfigName"):
             self.notebook_config(config, "create Notebook Instance with")
         if request.get("DirectInternetAccess") == "Disabled" and "SubnetId" not in request:
             raise ValidationError(message="DirectInternetAccess cannot be Disabled without a SubnetId.")
+        _check_platform(request)
         self._check_role(request["RoleArn"])
-        self.keep_tags(arn, tags)
         now = datetime.now(timezone.utc)
-        self.notebooks[name] = {
-            **DEFAULTS,
-            **_described(request),
-            "NotebookInstanceArn": arn,
-            "NotebookInstanceStatus": "Pending",
-            "Url": f"{name}.notebook.{self.region_name}.sagemaker.aws",
-            "CreationTime": now,
-            "LastModifiedTime": now,
-            CREATED: False,
-        }
-        self._boot(self.notebooks[name])
+        with self.labs.states:  # from the look at what there is to the start: two requests may come at once
+            if name in self.notebooks:
+                raise ValidationError(message=f"Cannot create a duplicate Notebook Instance ({arn})")
+            self.keep_tags(arn, tags)
+            self.notebooks[name] = {
+                **DEFAULTS,
+                **_described(request),
+                "NotebookInstanceArn": arn,
+                "NotebookInstanceStatus": "Pending",
+                "Url": f"{name}.notebook.{self.region_name}.sagemaker.aws",
+                "CreationTime": now,
+                "LastModifiedTime": now,
+                CREATED: False,
+            }
+            self._boot(self.notebooks[name])
         return arn
 
     def update_notebook(self, request: dict[str, Any]) -> None:
         """Changes what the next start is by. Raises ValidationException, as all below do, in another state."""
         with self.labs.states:
             record = self._in_state(request["NotebookInstanceName"], ("Stopped", "Failed"), "Updating")
+            _check_platform(request)
             if config := request.get("LifecycleConfigName"):
                 self.notebook_config(config, "update Notebook Instance with")
             if role := request.get("RoleArn"):
@@ -97,6 +101,7 @@ class Notebooks(TagStore):
         """In the background: its status is Pending, then InService or Failed."""
         with self.labs.states:
             record = self._in_state(name, ("Stopped", "Failed"), "Pending")
+            _check_platform(record)
             _move(record, "Pending")
         self._boot(record)
 
@@ -287,6 +292,15 @@ class NotebookOperations(Operations):
     def delete_notebook_instance_lifecycle_config(self) -> ActionResult:
         self.sagemaker_backend.delete_notebook_config(validated(self)["NotebookInstanceLifecycleConfigName"])
         return EmptyResult()
+
+
+def _check_platform(request: dict[str, Any]) -> None:
+    """Raises ValidationException for the platforms on which AWS neither creates nor starts an instance any more."""
+    platform = request.get("PlatformIdentifier", DEFAULTS["PlatformIdentifier"])
+    if platform.startswith(ENDED_PLATFORMS):
+        raise ValidationError(
+            message=f"PlatformIdentifier {platform} is no longer supported: use {DEFAULTS['PlatformIdentifier']}."
+        )
 
 
 def _move(record: dict[str, Any], status: str) -> None:
