@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.local_aws.notebooks_kit import get, role, script, settled
+from tests.local_aws.notebooks_kit import encoded, get, role, script, settled
 
 ROLE = "arn:aws:iam::123456789012:role/bench"
 CONFIG = "arn:aws:sagemaker:us-east-1:123456789012:studio-lifecycle-config/none"
@@ -83,6 +85,85 @@ def test_the_file_system_goes_if_the_policy_says_so(sagemaker, domain, embedded_
         embedded_aws.client("efs").delete_file_system(FileSystemId=system)
 
 
+def test_security_groups_of_a_domain_outlive_it(sagemaker, embedded_aws):
+    ec2 = embedded_aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
+    made = sagemaker.create_domain(
+        DomainName="bench-groups", AuthMode="IAM", VpcId=vpc, SubnetIds=["subnet-1"],
+        DefaultUserSettings={"ExecutionRole": ROLE},
+    )  # fmt: skip
+    sagemaker.delete_domain(DomainId=made["DomainId"], RetentionPolicy={"HomeEfsFileSystem": "Delete"})
+    tagged = [{"Name": "tag:ManagedByAmazonSageMakerResource", "Values": [made["DomainArn"]]}]
+    groups = {g["GroupName"]: g for g in ec2.describe_security_groups(Filters=tagged)["SecurityGroups"]}
+    inbound, outbound = (
+        groups[f"security-group-for-{way}-nfs-{made['DomainId']}"] for way in ("inbound", "outbound")
+    )
+    assert {inbound["VpcId"], outbound["VpcId"]} == {vpc} and len(groups) == 2
+    (rule,) = inbound["IpPermissions"]
+    assert (rule["FromPort"], rule["UserIdGroupPairs"][0]["GroupId"]) == (2049, outbound["GroupId"])
+    (rule,) = outbound["IpPermissionsEgress"]
+    assert (rule["FromPort"], rule["UserIdGroupPairs"][0]["GroupId"]) == (2049, inbound["GroupId"])
+    for group in (inbound, outbound):
+        assert refused(ec2.delete_security_group, GroupId=group["GroupId"])[0] == "DependencyViolation"
+    ec2.revoke_security_group_ingress(GroupId=inbound["GroupId"], IpPermissions=inbound["IpPermissions"])
+    ec2.delete_security_group(GroupId=outbound["GroupId"])
+    ec2.delete_security_group(GroupId=inbound["GroupId"])
+    ec2.delete_vpc(VpcId=vpc)
+
+
+def at_once(operation, **arguments) -> list[str]:
+    """What becomes of the same request, sent four times at once."""
+
+    def send(_: int) -> str:
+        try:
+            operation(**arguments)
+        except ClientError as error:
+            return error.response["Error"]["Code"]
+        return "OK"
+
+    with ThreadPoolExecutor(4) as pool:
+        return sorted(pool.map(send, range(4)))
+
+
+def test_what_an_application_uses_stays_as_it_is_while_that_is_there(sagemaker, domain, embedded_aws, until):
+    arn = role(embedded_aws, "bench-app")
+    content = encoded("touch begun; until [ -e go ]; do sleep 0.1; done; exit 1")
+    config = sagemaker.create_studio_lifecycle_config(
+        StudioLifecycleConfigName="bench-waits", StudioLifecycleConfigAppType="JupyterLab",
+        StudioLifecycleConfigContent=content,
+    )["StudioLifecycleConfigArn"]  # fmt: skip
+    settings = {"ExecutionRole": arn, "JupyterLabAppSettings": {"LifecycleConfigArns": [config]}}
+    sagemaker.update_user_profile(DomainId=domain, UserProfileName="ann", UserSettings=settings)
+    delete = (sagemaker.delete_studio_lifecycle_config, {"StudioLifecycleConfigName": "bench-waits"})
+    assert "user-profile" in refused(delete[0], **delete[1])[1]
+    settings["JupyterLabAppSettings"] = {"LifecycleConfigArns": []}
+    sagemaker.update_user_profile(DomainId=domain, UserProfileName="ann", UserSettings=settings)
+
+    app = {"DomainId": domain, "SpaceName": "hers", "AppType": "JupyterLab", "AppName": "default"}
+    asked = {**app, "ResourceSpec": {"LifecycleConfigArn": config}}
+    assert at_once(sagemaker.create_app, **asked) == ["OK", *["ResourceInUse"] * 3]
+    home = embedded_aws.home / "spaces/us-east-1" / domain / "hers/disk/home/sagemaker-user"
+    until((home / "begun").exists)
+    assert refused(sagemaker.delete_app, **app)[0] == "ResourceInUse"  # Pending
+    assert refused(delete[0], **delete[1])[0] == "ResourceInUse"
+    private = {"DomainId": domain, "AppNetworkAccessType": "VpcOnly"}
+    assert refused(sagemaker.update_domain, **private)[0] == "ResourceInUse"
+    sagemaker.update_domain(DomainId=domain, AppNetworkAccessType="PublicInternetOnly")  # as it is
+
+    def failed() -> bool:
+        return sagemaker.describe_app(**app)["Status"] == "Failed"
+
+    (home / "go").touch()
+    until(failed)
+    assert refused(sagemaker.delete_app, **app)[0] == "ValidationException"
+    sagemaker.update_domain(**private)
+    sagemaker.create_app(**asked)  # in place of the failed one
+    until(failed)
+    assert len(sagemaker.list_apps(DomainIdEquals=domain)["Apps"]) == 1
+    delete[0](**delete[1])
+    sagemaker.delete_space(DomainId=domain, SpaceName="hers")
+
+
 def test_a_space_of_nobody_is_refused(sagemaker, domain):
     code, message = refused(
         sagemaker.create_space, DomainId=domain, SpaceName="his",
@@ -149,13 +230,15 @@ def test_a_notebook_instance_stops_before_it_goes(embedded_aws, sagemaker, until
     sagemaker.create_notebook_instance_lifecycle_config(
         NotebookInstanceLifecycleConfigName=config, OnStart=script("exit 1")
     )
-    made = sagemaker.create_notebook_instance(
+    made = at_once(
+        sagemaker.create_notebook_instance,
         NotebookInstanceName=name, InstanceType="ml.t3.medium", RoleArn=arn, SubnetId="subnet-1",
         SecurityGroupIds=["sg-1"], DirectInternetAccess="Disabled", LifecycleConfigName=config,
         InstanceMetadataServiceConfiguration={"MinimumInstanceMetadataServiceVersion": "2"},
     )  # fmt: skip
+    assert made == ["OK", *["ValidationException"] * 3]
     described = sagemaker.describe_notebook_instance(NotebookInstanceName=name)
-    assert described["NotebookInstanceArn"] == made["NotebookInstanceArn"]
+    assert described["PlatformIdentifier"] == "notebook-al2023-v1"
     assert described["NotebookInstanceLifecycleConfigName"] == config
     assert (described["SecurityGroups"], described["NotebookInstanceStatus"]) == (["sg-1"], "Pending")
     assert "Stopped" in refused(sagemaker.delete_notebook_instance, NotebookInstanceName=name)[1]
@@ -164,6 +247,8 @@ def test_a_notebook_instance_stops_before_it_goes(embedded_aws, sagemaker, until
     assert refused(sagemaker.update_notebook_instance, NotebookInstanceName=name, RoleArn=ROLE)[0] == (
         "ValidationException"
     )
+    old = {"NotebookInstanceName": name, "PlatformIdentifier": "notebook-al2-v3"}
+    assert "no longer supported" in refused(sagemaker.update_notebook_instance, **old)[1]
     sagemaker.update_notebook_instance(NotebookInstanceName=name, InstanceType="ml.t3.large")
     assert "is used by bench-notebook" in refused(
         sagemaker.delete_notebook_instance_lifecycle_config, NotebookInstanceLifecycleConfigName=config
@@ -185,6 +270,14 @@ def test_a_notebook_instance_of_a_role_that_is_not_sagemakers_is_refused(sagemak
     )  # fmt: skip
     assert code == "ValidationException" and "Could not assume role" in message
     assert sagemaker.list_notebook_instances(NameContains="bench-nobody")["NotebookInstances"] == []
+
+
+def test_a_notebook_instance_on_a_platform_of_the_past_is_refused(sagemaker):
+    code, message = refused(
+        sagemaker.create_notebook_instance, NotebookInstanceName="bench-old", InstanceType="ml.t3.medium",
+        RoleArn=ROLE, PlatformIdentifier="notebook-al2-v3",
+    )  # fmt: skip
+    assert code == "ValidationException" and "notebook-al2-v3 is no longer supported" in message
 
 
 def test_a_notebook_instance_without_any_network_is_refused(sagemaker):

@@ -21,6 +21,7 @@ JUPYTER_LAB = "JupyterLab"
 LOG_GROUP = "/aws/sagemaker/studio"
 USER_HOME = "/home/sagemaker-user"  # the space's volume: it outlives the application
 URL_SECONDS = 300  # that a presigned URL is good for, if the request does not say
+GONE = ("Deleted", "Failed")  # the states in which an application is in nobody's way
 DELETED_SHOWN = timedelta(hours=24)  # that a deleted application is listed
 SUMMARY = (
     "AppType",
@@ -67,15 +68,6 @@ class Apps(Studio):
         if owner is None or space.get("SpaceSharingSettings", {}).get("SharingType") != "Private":
             raise NotImplementedError("CreateApp in a shared space; it runs applications in private ones")
         arn = self.resource_arn("app", "/".join(key))
-        if key in self.apps and self.apps[key]["Status"] != "Deleted":
-            raise ResourceInUseException(message=f"App {arn} already exists.")
-        others = [
-            a["AppName"] for a in self._apps_of(key[0], key[1]) if a["Status"] not in ("Deleted", "Failed")
-        ]
-        if others:
-            raise ResourceInUseException(
-                message=f"Space {space['SpaceArn']} already has the application {others[0]}."
-            )
         settings = _merged(
             domain.get("DefaultUserSettings", {}), self.user_profile(key[0], owner).get("UserSettings", {})
         )
@@ -96,24 +88,37 @@ class Apps(Studio):
             self.labs.check_role(role, self.region_name)
         except RoleNotAssumable as error:
             raise ValidationError(message=str(error)) from None
-        self.keep_tags(arn, tags)
-        self.apps[key] = {
-            **dict(zip(("DomainId", "SpaceName", "AppType", "AppName"), key, strict=True)),
-            "AppArn": arn,
-            "CreationTime": datetime.now(timezone.utc),
-            "ResourceSpec": spec,
-            "Role": role,
-            "IdleMinutes": _idle_minutes(usual, own),
-            "Status": "Pending",
-        }
-        self._boot_app(key)
+        with self.labs.states:  # from the look at what there is to the start: two requests may come at once
+            there = [app["AppName"] for app in self._apps_of(key[0], key[1]) if app["Status"] not in GONE]
+            if key[3] in there:
+                raise ResourceInUseException(message=f"App {arn} already exists.")
+            if there:
+                raise ResourceInUseException(
+                    message=f"Space {space['SpaceArn']} already has the application {there[0]}."
+                )
+            self.keep_tags(arn, tags)
+            self.apps[key] = {
+                **dict(zip(("DomainId", "SpaceName", "AppType", "AppName"), key, strict=True)),
+                "AppArn": arn,
+                "CreationTime": datetime.now(timezone.utc),
+                "ResourceSpec": spec,
+                "Role": role,
+                "IdleMinutes": _idle_minutes(usual, own),
+                "Status": "Pending",
+            }
+            self._boot_app(key)
         return arn
 
     def delete_app_record(self, key: AppKey) -> None:
-        """In the background: its status is Deleting, then Deleted. The files of the space stay."""
+        """In the background: its status is Deleting, then Deleted. The files of the space stay.
+
+        Raises ValidationException of a failed one, ResourceInUse in every other state but InService.
+        """
         with self.labs.states:
             app = self.app(key)
-            if app["Status"] in ("Deleting", "Deleted"):
+            if app["Status"] == "Failed":
+                raise ValidationError(message=f"App {app['AppArn']} is Failed: it need not be deleted.")
+            if app["Status"] != "InService":
                 raise ResourceInUseException(message=f"App {app['AppArn']} is {app['Status']}.")
             app["Status"] = "Deleting"
         self.labs.end(self._app_plan_name(key), partial(self._deleted, app))
@@ -121,7 +126,7 @@ class Apps(Studio):
     def delete_space_record(self, domain: str, name: str) -> None:
         """With its files. Raises ResourceInUse if an application is there."""
         space = self.space(domain, name)
-        there = [app["AppName"] for app in self._apps_of(domain, name) if app["Status"] != "Deleted"]
+        there = [app["AppName"] for app in self._apps_of(domain, name) if app["Status"] not in GONE]
         if there:
             raise ResourceInUseException(
                 message=f"Unable to delete Space {space['SpaceArn']} because it still has the application(s) "
@@ -131,6 +136,35 @@ class Apps(Studio):
             del self.apps[key]
         super().delete_space_record(domain, name)
         shutil.rmtree(self._space_folder(domain, name), ignore_errors=True)
+
+    def update_studio_domain(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The record. Raises ResourceInUse for another network access while applications are there."""
+        domain = self.domain(request["DomainId"])
+        access = request.get("AppNetworkAccessType", domain["AppNetworkAccessType"])
+        there = [
+            a["AppName"]
+            for k, a in self.apps.items()
+            if k[0] == request["DomainId"] and a["Status"] not in GONE
+        ]
+        if access != domain["AppNetworkAccessType"] and there:
+            raise ResourceInUseException(
+                message=f"AppNetworkAccessType of Domain {domain['DomainArn']} cannot be modified while it has the "
+                f"application(s) {', '.join(there)}."
+            )
+        return super().update_studio_domain(request)
+
+    def delete_studio_config_record(self, name: str) -> None:
+        """Raises ResourceInUse while an application runs with it, too."""
+        arn = self.studio_config(name)["StudioLifecycleConfigArn"]
+        users = [
+            "/".join(key) for key, app in self.apps.items()
+            if app["Status"] not in GONE and app["ResourceSpec"].get("LifecycleConfigArn") == arn
+        ]  # fmt: skip
+        if users:
+            raise ResourceInUseException(
+                message=f"StudioLifecycleConfig {arn} is used by the running application(s) {', '.join(users)}."
+            )
+        super().delete_studio_config_record(name)
 
     def studio_url(self, request: dict[str, Any]) -> str:
         """A presigned URL to the running JupyterLab of a space. Raises ResourceNotFound, ValidationException."""
