@@ -259,7 +259,7 @@ def test_an_instance_is_allowed_by_all_that_it_consists_of(embedded_aws, role):
         {"MetadataOptions": {"HttpTokens": "optional"}},
         {"MetadataOptions": {}},
         {"BlockDeviceMappings": []},  # the image's volume is not encrypted
-        {"BlockDeviceMappings": [{"DeviceName": "/dev/sdf", "Ebs": {"Encrypted": True, "VolumeSize": 45}}]},  # beside it
+        {"BlockDeviceMappings": [{"DeviceName": "/dev/sdf", "Ebs": {"Encrypted": True, "VolumeSize": 9}}]},
         {"SubnetId": other},
         {"KeyName": "k"},
         {"InstanceMarketOptions": {"MarketType": "spot"}},

@@ -18,8 +18,6 @@ from local_aws.sagemaker.workbench.apps import _idle_minutes, _merged
 from local_aws.sagemaker.workbench.tickets import NothingRuns, Tickets
 from tests.local_aws.notebooks_kit import processes
 
-NOW = datetime.now(timezone.utc)
-
 
 def start(folder, scripts: dict[str, str], jupyter: str = "exit", limit: float = 20) -> subprocess.Popen:
     """What a machine starts, with shell commands for JupyterLab."""
@@ -99,16 +97,18 @@ def test_what_a_script_leaves_behind_runs_on_and_jupyter_comes_back(tmp_path):
     ],
 )
 def test_use_is_what_kernels_and_terminals_do(kernels, terminals, ago):
+    now = datetime.now(timezone.utc)
+
     def moment(minutes: int) -> str:
-        return (NOW - timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
+        return (now - timedelta(minutes=minutes)).isoformat().replace("+00:00", "Z")
 
     answers = {
         "/api/kernels": [{"execution_state": s, "last_activity": moment(m)} for s, m in kernels],
         "/api/terminals": [{"last_activity": moment(m)} for m in terminals],
     }
-    asked = SimpleNamespace(started=NOW - timedelta(minutes=60), _get=answers.__getitem__)
+    asked = SimpleNamespace(started=now - timedelta(minutes=60), _get=answers.__getitem__)
     used = lab.Lab.last_use(asked)
-    assert abs(NOW - timedelta(minutes=ago) - used) < timedelta(seconds=30)
+    assert abs(now - timedelta(minutes=ago) - used) < timedelta(seconds=30)
 
 
 def test_of_the_disk_one_folder_is_kept(tmp_path):

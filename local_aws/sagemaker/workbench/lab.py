@@ -33,7 +33,8 @@ START_SECONDS = 120.0  # that JupyterLab may take, beside its scripts
 LOOK_SECONDS = 0.2
 ANSWER_SECONDS = 5.0
 SETTINGS = "labconfig/default_setting_overrides.json"
-NO_QUESTION = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}  # whether one would like news
+# JupyterLab would ask everybody whether they would like news.
+NO_QUESTION = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
 
 
 @dataclass(frozen=True, kw_only=True)
