@@ -37,12 +37,27 @@ def chosen(
 
 
 def check_network(settings: Settings, wanted: WorkbenchSettings, private: bool) -> None:
-    """Raise OperatorError unless it has a way to AWS's services. private: whether the foundation has a network."""
+    """Raise OperatorError unless it has a way to AWS's services, and is not a Studio that would lose the internet.
+
+    private: whether the foundation has a network.
+    """
     if not wanted.internet and not private:
         raise OperatorError(
             f"Environment {settings.environment} has no private network, without which a workbench needs the internet to "
             f"reach AWS: run ./inv workbench.up{settings.flag} --internet, or set vpc = true under [network] in "
             f"environments/{settings.environment}.toml and run ./inv apply --stack foundation{settings.flag}."
+        )
+    there = handed_over(settings)
+    if (
+        there
+        and there["kind"] == wanted.kind == "studio"
+        and there.get("internet_access")
+        and not wanted.internet
+    ):
+        raise OperatorError(  # SageMaker wants VPC and subnets with it, which the provider does not send
+            f"The workbench of {settings.environment} reaches the internet, and a Studio domain cannot be moved from there "
+            f"into the private network: run ./inv workbench.up{settings.flag} --internet to leave it there, or save what "
+            f"you need and run ./inv workbench.down{settings.flag} first."
         )
 
 

@@ -116,13 +116,29 @@ def test_a_wrong_choice_is_one_sentence(dev, kind, instance_type, told):
         workbench.chosen(dev, kind, instance_type, False)
 
 
-def test_without_a_private_network_it_needs_the_internet(dev):
+def test_without_a_private_network_it_needs_the_internet(dev, moto_aws):
     wanted = workbench.chosen(dev, None, None, False)
     with pytest.raises(OperatorError, match=r"workbench\.up --env dev --internet, or set vpc = true under \[network\] in "
                        r"environments/dev\.toml and run \./inv apply --stack foundation --env dev"):  # fmt: skip
         workbench.check_network(dev, wanted, private=False)
     workbench.check_network(dev, wanted, private=True)
     workbench.check_network(dev, wanted.model_copy(update={"internet": True}), private=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "internet", "told"),
+    [("studio", False, True), ("studio", True, False), ("notebook", False, False)],
+)
+def test_studio_is_not_moved_into_the_private_network(dev, moto_aws, kind, internet, told):
+    """The provider cannot: it sends no VPC with the change."""
+    hand_over()
+    wanted = workbench.chosen(dev, kind, None, internet)
+    if not told:
+        return workbench.check_network(dev, wanted, private=True)
+    with pytest.raises(
+        OperatorError, match=r"cannot be moved .* --env dev --internet to leave it .*workbench\.down"
+    ):
+        workbench.check_network(dev, wanted, private=True)
 
 
 # ---- the repository ----
