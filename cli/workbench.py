@@ -19,8 +19,10 @@ from ops.console import Step, emit, say
     },
 )
 def workbench_up(c, env=None, kind=None, instance_type=None, internet=False, json=False):
-    """Make a place to work in notebooks, with this repository in its home; run again, it changes only what is asked for
-    otherwise, and leaves the repository there as it is."""
+    """Make a place to work in notebooks, with this repository in its home; run again, it does only what has changed.
+
+    The repository that is there stays as it is.
+    """
     from ml.jobs import handover
     from ops import settings as environments
     from ops import workbench
