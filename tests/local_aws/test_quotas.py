@@ -103,7 +103,9 @@ def test_a_request_is_recorded_and_pending(aws) -> None:
     assert made["Status"] == "PENDING" and made["DesiredValue"] == 16
     assert client.get_requested_service_quota_change(RequestId=made["Id"])["RequestedQuota"] == made
     history = client.list_requested_service_quota_change_history(ServiceCode="ec2")["RequestedQuotas"]
-    assert [asked for asked in history if asked["QuotaCode"] == which["QuotaCode"]] == [made]  # others ask, too
+    assert [asked for asked in history if asked["QuotaCode"] == which["QuotaCode"]] == [
+        made
+    ]  # others ask, too
     assert client.get_service_quota(**which)["Quota"]["Value"] == 0
     assert _refused(client.request_service_quota_increase, **which, DesiredValue=0.0)[0] == "IllegalArgumentException"  # fmt: skip
 
