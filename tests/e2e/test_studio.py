@@ -1,0 +1,58 @@
+"""SageMaker Studio, the usual workbench, through the commands that the operator types, as the operator's role."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from local_aws import daemon
+from tests.e2e.notebook_kit import FOLDER, SECONDS, Workbench
+from tests.e2e.pipeline_kit import PREFIX, Pipeline
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+
+
+@pytest.fixture
+def inv(tmp_path):
+    """An environment with a foundation and no data, in which the operator works."""
+    pipeline = Pipeline(tmp_path)
+    try:
+        for role, words in (
+            ("", ("apply", "--stack", "access")),
+            ("operator", ("apply", "--stack", "foundation")),
+        ):
+            pipeline.role = role
+            applied = pipeline(*words)
+            assert applied.code == 0, applied.told
+        yield pipeline
+    finally:
+        daemon.destroy(pipeline.home)
+
+
+def test_the_operator_makes_opens_changes_and_removes_a_studio(inv):
+    def run(*words: str) -> dict:
+        done = inv(*words, "--json")
+        assert done.code == 0, done.told
+        return done.json
+
+    made = run("workbench.up")
+    assert (made["kind"], made["state"]) == ("studio", "asleep")
+    bench, deadline = Workbench(run("workbench.open")["url"]), time.monotonic() + SECONDS
+    while FOLDER not in bench.kernels():
+        assert time.monotonic() < deadline, "the repository's environment is not ready"
+        time.sleep(0.2)
+    who = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+    assert f"assumed-role/{PREFIX}-workbench/" in bench.person.run(who)
+    assert run("workbench.up")["changes"] == []  # and what runs goes on
+    assert run("status")["workbench"]["state"] == "InService"
+    changed = run("workbench.up", "--instance-type", "ml.t3.large")
+    assert changed["repository"] == made["repository"] and changed["changes"]
+    assert run("status")["workbench"]["state"] == "asleep"
+    assert run("workbench.open")["url"]
+    assert run("workbench.down")["removed"]
+    sagemaker, groups = inv.root("sagemaker"), inv.root("ec2").describe_security_groups()["SecurityGroups"]
+    assert sagemaker.list_domains()["Domains"] == []
+    assert [group["GroupName"] for group in groups if "nfs" in group["GroupName"]] == []
+    assert inv.root("efs").describe_file_systems()["FileSystems"] == []
+    assert run("down") == {"left": []}
