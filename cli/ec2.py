@@ -31,7 +31,7 @@ def ec2_train(c, env=None, instance_type=None, spot=False, keep=False, again=Fal
     launcher = Ec2Launcher(settings, handover.foundation(settings), host, keep)
     result = stages.train(settings, again=again, launcher=launcher, name="ec2.train")
     result["comparison"] = stages.compare(settings)
-    if keep and (left := hosts.find(settings)):
+    if (left := hosts.find(settings)) and left.keep:  # by its own choice, which may be an earlier command's
         say(f"{left.instance_id} stays and bills. A shell: aws ssm start-session --target {left.instance_id}")
         say(f"Its end: ./inv ec2.down{settings.flag}")
     say(f"Next: ./inv deploy{settings.flag} --model {result['model_version']}")

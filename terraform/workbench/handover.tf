@@ -1,4 +1,5 @@
-# What the Python tasks need to know; they never read this state. What is not there is not handed over.
+# What the Python tasks need to know of a workbench, as they never read this state; and whoever looks for the host, which
+# they find by its tags, as these are there from its first moment. What is not there is not handed over.
 
 locals {
   host = var.host.enabled ? {
