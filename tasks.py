@@ -271,11 +271,17 @@ def rollback(c, env=None, endpoint=None, json=False):
 
 @operator_task(
     help={
-        **ENV, **JSON, "image": "a picture file", "url": "https URL of a picture", "s3": "s3:// URI in the environment's bucket",
-        "split": "send a whole split (train, valid, test) and tell the accuracy", "limit": "at most so many of the split",
-        "top-k": "how many classes to return", "endpoint": "another endpoint than the environment's own",
+        **ENV,
+        **JSON,
+        "image": "a picture file",
+        "url": "https URL of a picture",
+        "s3": "s3:// URI in the environment's bucket",
+        "split": "send a whole split (train, valid, test) and tell the accuracy",
+        "limit": "at most so many of the split",
+        "top-k": "how many classes to return",
+        "endpoint": "another endpoint than the environment's own",
     }
-)  # fmt: skip
+)
 def predict(
     c, env=None, image=None, url=None, s3=None, split=None, limit=0, top_k=0, endpoint=None, json=False
 ):

@@ -47,10 +47,18 @@ def check(c, env=None, stack=None, tests=False, report_dir=None, json=False):
         "Gates",
         ["gate", "what", "result", "examined", "findings", "excused", "seconds"],
         [
-            (r.gate, gates.GATES[r.gate], "passed" if r.passed else "FAILED", r.examined, len(r.open), len(r.excused), f"{r.seconds:.1f}")
+            (
+                r.gate,
+                gates.GATES[r.gate],
+                "passed" if r.passed else "FAILED",
+                r.examined,
+                len(r.open),
+                len(r.excused),
+                f"{r.seconds:.1f}",
+            )
             for r in results
         ],
-    )  # fmt: skip
+    )
     found = [(r.gate, finding) for r in results for finding in r.open]
     for gate, finding in found:
         say(f"{finding.where}: {gate}: {finding.rule}: {finding.what}")

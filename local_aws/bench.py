@@ -200,7 +200,12 @@ def _deploy(variables: dict[str, str]) -> None:
         "Environment": {"SM_RAYSERVE_APP": "app:app"},
     }
     sagemaker.create_model(ModelName="bench", ExecutionRoleArn=role, PrimaryContainer=container)
-    variant = {"VariantName": "AllTraffic", "ModelName": "bench", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}  # fmt: skip
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": "bench",
+        "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1,
+    }
     sagemaker.create_endpoint_config(EndpointConfigName="bench", ProductionVariants=[variant])
     sagemaker.create_endpoint(EndpointName="bench", EndpointConfigName="bench")
     deadline = time.monotonic() + START_SECONDS

@@ -39,10 +39,23 @@ _FRAME = struct.Struct(">II")  # length and CRC-32 of the record that follows
 _CONTENTS = ("keys", "multiparts")  # of a bucket: recorded one by one
 # Streams of data, and calls that keep nothing: left to the next snapshot.
 _LEFT_OUT = frozenset(
-    ("PutLogEvents", "PutMetricData", "BatchPutMetrics", "PutEvents", "Publish", "PublishBatch", "SendMessage",
-     "SendMessageBatch", "ReceiveMessage", "DeleteMessage", "DeleteMessageBatch", "Decrypt", "Encrypt",
-     "GenerateDataKey")
-)  # fmt: skip
+    (
+        "PutLogEvents",
+        "PutMetricData",
+        "BatchPutMetrics",
+        "PutEvents",
+        "Publish",
+        "PublishBatch",
+        "SendMessage",
+        "SendMessageBatch",
+        "ReceiveMessage",
+        "DeleteMessage",
+        "DeleteMessageBatch",
+        "Decrypt",
+        "Encrypt",
+        "GenerateDataKey",
+    )
+)
 _SLOW = 0.02  # seconds of a processor to record a backend, beyond which it is not done more than a twentieth of the time
 
 
@@ -303,8 +316,10 @@ def _apply_part(bucket: FakeBucket, identity: str, number: int, part: Any) -> No
 
 
 _APPLY: dict[str, Callable[..., None]] = {
-    "object": _apply_object, "upload": _apply_upload, "part": _apply_part
-}  # fmt: skip
+    "object": _apply_object,
+    "upload": _apply_upload,
+    "part": _apply_part,
+}
 
 
 def _tag(arn: str, tags: dict[str, str]) -> None:

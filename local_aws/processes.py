@@ -36,9 +36,15 @@ class Supervisor:
         """Start `command` in a new session and process group. Pipes are binary."""
         with self._lock:
             child = subprocess.Popen(
-                command, env=env, cwd=cwd, stdin=stdin, stdout=stdout, stderr=stderr,
-                pass_fds=pass_fds, start_new_session=True,
-            )  # fmt: skip
+                command,
+                env=env,
+                cwd=cwd,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                pass_fds=pass_fds,
+                start_new_session=True,
+            )
             self._tell_guardian(f"+{child.pid}")
             ended = [p for p, c in self._children.items() if c.poll() is not None and not _group_exists(p)]
             for pid in ended:
@@ -80,8 +86,10 @@ class Supervisor:
             # The first, or one in place of a guardian that somebody killed: it is told of every group.
             self._guardian = subprocess.Popen(
                 [sys.executable, "-S", "-E", str(Path(__file__).with_name("guardian.py"))],
-                stdin=subprocess.PIPE, start_new_session=True, text=True,
-            )  # fmt: skip
+                stdin=subprocess.PIPE,
+                start_new_session=True,
+                text=True,
+            )
             line = "".join(f"+{pid}\n" for pid in self._children if _group_exists(pid)) + line
         assert self._guardian.stdin is not None
         self._guardian.stdin.write(line + "\n")

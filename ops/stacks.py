@@ -55,9 +55,11 @@ def ensure_state_bucket(settings: Settings) -> str:
     """
     name, s3 = state_bucket(settings), client("s3", settings.region)
     if not has_state(settings):
-        place = {} if settings.region == "us-east-1" else {
-            "CreateBucketConfiguration": {"LocationConstraint": settings.region}
-        }  # fmt: skip
+        place = (
+            {}
+            if settings.region == "us-east-1"
+            else {"CreateBucketConfiguration": {"LocationConstraint": settings.region}}
+        )
         s3.create_bucket(Bucket=name, **place)
     elif s3.get_bucket_versioning(Bucket=name).get("Status") == "Enabled":
         return name  # versioning comes last: the rest is there, too
@@ -84,9 +86,11 @@ def _state_bucket_policy(settings: Settings, name: str) -> str:
     """What of the data bucket's policy is about who asks and how: by TLS, and of this account."""
     partition = client("s3", settings.region).meta.partition
     values = {
-        "account_id": account_id(settings.region), "bucket_arn": f"arn:{partition}:s3:::{name}",
-        "partition": partition, "region": settings.region,
-    }  # fmt: skip
+        "account_id": account_id(settings.region),
+        "bucket_arn": f"arn:{partition}:s3:::{name}",
+        "partition": partition,
+        "region": settings.region,
+    }
     text = Template((ROOT / "policies" / "resources" / "bucket.json").read_text()).substitute(values)
     document = json.loads(text)
     kept = [s for s in document["Statement"] if s["Sid"] in ("DenyPlainHttp", "DenyOtherAccounts")]

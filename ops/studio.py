@@ -62,13 +62,17 @@ def apps(settings: Settings, domain: str) -> list[App]:
     return [
         App(
             domain,
-            ("SpaceName", a["SpaceName"]) if a.get("SpaceName") else ("UserProfileName", a["UserProfileName"]),
-            a["AppType"], a["AppName"], a["Status"],
+            ("SpaceName", a["SpaceName"])
+            if a.get("SpaceName")
+            else ("UserProfileName", a["UserProfileName"]),
+            a["AppType"],
+            a["AppName"],
+            a["Status"],
         )
         for page in pages
         for a in page["Apps"]
         if a["Status"] != "Deleted"
-    ]  # fmt: skip
+    ]
 
 
 def close_apps(settings: Settings, progress: Progress) -> list[str]:

@@ -137,15 +137,25 @@ def _inventory(settings: Settings) -> Iterator[tuple[str, bool, Callable[[], lis
     yield "running tuning job", True, lambda: list(jobs.under_way(settings, "tuning"))
     yield "running training job", True, lambda: list(jobs.under_way(settings, "training"))
     yield "instance", True, lambda: _instances(settings)
-    yield "notebook instance", True, listed(
-        "sagemaker", "list_notebook_instances", "NotebookInstances", "NotebookInstanceName", NameContains=mine
-    )  # fmt: skip
+    yield (
+        "notebook instance",
+        True,
+        listed(
+            "sagemaker",
+            "list_notebook_instances",
+            "NotebookInstances",
+            "NotebookInstanceName",
+            NameContains=mine,
+        ),
+    )
     yield "Studio application", True, lambda: _apps(settings)
     yield "Studio domain", False, lambda: [f"{d.name} {d.id}" for d in studio.domains(settings)]
     yield "file system of Studio", True, lambda: [f"{mine} {fs}" for fs in studio.file_systems(settings)]
-    yield "security group of Studio", False, lambda: [
-        f"{mine} {g['GroupName']} {g['GroupId']}" for g in studio.security_groups(settings)
-    ]  # fmt: skip
+    yield (
+        "security group of Studio",
+        False,
+        lambda: [f"{mine} {g['GroupName']} {g['GroupId']}" for g in studio.security_groups(settings)],
+    )
     # What a network bills for, by its tags or its VPC: AWS gives it no name.
     yield "VPC endpoint", True, lambda: _parts(settings, "vpc_endpoints", "VpcEndpointId")
     yield "NAT gateway", True, lambda: _parts(settings, "nat_gateways", "NatGatewayId", in_vpc=True)
@@ -164,19 +174,41 @@ def _inventory(settings: Settings) -> Iterator[tuple[str, bool, Callable[[], lis
         ),
     )
     yield "model", False, listed("sagemaker", "list_models", "Models", "ModelName", NameContains=mine)
-    yield "model package group", False, listed(
-        "sagemaker", "list_model_package_groups", "ModelPackageGroupSummaryList", "ModelPackageGroupName",
-        NameContains=mine,
-    )  # fmt: skip
-    yield "scalable target", False, listed(
-        "application-autoscaling", "describe_scalable_targets", "ScalableTargets", "ResourceId",
-        ServiceNamespace="sagemaker",
-    )  # fmt: skip
+    yield (
+        "model package group",
+        False,
+        listed(
+            "sagemaker",
+            "list_model_package_groups",
+            "ModelPackageGroupSummaryList",
+            "ModelPackageGroupName",
+            NameContains=mine,
+        ),
+    )
+    yield (
+        "scalable target",
+        False,
+        listed(
+            "application-autoscaling",
+            "describe_scalable_targets",
+            "ScalableTargets",
+            "ResourceId",
+            ServiceNamespace="sagemaker",
+        ),
+    )
     yield "role", False, lambda: _roles(settings)
-    yield "parameter", False, listed(
-        "ssm", "get_parameters_by_path", "Parameters", "Name", Recursive=True,
-        Path=f"/{settings.project}/{settings.environment}",
-    )  # fmt: skip
+    yield (
+        "parameter",
+        False,
+        listed(
+            "ssm",
+            "get_parameters_by_path",
+            "Parameters",
+            "Name",
+            Recursive=True,
+            Path=f"/{settings.project}/{settings.environment}",
+        ),
+    )
 
 
 def _apps(settings: Settings) -> list[str]:
@@ -196,13 +228,17 @@ def _roles(settings: Settings) -> list[str]:
 
 
 def _instances(settings: Settings) -> list[str]:
-    pages = client("ec2", settings.region).get_paginator("describe_instances").paginate(
-        Filters=[
-            {"Name": "tag:Project", "Values": [settings.project]},
-            {"Name": "tag:Environment", "Values": [settings.environment]},
-            {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]},
-        ]
-    )  # fmt: skip
+    pages = (
+        client("ec2", settings.region)
+        .get_paginator("describe_instances")
+        .paginate(
+            Filters=[
+                {"Name": "tag:Project", "Values": [settings.project]},
+                {"Name": "tag:Environment", "Values": [settings.environment]},
+                {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]},
+            ]
+        )
+    )
     found = [i["InstanceId"] for page in pages for r in page["Reservations"] for i in r["Instances"]]
     return [f"{settings.prefix} {instance}" for instance in found]
 

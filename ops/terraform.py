@@ -150,8 +150,11 @@ class Stack:
     def _init(self) -> None:
         backend = self.state_bucket and {
             # Without `encrypt`, which asks for AES256 in place of the bucket's own encryption by KMS.
-            "bucket": self.state_bucket, "key": self.key, "region": self.region, "use_lockfile": "true",
-        }  # fmt: skip
+            "bucket": self.state_bucket,
+            "key": self.key,
+            "region": self.region,
+            "use_lockfile": "true",
+        }
         lock_file = (self.folder / ".terraform.lock.hcl").read_bytes()
         sources = sorted(self.folder.parent.rglob("*.tf"))
         text = b"\n".join(source.read_bytes() for source in sources)
@@ -189,9 +192,13 @@ class Stack:
             try:
                 with _interruptible(), contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
                     code, _, _ = self._terraform().cmd(
-                        command, *arguments, json=_flag(True), input=False if command != "apply" else None,
-                        capture_output=False, **options,
-                    )  # fmt: skip
+                        command,
+                        *arguments,
+                        json=_flag(True),
+                        input=False if command != "apply" else None,
+                        capture_output=False,
+                        **options,
+                    )
             finally:
                 finished.set()
                 follower.join()
@@ -325,9 +332,12 @@ def _version(path: str, modified: int) -> str:
     if (path, modified) not in _versions:
         try:
             out = subprocess.run(
-                [path, "version", "-json"], capture_output=True, text=True, check=True,
+                [path, "version", "-json"],
+                capture_output=True,
+                text=True,
+                check=True,
                 env={**os.environ, "CHECKPOINT_DISABLE": "1"},
-            ).stdout  # fmt: skip
+            ).stdout
             _versions[path, modified] = json.loads(out[out.index("{") :])["terraform_version"]
         except (OSError, subprocess.CalledProcessError, ValueError, KeyError) as error:
             said = getattr(error, "stderr", None) or str(error)

@@ -55,10 +55,15 @@ def folder(kind: str, progress: Callable[[str], None], lock: Path = LOCK) -> Pat
 def requirements(image: Image, lock: str) -> str:
     """Those entries of a universal lock that an image needs, without their markers: pip would ask this machine."""
     machine = {
-        "implementation_name": "cpython", "os_name": "posix", "platform_machine": "x86_64",
-        "platform_python_implementation": "CPython", "platform_system": "Linux", "sys_platform": "linux",
-        "python_version": image.python, "python_full_version": f"{image.python}.0",
-    }  # fmt: skip
+        "implementation_name": "cpython",
+        "os_name": "posix",
+        "platform_machine": "x86_64",
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "sys_platform": "linux",
+        "python_version": image.python,
+        "python_full_version": f"{image.python}.0",
+    }
     kept = []
     for entry in re.split(r"\n(?=[A-Za-z0-9])", lock.strip()):
         name, _, hashes = entry.partition(" \\\n")
@@ -73,10 +78,22 @@ def _download(image: Image, lock: str, destination: Path) -> None:
     file.write_text(requirements(image, lock))
     platforms = [f"--platform=manylinux_2_{minor}_x86_64" for minor in range(image.glibc, 16, -1)]
     command = [
-        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-        "--require-hashes", "--only-binary=:all:", "--implementation=cp", f"--python-version={image.python}",
-        *platforms, "--platform=manylinux2014_x86_64", f"--requirement={file}", f"--dest={destination}",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--require-hashes",
+        "--only-binary=:all:",
+        "--implementation=cp",
+        f"--python-version={image.python}",
+        *platforms,
+        "--platform=manylinux2014_x86_64",
+        f"--requirement={file}",
+        f"--dest={destination}",
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     file.unlink()
     if done.returncode:

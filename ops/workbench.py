@@ -62,8 +62,13 @@ def check_network(settings: Settings, wanted: WorkbenchSettings, private: bool) 
 
 
 def upload_repository(
-    settings: Settings, wanted: WorkbenchSettings, bucket: str, kms_key_arn: str, submitter: str, progress: Progress
-) -> str:  # fmt: skip
+    settings: Settings,
+    wanted: WorkbenchSettings,
+    bucket: str,
+    kms_key_arn: str,
+    submitter: str,
+    progress: Progress,
+) -> str:
     """Put this repository into S3, once per content, for the workbench's home. Returns its URI.
 
     Without internet it brings the packages that a notebook needs. submitter: ARN of the role that may write programs.
@@ -148,9 +153,12 @@ def open_url(settings: Settings, progress: Progress) -> str:
         ]
     _start_jupyter_lab(settings, there, progress)
     return sagemaker.create_presigned_domain_url(
-        DomainId=there["domain_id"], UserProfileName=there["name"], SpaceName=there["name"],
-        LandingUri="app:JupyterLab:", ExpiresInSeconds=URL_SECONDS,
-    )["AuthorizedUrl"]  # fmt: skip
+        DomainId=there["domain_id"],
+        UserProfileName=there["name"],
+        SpaceName=there["name"],
+        LandingUri="app:JupyterLab:",
+        ExpiresInSeconds=URL_SECONDS,
+    )["AuthorizedUrl"]
 
 
 def remove(settings: Settings, progress: Progress) -> list[str]:

@@ -52,9 +52,13 @@ class Clone:
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen:
         return subprocess.Popen(
-            [str(self.home / "inv"), *arguments], env=self.environment | environment, text=True, cwd=self.home.parent,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+            [str(self.home / "inv"), *arguments],
+            env=self.environment | environment,
+            text=True,
+            cwd=self.home.parent,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
 
     def inv(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
         process = self.start(*arguments, **environment)

@@ -39,8 +39,13 @@ def test_every_step_is_explained_and_short():
     assert all(len(cell.source.splitlines()) <= 20 for cell in cells if cell.cell_type == "code")
     headings = re.findall(r"^## (.+)$", "\n".join(c.source for c in cells if c.cell_type == "markdown"), re.M)
     assert headings == [
-        "Data", "Hyperparameter tuning", "Training", "Model registry", "Deployment", "Prediction",
-    ]  # fmt: skip
+        "Data",
+        "Hyperparameter tuning",
+        "Training",
+        "Model registry",
+        "Deployment",
+        "Prediction",
+    ]
 
 
 def test_it_does_not_ask_whether_it_is_local_and_makes_no_infrastructure():

@@ -331,9 +331,11 @@ def test_a_gate_fails_after_the_report_and_a_failed_plan_at_once(tmp_path, repor
     (tmp_path / "inv").write_text(f'#!/bin/sh\nprintf "{report}" > plan.md\nexit {code}\n')
     (tmp_path / "inv").chmod(0o755)
     done = bash(
-        script("plan/plan", "./inv plan"), tmp_path,
-        GITHUB_STEP_SUMMARY="summary", GITHUB_OUTPUT="output",
-    )  # fmt: skip
+        script("plan/plan", "./inv plan"),
+        tmp_path,
+        GITHUB_STEP_SUMMARY="summary",
+        GITHUB_OUTPUT="output",
+    )
     assert bool(done.returncode) is failed
     if not failed:
         assert (tmp_path / "summary").read_text() == report

@@ -64,8 +64,10 @@ def read(environ: Mapping[str, Any]) -> Signature | None:
     if header:
         match = _HEADER.fullmatch(header.strip())
         if match is None:
-            raise Refusal("bad signature", f"Authorization header requires {_ALGORITHM} with Credential, "
-                          "SignedHeaders and Signature.")  # fmt: skip
+            raise Refusal(
+                "bad signature",
+                f"Authorization header requires {_ALGORITHM} with Credential, SignedHeaders and Signature.",
+            )
         claims = match.groupdict()
         return _claims(
             claims["credential"],
@@ -168,8 +170,11 @@ def _check_time(signature: Signature, now: datetime) -> None:
         if signed_at > now + _SKEW:
             raise Refusal("denied", "Request is not yet valid")
     elif abs(now - signed_at) > _SKEW:
-        raise Refusal("skewed", f"Signature expired or not yet current: {signature.timestamp} is more than 15 min "
-                      f"from {now:%Y%m%dT%H%M%SZ}")  # fmt: skip
+        raise Refusal(
+            "skewed",
+            f"Signature expired or not yet current: {signature.timestamp} is more than 15 min "
+            f"from {now:%Y%m%dT%H%M%SZ}",
+        )
 
 
 def _payload_hash(signature: Signature, environ: Mapping[str, Any], body: bytes) -> str:

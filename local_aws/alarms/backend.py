@@ -170,9 +170,15 @@ class AlarmsBackend(CloudWatchBackend):
         step = int(request["Period"])
         start = unix(request["StartTime"]) // min(step, 60) * min(step, 60)
         grouped = periods(
-            self.get_all_metrics(), request["Namespace"], request["MetricName"], request.get("Dimensions") or [],
-            start, unix(request["EndTime"]), step, request.get("Unit"),
-        )  # fmt: skip
+            self.get_all_metrics(),
+            request["Namespace"],
+            request["MetricName"],
+            request.get("Dimensions") or [],
+            start,
+            unix(request["EndTime"]),
+            step,
+            request.get("Unit"),
+        )
         datapoints = []
         for moment, data in sorted(grouped.items()):
             point: dict[str, Any] = {"Timestamp": _moment(moment), "Unit": data[0].unit or "None"}

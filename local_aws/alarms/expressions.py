@@ -121,9 +121,17 @@ def evaluate(
 
 
 _ALLOWED = (
-    ast.Constant, ast.Name, ast.List, ast.Load, ast.BinOp, ast.UnaryOp, ast.USub, ast.BoolOp, ast.Compare,
+    ast.Constant,
+    ast.Name,
+    ast.List,
+    ast.Load,
+    ast.BinOp,
+    ast.UnaryOp,
+    ast.USub,
+    ast.BoolOp,
+    ast.Compare,
     *OPERATORS,
-)  # fmt: skip
+)
 
 
 def combine(operation: Callable[[float, float], float], left: Value, right: Value) -> Value:
@@ -132,14 +140,18 @@ def combine(operation: Callable[[float, float], float], left: Value, right: Valu
         pairs = (
             zip(left, right, strict=True)
             if isinstance(left, list) and isinstance(right, list)
-            else [(item, right) for item in left] if isinstance(left, list) else [(left, item) for item in right]
-        )  # fmt: skip
+            else [(item, right) for item in left]
+            if isinstance(left, list)
+            else [(left, item) for item in right]
+        )
         return [combine(operation, a, b) for a, b in pairs]
     if not isinstance(left, dict) and not isinstance(right, dict):
         return operation(left, right)
-    times = left.keys() & right.keys() if isinstance(left, dict) and isinstance(right, dict) else (
-        left if isinstance(left, dict) else right
-    )  # fmt: skip
+    times = (
+        left.keys() & right.keys()
+        if isinstance(left, dict) and isinstance(right, dict)
+        else (left if isinstance(left, dict) else right)
+    )
     result: Series = {}
     for time in sorted(times):
         a = left[time] if isinstance(left, dict) else left

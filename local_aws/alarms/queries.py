@@ -64,9 +64,15 @@ def evaluate(
             asked = query["MetricStat"]
             metric = asked["Metric"]
             grouped = periods(
-                data, metric["Namespace"], metric["MetricName"], metric.get("Dimensions") or [],
-                start, end, int(asked["Period"]) / time_scale, asked.get("Unit"),
-            )  # fmt: skip
+                data,
+                metric["Namespace"],
+                metric["MetricName"],
+                metric.get("Dimensions") or [],
+                start,
+                end,
+                int(asked["Period"]) / time_scale,
+                asked.get("Unit"),
+            )
             results[name] = series(grouped, asked["Stat"])
             return
         tree = expressions.parse(query["Expression"])

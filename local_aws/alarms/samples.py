@@ -41,9 +41,7 @@ class Samples(MetricAggregatedDatum):
         timestamp: datetime | None,
         unit: Any = None,
     ):
-        super().__init__(
-            namespace, name, math.inf, -math.inf, 0.0, 0.0, dimensions, timestamp, unit
-        )  # fmt: skip
+        super().__init__(namespace, name, math.inf, -math.inf, 0.0, 0.0, dimensions, timestamp, unit)
         self.buckets: dict[int, float] = {}
 
     def add(self, value: float, count: float = 1.0) -> None:

@@ -73,11 +73,16 @@ class LocalRule(Rule):
         cloudwatch_backends[self.account_id][self.region_name].put_metric_data(
             "AWS/Events",
             [
-                {"MetricName": name, "Dimensions": [{"Name": "RuleName", "Value": self.name}], "Value": 1.0,
-                 "Unit": "Count", "Timestamp": utcnow()}
+                {
+                    "MetricName": name,
+                    "Dimensions": [{"Name": "RuleName", "Value": self.name}],
+                    "Value": 1.0,
+                    "Unit": "Count",
+                    "Timestamp": utcnow(),
+                }
                 for name in metrics
             ],
-        )  # fmt: skip
+        )
         if failure and (queue := (target.get("DeadLetterConfig") or {}).get("Arn")):
             attributes = {
                 "RULE_ARN": self.arn,

@@ -14,20 +14,51 @@ from local_aws import ACCOUNT_ID, events
 
 SOURCE = "aws.sagemaker"
 TRAINING = (
-    "TrainingJobName", "TrainingJobArn", "TuningJobArn", "ModelArtifacts", "TrainingJobStatus", "SecondaryStatus",
-    "FailureReason", "HyperParameters", "AlgorithmSpecification", "RoleArn", "InputDataConfig", "OutputDataConfig",
-    "ResourceConfig", "VpcConfig", "StoppingCondition", "CreationTime", "TrainingStartTime", "TrainingEndTime",
-    "LastModifiedTime", "SecondaryStatusTransitions", "FinalMetricDataList",
-)  # fmt: skip
-TUNING = (
-    "HyperParameterTuningJobName", "HyperParameterTuningJobArn", "HyperParameterTuningJobConfig",
-    "TrainingJobDefinition", "HyperParameterTuningJobStatus", "CreationTime", "HyperParameterTuningEndTime",
-    "LastModifiedTime", "TrainingJobStatusCounters", "ObjectiveStatusCounters", "BestTrainingJob", "FailureReason",
-)  # fmt: skip
-ENDPOINT = (
-    "EndpointName", "EndpointArn", "EndpointConfigName", "EndpointStatus", "FailureReason", "CreationTime",
+    "TrainingJobName",
+    "TrainingJobArn",
+    "TuningJobArn",
+    "ModelArtifacts",
+    "TrainingJobStatus",
+    "SecondaryStatus",
+    "FailureReason",
+    "HyperParameters",
+    "AlgorithmSpecification",
+    "RoleArn",
+    "InputDataConfig",
+    "OutputDataConfig",
+    "ResourceConfig",
+    "VpcConfig",
+    "StoppingCondition",
+    "CreationTime",
+    "TrainingStartTime",
+    "TrainingEndTime",
     "LastModifiedTime",
-)  # fmt: skip
+    "SecondaryStatusTransitions",
+    "FinalMetricDataList",
+)
+TUNING = (
+    "HyperParameterTuningJobName",
+    "HyperParameterTuningJobArn",
+    "HyperParameterTuningJobConfig",
+    "TrainingJobDefinition",
+    "HyperParameterTuningJobStatus",
+    "CreationTime",
+    "HyperParameterTuningEndTime",
+    "LastModifiedTime",
+    "TrainingJobStatusCounters",
+    "ObjectiveStatusCounters",
+    "BestTrainingJob",
+    "FailureReason",
+)
+ENDPOINT = (
+    "EndpointName",
+    "EndpointArn",
+    "EndpointConfigName",
+    "EndpointStatus",
+    "FailureReason",
+    "CreationTime",
+    "LastModifiedTime",
+)
 
 
 def training_job(job: Any) -> None:

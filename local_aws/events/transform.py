@@ -11,9 +11,12 @@ STEP = re.compile(r"\.([\w/-]+)|\[(\d+)\]|(\[\*\]|\.\*)")
 VARIABLE = re.compile(r"<([^<>\s]+)>")
 # EventBridge's own variables.
 RESERVED = (
-    "aws.events.rule-arn", "aws.events.rule-name", "aws.events.event.ingestion-time",
-    "aws.events.event", "aws.events.event.json",
-)  # fmt: skip
+    "aws.events.rule-arn",
+    "aws.events.rule-name",
+    "aws.events.event.ingestion-time",
+    "aws.events.event",
+    "aws.events.event.json",
+)
 
 
 def check(target: dict[str, Any]) -> str:

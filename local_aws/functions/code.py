@@ -14,9 +14,18 @@ MAX_UNZIPPED_BYTES = 262_144_000
 
 # What AWS's Python runtimes bring along: the interface client, and boto3 with all it needs.
 RUNTIME_MODULES = (
-    "awslambdaric", "runtime_client", "simplejson", "snapshot_restore_py",
-    "boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3",
-)  # fmt: skip
+    "awslambdaric",
+    "runtime_client",
+    "simplejson",
+    "snapshot_restore_py",
+    "boto3",
+    "botocore",
+    "s3transfer",
+    "jmespath",
+    "dateutil",
+    "six",
+    "urllib3",
+)
 
 
 def check(package: bytes) -> str | None:

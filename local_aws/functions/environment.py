@@ -65,9 +65,13 @@ class ExecutionEnvironment:
     """Started by `start`, then `invoke`d any number of times until `dead`, and at last `end`ed."""
 
     def __init__(
-        self, version: Version, supervisor: Supervisor, scratch: Path,
-        ship: Callable[[str, int, str], None], on_exit: Callable[[], None] = lambda: None,
-    ) -> None:  # fmt: skip
+        self,
+        version: Version,
+        supervisor: Supervisor,
+        scratch: Path,
+        ship: Callable[[str, int, str], None],
+        on_exit: Callable[[], None] = lambda: None,
+    ) -> None:
         """scratch: folder for its /tmp. ship: takes every log line, as (log stream, Unix ms, message).
         on_exit: called when the process has ended, whoever ended it."""
         self.version = version
@@ -234,10 +238,12 @@ class ExecutionEnvironment:
         if process is self._process:
             self.dead = True
         reason = (
-            "without providing a reason" if status == 0
-            else f"with error: exit status {status}" if status > 0
+            "without providing a reason"
+            if status == 0
+            else f"with error: exit status {status}"
+            if status > 0
             else f"with error: signal: {'killed' if status == -9 else -status}"
-        )  # fmt: skip
+        )
         outcomes.put(Outcome(kind="exit", body=reason.encode()))
         self._on_exit()
 
@@ -250,9 +256,14 @@ class ExecutionEnvironment:
         )
 
     def _finish(
-        self, invocation: Invocation, payload: bytes, function_error: str, seconds: float,
-        status: str = "", error_type: str = "",
-    ) -> Result:  # fmt: skip
+        self,
+        invocation: Invocation,
+        payload: bytes,
+        function_error: str,
+        seconds: float,
+        status: str = "",
+        error_type: str = "",
+    ) -> Result:
         self._output.pump()
         milliseconds = seconds * 1000
         init = self.init_seconds * 1000 if self._report_init and not self.provisioned else 0.0
@@ -268,8 +279,12 @@ class ExecutionEnvironment:
         report += f"Init Duration: {init:.2f} ms\t" if init else ""
         report += f"Status: {status}\t" if status else ""
         report += f"Error Type: {error_type}" if error_type else ""
-        metrics = {"durationMs": round(milliseconds, 3), "billedDurationMs": billed,
-                   "memorySizeMB": self.version.memory, "maxMemoryUsedMB": used}  # fmt: skip
+        metrics = {
+            "durationMs": round(milliseconds, 3),
+            "billedDurationMs": billed,
+            "memorySizeMB": self.version.memory,
+            "maxMemoryUsedMB": used,
+        }
         if init:
             metrics["initDurationMs"] = round(init, 3)
         if not self.version.json_logs:

@@ -40,8 +40,12 @@ class Events:
         """Accept an event. Returns its request id."""
         request_id = str(uuid.uuid4())
         self._service.backend(region).pending_events[request_id] = {
-            "name": name, "qualifier": qualifier, "payload": payload, "accepted": time.time(), "attempts": 0,
-        }  # fmt: skip
+            "name": name,
+            "qualifier": qualifier,
+            "payload": payload,
+            "accepted": time.time(),
+            "attempts": 0,
+        }
         self._workers.submit(self._attempt, region, request_id)
         return request_id
 

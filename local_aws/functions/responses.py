@@ -137,17 +137,23 @@ class LocalLambdaResponse(LambdaResponse):
     def create_alias(self) -> TYPE_RESPONSE:
         body = self.json_body
         alias = self.backend.create_alias(
-            body["Name"], self.reference, body["FunctionVersion"], body.get("Description", ""),
+            body["Name"],
+            self.reference,
+            body["FunctionVersion"],
+            body.get("Description", ""),
             body.get("RoutingConfig"),
-        )  # fmt: skip
+        )
         return self._changed(201, alias.to_json())
 
     def update_alias(self) -> TYPE_RESPONSE:
         body = self.json_body
         alias = self.backend.update_alias(
-            self._last(), self.reference, body.get("FunctionVersion"), body.get("Description"),
+            self._last(),
+            self.reference,
+            body.get("FunctionVersion"),
+            body.get("Description"),
             body.get("RoutingConfig"),
-        )  # fmt: skip
+        )
         return self._changed(200, alias.to_json())
 
     def delete_alias(self) -> TYPE_RESPONSE:

@@ -86,9 +86,14 @@ class LambdaService:
             raise InvalidParameterValueException(RoleCannotBeAssumed().message) from error
 
     def invoke(
-        self, region: str, reference: str, qualifier: str | None, payload: bytes,
-        client_context: str = "", request_id: str = "",
-    ) -> Answer:  # fmt: skip
+        self,
+        region: str,
+        reference: str,
+        qualifier: str | None,
+        payload: bytes,
+        client_context: str = "",
+        request_id: str = "",
+    ) -> Answer:
         """Run a function and wait. payload: JSON, empty for null.
 
         Raises UnknownFunctionException, RequestTooLargeException, InvalidRequestContentException,
@@ -153,10 +158,17 @@ class LambdaService:
         finally:
             self.pool.release(function.key, environment)
         self.metrics.add(
-            region, name, resource,
-            {"Invocations": 1.0, "Errors": float(bool(result.function_error)), "Throttles": 0.0,
-             "Duration": result.duration * 1000, "ConcurrentExecutions": float(concurrent)},
-        )  # fmt: skip
+            region,
+            name,
+            resource,
+            {
+                "Invocations": 1.0,
+                "Errors": float(bool(result.function_error)),
+                "Throttles": 0.0,
+                "Duration": result.duration * 1000,
+                "ConcurrentExecutions": float(concurrent),
+            },
+        )
         return Answer(
             payload=result.payload,
             function_error=result.function_error,
@@ -273,9 +285,14 @@ class LambdaService:
 
         def ship(stream: str, at: int, message: str) -> None:
             where = Stream(
-                function.region, function.role, logging["LogGroup"], stream, "lambda.amazonaws.com",
-                function.function_name, function.unqualified_arn,
-            )  # fmt: skip
+                function.region,
+                function.role,
+                logging["LogGroup"],
+                stream,
+                "lambda.amazonaws.com",
+                function.function_name,
+                function.unqualified_arn,
+            )
             self.logs.add(where, at, message)
 
         return ExecutionEnvironment(version, self.runtime.supervisor, self._scratch, ship, self.pool.changed)

@@ -62,9 +62,14 @@ def policy(backend: LocalLambdaBackend, name: str, qualifier: str) -> str | None
 
 
 def event(
-    environ: Mapping[str, Any], body: bytes, identity: str, principal: Principal,
-    account: str = "anonymous", route_key: str = "$default", stage: str = "$default",
-) -> dict[str, Any]:  # fmt: skip
+    environ: Mapping[str, Any],
+    body: bytes,
+    identity: str,
+    principal: Principal,
+    account: str = "anonymous",
+    route_key: str = "$default",
+    stage: str = "$default",
+) -> dict[str, Any]:
     """The event of payload format 2.0 for a request. account: as the context tells it of unsigned ones.
 
     https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html

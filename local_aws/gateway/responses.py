@@ -89,9 +89,13 @@ class LocalApiGatewayV2Response(ApiGatewayV2Response):
             stage.default_route_settings = settings
         if "routeSettings" in body:
             stage.route_settings = {**stage.route_settings, **body.pop("routeSettings")}
-        names = {"accessLogSettings": "access_log_settings", "autoDeploy": "auto_deploy",
-                 "clientCertificateId": "client_certificate_id", "description": "description",
-                 "stageVariables": "stage_variables"}  # fmt: skip
+        names = {
+            "accessLogSettings": "access_log_settings",
+            "autoDeploy": "auto_deploy",
+            "clientCertificateId": "client_certificate_id",
+            "description": "description",
+            "stageVariables": "stage_variables",
+        }
         for key in names.keys() & body.keys():
             setattr(stage, names[key], body[key])
         return 200, {}, json.dumps(stage.to_json())

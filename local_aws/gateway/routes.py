@@ -43,11 +43,13 @@ def choose(keys: Iterable[str], method: str, path: str) -> tuple[str, dict[str, 
 
 def _match(template: str, path: str) -> dict[str, str] | None:
     pattern = "".join(
-        f"(?P<{part[1:-2]}>.+)" if re.fullmatch(r"\{\w+\+\}", part)
-        else f"(?P<{part[1:-1]}>[^/]+)" if re.fullmatch(r"\{\w+\}", part)
+        f"(?P<{part[1:-2]}>.+)"
+        if re.fullmatch(r"\{\w+\+\}", part)
+        else f"(?P<{part[1:-1]}>[^/]+)"
+        if re.fullmatch(r"\{\w+\}", part)
         else re.escape(part)
         for part in re.split(r"(\{\w+\+?\})", template)
-    )  # fmt: skip
+    )
     found = re.fullmatch(pattern, path)
     return None if found is None else found.groupdict()
 

@@ -61,11 +61,21 @@ def add_to(backend: Any) -> None:
     for image in IMAGES:
         identity = image.id(backend.region_name)
         backend.amis[identity] = DeepLearningAmi(
-            backend, identity, name=f"{image.name} {RELEASED}", description=image.name, owner_id="898082745236",
-            owner_alias="amazon", public=True, virtualization_type="hvm", architecture="x86_64", hypervisor="xen",
+            backend,
+            identity,
+            name=f"{image.name} {RELEASED}",
+            description=image.name,
+            owner_id="898082745236",
+            owner_alias="amazon",
+            public=True,
+            virtualization_type="hvm",
+            architecture="x86_64",
+            hypervisor="xen",
             creation_date=RELEASED_AT,
-            root_device_type="ebs", root_device_name="/dev/xvda", region_name=f"{backend.region_name}a",
-        )  # fmt: skip
+            root_device_type="ebs",
+            root_device_name="/dev/xvda",
+            region_name=f"{backend.region_name}a",
+        )
 
 
 class LocalParameterDict(ParameterDict):

@@ -200,9 +200,12 @@ class Init:
             path = self.scripts.pop(0)
             try:
                 self.script = subprocess.Popen(
-                    [path], env=self.config["environment"], cwd=self.config["cwd"],
-                    stdin=subprocess.DEVNULL, start_new_session=True,
-                )  # fmt: skip
+                    [path],
+                    env=self.config["environment"],
+                    cwd=self.config["cwd"],
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
             except OSError as error:
                 say(f"user data {path} cannot be run: {error.strerror}")
                 self.failed = True

@@ -33,17 +33,68 @@ log = logging.getLogger(__name__)
 INIT = Path(init.__file__)
 SHIM = Path(__file__).with_name("shim.sh")
 SHIMS = (
-    "shutdown", "poweroff", "halt", "reboot", "init", "telinit", "systemctl", "service", "chkconfig",
-    "sudo", "doas", "logger", "apt", "apt-get", "dpkg", "yum", "dnf", "rpm", "amazon-linux-extras", "snap", "zypper",
-    "useradd", "userdel", "usermod", "adduser", "groupadd", "groupdel", "passwd", "chpasswd", "visudo",
-    "mount", "umount", "swapon", "swapoff", "mkswap", "mkfs", "mkfs.ext4", "mkfs.xfs", "fdisk", "parted",
-    "modprobe", "insmod", "rmmod", "sysctl", "hostnamectl", "hostname", "timedatectl", "iptables", "nft", "crontab",
-)  # fmt: skip
+    "shutdown",
+    "poweroff",
+    "halt",
+    "reboot",
+    "init",
+    "telinit",
+    "systemctl",
+    "service",
+    "chkconfig",
+    "sudo",
+    "doas",
+    "logger",
+    "apt",
+    "apt-get",
+    "dpkg",
+    "yum",
+    "dnf",
+    "rpm",
+    "amazon-linux-extras",
+    "snap",
+    "zypper",
+    "useradd",
+    "userdel",
+    "usermod",
+    "adduser",
+    "groupadd",
+    "groupdel",
+    "passwd",
+    "chpasswd",
+    "visudo",
+    "mount",
+    "umount",
+    "swapon",
+    "swapoff",
+    "mkswap",
+    "mkfs",
+    "mkfs.ext4",
+    "mkfs.xfs",
+    "fdisk",
+    "parted",
+    "modprobe",
+    "insmod",
+    "rmmod",
+    "sysctl",
+    "hostnamectl",
+    "hostname",
+    "timedatectl",
+    "iptables",
+    "nft",
+    "crontab",
+)
 # Where namespaces are to be had, the instance has its own of these.
 FOLDERS = {
-    "/home": "home", "/root": "root", "/tmp": "tmp", "/var/tmp": "var-tmp", "/var/log": "var-log", "/run": "run",
-    "/mnt": "mnt", "/srv": "srv",
-}  # fmt: skip
+    "/home": "home",
+    "/root": "root",
+    "/tmp": "tmp",
+    "/var/tmp": "var-tmp",
+    "/var/log": "var-log",
+    "/run": "run",
+    "/mnt": "mnt",
+    "/srv": "srv",
+}
 # Of the embedded AWS's own environment, what a process needs to reach the network.
 PASSED_ON = re.compile(r"(?i)(https?|all)_proxy|(PIP|UV)_\w+|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|LANG|LC_\w+|TZ")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -282,8 +333,15 @@ def namespaces(supervisor: Supervisor) -> tuple[str, ...]:
     if unshare is None or not sys.platform.startswith("linux"):
         return ()
     command = (
-        unshare, "--user", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
-    )  # fmt: skip
+        unshare,
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+    )
     with tempfile.TemporaryDirectory() as scratch:
         disk = Path(scratch, "disk")
         _make_disk(disk)

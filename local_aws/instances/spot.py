@@ -16,13 +16,28 @@ class LocalSpotRequest(SpotInstanceRequest):
     def __init__(self, instance: LocalInstance, price: str) -> None:
         self._launched = instance
         super().__init__(
-            instance.ec2_backend, random_spot_request_id(), price, instance.image_id, "one-time",
-            valid_from=None, valid_until=None, launch_group=None, availability_zone_group=None,
-            key_name=instance.key_name or "", security_groups=[], user_data=None,
-            instance_type=instance.instance_type, placement=instance.availability_zone, kernel_id=None,
-            ramdisk_id=None, monitoring_enabled=instance.monitored, subnet_id=instance.subnet_id or "",
-            tags={}, spot_fleet_id=None, instance_interruption_behaviour="terminate",
-        )  # fmt: skip
+            instance.ec2_backend,
+            random_spot_request_id(),
+            price,
+            instance.image_id,
+            "one-time",
+            valid_from=None,
+            valid_until=None,
+            launch_group=None,
+            availability_zone_group=None,
+            key_name=instance.key_name or "",
+            security_groups=[],
+            user_data=None,
+            instance_type=instance.instance_type,
+            placement=instance.availability_zone,
+            kernel_id=None,
+            ramdisk_id=None,
+            monitoring_enabled=instance.monitored,
+            subnet_id=instance.subnet_id or "",
+            tags={},
+            spot_fleet_id=None,
+            instance_interruption_behaviour="terminate",
+        )
 
     def launch_instance(self) -> LocalInstance:
         return self._launched

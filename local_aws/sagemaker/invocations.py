@@ -18,9 +18,13 @@ from local_aws.sagemaker.hosting.serverless import BODY_LIMIT as SERVERLESS_BODY
 
 BODY_LIMIT = 6_291_456  # bytes of a request, from the API's model
 FORWARDED = (
-    "Content-Type", "Accept", "X-Amzn-SageMaker-Custom-Attributes", "X-Amzn-SageMaker-Inference-Id",
-    "X-Amzn-SageMaker-Target-Model", "X-Amzn-SageMaker-Session-Id",
-)  # fmt: skip
+    "Content-Type",
+    "Accept",
+    "X-Amzn-SageMaker-Custom-Attributes",
+    "X-Amzn-SageMaker-Inference-Id",
+    "X-Amzn-SageMaker-Target-Model",
+    "X-Amzn-SageMaker-Session-Id",
+)
 
 
 class LocalSageMakerRuntimeResponse(SageMakerRuntimeResponse):

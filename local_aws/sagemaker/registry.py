@@ -13,17 +13,30 @@ from local_aws.sagemaker.requests import Operations, page, validated
 from local_aws.sagemaker.tags import TagStore
 
 UPDATABLE = (
-    "ModelApprovalStatus", "ApprovalDescription", "InferenceSpecification", "SourceUri", "ModelCard",
+    "ModelApprovalStatus",
+    "ApprovalDescription",
+    "InferenceSpecification",
+    "SourceUri",
+    "ModelCard",
     "ModelLifeCycle",
-)  # fmt: skip
+)
 PACKAGE_SUMMARY = (
-    "ModelPackageName", "ModelPackageGroupName", "ModelPackageVersion", "ModelPackageArn",
-    "ModelPackageDescription", "CreationTime", "ModelPackageStatus", "ModelApprovalStatus",
-)  # fmt: skip
+    "ModelPackageName",
+    "ModelPackageGroupName",
+    "ModelPackageVersion",
+    "ModelPackageArn",
+    "ModelPackageDescription",
+    "CreationTime",
+    "ModelPackageStatus",
+    "ModelApprovalStatus",
+)
 GROUP_SUMMARY = (
-    "ModelPackageGroupName", "ModelPackageGroupArn", "ModelPackageGroupDescription", "CreationTime",
+    "ModelPackageGroupName",
+    "ModelPackageGroupArn",
+    "ModelPackageGroupDescription",
+    "CreationTime",
     "ModelPackageGroupStatus",
-)  # fmt: skip
+)
 
 
 class RegistryBackend(TagStore):

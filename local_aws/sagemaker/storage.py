@@ -2,9 +2,25 @@
 
 # Families whose names do not say it by a d.
 FAMILIES = (
-    "dl1", "dl2q", "g5", "g6", "g6e", "g7", "g7e", "gr6", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300", "p6e-gb200", "trn1",
-    "trn1n", "trn2",
-)  # fmt: skip
+    "dl1",
+    "dl2q",
+    "g5",
+    "g6",
+    "g6e",
+    "g7",
+    "g7e",
+    "gr6",
+    "p4de",
+    "p5",
+    "p5e",
+    "p5en",
+    "p6-b200",
+    "p6-b300",
+    "p6e-gb200",
+    "trn1",
+    "trn1n",
+    "trn2",
+)
 
 
 def has_local_storage(instance_type: str) -> bool:

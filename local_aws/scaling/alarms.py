@@ -84,9 +84,13 @@ def _watched(policy: Any) -> tuple[Any, ...]:
     configuration = policy.target_tracking_scaling_policy_configuration
     if custom := configuration.get("CustomizedMetricSpecification"):
         return (
-            custom["Namespace"], custom["MetricName"], custom.get("Dimensions") or [], custom["Statistic"],
-            custom.get("Unit"), 60,
-        )  # fmt: skip
+            custom["Namespace"],
+            custom["MetricName"],
+            custom.get("Dimensions") or [],
+            custom["Statistic"],
+            custom.get("Unit"),
+            60,
+        )
     kind = configuration["PredefinedMetricSpecification"]["PredefinedMetricType"]
     namespace, metric, statistic, period = PREDEFINED[policy.scalable_dimension][kind]
     if policy.scalable_dimension == VARIANT:

@@ -79,7 +79,15 @@ class ScalingBackend(LocalApplicationAutoscalingBackend):
             a for a in self.scheduled_actions if (a.resource_id, a.scalable_dimension) != (r_id, dimension)
         ]
 
-    def put_scaling_policy(self, policy_name: str, service_namespace: str, resource_id: str, scalable_dimension: str, policy_body: dict[str, Any], policy_type: str | None):  # fmt: skip
+    def put_scaling_policy(
+        self,
+        policy_name: str,
+        service_namespace: str,
+        resource_id: str,
+        scalable_dimension: str,
+        policy_body: dict[str, Any],
+        policy_type: str | None,
+    ):
         if not self._scalable_target_exists(resource_id, scalable_dimension):
             raise ObjectNotFoundException(service_namespace, resource_id, scalable_dimension)
         key = models.FakeApplicationAutoscalingPolicy.formulate_key(
@@ -103,9 +111,17 @@ class ScalingBackend(LocalApplicationAutoscalingBackend):
         return policy
 
     def put_scheduled_action(  # type: ignore[override]
-        self, service_namespace: str, schedule: str, timezone: str, scheduled_action_name: str, resource_id: str,
-        scalable_dimension: str, start_time: Any, end_time: Any, scalable_target_action: dict[str, Any],
-    ) -> None:  # fmt: skip
+        self,
+        service_namespace: str,
+        schedule: str,
+        timezone: str,
+        scheduled_action_name: str,
+        resource_id: str,
+        scalable_dimension: str,
+        start_time: Any,
+        end_time: Any,
+        scalable_target_action: dict[str, Any],
+    ) -> None:
         if not self._scalable_target_exists(resource_id, scalable_dimension):
             raise ObjectNotFoundException(service_namespace, resource_id, scalable_dimension)
         if schedule:
@@ -120,9 +136,16 @@ class ScalingBackend(LocalApplicationAutoscalingBackend):
             for bound in (low, high):
                 scaled.check_least(resource_id, bound)
         super().put_scheduled_action(
-            service_namespace, schedule, timezone, scheduled_action_name, resource_id, scalable_dimension,
-            start_time, end_time, cast(Any, scalable_target_action),
-        )  # fmt: skip
+            service_namespace,
+            schedule,
+            timezone,
+            scheduled_action_name,
+            resource_id,
+            scalable_dimension,
+            start_time,
+            end_time,
+            cast(Any, scalable_target_action),
+        )
 
     def triggered(self, arn: str, alarm: Alarm, values: list[float], now: float) -> None:
         """A policy's alarm is in ALARM, on these values, oldest first: act at Unix time `now`."""
@@ -205,9 +228,12 @@ class ScalingBackend(LocalApplicationAutoscalingBackend):
             if value is not None
         ]
         activity = self._activity(
-            action.scalable_dimension, action.resource_id, f"Setting {' and '.join(words)}",
-            f"scheduled action name {action.scheduled_action_name} was triggered", now,
-        )  # fmt: skip
+            action.scalable_dimension,
+            action.resource_id,
+            f"Setting {' and '.join(words)}",
+            f"scheduled action name {action.scheduled_action_name} was triggered",
+            now,
+        )
         activity |= {
             "StatusCode": "Successful",
             "EndTime": now,

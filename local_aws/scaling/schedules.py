@@ -86,8 +86,13 @@ class Schedule:
     @staticmethod
     def _matches(fields: list[set[int]], moment: datetime) -> bool:
         found = (
-            moment.minute, moment.hour, moment.day, moment.month, moment.isoweekday() % 7 + 1, moment.year,
-        )  # fmt: skip
+            moment.minute,
+            moment.hour,
+            moment.day,
+            moment.month,
+            moment.isoweekday() % 7 + 1,
+            moment.year,
+        )
         return all(value in wanted for value, wanted in zip(found, fields, strict=True))
 
 

@@ -86,9 +86,14 @@ class Program:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
         self._process = subprocess.Popen(
             [sys.executable, str(self._folders.code / self._job.program), *arguments],
-            env={**inherited, **self._folders.variables(), "PYTHONUNBUFFERED": "1"}, cwd=self._folders.code,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
-        )  # fmt: skip
+            env={**inherited, **self._folders.variables(), "PYTHONUNBUFFERED": "1"},
+            cwd=self._folders.code,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
         clock = threading.Timer(self._job.max_runtime_seconds, self._end_in_time)
         clock.daemon = True
         clock.start()

@@ -55,9 +55,13 @@ class Storage:
     def put(self, job: Job, uri: str, body: bytes, content_type: str = "application/octet-stream") -> None:
         bucket, key = split(uri)
         self._s3.put_object(
-            Bucket=bucket, Key=key, Body=body, ContentType=content_type, ServerSideEncryption="aws:kms",
+            Bucket=bucket,
+            Key=key,
+            Body=body,
+            ContentType=content_type,
+            ServerSideEncryption="aws:kms",
             SSEKMSKeyId=job.kms_key_arn,
-        )  # fmt: skip
+        )
 
     def upload(self, job: Job, file: Path, uri: str) -> None:
         bucket, key = split(uri)

@@ -47,10 +47,17 @@ def rows(settings: Settings, foundation: Foundation) -> list[Row]:
 def cells(found: list[Row]) -> list[tuple[str, ...]]:
     """Rows as COLUMNS has them."""
     return [
-        (row.on, row.machines, f"{row.seconds:.0f}", f"{row.billed:.0f}" if row.usd != 0 else "0", _money(row),
-         row.accuracy, str(row.version))
+        (
+            row.on,
+            row.machines,
+            f"{row.seconds:.0f}",
+            f"{row.billed:.0f}" if row.usd != 0 else "0",
+            _money(row),
+            row.accuracy,
+            str(row.version),
+        )
         for row in found
-    ]  # fmt: skip
+    ]
 
 
 def _row(version: registry.Version) -> Row:

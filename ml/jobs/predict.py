@@ -83,13 +83,19 @@ def invoke_asynchronously(
     s3, source = client("s3", settings.region), uri.removeprefix(f"s3://{foundation.bucket}/")
     key = f"{_asynchronous_prefix(settings)}{target.endpoint_name}/input/{source.rpartition('/')[2]}"
     s3.copy_object(
-        Bucket=foundation.bucket, Key=key, CopySource={"Bucket": foundation.bucket, "Key": source},
-        ServerSideEncryption="aws:kms", SSEKMSKeyId=foundation.kms_key_arn,
-    )  # fmt: skip
+        Bucket=foundation.bucket,
+        Key=key,
+        CopySource={"Bucket": foundation.bucket, "Key": source},
+        ServerSideEncryption="aws:kms",
+        SSEKMSKeyId=foundation.kms_key_arn,
+    )
     asked = client("sagemaker-runtime", settings.region).invoke_endpoint_async(
-        EndpointName=target.endpoint_name, InputLocation=f"s3://{foundation.bucket}/{key}",
-        ContentType="application/x-image", Accept="application/json", CustomAttributes=f"top_k={top_k}",
-    )  # fmt: skip
+        EndpointName=target.endpoint_name,
+        InputLocation=f"s3://{foundation.bucket}/{key}",
+        ContentType="application/x-image",
+        Accept="application/json",
+        CustomAttributes=f"top_k={top_k}",
+    )
     for _ in pauses():
         if (answer := _object(settings, asked["OutputLocation"])) is not None:
             return json.loads(answer)
@@ -106,9 +112,14 @@ def example(settings: Settings, foundation: Foundation, split: str = "test") -> 
 
 
 def accuracy(
-    settings: Settings, foundation: Foundation, target: Serving, *, split: str = "test", limit: int | None = None,
+    settings: Settings,
+    foundation: Foundation,
+    target: Serving,
+    *,
+    split: str = "test",
+    limit: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Accuracy:  # fmt: skip
+) -> Accuracy:
     """Send the pictures of a split through the function, as many at a time as it has warm environments."""
     manifest = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
     keys = sorted(key for key in manifest.files if key.startswith(f"{split}/"))

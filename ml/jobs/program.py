@@ -55,9 +55,12 @@ def upload_source(settings: Settings, foundation: Foundation) -> Source:
     s3 = client("s3", settings.region)
     if not s3.list_objects_v2(Bucket=foundation.bucket, Prefix=key, MaxKeys=1)["KeyCount"]:
         s3.put_object(
-            Bucket=foundation.bucket, Key=key, Body=body,
-            ServerSideEncryption="aws:kms", SSEKMSKeyId=foundation.kms_key_arn,
-        )  # fmt: skip
+            Bucket=foundation.bucket,
+            Key=key,
+            Body=body,
+            ServerSideEncryption="aws:kms",
+            SSEKMSKeyId=foundation.kms_key_arn,
+        )
     return Source(f"s3://{foundation.bucket}/{key}", digest)
 
 
@@ -101,12 +104,14 @@ def channels(
             "input_mode": "File",
             "data_source": {
                 "s3_data_source": {
-                    "s3_data_type": "S3Prefix", "s3_uri": uri, "s3_data_distribution_type": "FullyReplicated",
+                    "s3_data_type": "S3Prefix",
+                    "s3_uri": uri,
+                    "s3_data_distribution_type": "FullyReplicated",
                 }
             },
         }
         for name, uri in uris.items()
-    ]  # fmt: skip
+    ]
 
 
 def split_uris(foundation: Foundation, dataset: str, splits: list[str]) -> dict[str, str]:
@@ -142,8 +147,9 @@ def confinement(settings: Settings, foundation: Foundation, count: int) -> dict:
     found: dict = {"enable_network_isolation": True}
     if network := foundation.network:
         found["vpc_config"] = {
-            "subnets": network.subnet_ids, "security_group_ids": network.training_security_group_ids,
-        }  # fmt: skip
+            "subnets": network.subnet_ids,
+            "security_group_ids": network.training_security_group_ids,
+        }
     if count > 1 and settings.network.encrypts_traffic:
         found["enable_inter_container_traffic_encryption"] = True
     return found
@@ -162,9 +168,12 @@ def serving_image(settings: Settings) -> str:
 def tags(settings: Settings, manifest) -> list[dict[str, str]]:
     """Cost-allocation tags, as the stacks have them, and the data a job reads."""
     values = {
-        "Project": settings.project, "Environment": settings.environment, "ManagedBy": "invoke",
-        **settings.cost_tags, "DataHash": manifest.hash[:16],
-    }  # fmt: skip
+        "Project": settings.project,
+        "Environment": settings.environment,
+        "ManagedBy": "invoke",
+        **settings.cost_tags,
+        "DataHash": manifest.hash[:16],
+    }
     return [{"key": key, "value": value} for key, value in values.items()]
 
 

@@ -60,9 +60,15 @@ def request(
 
 
 def register(
-    settings: Settings, foundation: Foundation, *, training_job: str, artifact: str,
-    metrics: dict[str, float], lineage: dict[str, str], took: dict[str, str],
-) -> Version:  # fmt: skip
+    settings: Settings,
+    foundation: Foundation,
+    *,
+    training_job: str,
+    artifact: str,
+    metrics: dict[str, float],
+    lineage: dict[str, str],
+    took: dict[str, str],
+) -> Version:
     """Register a training job's artifact, once. Approved if its test accuracy reaches the environment's minimum.
 
     A version that waits for its approval gets it when the minimum has been lowered since; none loses its own.
@@ -74,16 +80,21 @@ def register(
         if version.lineage.get("training_job") == training_job:
             if good and version.approval == PENDING:
                 client("sagemaker", settings.region).update_model_package(
-                    ModelPackageArn=version.arn, ModelApprovalStatus=APPROVED,
+                    ModelPackageArn=version.arn,
+                    ModelApprovalStatus=APPROVED,
                     ApprovalDescription=f"Its test accuracy {metrics['test:accuracy']:.4f} reaches the minimum of {minimum}",
-                )  # fmt: skip
+                )
                 return _version(settings, version.arn)
             return version
     key = f"training/{training_job}/metrics.json"
     client("s3", settings.region).put_object(
-        Bucket=foundation.bucket, Key=key, Body=json.dumps(metrics, indent=2, sort_keys=True).encode(),
-        ContentType="application/json", ServerSideEncryption="aws:kms", SSEKMSKeyId=foundation.kms_key_arn,
-    )  # fmt: skip
+        Bucket=foundation.bucket,
+        Key=key,
+        Body=json.dumps(metrics, indent=2, sort_keys=True).encode(),
+        ContentType="application/json",
+        ServerSideEncryption="aws:kms",
+        SSEKMSKeyId=foundation.kms_key_arn,
+    )
     # Not through the SDK: its ModelPackage.create looks for a name in AWS's answer, which has only the ARN.
     wanted = request(settings, foundation, training_job=training_job, artifact=artifact, lineage=lineage)
     package = client("sagemaker", settings.region).create_model_package(

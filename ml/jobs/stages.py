@@ -74,10 +74,15 @@ def data(
             f"  left out {len(left_out)} pictures: {', '.join(sorted(left_out)[:10])}{' …' if len(left_out) > 10 else ''}"
         )
     return {
-        "dataset": manifest.dataset, "hash": manifest.hash, "classes": len(manifest.classes),
+        "dataset": manifest.dataset,
+        "hash": manifest.hash,
+        "classes": len(manifest.classes),
         "counts": {split: sum(n.values()) for split, n in manifest.counts.items()},
-        "sent": done.sent, "unchanged": done.unchanged, "deleted": done.deleted, "left_out": sorted(left_out),
-    }  # fmt: skip
+        "sent": done.sent,
+        "unchanged": done.unchanged,
+        "deleted": done.deleted,
+        "left_out": sorted(left_out),
+    }
 
 
 def tune(settings: Settings, again: bool = False, stages: Stages = None) -> dict:
@@ -98,10 +103,13 @@ def tune(settings: Settings, again: bool = False, stages: Stages = None) -> dict
         markup=True,
     )
     return {
-        "tuning_job": result.tuning_job, "best_training_job": result.best_training_job,
-        "best_objective": result.best_objective, "hyperparameters": best, "ran": ran,
+        "tuning_job": result.tuning_job,
+        "best_training_job": result.best_training_job,
+        "best_objective": result.best_objective,
+        "hyperparameters": best,
+        "ran": ran,
         "trials": [vars(trial) for trial in trials],
-    }  # fmt: skip
+    }
 
 
 def stop(settings: Settings, kind: str) -> dict:
@@ -114,13 +122,27 @@ def stop(settings: Settings, kind: str) -> dict:
 def _trial_table(trials) -> None:
     """The columns of the SDK's own table of a search."""
     names = sorted({name for trial in trials for name in trial.hyperparameters if not name.startswith("_")})
-    columns = [*names, "TrainingJobName", "TrainingJobStatus", "FinalObjectiveValue", "TrainingStartTime",
-               "TrainingEndTime", "TrainingElapsedTimeSeconds"]  # fmt: skip
+    columns = [
+        *names,
+        "TrainingJobName",
+        "TrainingJobStatus",
+        "FinalObjectiveValue",
+        "TrainingStartTime",
+        "TrainingEndTime",
+        "TrainingElapsedTimeSeconds",
+    ]
     rows = [
-        [*(_number(t.hyperparameters.get(n, "")) for n in names), t.name, t.status, _number(t.objective),
-         clock(t.start), clock(t.end), t.elapsed and f"{t.elapsed:.0f}"]
+        [
+            *(_number(t.hyperparameters.get(n, "")) for n in names),
+            t.name,
+            t.status,
+            _number(t.objective),
+            clock(t.start),
+            clock(t.end),
+            t.elapsed and f"{t.elapsed:.0f}",
+        ]
         for t in trials
-    ]  # fmt: skip
+    ]
     console.table("Trials", columns, rows)
 
 
@@ -137,19 +159,29 @@ def train(
     with Step(name, stages) as step:
         step("looking for a job that fits")
         result, ran = job.run(
-            settings, on=on, launcher=launcher, instances=instances, again=again, on_status=step,
+            settings,
+            on=on,
+            launcher=launcher,
+            instances=instances,
+            again=again,
+            on_status=step,
             on_line=lambda line: _show(step, line),
-        )  # fmt: skip
+        )
         model = result.model
         step.note = (
             f"version {model.number} ({model.approval}): test accuracy {result.metrics.get('test:accuracy', float('nan')):.4f}"
             f"{'' if ran else ' (unchanged)'}"
         )
     return {
-        "training_job": result.training_job, "model_version": model.number, "model_package_arn": model.arn,
-        "approval": model.approval, "metrics": result.metrics, "seconds": result.seconds,
-        "billable_seconds": result.billable_seconds, "ran": ran,
-    }  # fmt: skip
+        "training_job": result.training_job,
+        "model_version": model.number,
+        "model_package_arn": model.arn,
+        "approval": model.approval,
+        "metrics": result.metrics,
+        "seconds": result.seconds,
+        "billable_seconds": result.billable_seconds,
+        "ran": ran,
+    }
 
 
 def compare(settings: Settings) -> list[dict]:
@@ -204,10 +236,14 @@ def deploy(
             + changed(changes, "endpoint, scaling, function")
         )
     return {
-        "endpoint": served, "model_version": version.number, "endpoint_config": target.endpoint_config_name,
-        "function": target.function_name, "alias": target.function_alias, "smoke": {**answer, "expected": label},
+        "endpoint": served,
+        "model_version": version.number,
+        "endpoint_config": target.endpoint_config_name,
+        "function": target.function_name,
+        "alias": target.function_alias,
+        "smoke": {**answer, "expected": label},
         "changes": [change.address for change in changes],
-    }  # fmt: skip
+    }
 
 
 def rollback(settings: Settings, endpoint: str | None = None) -> dict:
@@ -250,9 +286,15 @@ def accuracy(
     made, target = handover.foundation(settings), handover.serving(settings, endpoint)
     with Step("predict", stages) as step:
         result = predict.accuracy(
-            settings, made, target, split=split, limit=limit,
-            on_progress=lambda done, total: step(f"{done} of {total} pictures through {target.function_name}"),
-        )  # fmt: skip
+            settings,
+            made,
+            target,
+            split=split,
+            limit=limit,
+            on_progress=lambda done, total: step(
+                f"{done} of {total} pictures through {target.function_name}"
+            ),
+        )
         step.note = f"{result.correct} of {result.pictures} {split} pictures right ({result.value:.1%}) through {target.function_name}"
     return {"split": split, "pictures": result.pictures, "correct": result.correct, "accuracy": result.value}
 
@@ -297,8 +339,11 @@ def pipeline(settings: Settings, source: str | None = None, skip_bad: bool = Fal
 def summary(settings: Settings, stages, began: float) -> None:
     """The closing table: every stage with its seconds, and what to type next. began: time.monotonic() at the start."""
     rows = [(stage.name, f"{stage.seconds:.1f}", stage.note) for stage in stages]
-    console.table(f"Environment {settings.environment}", ["stage", "seconds", "result"],
-                  [*rows, ("in all", f"{time.monotonic() - began:.1f}", "")])  # fmt: skip
+    console.table(
+        f"Environment {settings.environment}",
+        ["stage", "seconds", "result"],
+        [*rows, ("in all", f"{time.monotonic() - began:.1f}", "")],
+    )
     env = settings.flag
     say("What next:")
     for command, why in (

@@ -50,10 +50,13 @@ def rows(settings: Settings, found: dict) -> list[tuple[str, str, str]]:
     """The same as lines of a table: what, name, state."""
     env = settings.flag
     unfinished = [
-        (name.partition("/")[0], name.partition("/")[2],
-         f"unfinished: a run is at work or stopped half-way; {_finished_by(name, env)} finishes it")
+        (
+            name.partition("/")[0],
+            name.partition("/")[2],
+            f"unfinished: a run is at work or stopped half-way; {_finished_by(name, env)} finishes it",
+        )
         for name in found["unfinished"]
-    ]  # fmt: skip
+    ]
     if not found["foundation"]:
         return unfinished or [("foundation", "", "none: nothing exists yet")]
     about, tuning = found["data"], found["tuning"]
@@ -111,9 +114,12 @@ def _host(settings: Settings) -> dict | None:
     if host is None:
         return None
     return {
-        "instance_id": host.instance_id, "instance_type": host.instance_type, "job": host.job, "spot": host.spot,
+        "instance_id": host.instance_id,
+        "instance_type": host.instance_type,
+        "job": host.job,
+        "spot": host.spot,
         "state": host.state,
-    }  # fmt: skip
+    }
 
 
 def _workbench(settings: Settings) -> dict | None:

@@ -44,16 +44,24 @@ def run(
     training = _training(settings, foundation, launcher, instances)
     launcher.check(training)
     digest = program.fingerprint(
-        data=training.manifest.hash, source=training.source.digest, hyperparameters=training.tuned.hyperparameters,
-        model=settings.model.model_dump(), **launcher.parts(training),
-    )  # fmt: skip
+        data=training.manifest.hash,
+        source=training.source.digest,
+        hyperparameters=training.tuned.hyperparameters,
+        model=settings.model.model_dump(),
+        **launcher.parts(training),
+    )
     name, job = names.attempt(launcher.stem(training), digest, launcher.describe, again=again)
     done = job is not None and job["status"] == "Completed"
     outcome = launcher.outcome(name) if done else launcher.run(training, name, on_status, on_line)
     version = registry.register(
-        settings, foundation, training_job=name, artifact=outcome.artifact, metrics=outcome.metrics,
-        lineage=training.lineage(name, launcher.name), took=outcome.took,
-    )  # fmt: skip
+        settings,
+        foundation,
+        training_job=name,
+        artifact=outcome.artifact,
+        metrics=outcome.metrics,
+        lineage=training.lineage(name, launcher.name),
+        took=outcome.took,
+    )
     return Result(name, version, outcome.metrics, outcome.seconds, outcome.billable_seconds), not done
 
 

@@ -68,10 +68,14 @@ def _run(
     manifest = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
     source = program.upload_source(settings, foundation)
     digest = program.fingerprint(
-        data=manifest.hash, source=source.digest, tuning=settings.tuning.model_dump(),
-        model=settings.model.model_dump(), image=program.training_image(settings),
-        weight_decay=settings.training.weight_decay, seed=settings.training.seed,
-    )  # fmt: skip
+        data=manifest.hash,
+        source=source.digest,
+        tuning=settings.tuning.model_dump(),
+        model=settings.model.model_dump(),
+        image=program.training_image(settings),
+        weight_decay=settings.training.weight_decay,
+        seed=settings.training.seed,
+    )
     name, job = names.attempt(settings.prefix, digest, lambda n: _describe(settings, n), again=again)
     if job is None:
         program.with_fresh_role(lambda: _create(settings, foundation, manifest, source, name))

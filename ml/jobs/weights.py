@@ -39,9 +39,11 @@ def upload(settings: Settings, foundation: Foundation) -> str:
         return uri
     file = _download(architecture)
     s3.upload_file(
-        str(file), foundation.bucket, prefix + file.name,
+        str(file),
+        foundation.bucket,
+        prefix + file.name,
         ExtraArgs={"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": foundation.kms_key_arn},
-    )  # fmt: skip
+    )
     return uri
 
 

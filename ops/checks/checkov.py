@@ -82,9 +82,17 @@ def policies(root: Path, python: Path, exceptions: documents.Exceptions) -> Resu
     found = documents.read(root)
     broken = documents.broken(found, documents.values(root))
     reports = _run(
-        root, python, "--directory", str(root / "policies"), "--framework", "json",
-        "--external-checks-dir", str(root / OWN_CHECKS), "--skip-path", OWN_CHECKS,
-    )  # fmt: skip
+        root,
+        python,
+        "--directory",
+        str(root / "policies"),
+        "--framework",
+        "json",
+        "--external-checks-dir",
+        str(root / OWN_CHECKS),
+        "--skip-path",
+        OWN_CHECKS,
+    )
     by_file = {document.file: document for document in found}
     failed: list[tuple[str, Finding]] = [("", finding) for finding in broken]
     examined: set[tuple[str, str]] = set()
@@ -123,9 +131,23 @@ def _run(root: Path, python: Path, *arguments: str) -> list[dict]:
         ("--config-file", str(root / ".checkov.yaml")) if (root / ".checkov.yaml").exists() else ()
     )
     told = subprocess.run(
-        [str(python), "-W", "ignore", "-m", "checkov.main", *arguments, *configuration, "--skip-download", "--output", "json"],
-        cwd=root, env=environment.variables(LOG_LEVEL="ERROR"), capture_output=True, text=True,
-    )  # fmt: skip
+        [
+            str(python),
+            "-W",
+            "ignore",
+            "-m",
+            "checkov.main",
+            *arguments,
+            *configuration,
+            "--skip-download",
+            "--output",
+            "json",
+        ],
+        cwd=root,
+        env=environment.variables(LOG_LEVEL="ERROR"),
+        capture_output=True,
+        text=True,
+    )
     try:
         answer = json.loads(told.stdout)
     except ValueError:

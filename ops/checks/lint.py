@@ -26,8 +26,10 @@ def lint(tool: str, root: Path, python: Path, exceptions: documents.Exceptions) 
         input=json.dumps(
             [{"file": d.file, "kind": d.kind, "text": d.rendered(samples)} for d in readable.values()]
         ),
-        env=environment.variables(), capture_output=True, text=True,
-    )  # fmt: skip
+        env=environment.variables(),
+        capture_output=True,
+        text=True,
+    )
     if told.returncode:
         raise OperatorError(f"{tool} failed: {' '.join(told.stderr.split())[-600:]}")
     findings = []

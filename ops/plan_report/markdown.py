@@ -156,11 +156,17 @@ def _cost(plans: Sequence[StackPlan], limit: int | None) -> str:
         "### Cost per month",
         _table(
             ["", "before", "after", "difference"],
-            [["**USD**", _usd(before_low, before_high), _usd(after_low, after_high),
-              _usd(after_low - before_low, after_high - before_high, sign=True)]],
+            [
+                [
+                    "**USD**",
+                    _usd(before_low, before_high),
+                    _usd(after_low, after_high),
+                    _usd(after_low - before_low, after_high - before_high, sign=True),
+                ]
+            ],
             None,
         ),
-    ]  # fmt: skip
+    ]
     old = {line.address: line for plan in plans for line in plan.before.lines}
     new = {line.address: line for plan in plans for line in plan.after.lines}
     rows = [

@@ -110,9 +110,14 @@ def grants(found: Iterable[Resource]) -> Iterator[Grant]:
 
 def _is_policy(item: Resource) -> bool:
     return item.type in ROLE_POLICIES or item.type in (
-        "aws_iam_policy", "aws_iam_role", "aws_s3_bucket_policy", "aws_kms_key_policy", "aws_sqs_queue_policy",
-        "aws_sns_topic_policy", "aws_cloudwatch_log_resource_policy",
-    )  # fmt: skip
+        "aws_iam_policy",
+        "aws_iam_role",
+        "aws_s3_bucket_policy",
+        "aws_kms_key_policy",
+        "aws_sqs_queue_policy",
+        "aws_sns_topic_policy",
+        "aws_cloudwatch_log_resource_policy",
+    )
 
 
 def _attachments(found: list[Resource]) -> dict[str, list[str]]:
@@ -145,8 +150,13 @@ def _statements(document: str | None, who: str = "", resource: str = "") -> Iter
         for principal in [who] if who else _principals(statement):
             for action in _named(statement, "Action"):
                 for target in _named(statement, "Resource") or [resource]:
-                    yield Grant(principal, action, target if target != "*" or not resource else resource,
-                                told, statement["Effect"])  # fmt: skip
+                    yield Grant(
+                        principal,
+                        action,
+                        target if target != "*" or not resource else resource,
+                        told,
+                        statement["Effect"],
+                    )
 
 
 def _principals(statement: dict[str, Any]) -> list[str]:

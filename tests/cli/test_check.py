@@ -28,9 +28,23 @@ def checked(tmp_path_factory):
     """A run of `./inv check` with reports; gives the process that ended and the reports' folder."""
     work, reports = tmp_path_factory.mktemp("check"), tmp_path_factory.mktemp("reports") / "new"
     done = subprocess.run(
-        [sys.executable, "-c", RUN, str(ROOT), "check", "--env", "prod", "--json", "--report-dir", str(reports)],
-        cwd=ROOT, env={**os.environ, "INV_WORK": str(work), "COLUMNS": "200"}, capture_output=True, text=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            RUN,
+            str(ROOT),
+            "check",
+            "--env",
+            "prod",
+            "--json",
+            "--report-dir",
+            str(reports),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "INV_WORK": str(work), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+    )
     return done, reports, work
 
 
@@ -55,9 +69,14 @@ def test_every_policy_of_the_plans_was_read(checked):
 
 def test_each_part_of_the_workbench_is_planned_alone(checked):
     made = {
-        name: {c["type"] for c in json.loads((checked[2] / f"check/plans/workbench-{name}.json").read_text())["resource_changes"]}
+        name: {
+            c["type"]
+            for c in json.loads((checked[2] / f"check/plans/workbench-{name}.json").read_text())[
+                "resource_changes"
+            ]
+        }
         for name in ("host", "studio", "notebook")
-    }  # fmt: skip
+    }
     assert {name for name, types in made.items() if "aws_instance" in types} == {"host"}
     assert {name for name, types in made.items() if "aws_sagemaker_space" in types} == {"studio"}
     assert {name for name, types in made.items() if "aws_sagemaker_notebook_instance" in types} == {

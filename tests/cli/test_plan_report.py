@@ -109,11 +109,28 @@ def test_a_fork_gets_a_report_of_the_whole_of_prod(tmp_path):
     bare = {name: value for name, value in os.environ.items() if name in keep}
     run = "import sys; from ops.program import program; program.run(['inv', *sys.argv[1:]])"
     done = subprocess.run(
-        [sys.executable, "-c", run, "plan", "--env", "prod", "--report", str(tmp_path / "plan.md"), "--fail-on", "finding"],
+        [
+            sys.executable,
+            "-c",
+            run,
+            "plan",
+            "--env",
+            "prod",
+            "--report",
+            str(tmp_path / "plan.md"),
+            "--fail-on",
+            "finding",
+        ],
         cwd=paths.ROOT,
-        env={**bare, "HOME": str(tmp_path), "INV_WORK": str(tmp_path / "work"), "AWS_EC2_METADATA_DISABLED": "true"},
-        capture_output=True, text=True,
-    )  # fmt: skip
+        env={
+            **bare,
+            "HOME": str(tmp_path),
+            "INV_WORK": str(tmp_path / "work"),
+            "AWS_EC2_METADATA_DISABLED": "true",
+        },
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "plan.md").read_text()
     assert "without credentials" in text

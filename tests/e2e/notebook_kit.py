@@ -49,9 +49,10 @@ class Workbench:
         path = f"{FOLDER}/notebooks/pipeline.ipynb"
         cells = self.person.ask("GET", f"contents/{path}")["content"]["cells"]
         session = self.person.ask(
-            "POST", "sessions",
+            "POST",
+            "sessions",
             {"path": path, "name": "pipeline.ipynb", "type": "notebook", "kernel": {"name": FOLDER}},
-        )  # fmt: skip
+        )
         address = f"ws://{self.person.server}/api/kernels/{session['kernel']['id']}/channels"
         socket = create_connection(f"{address}?token={self.person.token}", timeout=SECONDS)
         try:
@@ -89,9 +90,12 @@ def workbench(inv: Any) -> Iterator[Workbench]:
 def _execute(socket: Any, code: str) -> str:
     """Text of a cell's outputs. Raises AssertionError if it fails."""
     header = {
-        "msg_id": uuid.uuid4().hex, "session": uuid.uuid4().hex, "username": "", "version": "5.3",
+        "msg_id": uuid.uuid4().hex,
+        "session": uuid.uuid4().hex,
+        "username": "",
+        "version": "5.3",
         "msg_type": "execute_request",
-    }  # fmt: skip
+    }
     content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False}
     message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
     socket.send(json.dumps(message))

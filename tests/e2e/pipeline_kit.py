@@ -69,9 +69,14 @@ class Pipeline:
     def start(self, *words: str, role: str | None = None) -> subprocess.Popen:
         command = [sys.executable, "-c", PROGRAM, str(ROOT), *words]
         return subprocess.Popen(
-            command, env=self.variables(self.role if role is None else role, *words), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, start_new_session=True, cwd=self.folder,
-        )  # fmt: skip
+            command,
+            env=self.variables(self.role if role is None else role, *words),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            cwd=self.folder,
+        )
 
     def __call__(self, *words: str, role: str | None = None) -> SimpleNamespace:
         name, began = " ".join([*([role] if role else []), words[0]]), time.time()
@@ -97,10 +102,12 @@ class Pipeline:
         """A client of the account's root."""
         variables = daemon.variables(self.home, REGION)
         return boto3.client(
-            service, region_name=REGION, endpoint_url=variables["AWS_ENDPOINT_URL"],
+            service,
+            region_name=REGION,
+            endpoint_url=variables["AWS_ENDPOINT_URL"],
             aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-        )  # fmt: skip
+        )
 
     def stage_of(self, moment: float) -> str:
         """The command that ran at a moment, or the last one before it, whose work went on."""
@@ -118,9 +125,11 @@ class Pipeline:
         if role in SUBJECTS:
             token = IdentityProvider(self.home).token(SUBJECTS[role])
             sts = boto3.client(
-                "sts", region_name=REGION, endpoint_url=variables["AWS_ENDPOINT_URL"],
+                "sts",
+                region_name=REGION,
+                endpoint_url=variables["AWS_ENDPOINT_URL"],
                 config=Config(signature_version=UNSIGNED),
-            )  # fmt: skip
+            )
             keys = sts.assume_role_with_web_identity(**asked, WebIdentityToken=token)["Credentials"]
         else:
             keys = self.root("sts").assume_role(**asked)["Credentials"]
@@ -160,11 +169,13 @@ def first_denied(
     """
     left = {
         role: [
-            json.dumps({"Statement": list(d.statements)}) for d in documents if role in d.roles and d is not document
+            json.dumps({"Statement": list(d.statements)})
+            for d in documents
+            if role in d.roles and d is not document
         ]
         + [without(document, sid)]
         for role in document.roles
-    }  # fmt: skip
+    }
     for decision in decisions:
         if (
             decision.allowed

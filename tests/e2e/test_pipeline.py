@@ -80,8 +80,17 @@ def test_the_demo_ends_with_a_model_that_answers_right(demo):
 
 
 def test_the_trial_table_has_the_columns_of_the_original(demo):
-    for column in ("batch-size", "learning-rate", "optimizer", "TrainingJobName", "TrainingJobStatus",
-                   "FinalObjectiveValue", "TrainingStartTime", "TrainingEndTime", "TrainingElapsedTimeSeconds"):  # fmt: skip
+    for column in (
+        "batch-size",
+        "learning-rate",
+        "optimizer",
+        "TrainingJobName",
+        "TrainingJobStatus",
+        "FinalObjectiveValue",
+        "TrainingStartTime",
+        "TrainingEndTime",
+        "TrainingElapsedTimeSeconds",
+    ):
         assert column in demo.told
 
 

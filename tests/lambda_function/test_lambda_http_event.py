@@ -63,7 +63,9 @@ def test_what_a_caller_of_invoke_wrote_is_no_request(event):
     assert not http_event.is_http(event)
 
 
-@pytest.mark.parametrize("body, encoded", [("", False), ("{", False), ("!", True), (encode("{"), True), ("[" * 100_000, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    "body, encoded", [("", False), ("{", False), ("!", True), (encode("{"), True), ("[" * 100_000, False)]
+)
 def test_a_body_that_is_no_json_is_refused(body, encoded):
     with pytest.raises(BadRequest, match="must be JSON, or a picture"):
         http_event.read(request(body, encoded=encoded))

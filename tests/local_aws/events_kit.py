@@ -52,9 +52,12 @@ class Teller:
 
     def allow(self, principal: str, source_arn: str) -> None:
         self.client.add_permission(
-            FunctionName=self.name, StatementId=unique("allow"), Action="lambda:InvokeFunction",
-            Principal=principal, SourceArn=source_arn,
-        )  # fmt: skip
+            FunctionName=self.name,
+            StatementId=unique("allow"),
+            Action="lambda:InvokeFunction",
+            Principal=principal,
+            SourceArn=source_arn,
+        )
 
     @property
     def events(self) -> list[Any]:

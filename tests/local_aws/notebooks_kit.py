@@ -89,9 +89,11 @@ class Person:
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Jupyter's answer to an API request."""
         request = urllib.request.Request(
-            f"http://{self.server}/api/{path}", method=method, headers={"Authorization": f"token {self.token}"},
+            f"http://{self.server}/api/{path}",
+            method=method,
+            headers={"Authorization": f"token {self.token}"},
             data=None if body is None else json.dumps(body).encode(),
-        )  # fmt: skip
+        )
         with _OPENER.open(request, timeout=20) as answer:
             return json.loads(answer.read() or b"null")
 
@@ -103,9 +105,12 @@ class Person:
         )
         try:
             header = {
-                "msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "username": "", "session": uuid.uuid4().hex,
+                "msg_id": uuid.uuid4().hex,
+                "msg_type": "execute_request",
+                "username": "",
+                "session": uuid.uuid4().hex,
                 "version": "5.3",
-            }  # fmt: skip
+            }
             content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False}
             message = {
                 "header": header,

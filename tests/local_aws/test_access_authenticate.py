@@ -18,8 +18,9 @@ from local_aws.access.errors import Refusal
 from local_aws.access.principals import Principal
 
 KEY, SECRET, TOKEN = "AKIAEXAMPLEEXAMPLE22", "secret/secret+secret", "to/ken=="
-USER = Principal("User", "arn:aws:iam::123456789012:user/u", "arn:aws:iam::123456789012:user/u",
-                 secret_access_key=SECRET)  # fmt: skip
+USER = Principal(
+    "User", "arn:aws:iam::123456789012:user/u", "arn:aws:iam::123456789012:user/u", secret_access_key=SECRET
+)
 
 
 def environ_of(request: Any) -> dict[str, Any]:
@@ -37,8 +38,15 @@ def environ_of(request: Any) -> dict[str, Any]:
     return environ
 
 
-def sign(method: str, path: str, body: bytes = b"", service: str = "s3", auth: Any = None, token: str | None = None,
-         **headers: str) -> dict[str, Any]:  # fmt: skip
+def sign(
+    method: str,
+    path: str,
+    body: bytes = b"",
+    service: str = "s3",
+    auth: Any = None,
+    token: str | None = None,
+    **headers: str,
+) -> dict[str, Any]:
     request = AWSRequest(method, f"http://127.0.0.1:5005{path}", data=body, headers=headers)
     kind = auth or (S3SigV4Auth if service == "s3" else SigV4Auth)
     kind(Credentials(KEY, SECRET, token), service, "us-east-1").add_auth(request)
@@ -92,14 +100,26 @@ def test_unknown_key_wrong_secret_wrong_token_expired_session() -> None:
     wrong = Principal("User", "u", "u", secret_access_key="other")
     assert refused(environ, principal=wrong) == "bad signature"
 
-    session = Principal("AssumedRole", "r", "r", secret_access_key=SECRET, session_token=TOKEN,
-                        expiration=datetime(2100, 1, 1))  # fmt: skip
+    session = Principal(
+        "AssumedRole",
+        "r",
+        "r",
+        secret_access_key=SECRET,
+        session_token=TOKEN,
+        expiration=datetime(2100, 1, 1),
+    )
     assert refused(environ, principal=session) == "bad token"
     with_token = sign("GET", "/b/k", token=TOKEN)
     assert check(with_token, principal=session) is session
     assert refused(with_token) == "bad token"
-    expired = Principal("AssumedRole", "r", "r", secret_access_key=SECRET, session_token=TOKEN,
-                        expiration=datetime(2020, 1, 1))  # fmt: skip
+    expired = Principal(
+        "AssumedRole",
+        "r",
+        "r",
+        secret_access_key=SECRET,
+        session_token=TOKEN,
+        expiration=datetime(2020, 1, 1),
+    )
     assert refused(with_token, principal=expired) == "expired"
 
 
@@ -148,8 +168,16 @@ def _chunked(environ: dict[str, Any], chunks: list[bytes]) -> bytes:
         key = hmac.digest(key, part.encode(), "sha256")
     previous, body, empty = signature.signature, b"", hashlib.sha256(b"").hexdigest()
     for chunk in [*chunks, b""]:
-        text = "\n".join(["AWS4-HMAC-SHA256-PAYLOAD", signature.timestamp, signature.scope, previous, empty,
-                          hashlib.sha256(chunk).hexdigest()])  # fmt: skip
+        text = "\n".join(
+            [
+                "AWS4-HMAC-SHA256-PAYLOAD",
+                signature.timestamp,
+                signature.scope,
+                previous,
+                empty,
+                hashlib.sha256(chunk).hexdigest(),
+            ]
+        )
         previous = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
         body += f"{len(chunk):x};chunk-signature={previous}\r\n".encode() + chunk + b"\r\n"
     return body
@@ -160,8 +188,12 @@ def test_streamed_chunks_are_verified_one_by_one() -> None:
         def payload(self, request: Any) -> str:
             return "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 
-    environ = sign("PUT", "/bucket/key", auth=Streaming,
-                   **{"X-Amz-Decoded-Content-Length": "9", "Content-Encoding": "aws-chunked"})  # fmt: skip
+    environ = sign(
+        "PUT",
+        "/bucket/key",
+        auth=Streaming,
+        **{"X-Amz-Decoded-Content-Length": "9", "Content-Encoding": "aws-chunked"},
+    )
     environ["HTTP_X_AMZ_CONTENT_SHA256"] = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
     body = _chunked(environ, [b"hello", b"more"])
     assert check(environ, body) is USER

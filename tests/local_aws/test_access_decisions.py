@@ -33,8 +33,14 @@ def lines(path: Path) -> list[dict]:
 
 def test_a_decision_is_written_once_with_the_keys_that_were_asked_for(tmp_path):
     record = Record(tmp_path / decisions.FILE)
-    asks = document({"Sid": "Read", "Action": "s3:ListBucket", "Resource": "*",
-                     "Condition": {"StringLike": {"s3:prefix": "a/*"}}})  # fmt: skip
+    asks = document(
+        {
+            "Sid": "Read",
+            "Action": "s3:ListBucket",
+            "Resource": "*",
+            "Condition": {"StringLike": {"s3:prefix": "a/*"}},
+        }
+    )
     for prefix in ("a/1", "a/1", "a/2"):
         context = {"s3:prefix": prefix, "aws:sourceip": "127.0.0.1"}
         record.note(CALLER, "s3:ListBucket", "arn:aws:s3:::b", context, ALLOWED, [asks])
@@ -72,8 +78,13 @@ def test_a_record_that_cannot_be_written_refuses_nobody(tmp_path, caplog):
 
 
 def test_keys_are_those_of_conditions_and_variables():
-    text = document({"Action": "a:B", "Resource": "arn:aws:s3:::b/${aws:PrincipalTag/Team}/*",
-                     "Condition": {"StringEquals": {"aws:RequestTag/Project": "p"}}})  # fmt: skip
+    text = document(
+        {
+            "Action": "a:B",
+            "Resource": "arn:aws:s3:::b/${aws:PrincipalTag/Team}/*",
+            "Condition": {"StringEquals": {"aws:RequestTag/Project": "p"}},
+        }
+    )
     assert keys_of((text,)) == {"aws:principaltag/team", "aws:requesttag/project"}
 
 
@@ -160,8 +171,9 @@ def test_tags_that_are_not_looked_up_allow_nothing(role):
 
 def test_a_role_s_policies_are_changed_within_its_boundary_only(embedded_aws, role):
     boundary = embedded_aws.client("iam").create_policy(
-        PolicyName=f"{role.name}-boundary", PolicyDocument=document({"Action": "s3:GetObject", "Resource": "*"})
-    )["Policy"]["Arn"]  # fmt: skip
+        PolicyName=f"{role.name}-boundary",
+        PolicyDocument=document({"Action": "s3:GetObject", "Resource": "*"}),
+    )["Policy"]["Arn"]
     within = {"StringEquals": {"iam:PermissionsBoundary": boundary}}
     names = f"arn:aws:iam::{ACCOUNT}:role/{role.name}*"
     iam = role({"Action": ["iam:CreateRole", "iam:PutRolePolicy"], "Resource": names, "Condition": within})(
@@ -227,15 +239,28 @@ def test_an_instance_is_allowed_by_all_that_it_consists_of(embedded_aws, role):
             "Resource": f"{arn}:instance/*",
             "Condition": {"StringEquals": {**own["StringEquals"], "ec2:MetadataHttpTokens": "required"}},
         },
-        {"Action": "ec2:RunInstances", "Resource": f"{arn}:volume/*", "Condition": {"Bool": {"ec2:Encrypted": "true"}}},
-        {"Action": "ec2:RunInstances", "Resource": f"{arn}:subnet/*",
-         "Condition": {"StringEquals": {"aws:ResourceTag/Team": role.name}}},
-        {"Action": "ec2:RunInstances", "Resource": "arn:aws:ec2:us-east-1::image/*",
-         "Condition": {"StringEquals": {"ec2:Owner": "amazon"}}},
+        {
+            "Action": "ec2:RunInstances",
+            "Resource": f"{arn}:volume/*",
+            "Condition": {"Bool": {"ec2:Encrypted": "true"}},
+        },
+        {
+            "Action": "ec2:RunInstances",
+            "Resource": f"{arn}:subnet/*",
+            "Condition": {"StringEquals": {"aws:ResourceTag/Team": role.name}},
+        },
+        {
+            "Action": "ec2:RunInstances",
+            "Resource": "arn:aws:ec2:us-east-1::image/*",
+            "Condition": {"StringEquals": {"ec2:Owner": "amazon"}},
+        },
         {"Action": "ec2:RunInstances", "Resource": [f"{arn}:network-interface/*", f"{arn}:security-group/*"]},
-        {"Action": "ec2:CreateTags", "Resource": f"{arn}:*/*",
-         "Condition": {"StringEquals": {"ec2:CreateAction": "RunInstances"}}},
-    )("ec2")  # fmt: skip
+        {
+            "Action": "ec2:CreateTags",
+            "Resource": f"{arn}:*/*",
+            "Condition": {"StringEquals": {"ec2:CreateAction": "RunInstances"}},
+        },
+    )("ec2")
     tags = [{"Key": "Team", "Value": role.name}]
     vpc = root.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
     mine, other = (
@@ -284,9 +309,13 @@ def test_a_domain_of_studio_is_known_by_its_tags(embedded_aws, role):
     found = []
     for name in (role.name, "another"):
         asked = {
-            "DomainName": f"{role.name}-{name}", "AuthMode": "IAM", "VpcId": "vpc-1", "SubnetIds": ["subnet-1"],
-            "DefaultUserSettings": {"ExecutionRole": ROLE}, "Tags": [{"Key": "Team", "Value": name}],
-        }  # fmt: skip
+            "DomainName": f"{role.name}-{name}",
+            "AuthMode": "IAM",
+            "VpcId": "vpc-1",
+            "SubnetIds": ["subnet-1"],
+            "DefaultUserSettings": {"ExecutionRole": ROLE},
+            "Tags": [{"Key": "Team", "Value": name}],
+        }
         found.append(root.create_domain(**asked)["DomainArn"].rpartition("/")[2])
     mine, other = found
     assert code(sagemaker.delete_domain, DomainId=other) == "AccessDeniedException"

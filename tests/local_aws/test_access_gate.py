@@ -72,15 +72,46 @@ def refusal(call: Callable[..., Any], **arguments: Any) -> tuple[int, str, str]:
 
 
 CALLS = [
-    ("s3", "get_object", {"Bucket": "b", "Key": "k"}, 403, "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"),
+    (
+        "s3",
+        "get_object",
+        {"Bucket": "b", "Key": "k"},
+        403,
+        "AccessDenied",
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+    ),
     ("iam", "list_roles", {}, 403, "AccessDenied", "InvalidClientTokenId", "SignatureDoesNotMatch"),
     ("ec2", "describe_instances", {}, 403, "UnauthorizedOperation", "AuthFailure", "AuthFailure"),
-    ("sagemaker", "list_models", {}, 400, "AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException"),
-    ("lambda", "list_functions", {}, 403, "AccessDeniedException", "UnrecognizedClientException", "InvalidSignatureException"),
+    (
+        "sagemaker",
+        "list_models",
+        {},
+        400,
+        "AccessDeniedException",
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+    ),
+    (
+        "lambda",
+        "list_functions",
+        {},
+        403,
+        "AccessDeniedException",
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+    ),
     ("cloudwatch", "list_metrics", {}, 400, "AccessDenied", "InvalidClientTokenId", "SignatureDoesNotMatch"),
-    ("sagemaker-runtime", "invoke_endpoint", {"EndpointName": "e", "Body": b"\xff\xd8"}, 403, "AccessDeniedException",
-     "UnrecognizedClientException", "InvalidSignatureException"),
-]  # fmt: skip
+    (
+        "sagemaker-runtime",
+        "invoke_endpoint",
+        {"EndpointName": "e", "Body": b"\xff\xd8"},
+        403,
+        "AccessDeniedException",
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+    ),
+]
 
 
 @pytest.mark.parametrize(("service", "operation", "arguments", "status", "denied", "unknown", "wrong"), CALLS)
@@ -169,10 +200,12 @@ def test_bucket_policies_and_presigned_and_anonymous_requests(embedded_aws, buck
         "Resource": f"arn:aws:s3:::{bucket}/*",
     }
     tls_only = {
-        "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
         "Resource": [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"],
         "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }  # fmt: skip
+    }
     locked = {**tls_only, "Action": "s3:DeleteObject"}
     del locked["Condition"]
     document = {"Version": "2012-10-17", "Statement": [public, tls_only, locked]}
@@ -188,10 +221,12 @@ def test_bucket_policies_and_presigned_and_anonymous_requests(embedded_aws, buck
     owner.put_public_access_block(
         Bucket=bucket,
         PublicAccessBlockConfiguration={
-            "BlockPublicAcls": True, "IgnorePublicAcls": True, "BlockPublicPolicy": True,
+            "BlockPublicAcls": True,
+            "IgnorePublicAcls": True,
+            "BlockPublicPolicy": True,
             "RestrictPublicBuckets": True,
         },
-    )  # fmt: skip
+    )
     assert code(anonymous.get_object, Bucket=bucket, Key="a b+é.txt") == "AccessDenied"
 
 
@@ -273,48 +308,145 @@ def test_roles_are_assumed_by_those_they_trust(embedded_aws, as_role, name: str)
 
 RESOURCES = [
     ("ssm", "get_parameter", {"Name": "/p/q"}, "ssm:GetParameter", "arn:aws:ssm:us-east-1:{}:parameter/p/q"),
-    ("ssm", "get_parameter", {"Name": "/aws/service/p"}, "ssm:GetParameter", "arn:aws:ssm:us-east-1::parameter/aws/service/p"),
-    ("ssm", "get_parameters_by_path", {"Path": "/p"}, "ssm:GetParametersByPath", "arn:aws:ssm:us-east-1:{}:parameter/p"),
-    ("lambda", "invoke", {"FunctionName": "f", "Qualifier": "live"}, "lambda:InvokeFunction",
-     "arn:aws:lambda:us-east-1:{}:function:f:live"),
-    ("lambda", "invoke", {"FunctionName": "arn:aws:lambda:us-east-1:123456789012:function:f:live"},
-     "lambda:InvokeFunction", "arn:aws:lambda:us-east-1:{}:function:f:live"),
-    ("lambda", "get_function", {"FunctionName": "f"}, "lambda:GetFunction", "arn:aws:lambda:us-east-1:{}:function:f"),
-    ("logs", "create_log_group", {"logGroupName": "/g"}, "logs:CreateLogGroup",
-     "arn:aws:logs:us-east-1:{}:log-group:/g:log-stream:"),
-    ("logs", "get_log_events", {"logGroupName": "/g", "logStreamName": "s/1"}, "logs:GetLogEvents",
-     "arn:aws:logs:us-east-1:{}:log-group:/g:log-stream:s/1"),
-    ("sagemaker", "describe_training_job", {"TrainingJobName": "j"}, "sagemaker:DescribeTrainingJob",
-     "arn:aws:sagemaker:us-east-1:{}:training-job/j"),
-    ("sagemaker", "create_model_package", {"ModelPackageGroupName": "g"}, "sagemaker:CreateModelPackage",
-     "arn:aws:sagemaker:us-east-1:{}:model-package-group/g"),
-    ("sagemaker", "describe_model_package",
-     {"ModelPackageName": "arn:aws:sagemaker:us-east-1:123456789012:model-package/g/3"},
-     "sagemaker:DescribeModelPackage", "arn:aws:sagemaker:us-east-1:{}:model-package/g/3"),
-    ("sagemaker", "list_tags", {"ResourceArn": "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e"},
-     "sagemaker:ListTags", "arn:aws:sagemaker:us-east-1:{}:endpoint/e"),
-    ("sagemaker", "describe_app", {"DomainId": "d-1", "SpaceName": "s", "AppType": "JupyterLab", "AppName": "default"},
-     "sagemaker:DescribeApp", "arn:aws:sagemaker:us-east-1:{}:app/d-1/s/JupyterLab/default"),
-    ("efs", "describe_file_systems", {}, "elasticfilesystem:DescribeFileSystems",
-     "arn:aws:elasticfilesystem:us-east-1:{}:file-system/*"),
-    ("application-autoscaling", "describe_scalable_targets", {"ServiceNamespace": "sagemaker"},
-     "application-autoscaling:DescribeScalableTargets", "*"),
+    (
+        "ssm",
+        "get_parameter",
+        {"Name": "/aws/service/p"},
+        "ssm:GetParameter",
+        "arn:aws:ssm:us-east-1::parameter/aws/service/p",
+    ),
+    (
+        "ssm",
+        "get_parameters_by_path",
+        {"Path": "/p"},
+        "ssm:GetParametersByPath",
+        "arn:aws:ssm:us-east-1:{}:parameter/p",
+    ),
+    (
+        "lambda",
+        "invoke",
+        {"FunctionName": "f", "Qualifier": "live"},
+        "lambda:InvokeFunction",
+        "arn:aws:lambda:us-east-1:{}:function:f:live",
+    ),
+    (
+        "lambda",
+        "invoke",
+        {"FunctionName": "arn:aws:lambda:us-east-1:123456789012:function:f:live"},
+        "lambda:InvokeFunction",
+        "arn:aws:lambda:us-east-1:{}:function:f:live",
+    ),
+    (
+        "lambda",
+        "get_function",
+        {"FunctionName": "f"},
+        "lambda:GetFunction",
+        "arn:aws:lambda:us-east-1:{}:function:f",
+    ),
+    (
+        "logs",
+        "create_log_group",
+        {"logGroupName": "/g"},
+        "logs:CreateLogGroup",
+        "arn:aws:logs:us-east-1:{}:log-group:/g:log-stream:",
+    ),
+    (
+        "logs",
+        "get_log_events",
+        {"logGroupName": "/g", "logStreamName": "s/1"},
+        "logs:GetLogEvents",
+        "arn:aws:logs:us-east-1:{}:log-group:/g:log-stream:s/1",
+    ),
+    (
+        "sagemaker",
+        "describe_training_job",
+        {"TrainingJobName": "j"},
+        "sagemaker:DescribeTrainingJob",
+        "arn:aws:sagemaker:us-east-1:{}:training-job/j",
+    ),
+    (
+        "sagemaker",
+        "create_model_package",
+        {"ModelPackageGroupName": "g"},
+        "sagemaker:CreateModelPackage",
+        "arn:aws:sagemaker:us-east-1:{}:model-package-group/g",
+    ),
+    (
+        "sagemaker",
+        "describe_model_package",
+        {"ModelPackageName": "arn:aws:sagemaker:us-east-1:123456789012:model-package/g/3"},
+        "sagemaker:DescribeModelPackage",
+        "arn:aws:sagemaker:us-east-1:{}:model-package/g/3",
+    ),
+    (
+        "sagemaker",
+        "list_tags",
+        {"ResourceArn": "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e"},
+        "sagemaker:ListTags",
+        "arn:aws:sagemaker:us-east-1:{}:endpoint/e",
+    ),
+    (
+        "sagemaker",
+        "describe_app",
+        {"DomainId": "d-1", "SpaceName": "s", "AppType": "JupyterLab", "AppName": "default"},
+        "sagemaker:DescribeApp",
+        "arn:aws:sagemaker:us-east-1:{}:app/d-1/s/JupyterLab/default",
+    ),
+    (
+        "efs",
+        "describe_file_systems",
+        {},
+        "elasticfilesystem:DescribeFileSystems",
+        "arn:aws:elasticfilesystem:us-east-1:{}:file-system/*",
+    ),
+    (
+        "application-autoscaling",
+        "describe_scalable_targets",
+        {"ServiceNamespace": "sagemaker"},
+        "application-autoscaling:DescribeScalableTargets",
+        "*",
+    ),
     ("cloudwatch", "put_metric_data", {"Namespace": "N", "MetricData": []}, "cloudwatch:PutMetricData", "*"),
-    ("cloudwatch", "delete_alarms", {"AlarmNames": ["x"]}, "cloudwatch:DeleteAlarms",
-     "arn:aws:cloudwatch:us-east-1:{}:alarm:x"),
-    ("ec2", "terminate_instances", {"InstanceIds": ["i-1"]}, "ec2:TerminateInstances",
-     "arn:aws:ec2:us-east-1:{}:instance/i-1"),
-    ("sns", "publish", {"TopicArn": "arn:aws:sns:us-east-1:123456789012:t", "Message": "m"}, "sns:Publish",
-     "arn:aws:sns:us-east-1:{}:t"),
-    ("sqs", "send_message", {"QueueUrl": "https://sqs.us-east-1.amazonaws.com/123456789012/q", "MessageBody": "m"},
-     "sqs:SendMessage", "arn:aws:sqs:us-east-1:{}:q"),
+    (
+        "cloudwatch",
+        "delete_alarms",
+        {"AlarmNames": ["x"]},
+        "cloudwatch:DeleteAlarms",
+        "arn:aws:cloudwatch:us-east-1:{}:alarm:x",
+    ),
+    (
+        "ec2",
+        "terminate_instances",
+        {"InstanceIds": ["i-1"]},
+        "ec2:TerminateInstances",
+        "arn:aws:ec2:us-east-1:{}:instance/i-1",
+    ),
+    (
+        "sns",
+        "publish",
+        {"TopicArn": "arn:aws:sns:us-east-1:123456789012:t", "Message": "m"},
+        "sns:Publish",
+        "arn:aws:sns:us-east-1:{}:t",
+    ),
+    (
+        "sqs",
+        "send_message",
+        {"QueueUrl": "https://sqs.us-east-1.amazonaws.com/123456789012/q", "MessageBody": "m"},
+        "sqs:SendMessage",
+        "arn:aws:sqs:us-east-1:{}:q",
+    ),
     ("kms", "describe_key", {"KeyId": "1234"}, "kms:DescribeKey", "arn:aws:kms:us-east-1:{}:key/1234"),
     ("iam", "get_role", {"RoleName": "r"}, "iam:GetRole", "arn:aws:iam::{}:role/r"),
     ("s3", "get_bucket_encryption", {"Bucket": "b"}, "s3:GetEncryptionConfiguration", "arn:aws:s3:::b"),
-    ("s3", "put_bucket_metrics_configuration", {"Bucket": "b", "Id": "i", "MetricsConfiguration": {"Id": "i"}},
-     "s3:PutMetricsConfiguration", "arn:aws:s3:::b"),
+    (
+        "s3",
+        "put_bucket_metrics_configuration",
+        {"Bucket": "b", "Id": "i", "MetricsConfiguration": {"Id": "i"}},
+        "s3:PutMetricsConfiguration",
+        "arn:aws:s3:::b",
+    ),
     ("s3", "list_buckets", {}, "s3:ListAllMyBuckets", "*"),
-]  # fmt: skip
+]
 
 
 def test_actions_and_resources_of_calls(as_role) -> None:

@@ -54,9 +54,14 @@ def cloudwatch(fast_aws):
 
 def put_alarm(cloudwatch, name: str, **settings) -> None:
     watched = {
-        "Namespace": "test", "MetricName": name, "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1,
-        "Threshold": 5, "ComparisonOperator": "GreaterThanThreshold",
-    }  # fmt: skip
+        "Namespace": "test",
+        "MetricName": name,
+        "Statistic": "Sum",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Threshold": 5,
+        "ComparisonOperator": "GreaterThanThreshold",
+    }
     if "Metrics" in settings:
         watched = {key: watched[key] for key in ("EvaluationPeriods", "Threshold", "ComparisonOperator")}
     if "ExtendedStatistic" in settings:
@@ -81,9 +86,13 @@ def test_an_alarm_follows_its_metric_and_tells_a_topic(fast_aws, cloudwatch, unt
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     put_alarm(
-        cloudwatch, "errors", AlarmActions=[topic], OKActions=[topic], TreatMissingData="notBreaching",
+        cloudwatch,
+        "errors",
+        AlarmActions=[topic],
+        OKActions=[topic],
+        TreatMissingData="notBreaching",
         AlarmDescription="too many",
-    )  # fmt: skip
+    )
     assert described(cloudwatch, "errors")["StateValue"] == "INSUFFICIENT_DATA"
     until(lambda: described(cloudwatch, "errors")["StateValue"] == "OK")
     cloudwatch.put_metric_data(Namespace="test", MetricData=[{"MetricName": "errors", "Value": 6}])
@@ -100,8 +109,10 @@ def test_an_alarm_follows_its_metric_and_tells_a_topic(fast_aws, cloudwatch, unt
     until(three)
     told = [json.loads(message["Message"]) for message in messages]
     assert [(t["OldStateValue"], t["NewStateValue"]) for t in told] == [
-        ("INSUFFICIENT_DATA", "OK"), ("OK", "ALARM"), ("ALARM", "OK"),
-    ]  # fmt: skip
+        ("INSUFFICIENT_DATA", "OK"),
+        ("OK", "ALARM"),
+        ("ALARM", "OK"),
+    ]
     assert told[1]["AlarmDescription"] == "too many" and told[1]["Trigger"]["MetricName"] == "errors"
     assert messages[1]["Subject"] == 'ALARM: "errors" in US East (N. Virginia)'
     history = cloudwatch.describe_alarm_history(AlarmName="errors", ScanBy="TimestampAscending")
@@ -168,9 +179,13 @@ def test_percentiles_and_expressions_are_answered(cloudwatch):
     )
     span = {"StartTime": now - timedelta(minutes=5), "EndTime": now + timedelta(minutes=5)}
     [point] = cloudwatch.get_metric_statistics(
-        Namespace="asked", MetricName="time", Period=3600, ExtendedStatistics=["p50", "p99"], Statistics=["Average"],
+        Namespace="asked",
+        MetricName="time",
+        Period=3600,
+        ExtendedStatistics=["p50", "p99"],
+        Statistics=["Average"],
         **span,
-    )["Datapoints"]  # fmt: skip
+    )["Datapoints"]
     assert point["Average"] == pytest.approx(1.8)
     assert point["ExtendedStatistics"]["p50"] == pytest.approx(1, rel=0.02)
     assert point["ExtendedStatistics"]["p99"] == pytest.approx(9, rel=0.02)
@@ -205,17 +220,26 @@ def test_an_instance_that_has_become_idle_is_stopped_by_its_alarm(fast_aws, clou
     dimensions = [{"Name": "InstanceId", "Value": instance}]
     stop = "arn:aws:automate:us-east-1:ec2:stop"
     idle = {
-        "Namespace": "AWS/EC2", "MetricName": "CPUUtilization", "Dimensions": dimensions, "Statistic": "Average",
-        "ComparisonOperator": "LessThanThreshold", "EvaluationPeriods": 2,
-    }  # fmt: skip
+        "Namespace": "AWS/EC2",
+        "MetricName": "CPUUtilization",
+        "Dimensions": dimensions,
+        "Statistic": "Average",
+        "ComparisonOperator": "LessThanThreshold",
+        "EvaluationPeriods": 2,
+    }
     put_alarm(cloudwatch, "idle", AlarmActions=[stop], TreatMissingData="notBreaching", **idle)
 
     def points(metric: str) -> dict:
         now = datetime.now(timezone.utc)
         found = cloudwatch.get_metric_statistics(
-            Namespace="AWS/EC2", MetricName=metric, Dimensions=dimensions, Period=7200,
-            Statistics=["Minimum", "Maximum", "SampleCount"], StartTime=now - timedelta(hours=1), EndTime=now,
-        )["Datapoints"]  # fmt: skip
+            Namespace="AWS/EC2",
+            MetricName=metric,
+            Dimensions=dimensions,
+            Period=7200,
+            Statistics=["Minimum", "Maximum", "SampleCount"],
+            StartTime=now - timedelta(hours=1),
+            EndTime=now,
+        )["Datapoints"]
         return found[0] if found else {"SampleCount": 0}
 
     until(lambda: points("CPUUtilization")["SampleCount"] >= 2)
@@ -257,9 +281,15 @@ def test_a_slow_new_version_is_rolled_back_without_a_failed_request(fast_aws, cl
         {"Name": "VariantName", "Value": "AllTraffic"},
     ]
     put_alarm(
-        cloudwatch, "latency", Namespace="AWS/SageMaker", MetricName="ModelLatency", Dimensions=dimensions,
-        ExtendedStatistic="p90", Threshold=120_000, TreatMissingData="notBreaching",
-    )  # fmt: skip
+        cloudwatch,
+        "latency",
+        Namespace="AWS/SageMaker",
+        MetricName="ModelLatency",
+        Dimensions=dimensions,
+        ExtendedStatistic="p90",
+        Threshold=120_000,
+        TreatMissingData="notBreaching",
+    )
     versions, failures, over = set(), [], threading.Event()
 
     def load() -> None:

@@ -22,9 +22,15 @@ class Alarms:
 
     def metric(self, **settings) -> str:
         watched = {
-            "Namespace": "test", "MetricName": "m", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1,
-            "Threshold": 5, "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "ignore",
-        }  # fmt: skip
+            "Namespace": "test",
+            "MetricName": "m",
+            "Statistic": "Sum",
+            "Period": 60,
+            "EvaluationPeriods": 1,
+            "Threshold": 5,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "TreatMissingData": "ignore",
+        }
         name = unique("alarm")
         self.client.put_metric_alarm(AlarmName=name, **(watched | settings))
         return name
@@ -78,8 +84,10 @@ def test_a_function_is_told_if_it_allows_the_alarm(embedded_aws, alarms, until):
     assert told["previousState"]["value"] == "OK" and told["configuration"]["description"] == "too many"
     (metric,) = told["configuration"]["metrics"]
     assert metric["metricStat"] == {
-        "metric": {"namespace": "test", "name": "m", "dimensions": {"Path": "/"}}, "period": 60, "stat": "Sum",
-    }  # fmt: skip
+        "metric": {"namespace": "test", "name": "m", "dimensions": {"Path": "/"}},
+        "period": 60,
+        "stat": "Sum",
+    }
 
 
 def test_a_change_of_state_is_an_event(embedded_aws, alarms, until):
@@ -190,8 +198,10 @@ def test_composite_alarms_are_found_by_what_they_are_made_of(alarms):
     parent = alarms.composite(f"OK({child})")
     describe = alarms.client.describe_alarms
     assert describe(AlarmNames=[parent]) | {"ResponseMetadata": 0} == {
-        "MetricAlarms": [], "CompositeAlarms": [], "ResponseMetadata": 0,
-    }  # fmt: skip
+        "MetricAlarms": [],
+        "CompositeAlarms": [],
+        "ResponseMetadata": 0,
+    }
     assert [a["AlarmName"] for a in describe(ChildrenOfAlarmName=parent)["MetricAlarms"]] == [child]
     found = describe(ParentsOfAlarmName=child, AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
     assert [a["AlarmName"] for a in found] == [parent]

@@ -104,7 +104,7 @@ TIMES = [0.0, 60.0, 120.0]
         ("IF(m1 > 2 || m1 == 1, 1, 0)", {0.0: 1.0, 60.0: 0.0, 120.0: 1.0}),
         ("SUM([FILL(m1, 0), FILL(m2, 0)]) / 2", {0.0: 5.5, 60.0: 1.0, 120.0: 1.5}),
     ],
-)  # fmt: skip
+)
 def test_expressions(expression, value):
     tree = expressions.parse(expression)
     assert expressions.evaluate(tree, {"m1": M1, "m2": M2}, TIMES, ["m1", "m2"]) == value
@@ -150,7 +150,7 @@ def test_queries_use_one_another_in_any_order():
         ([U, X, X, _, X], "ALARM", "ALARM", "ALARM", "ALARM"),
         ([_, _, X, _, _], "ALARM", "now", "ALARM", "OK"),
     ],
-)  # fmt: skip
+)
 def test_three_of_three(points, missing, ignore, breaching, not_breaching):
     treatments = {"missing": missing, "ignore": ignore, "breaching": breaching, "notBreaching": not_breaching}
     for treatment, state in treatments.items():
@@ -166,7 +166,7 @@ def test_three_of_three(points, missing, ignore, breaching, not_breaching):
         ([_, _, _, _, U], "OK", "OK", "ALARM", "OK"),
         ([_, _, _, X, _], "ALARM", "now", "ALARM", "OK"),
     ],
-)  # fmt: skip
+)
 def test_two_of_three(points, missing, ignore, breaching, not_breaching):
     treatments = {"missing": missing, "ignore": ignore, "breaching": breaching, "notBreaching": not_breaching}
     for treatment, state in treatments.items():

@@ -46,8 +46,10 @@ def test_training_jobs_and_model_packages_tell_of_their_states(embedded_aws, rul
     rule({"source": ["aws.sagemaker"]}, {"Arn": queue.arn})
     workplace = Workplace(embedded_aws)
     algorithm = {
-        "TrainingImage": IMAGE, "TrainingInputMode": "File", "ContainerEntrypoint": ["/bin/sh", "-c", "exit 3"],
-    }  # fmt: skip
+        "TrainingImage": IMAGE,
+        "TrainingInputMode": "File",
+        "ContainerEntrypoint": ["/bin/sh", "-c", "exit 3"],
+    }
     job = workplace.run(AlgorithmSpecification=algorithm, Tags=[{"Key": "team", "Value": "a"}])
 
     def details(kind: str) -> list[dict]:
@@ -106,8 +108,16 @@ def test_events_of_ones_own_reach_topics_functions_and_log_groups(embedded_aws, 
     written = json.loads(logged["message"])
     assert written["text"] == f"2 of {made.name}" and written["event"]["id"] == wanted
     assert written["event"].keys() == {
-        "version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail",
-    }  # fmt: skip
+        "version",
+        "id",
+        "detail-type",
+        "source",
+        "account",
+        "time",
+        "region",
+        "resources",
+        "detail",
+    }
 
 
 def test_a_function_that_does_not_allow_the_rule_is_not_invoked(embedded_aws, rule, teller, until):
@@ -125,9 +135,14 @@ def test_a_function_that_does_not_allow_the_rule_is_not_invoked(embedded_aws, ru
     now = datetime.now(timezone.utc)
     for metric in ("Invocations", "FailedInvocations"):
         (point,) = embedded_aws.client("cloudwatch").get_metric_statistics(
-            Namespace="AWS/Events", MetricName=metric, Dimensions=[{"Name": "RuleName", "Value": made.name}],
-            StartTime=now - timedelta(minutes=5), EndTime=now + timedelta(minutes=5), Period=3600, Statistics=["Sum"],
-        )["Datapoints"]  # fmt: skip
+            Namespace="AWS/Events",
+            MetricName=metric,
+            Dimensions=[{"Name": "RuleName", "Value": made.name}],
+            StartTime=now - timedelta(minutes=5),
+            EndTime=now + timedelta(minutes=5),
+            Period=3600,
+            Statistics=["Sum"],
+        )["Datapoints"]
         assert point["Sum"] == 1
     assert source not in {e.get("source") for e in teller.events}
 
@@ -175,9 +190,15 @@ def test_nobody_puts_events_of_awss_own_services(embedded_aws, rule, until):
 
 def test_patterns_are_tried(embedded_aws):
     event = {
-        "id": "1", "account": ACCOUNT, "source": "aws.s3", "time": "2026-01-02T03:04:05Z", "region": "us-east-1",
-        "resources": [], "detail-type": "Object Created", "detail": {"bucket": {"name": "b"}},
-    }  # fmt: skip
+        "id": "1",
+        "account": ACCOUNT,
+        "source": "aws.s3",
+        "time": "2026-01-02T03:04:05Z",
+        "region": "us-east-1",
+        "resources": [],
+        "detail-type": "Object Created",
+        "detail": {"bucket": {"name": "b"}},
+    }
     events = embedded_aws.client("events")
     for name, expected in (("b", True), ("c", False)):
         pattern = json.dumps({"detail": {"bucket": {"name": [name]}}})

@@ -44,11 +44,13 @@ def test_paths_are_found_in_events(path, value):
         ('{"state": <state>, "all": <detail>}', {"state": "running", "all": EVENT["detail"]}),
         ('{"text": "<quote>, \\"<state>\\""}', {"text": 'say "no", "running"'}),
         ('{"none": <missing>, "text": "<missing>"}', {"none": None, "text": ""}),
-        ('{"rule": "<aws.events.rule-name>", "event": <aws.events.event>}', {"rule": "r", "event": {
-            key: value for key, value in EVENT.items() if key != "detail"}}),
+        (
+            '{"rule": "<aws.events.rule-name>", "event": <aws.events.event>}',
+            {"rule": "r", "event": {key: value for key, value in EVENT.items() if key != "detail"}},
+        ),
         ('"first"\n"<state>"', '"first"\n"running"'),
     ],
-)  # fmt: skip
+)
 def test_templates_are_filled_in(template, expected):
     paths = {name: f"$.detail.{name}" for name in ("state", "quote", "missing")}
     paths |= {"instance": "$.detail.instance-id", "detail": "$.detail"}

@@ -126,9 +126,13 @@ def test_alias_routes_by_weight(functions):
     )
     refused("ResourceConflictException", client.delete_function, FunctionName=name, Qualifier="2")
     refused(
-        "InvalidParameterValueException", client.create_alias,
-        FunctionName=name, Name="bad", FunctionVersion="$LATEST", RoutingConfig=weights,
-    )  # fmt: skip
+        "InvalidParameterValueException",
+        client.create_alias,
+        FunctionName=name,
+        Name="bad",
+        FunctionVersion="$LATEST",
+        RoutingConfig=weights,
+    )
     refused("ResourceNotFoundException", client.invoke, FunctionName=name, Qualifier="gone")
 
 
@@ -163,9 +167,11 @@ def test_reserved_concurrency_throttles(functions):
     assert "ReservedConcurrentExecutions" not in client.get_function_concurrency(FunctionName=name)
     assert functions.call(name, 0)[0] == 1
     refused(
-        "InvalidParameterValueException", client.put_function_concurrency,
-        FunctionName=name, ReservedConcurrentExecutions=95,
-    )  # fmt: skip
+        "InvalidParameterValueException",
+        client.put_function_concurrency,
+        FunctionName=name,
+        ReservedConcurrentExecutions=95,
+    )
 
 
 def error_code(error: ClientError) -> tuple[str, int, str]:
@@ -195,9 +201,11 @@ def test_provisioned_concurrency_is_warm_before_the_first_call(functions, until)
     assert listed["FunctionArn"].endswith(f":function:{name}:1")
     client.delete_provisioned_concurrency_config(FunctionName=name, Qualifier="1")
     refused(
-        "ProvisionedConcurrencyConfigNotFoundException", client.get_provisioned_concurrency_config,
-        FunctionName=name, Qualifier="1",
-    )  # fmt: skip
+        "ProvisionedConcurrencyConfigNotFoundException",
+        client.get_provisioned_concurrency_config,
+        FunctionName=name,
+        Qualifier="1",
+    )
 
 
 def test_provisioned_concurrency_fails_with_the_reason(functions, until):
@@ -284,9 +292,12 @@ def test_payload_limits(functions):
     )
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 413
     refused(
-        "RequestTooLargeException", functions.client.invoke,
-        FunctionName=name, InvocationType="Event", Payload=b" " * 1_048_577,
-    )  # fmt: skip
+        "RequestTooLargeException",
+        functions.client.invoke,
+        FunctionName=name,
+        InvocationType="Event",
+        Payload=b" " * 1_048_577,
+    )
     refused("InvalidRequestContentException", functions.client.invoke, FunctionName=name, Payload=b"{no")
 
 
@@ -360,9 +371,12 @@ def test_settings_are_given_back_as_set(functions):
     assert configuration["DeadLetterConfig"] == {"TargetArn": queue}
     assert (configuration["State"], configuration["LastUpdateStatus"]) == ("Active", "Successful")
     updated = client.update_function_configuration(
-        FunctionName=name, DeadLetterConfig={"TargetArn": ""}, EphemeralStorage={"Size": 1024},
-        TracingConfig={"Mode": "Active"}, LoggingConfig={"LogFormat": "JSON"},
-    )  # fmt: skip
+        FunctionName=name,
+        DeadLetterConfig={"TargetArn": ""},
+        EphemeralStorage={"Size": 1024},
+        TracingConfig={"Mode": "Active"},
+        LoggingConfig={"LogFormat": "JSON"},
+    )
     assert "DeadLetterConfig" not in updated
     assert updated["EphemeralStorage"] == {"Size": 1024}
     assert updated["LoggingConfig"]["LogFormat"] == "JSON"
@@ -380,9 +394,11 @@ def test_settings_are_given_back_as_set(functions):
     assert "MaximumRetryAttempts" not in found and found["FunctionArn"].endswith(f":{name}:1")
     refused("ResourceNotFoundException", client.get_function_event_invoke_config, FunctionName=name)
     refused(
-        "InvalidParameterValueException", client.put_function_event_invoke_config, **config,
+        "InvalidParameterValueException",
+        client.put_function_event_invoke_config,
+        **config,
         DestinationConfig={"OnFailure": {"Destination": "arn:aws:s3:::bucket"}},
-    )  # fmt: skip
+    )
 
 
 def test_metrics_are_recorded(functions, until):
@@ -393,10 +409,14 @@ def test_metrics_are_recorded(functions, until):
 
     def total(metric: str) -> float:
         found = cloudwatch.get_metric_statistics(
-            Namespace="AWS/Lambda", MetricName=metric, Statistics=["Sum"], Period=3600,
+            Namespace="AWS/Lambda",
+            MetricName=metric,
+            Statistics=["Sum"],
+            Period=3600,
             Dimensions=[{"Name": "FunctionName", "Value": name}, {"Name": "Resource", "Value": name}],
-            StartTime=time.time() - 3600, EndTime=time.time() + 3600,
-        )  # fmt: skip
+            StartTime=time.time() - 3600,
+            EndTime=time.time() + 3600,
+        )
         return sum(point["Sum"] for point in found["Datapoints"])
 
     until(lambda: total("Invocations") == 3)

@@ -102,8 +102,13 @@ def launch(tmp_path):
         lines = []
         made = ExecutionEnvironment(
             Version(
-                function="arn:f", version="1", handler="handler.handler", runtime="python3.12",
-                memory=memory, timeout=timeout, task_root=task_root,
+                function="arn:f",
+                version="1",
+                handler="handler.handler",
+                runtime="python3.12",
+                memory=memory,
+                timeout=timeout,
+                task_root=task_root,
                 variables={
                     "LAMBDA_TASK_ROOT": str(task_root),
                     "LAMBDA_RUNTIME_DIR": str(runtime_dir),
@@ -111,8 +116,10 @@ def launch(tmp_path):
                     "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",
                 },
             ),
-            supervisor, tmp_path / "scratch", lambda stream, at, line: lines.append(line),
-        )  # fmt: skip
+            supervisor,
+            tmp_path / "scratch",
+            lambda stream, at, line: lines.append(line),
+        )
         made.lines = lines
         made.start(kind, init_limit)
         return made
@@ -187,8 +194,9 @@ def test_environment_is_killed_above_its_memory(launch):
     steady = launch(
         "import time\nx = None\ndef handler(event, context):\n    global x\n"
         "    x = bytearray(300 << 20); time.sleep(5)\n",
-        memory=128, timeout=20,
-    )  # fmt: skip
+        memory=128,
+        timeout=20,
+    )
     assert "signal: killed" in json.loads(steady.invoke(invocation()).payload)["errorMessage"]
 
 

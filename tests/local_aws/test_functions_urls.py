@@ -38,9 +38,12 @@ def caller(embedded_aws):
 
 def allow_everyone(caller, name: str) -> None:
     caller.functions.client.add_permission(
-        FunctionName=name, StatementId="public", Action="lambda:InvokeFunctionUrl", Principal="*",
+        FunctionName=name,
+        StatementId="public",
+        Action="lambda:InvokeFunctionUrl",
+        Principal="*",
         FunctionUrlAuthType="NONE",
-    )  # fmt: skip
+    )
 
 
 def test_public_url_answers_once_the_policy_allows_everyone(caller):
@@ -116,9 +119,13 @@ def test_unknown_url_and_page_of_another_origin_are_refused(caller):
 
 @pytest.mark.parametrize(
     ("payload", "expected"),
-    [(b'"text"', (200, b"text")), (b'{"a": 1}', (200, b'{"a": 1}')), (b'{"statusCode": "x"}', (502, None)),
-     (b'{"statusCode": 204}', (204, b""))],
-)  # fmt: skip
+    [
+        (b'"text"', (200, b"text")),
+        (b'{"a": 1}', (200, b'{"a": 1}')),
+        (b'{"statusCode": "x"}', (502, None)),
+        (b'{"statusCode": 204}', (204, b"")),
+    ],
+)
 def test_results_as_http(payload, expected):
     status, _, body = urls.response(payload, "r")
     assert int(status.split()[0]) == expected[0]

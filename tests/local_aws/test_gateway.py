@@ -29,16 +29,21 @@ class Api:
         """Send a route's requests to a function, which lets the API in for `grant`."""
         arn = self.functions.client.get_function(FunctionName=function)["Configuration"]["FunctionArn"]
         integration = self.client.create_integration(
-            ApiId=self.id, IntegrationType="AWS_PROXY", IntegrationUri=arn, PayloadFormatVersion="2.0",
+            ApiId=self.id,
+            IntegrationType="AWS_PROXY",
+            IntegrationUri=arn,
+            PayloadFormatVersion="2.0",
             **settings.pop("integration", {}),
-        )  # fmt: skip
+        )
         target = f"integrations/{integration['IntegrationId']}"
         if grant:
             self.functions.client.add_permission(
-                FunctionName=function, StatementId=uuid.uuid4().hex, Action="lambda:InvokeFunction",
+                FunctionName=function,
+                StatementId=uuid.uuid4().hex,
+                Action="lambda:InvokeFunction",
                 Principal="apigateway.amazonaws.com",
                 SourceArn=f"arn:aws:execute-api:us-east-1:123456789012:{self.id}/{grant}",
-            )  # fmt: skip
+            )
         return self.client.create_route(ApiId=self.id, RouteKey=key, Target=target, **settings)["RouteId"]
 
     def ask(self, path: str, *arguments, **settings):
@@ -53,10 +58,12 @@ def test_a_route_calls_its_function_once_the_function_lets_it(embedded_aws):
     status, _, body = api.ask(*posted, Content_Type="application/json")
     assert (status, json.loads(body)) == (500, {"message": "Internal Server Error"})
     api.functions.client.add_permission(
-        FunctionName=name, StatementId="route", Action="lambda:InvokeFunction",
+        FunctionName=name,
+        StatementId="route",
+        Action="lambda:InvokeFunction",
         Principal="apigateway.amazonaws.com",
         SourceArn=f"arn:aws:execute-api:us-east-1:123456789012:{api.id}/*/POST/predict/*",
-    )  # fmt: skip
+    )
     status, headers, body = api.ask(*posted, Content_Type="application/json", Cookie="k=v")
     event = json.loads(body)
     assert (status, headers["content-type"]) == (200, "application/json")
@@ -202,9 +209,10 @@ def test_its_operations_are_permitted_by_method_and_address(embedded_aws):
     }
     role = api.functions.role(["none:None"], {"Version": "2012-10-17", **trust}).rsplit("/", 1)[1]
     statement = {
-        "Effect": "Allow", "Action": "apigateway:GET",
+        "Effect": "Allow",
+        "Action": "apigateway:GET",
         "Resource": f"arn:aws:apigateway:us-east-1::/apis/{api.id}/stages/$default",
-    }  # fmt: skip
+    }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     api.functions.iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=policy)
     client = embedded_aws.client("apigatewayv2", **embedded_aws.session_of(role))

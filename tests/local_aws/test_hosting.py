@@ -97,14 +97,18 @@ def test_a_configuration_is_described_as_it_was_asked_for(aws):
 @pytest.mark.parametrize(
     "variants, settings, message",
     [
-        ([variant("model", kind="ml.unknown.large")], {}, "productionVariants.1.member.instanceType.*enum value set"),
+        (
+            [variant("model", kind="ml.unknown.large")],
+            {},
+            "productionVariants.1.member.instanceType.*enum value set",
+        ),
         ([variant("absent")], {}, "Could not find model"),
         ([variant("model"), variant("model")], {}, "names must be unique"),
         ([variant("model", kind="ml.g5.xlarge")], {"KmsKeyId": "alias/key"}, "KmsKeyId.*ml.g5.xlarge"),
         ([variant("model", kind="ml.m5d.xlarge")], {"KmsKeyId": "alias/key"}, "local instance storage"),
         ([variant("model", "x" * 64)], {}, "less than or equal to 63"),
     ],
-)  # fmt: skip
+)
 def test_configurations_that_cannot_be_are_refused(aws, variants, settings, message):
     with pytest.raises(ClientError, match=message) as error:
         aws.config("refused", *variants, **settings)

@@ -28,13 +28,18 @@ def test_a_record_is_text_where_the_content_type_is_named_and_base64_elsewhere()
     made = record(CONFIG, {"Content-Type": "image/png"}, b"\x89PNG", headers, b'{"a": 1}')
     assert made["captureData"] == {
         "endpointInput": {
-            "observedContentType": "image/png", "mode": "INPUT", "data": "iVBORw==", "encoding": "BASE64",
+            "observedContentType": "image/png",
+            "mode": "INPUT",
+            "data": "iVBORw==",
+            "encoding": "BASE64",
         },
         "endpointOutput": {
-            "observedContentType": "application/json; charset=utf-8", "mode": "OUTPUT", "data": '{"a": 1}',
+            "observedContentType": "application/json; charset=utf-8",
+            "mode": "OUTPUT",
+            "data": '{"a": 1}',
             "encoding": "JSON",
         },
-    }  # fmt: skip
+    }
     only_output = {**CONFIG, "CaptureOptions": [{"CaptureMode": "Output"}]}
     assert list(record(only_output, {}, b"", headers, b"")["captureData"]) == ["endpointOutput"]
 

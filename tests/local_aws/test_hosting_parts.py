@@ -101,10 +101,13 @@ def test_requirements_that_are_not_met_are_named(tmp_path, text):
         ({"Type": "ALL_AT_ONCE"}, [1.0]),
         ({"Type": "CANARY", "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 30}}, [0.3, 1.0]),
         ({"Type": "CANARY", "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1}}, [0.25, 1.0]),
-        ({"Type": "LINEAR", "LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": 25}}, [0.25, 0.5, 0.75, 1.0]),
+        (
+            {"Type": "LINEAR", "LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": 25}},
+            [0.25, 0.5, 0.75, 1.0],
+        ),
         ({"Type": "LINEAR", "LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": 40}}, [0.4, 0.8, 1.0]),
     ],
-)  # fmt: skip
+)
 def test_traffic_shifts_in_the_steps_asked_for(routing_, shares):
     fleet = SimpleNamespace(deployment={"Variants": [{"VariantName": "v"}]}, count=lambda name: 4)
     assert shifting.shares(routing_, fleet) == pytest.approx(shares)

@@ -262,19 +262,35 @@ VPC = {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
 @pytest.mark.parametrize(
     ("variants", "settings", "message"),
     [
-        ([serverless("serverless", memory=1500)], {}, "MemorySizeInMB 1500 .* 1 GB increments: 1024 MB, 2048 MB"),
+        (
+            [serverless("serverless", memory=1500)],
+            {},
+            "MemorySizeInMB 1500 .* 1 GB increments: 1024 MB, 2048 MB",
+        ),
         ([serverless("serverless", memory=7168)], {}, "memorySizeInMB.*less than or equal to 6144"),
         ([serverless("serverless", most=201)], {}, "maxConcurrency.*less than or equal to 200"),
-        ([serverless("serverless", ProvisionedConcurrency=3)], {}, "less than or equal to its MaxConcurrency, 2"),
-        ([serverless("serverless") | {"InstanceType": "ml.m5.large"}], {}, "InstanceType cannot be specified with"),
+        (
+            [serverless("serverless", ProvisionedConcurrency=3)],
+            {},
+            "less than or equal to its MaxConcurrency, 2",
+        ),
+        (
+            [serverless("serverless") | {"InstanceType": "ml.m5.large"}],
+            {},
+            "InstanceType cannot be specified with",
+        ),
         ([serverless("serverless") | {"VolumeSizeInGB": 9}], {}, "VolumeSizeInGB cannot be specified with"),
         ([serverless("serverless"), serverless("serverless", name="b")], {}, "has one production variant"),
-        ([serverless("serverless")], {"DataCaptureConfig": CAPTURE}, "DataCaptureConfig of the endpoint conf"),
+        (
+            [serverless("serverless")],
+            {"DataCaptureConfig": CAPTURE},
+            "DataCaptureConfig of the endpoint conf",
+        ),
         ([serverless("serverless")], {"AsyncInferenceConfig": ASYNC}, "AsyncInferenceConfig of the endpoint"),
         ([serverless("serverless")], {"VpcConfig": VPC}, "VpcConfig of the endpoint configuration is not"),
         ([serverless("isolated")], {}, "EnableNetworkIsolation of the model isolated is not supported"),
     ],
-)  # fmt: skip
+)
 def test_what_serverless_inference_does_not_do_is_refused(aws, variants, settings, message):
     if variants[0]["ModelName"] == "isolated":
         aws.model("isolated")

@@ -50,8 +50,12 @@ class Instances:
     def run(self, user_data: str | bytes = "", **settings) -> str:
         """The id of an instance that runs user data."""
         arguments = {
-            "ImageId": self.image, "InstanceType": "t3.medium", "MinCount": 1, "MaxCount": 1, "UserData": user_data,
-        } | settings  # fmt: skip
+            "ImageId": self.image,
+            "InstanceType": "t3.medium",
+            "MinCount": 1,
+            "MaxCount": 1,
+            "UserData": user_data,
+        } | settings
         (instance,) = self.ec2.run_instances(**arguments)["Instances"]
         assert instance["State"]["Name"] == "pending"
         self.started.append(instance["InstanceId"])
@@ -214,10 +218,17 @@ def test_reboot_ends_the_processes_and_runs_what_runs_at_every_boot(instances):
         ({"ImageId": "ami-0123456789abcdef0"}, "InvalidAMIID.NotFound"),
         ({"InstanceType": "t3.enormous"}, "InvalidParameterValue"),
         ({"IamInstanceProfile": {"Name": "missing"}}, "InvalidParameterValue"),
-        ({"InstanceMarketOptions": {"MarketType": "spot", "SpotOptions": {"SpotInstanceType": "persistent"}}},
-         "NotImplementedException"),
+        (
+            {
+                "InstanceMarketOptions": {
+                    "MarketType": "spot",
+                    "SpotOptions": {"SpotInstanceType": "persistent"},
+                }
+            },
+            "NotImplementedException",
+        ),
     ],
-)  # fmt: skip
+)
 def test_run_instances_refuses_what_would_not_run(instances, settings, code):
     with pytest.raises(ClientError) as error:
         instances.run(**settings)

@@ -45,8 +45,11 @@ def test_scripts_of_user_data():
     kinds = ("x-shellscript", "x-shellscript-per-boot", "x-shellscript", "x-shellscript-per-boot")
     parts = archive(*((kind, f"#!/bin/sh\n{number}") for number, kind in enumerate(kinds)))
     assert user_data.scripts(encoded(parts)) == [
-        Script(b"#!/bin/sh\n1", True), Script(b"#!/bin/sh\n3", True), Script(b"#!/bin/sh\n0"), Script(b"#!/bin/sh\n2"),
-    ]  # fmt: skip
+        Script(b"#!/bin/sh\n1", True),
+        Script(b"#!/bin/sh\n3", True),
+        Script(b"#!/bin/sh\n0"),
+        Script(b"#!/bin/sh\n2"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -80,12 +83,25 @@ def host():
     )
     nic = SimpleNamespace(subnet=SimpleNamespace(id="subnet-1"))
     return Host(
-        id="i-1", image_id="ami-1", instance_type="t3.medium", availability_zone="eu-west-1a",
-        region_name="eu-west-1", private_ip="10.0.0.1", private_dns_name="ip-10-0-0-1.internal", lifecycle=None,
-        ami_launch_index=0, security_groups=[SimpleNamespace(name="default")], nics=[nic], vpc_id="vpc-1",
-        architecture="x86_64", launch_time=datetime(2026, 1, 1), interruption="", metadata_options=options,
-        instance_profile=profile, user_data=None,
-    )  # fmt: skip
+        id="i-1",
+        image_id="ami-1",
+        instance_type="t3.medium",
+        availability_zone="eu-west-1a",
+        region_name="eu-west-1",
+        private_ip="10.0.0.1",
+        private_dns_name="ip-10-0-0-1.internal",
+        lifecycle=None,
+        ami_launch_index=0,
+        security_groups=[SimpleNamespace(name="default")],
+        nics=[nic],
+        vpc_id="vpc-1",
+        architecture="x86_64",
+        launch_time=datetime(2026, 1, 1),
+        interruption="",
+        metadata_options=options,
+        instance_profile=profile,
+        user_data=None,
+    )
 
 
 @pytest.fixture
@@ -141,10 +157,15 @@ def test_metadata_needs_a_session_where_the_instance_requires_one(ask, host):
 def test_metadata_tells_of_the_instance(ask, host):
     host.metadata_options.http_tokens = "optional"
     expected = {
-        "ami-id": "ami-1", "instance-type": "t3.medium", "placement/availability-zone": "eu-west-1a",
-        "placement/region": "eu-west-1", "local-ipv4": "10.0.0.1", "hostname": "ip-10-0-0-1.internal",
-        "placement/": "availability-zone\nregion", "iam/security-credentials/": "host",
-    }  # fmt: skip
+        "ami-id": "ami-1",
+        "instance-type": "t3.medium",
+        "placement/availability-zone": "eu-west-1a",
+        "placement/region": "eu-west-1",
+        "local-ipv4": "10.0.0.1",
+        "hostname": "ip-10-0-0-1.internal",
+        "placement/": "availability-zone\nregion",
+        "iam/security-credentials/": "host",
+    }
     assert {path: ask(f"meta-data/{path}") for path in expected} == {k: (200, v) for k, v in expected.items()}
     assert json.loads(ask("dynamic/instance-identity/document")[1])["instanceId"] == "i-1"
     for absent in (
@@ -158,8 +179,9 @@ def test_metadata_tells_of_the_instance(ask, host):
     assert ask("meta-data/tags/instance/Name") == (200, "a host")
     host.interruption = "2026-01-01T00:02:00Z"
     assert json.loads(ask("meta-data/spot/instance-action")[1]) == {
-        "action": "terminate", "time": "2026-01-01T00:02:00Z",
-    }  # fmt: skip
+        "action": "terminate",
+        "time": "2026-01-01T00:02:00Z",
+    }
 
 
 def test_credentials_are_those_of_the_profiles_role(ask, host):
@@ -226,9 +248,15 @@ def test_without_namespaces_it_still_has_folders_of_its_own(boot, tmp_path):
 
 @pytest.mark.parametrize(
     ("command", "status"),
-    [("shutdown -h now", 0), ("halt", 0), ("systemctl --no-block poweroff", 0), ("init 0", 0),
-     ("shutdown -r now", init.REBOOT), ("sudo reboot", init.REBOOT)],
-)  # fmt: skip
+    [
+        ("shutdown -h now", 0),
+        ("halt", 0),
+        ("systemctl --no-block poweroff", 0),
+        ("init 0", 0),
+        ("shutdown -r now", init.REBOOT),
+        ("sudo reboot", init.REBOOT),
+    ],
+)
 def test_power_commands(boot, command, status):
     assert boot(f"{command}; sleep 30").wait() == status
 

@@ -54,7 +54,16 @@ def _everything(s3: Any, bucket: str) -> list[tuple]:
         which = {"Bucket": bucket, "Key": version["Key"], "VersionId": version["VersionId"]}
         answer = s3.get_object(**which)
         tags = s3.get_object_tagging(**which)["TagSet"]
-        found.append((version["Key"], version["VersionId"], version["IsLatest"], answer["Body"].read(), answer["Metadata"], tags))  # fmt: skip
+        found.append(
+            (
+                version["Key"],
+                version["VersionId"],
+                version["IsLatest"],
+                answer["Body"].read(),
+                answer["Metadata"],
+                tags,
+            )
+        )
     return found
 
 
@@ -71,12 +80,22 @@ def _kept(aws: Any) -> dict[str, Any]:
         },
         "role": iam.get_role(RoleName="kept")["Role"],
         "policies": (attached, read_only["AttachmentCount"], len(iam.list_policies(Scope="AWS")["Policies"])),
-        "groups": [g["ModelPackageGroupName"] for g in sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]],
-        "models": [m["ModelPackageArn"] for m in sagemaker.list_model_packages(ModelPackageGroupName="kept")["ModelPackageSummaryList"]],
-        "instances": [i["InstanceId"] for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]],
-        "functions": [(f["FunctionName"], f["CodeSha256"]) for f in aws.client("lambda").list_functions()["Functions"]],
+        "groups": [
+            g["ModelPackageGroupName"]
+            for g in sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]
+        ],
+        "models": [
+            m["ModelPackageArn"]
+            for m in sagemaker.list_model_packages(ModelPackageGroupName="kept")["ModelPackageSummaryList"]
+        ],
+        "instances": [
+            i["InstanceId"] for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]
+        ],
+        "functions": [
+            (f["FunctionName"], f["CodeSha256"]) for f in aws.client("lambda").list_functions()["Functions"]
+        ],
         "alarms": [a["AlarmName"] for a in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]],
-    }  # fmt: skip
+    }
 
 
 def test_every_service_outlives_a_kill_at_once(fresh_embedded_aws) -> None:
@@ -108,9 +127,15 @@ def _write(aws: Any) -> dict[str, Any]:
     ec2.run_instances(ImageId=images[0]["ImageId"], InstanceType="t3.micro", MinCount=1, MaxCount=1)
     Functions(aws).create()
     aws.client("cloudwatch").put_metric_alarm(
-        AlarmName="kept", Namespace="N", MetricName="m", Period=60, EvaluationPeriods=1, Threshold=1.0,
-        ComparisonOperator="GreaterThanThreshold", Statistic="Sum",
-    )  # fmt: skip
+        AlarmName="kept",
+        Namespace="N",
+        MetricName="m",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanThreshold",
+        Statistic="Sum",
+    )
     ssm = aws.client("ssm")
     with ThreadPoolExecutor(8) as pool:  # of records made at once, none hides another
         names = [f"/kept/{number}" for number in range(40)]
@@ -141,9 +166,11 @@ def test_every_kind_of_write_outlives_a_kill_at_once(fresh_embedded_aws) -> None
     done = s3.create_multipart_upload(Bucket="kept", Key="large")["UploadId"]
     part = s3.upload_part(Bucket="kept", Key="large", UploadId=done, PartNumber=1, Body=b"p" * 2000)
     s3.complete_multipart_upload(
-        Bucket="kept", Key="large", UploadId=done,
+        Bucket="kept",
+        Key="large",
+        UploadId=done,
         MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]},
-    )  # fmt: skip
+    )
     upload = s3.create_multipart_upload(Bucket="kept", Key="open")["UploadId"]
     part = s3.upload_part(Bucket="kept", Key="open", UploadId=upload, PartNumber=1, Body=b"q" * 2000)
     s3.create_bucket(Bucket="dropped")
@@ -158,9 +185,11 @@ def test_every_kind_of_write_outlives_a_kill_at_once(fresh_embedded_aws) -> None
     assert s3.get_bucket_tagging(Bucket="kept")["TagSet"] == [{"Key": "a", "Value": "b"}]
     assert [b["Name"] for b in s3.list_buckets()["Buckets"]] == ["kept"]
     s3.complete_multipart_upload(
-        Bucket="kept", Key="open", UploadId=upload,
+        Bucket="kept",
+        Key="open",
+        UploadId=upload,
         MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]},
-    )  # fmt: skip
+    )
     assert s3.get_object(Bucket="kept", Key="open")["Body"].read() == b"q" * 2000
 
     # A record that its writer did not finish is left out, with the write that was never answered.

@@ -136,27 +136,33 @@ def test_an_application_runs_in_a_space_until_nobody_uses_it(new_embedded_aws, u
     aws = new_embedded_aws(time_scale=1200)  # an hour in three seconds
     sagemaker = aws.client("sagemaker")
     config = sagemaker.create_studio_lifecycle_config(
-        StudioLifecycleConfigName="hello", StudioLifecycleConfigAppType="JupyterLab",
+        StudioLifecycleConfigName="hello",
+        StudioLifecycleConfigAppType="JupyterLab",
         StudioLifecycleConfigContent=encoded("cd; ls *.txt 2> /dev/null || echo new"),
-    )["StudioLifecycleConfigArn"]  # fmt: skip
+    )["StudioLifecycleConfigArn"]
     spec = {"LifecycleConfigArn": config}
     idle = {"LifecycleManagement": "ENABLED", "IdleTimeoutInMinutes": 525_600}
     domain = sagemaker.create_domain(
-        DomainName="apps", AuthMode="IAM", VpcId="vpc-1", SubnetIds=["subnet-1"],
+        DomainName="apps",
+        AuthMode="IAM",
+        VpcId="vpc-1",
+        SubnetIds=["subnet-1"],
         DefaultUserSettings={
             "ExecutionRole": role(aws, "apps"),
             "JupyterLabAppSettings": {"AppLifecycleManagement": {"IdleSettings": idle}},
         },
-    )["DomainId"]  # fmt: skip
+    )["DomainId"]
     sagemaker.create_user_profile(DomainId=domain, UserProfileName="ann")
     sagemaker.create_space(
-        DomainId=domain, SpaceName="hers", SpaceSharingSettings={"SharingType": "Private"},
+        DomainId=domain,
+        SpaceName="hers",
+        SpaceSharingSettings={"SharingType": "Private"},
         OwnershipSettings={"OwnerUserProfileName": "ann"},
         SpaceSettings={
             "AppType": "JupyterLab",
             "JupyterLabAppSettings": {"DefaultResourceSpec": spec},
         },
-    )  # fmt: skip
+    )
     app = {"DomainId": domain, "SpaceName": "hers", "AppType": "JupyterLab", "AppName": "default"}
     arn = sagemaker.create_app(**app, ResourceSpec={"InstanceType": "ml.t3.large"})["AppArn"]
     assert arn.endswith(f":app/{domain}/hers/JupyterLab/default")

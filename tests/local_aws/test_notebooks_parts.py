@@ -191,5 +191,7 @@ def test_a_space_is_idle_within_the_bounds_of_its_domain(usual, own, minutes):
 
 def test_settings_of_a_user_go_before_the_domains():
     assert _merged({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"c": 4}, "e": 5}) == {
-        "a": {"b": 1, "c": 4}, "d": 3, "e": 5,
-    }  # fmt: skip
+        "a": {"b": 1, "c": 4},
+        "d": 3,
+        "e": 5,
+    }

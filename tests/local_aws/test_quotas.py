@@ -20,9 +20,15 @@ pytestmark = pytest.mark.slow
 TRUST = json.dumps(
     {
         "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "sagemaker.amazonaws.com"},
+                "Action": "sts:AssumeRole",
+            }
+        ],
     }
-)  # fmt: skip
+)
 
 
 @contextmanager
@@ -107,7 +113,10 @@ def test_a_request_is_recorded_and_pending(aws) -> None:
         made
     ]  # others ask, too
     assert client.get_service_quota(**which)["Quota"]["Value"] == 0
-    assert _refused(client.request_service_quota_increase, **which, DesiredValue=0.0)[0] == "IllegalArgumentException"  # fmt: skip
+    assert (
+        _refused(client.request_service_quota_increase, **which, DesiredValue=0.0)[0]
+        == "IllegalArgumentException"
+    )
 
 
 def test_training_and_tuning_beyond_the_quota_are_refused(aws) -> None:
@@ -119,10 +128,12 @@ def test_training_and_tuning_beyond_the_quota_are_refused(aws) -> None:
         "utilization of 0 Instances and a request delta of 1 Instances."
     )
     spot = _training(
-        "ml.g5.xlarge", 2, EnableManagedSpotTraining=True,
+        "ml.g5.xlarge",
+        2,
+        EnableManagedSpotTraining=True,
         StoppingCondition={"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60},
         CheckpointConfig={"S3Uri": "s3://quotas/checkpoints"},
-    )  # fmt: skip
+    )
     message = _refused(sagemaker.create_training_job, **spot)[1]
     assert "'ml.g5.xlarge for spot training job usage' is 0" in message and "delta of 2" in message
     definition = {k: v for k, v in _training("ml.m5.large", 5).items() if k != "TrainingJobName"}
@@ -134,10 +145,12 @@ def test_training_and_tuning_beyond_the_quota_are_refused(aws) -> None:
             "Strategy": "Random",
             "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "loss"},
             "ResourceLimits": {"MaxNumberOfTrainingJobs": 5, "MaxParallelTrainingJobs": 5},
-            "ParameterRanges": {"ContinuousParameterRanges": [{"Name": "lr", "MinValue": "0.1", "MaxValue": "1"}]},
+            "ParameterRanges": {
+                "ContinuousParameterRanges": [{"Name": "lr", "MinValue": "0.1", "MaxValue": "1"}]
+            },
         },
         TrainingJobDefinition=definition,
-    )  # fmt: skip
+    )
     assert code == "ResourceLimitExceeded" and "a request delta of 25 Instances" in message
     assert sagemaker.list_training_jobs(NameContains="beyond-quota")["TrainingJobSummaries"] == []
 
@@ -240,16 +253,24 @@ def test_every_instance_type_has_the_quota_that_aws_publishes() -> None:
         return quota.code if quota else None
 
     for kind, both in {
-        "t3.medium": ("L-1216C47A", "L-34B43A08"), "im4gn.large": ("L-1216C47A", "L-34B43A08"),
-        "g5.xlarge": ("L-DB2E81BA", "L-3819A6DF"), "gr6.4xlarge": ("L-DB2E81BA", "L-3819A6DF"),
-        "vt1.3xlarge": ("L-DB2E81BA", "L-3819A6DF"), "p4d.24xlarge": ("L-417A185B", "L-7212CCBC"),
-        "p5.48xlarge": ("L-417A185B", "L-C4BD4855"), "p6-b200.48xlarge": ("L-417A185B", "L-C4BD4855"),
-        "inf2.xlarge": ("L-1945791B", "L-B5D1601B"), "trn1.2xlarge": ("L-2C3B7624", "L-6B0D517C"),
-        "dl1.24xlarge": ("L-6E869C2A", "L-85EED4F7"), "f2.6xlarge": ("L-74FC7D96", "L-88CF9481"),
-        "x2gd.medium": ("L-7295265B", "L-E3A00192"), "hpc7g.4xlarge": ("L-F7808C92", None),
-        "u-6tb1.56xlarge": ("L-43DA4232", None), "u7i-12tb.224xlarge": ("L-43DA4232", None),
+        "t3.medium": ("L-1216C47A", "L-34B43A08"),
+        "im4gn.large": ("L-1216C47A", "L-34B43A08"),
+        "g5.xlarge": ("L-DB2E81BA", "L-3819A6DF"),
+        "gr6.4xlarge": ("L-DB2E81BA", "L-3819A6DF"),
+        "vt1.3xlarge": ("L-DB2E81BA", "L-3819A6DF"),
+        "p4d.24xlarge": ("L-417A185B", "L-7212CCBC"),
+        "p5.48xlarge": ("L-417A185B", "L-C4BD4855"),
+        "p6-b200.48xlarge": ("L-417A185B", "L-C4BD4855"),
+        "inf2.xlarge": ("L-1945791B", "L-B5D1601B"),
+        "trn1.2xlarge": ("L-2C3B7624", "L-6B0D517C"),
+        "dl1.24xlarge": ("L-6E869C2A", "L-85EED4F7"),
+        "f2.6xlarge": ("L-74FC7D96", "L-88CF9481"),
+        "x2gd.medium": ("L-7295265B", "L-E3A00192"),
+        "hpc7g.4xlarge": ("L-F7808C92", None),
+        "u-6tb1.56xlarge": ("L-43DA4232", None),
+        "u7i-12tb.224xlarge": ("L-43DA4232", None),
         "mac2.metal": (None, None),
-    }.items():  # fmt: skip
+    }.items():
         assert (code(kind, False), code(kind, True)) == both, kind
     unlimited = {kind for kind in INSTANCE_TYPES if code(kind, spot=False) is None}
     assert unlimited == {kind for kind in INSTANCE_TYPES if kind.startswith("mac")}  # on Dedicated Hosts only

@@ -13,8 +13,15 @@ from local_aws.sagemaker.refused import REFUSED
 from local_aws.sagemaker.service import LocalSageMakerResponse
 
 # Kinds of moto's that hold no more than what was written into them, and pretend nothing.
-RECORDS = {"Domain", "Experiment", "ModelCard", "NotebookInstance", "NotebookInstanceLifecycleConfig", "Trial",
-           "TrialComponent"}  # fmt: skip
+RECORDS = {
+    "Domain",
+    "Experiment",
+    "ModelCard",
+    "NotebookInstance",
+    "NotebookInstanceLifecycleConfig",
+    "Trial",
+    "TrialComponent",
+}
 
 
 def test_every_creation_that_moto_knows_is_ours_or_a_record_or_refused(embedded_aws) -> None:

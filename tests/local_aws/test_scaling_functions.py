@@ -58,12 +58,16 @@ def test_use_of_provisioned_concurrency_adds_and_takes_away(fast, until):
     scaling.register_scalable_target(**where, MinCapacity=1, MaxCapacity=3)
     until(lambda: provisioned(fast, where) == (1, 1))
     policy = scaling.put_scaling_policy(
-        **where, PolicyName="use", PolicyType="TargetTrackingScaling",
+        **where,
+        PolicyName="use",
+        PolicyType="TargetTrackingScaling",
         TargetTrackingScalingPolicyConfiguration={
             "TargetValue": 0.7,
-            "PredefinedMetricSpecification": {"PredefinedMetricType": "LambdaProvisionedConcurrencyUtilization"},
+            "PredefinedMetricSpecification": {
+                "PredefinedMetricType": "LambdaProvisionedConcurrencyUtilization"
+            },
         },
-    )  # fmt: skip
+    )
     high, low = sorted(alarm["AlarmName"] for alarm in policy["Alarms"])
     cloudwatch = fast.aws.client("cloudwatch")
     [alarm] = cloudwatch.describe_alarms(AlarmNames=[high])["MetricAlarms"]
@@ -86,7 +90,12 @@ def test_use_of_provisioned_concurrency_adds_and_takes_away(fast, until):
         finally:
             enough.set()
             over.set()
-    done = until(lambda: all(a["StatusCode"] != "InProgress" for a in activities(scaling, where)) and activities(scaling, where))  # fmt: skip
+    done = until(
+        lambda: (
+            all(a["StatusCode"] != "InProgress" for a in activities(scaling, where))
+            and activities(scaling, where)
+        )
+    )
     assert [a["Description"] for a in done[:3]] == [f"Setting desired concurrency to {n}." for n in (1, 2, 3)]
     assert f"{high} in state ALARM triggered policy use" in done[1]["Cause"] and low in done[3]["Cause"]
     assert done[1]["StatusMessage"] == (
@@ -125,12 +134,17 @@ def test_only_published_versions_and_their_aliases_are_targets(embedded_aws):
     scaling.register_scalable_target(**{**bounds, "MaxCapacity": 2}, ResourceId=f"function:{name}:1")
     with pytest.raises(ClientError, match="LambdaProvisionedConcurrencyUtilization"):
         scaling.put_scaling_policy(
-            **TARGET, ResourceId=f"function:{name}:1", PolicyName="p", PolicyType="TargetTrackingScaling",
+            **TARGET,
+            ResourceId=f"function:{name}:1",
+            PolicyName="p",
+            PolicyType="TargetTrackingScaling",
             TargetTrackingScalingPolicyConfiguration={
                 "TargetValue": 10,
-                "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+                "PredefinedMetricSpecification": {
+                    "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
+                },
             },
-        )  # fmt: skip
+        )
     scaling.deregister_scalable_target(**TARGET, ResourceId=f"function:{name}:1")
 
 
@@ -147,12 +161,20 @@ def test_use_of_provisioned_concurrency_is_measured(embedded_aws, until):
 
     def total(metric: str, statistic: str) -> float:
         query = {
-            "Id": "m", "MetricStat": {
-                "Metric": {"Namespace": "AWS/Lambda", "MetricName": metric, "Dimensions": [
-                    {"Name": "FunctionName", "Value": name}, {"Name": "Resource", "Value": f"{name}:1"},
-                ]}, "Period": 3600, "Stat": statistic,
+            "Id": "m",
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": "AWS/Lambda",
+                    "MetricName": metric,
+                    "Dimensions": [
+                        {"Name": "FunctionName", "Value": name},
+                        {"Name": "Resource", "Value": f"{name}:1"},
+                    ],
+                },
+                "Period": 3600,
+                "Stat": statistic,
             },
-        }  # fmt: skip
+        }
         found = cloudwatch.get_metric_data(
             MetricDataQueries=[query], StartTime=time.time() - 3600, EndTime=time.time() + 3600
         )

@@ -55,9 +55,13 @@ def test_a_cooldown_holds_back_all_but_a_larger_step():
 
 @pytest.mark.parametrize(
     "kind, adjustments",
-    [("Sideways", [(0, None, 1)]), ("ExactCapacity", []), ("ChangeInCapacity", [(0, 10, 1), (20, None, 2)]),
-     ("ChangeInCapacity", [(10, 0, 1)])],
-)  # fmt: skip
+    [
+        ("Sideways", [(0, None, 1)]),
+        ("ExactCapacity", []),
+        ("ChangeInCapacity", [(0, 10, 1), (20, None, 2)]),
+        ("ChangeInCapacity", [(10, 0, 1)]),
+    ],
+)
 def test_steps_that_cannot_be_are_refused(kind, adjustments):
     with pytest.raises(AWSValidationException):
         steps(kind, *adjustments)
@@ -83,7 +87,7 @@ def at(text: str) -> float:
         ("cron(*/15 9-17 1,15 * ? *)", "UTC", "2026-03-15T09:46", "2026-03-15T09:59", False),
         ("cron(0 0 1 JAN ? 2027)", "UTC", "2026-12-31T23:59", "2027-01-01T00:00", True),
     ],
-)  # fmt: skip
+)
 def test_when_a_schedule_is_due(expression, zone, after, until, due):
     assert Schedule(expression, zone).due(at(after), at(until), at("2026-03-01T00:00")) is due
 
@@ -95,9 +99,18 @@ def test_a_rate_runs_on_the_services_clock():
 
 
 @pytest.mark.parametrize(
-    "expression", ["every day", "at(2026-13-01T00:00:00)", "rate(0 minutes)", "rate(5 weeks)", "cron(0 8 * * *)",
-                   "cron(0 8 * * * *)", "cron(0 8 L * ? *)", "cron(61 8 ? * 2 *)"]
-)  # fmt: skip
+    "expression",
+    [
+        "every day",
+        "at(2026-13-01T00:00:00)",
+        "rate(0 minutes)",
+        "rate(5 weeks)",
+        "cron(0 8 * * *)",
+        "cron(0 8 * * * *)",
+        "cron(0 8 L * ? *)",
+        "cron(61 8 ? * 2 *)",
+    ],
+)
 def test_what_is_no_schedule_is_refused(expression):
     with pytest.raises(AWSValidationException, match="not valid"):
         Schedule(expression)

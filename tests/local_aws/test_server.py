@@ -61,8 +61,13 @@ def test_connections_carry_many_requests(embedded_aws) -> None:
         connection.request(method, "/bucket/key" if method != "GET" else "/_local/health", body=body)
         connection.getresponse().read()
         assert connection.sock is not None and connection.sock.getsockname() == first
-    connection.request("PUT", "/bucket/key", body=iter([b"a" * 10, b"b"]), encode_chunked=True,
-                       headers={"Transfer-Encoding": "chunked"})  # fmt: skip
+    connection.request(
+        "PUT",
+        "/bucket/key",
+        body=iter([b"a" * 10, b"b"]),
+        encode_chunked=True,
+        headers={"Transfer-Encoding": "chunked"},
+    )
     assert connection.getresponse().read().startswith(b"<?xml")
     connection.request("GET", "/_local/health", headers={"Connection": "close"})
     assert connection.getresponse().getheader("Connection") == "close"

@@ -19,10 +19,15 @@ pytestmark = pytest.mark.slow
 TRUST = json.dumps(
     {
         "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": ["lambda.amazonaws.com", "sagemaker.amazonaws.com"]},
-                       "Action": "sts:AssumeRole"}],
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": ["lambda.amazonaws.com", "sagemaker.amazonaws.com"]},
+                "Action": "sts:AssumeRole",
+            }
+        ],
     }
-)  # fmt: skip
+)
 
 
 def _create(aws: Any) -> None:
@@ -65,9 +70,12 @@ def _create(aws: Any) -> None:
     with zipfile.ZipFile(archive, "w") as bundle:
         bundle.writestr("handler.py", "def handler(event, context):\n    return event\n")
     aws.client("lambda").create_function(
-        FunctionName="kept", Runtime="python3.12", Role=role, Handler="handler.handler",
+        FunctionName="kept",
+        Runtime="python3.12",
+        Role=role,
+        Handler="handler.handler",
         Code={"ZipFile": archive.getvalue()},
-    )  # fmt: skip
+    )
     ec2 = aws.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
     ec2.create_security_group(GroupName="kept", Description="kept", VpcId=vpc)
@@ -75,9 +83,16 @@ def _create(aws: Any) -> None:
     aws.client("sqs").send_message(QueueUrl=f"{aws.endpoint_url}/123456789012/kept", MessageBody="m")
     topic = aws.client("sns").create_topic(Name="kept")["TopicArn"]
     aws.client("cloudwatch").put_metric_alarm(
-        AlarmName="kept", Namespace="N", MetricName="m", Period=60, EvaluationPeriods=1, Threshold=1.0,
-        ComparisonOperator="GreaterThanThreshold", Statistic="Sum", AlarmActions=[topic],
-    )  # fmt: skip
+        AlarmName="kept",
+        Namespace="N",
+        MetricName="m",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1.0,
+        ComparisonOperator="GreaterThanThreshold",
+        Statistic="Sum",
+        AlarmActions=[topic],
+    )
     aws.client("cloudwatch").put_metric_data(Namespace="N", MetricData=[{"MetricName": "m", "Value": 3.0}])
 
 
@@ -150,9 +165,11 @@ def test_everything_is_equal_after_a_restart_and_after_a_kill(fresh_embedded_aws
     upload = s3.list_multipart_uploads(Bucket="kept")["Uploads"][0]["UploadId"]
     part = s3.list_parts(Bucket="kept", Key="open", UploadId=upload)["Parts"][0]
     s3.complete_multipart_upload(
-        Bucket="kept", Key="open", UploadId=upload,
+        Bucket="kept",
+        Key="open",
+        UploadId=upload,
         MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]},
-    )  # fmt: skip
+    )
     assert s3.head_object(Bucket="kept", Key="open")["ContentLength"] == 6_000_000
 
 

@@ -405,10 +405,13 @@ def test_refusals(work: Workplace, case: str) -> None:
 def test_names_tags_and_lists(work: Workplace) -> None:
     prefix = unique("listed")
     names = [
-        work.start(AlgorithmSpecification=image(f"exit {n // 2}"), TrainingJobName=f"{prefix}-{n}",
-                   Tags=[{"Key": "number", "Value": str(n)}])
+        work.start(
+            AlgorithmSpecification=image(f"exit {n // 2}"),
+            TrainingJobName=f"{prefix}-{n}",
+            Tags=[{"Key": "number", "Value": str(n)}],
+        )
         for n in range(3)
-    ]  # fmt: skip
+    ]
     with pytest.raises(ClientError, match="must be unique within an AWS account and region") as refused:
         work.start("print(1)", TrainingJobName=names[0])
     assert refused.value.response["Error"]["Code"] == "ResourceInUse"

@@ -70,9 +70,19 @@ def test_a_spot_job_pays_for_its_attempts_at_the_spot_price() -> None:
 @pytest.mark.parametrize(
     ("types", "local"),
     [
-        (("ml.g4dn.xlarge", "ml.g5.xlarge", "ml.m5d.large", "ml.c5d.xlarge", "ml.m5dn.large", "ml.p4de.24xlarge"), True),
+        (
+            (
+                "ml.g4dn.xlarge",
+                "ml.g5.xlarge",
+                "ml.m5d.large",
+                "ml.c5d.xlarge",
+                "ml.m5dn.large",
+                "ml.p4de.24xlarge",
+            ),
+            True,
+        ),
         (("ml.m5.large", "ml.c5n.xlarge", "ml.p3.2xlarge", "ml.m6g.large", "ml.t3.medium"), False),
     ],
-)  # fmt: skip
+)
 def test_types_with_disks_of_their_own_take_no_key(types: tuple[str, ...], local: bool) -> None:
     assert {kind: storage.has_local_storage(kind) for kind in types} == dict.fromkeys(types, local)

@@ -196,9 +196,15 @@ def test_our_training_resumes_exactly(work: Workplace) -> None:
         archive.addfile(member, io.BytesIO(WAITING.encode()))
     uri = work.put("code/ours/source.tar.gz", source.getvalue())
     values = {
-        "sagemaker_program": "waiting.py", "sagemaker_submit_directory": uri, "architecture": "small_cnn",
-        "image-size": "16", "epochs": "5", "batch-size": "16", "learning-rate": "0.01", "seed": "3",
-    }  # fmt: skip
+        "sagemaker_program": "waiting.py",
+        "sagemaker_submit_directory": uri,
+        "architecture": "small_cnn",
+        "image-size": "16",
+        "epochs": "5",
+        "batch-size": "16",
+        "learning-rate": "0.01",
+        "seed": "3",
+    }
     members = {
         "InputDataConfig": [
             channel(name, f"s3://{work.bucket}/digits/{name}") for name in ("train", "valid")

@@ -53,8 +53,9 @@ def test_trials_are_training_jobs_and_the_best_wins(tuner: Tuner) -> None:
     assert tuned.items() <= child["HyperParameters"].items()
     assert child["HyperParameters"]["_tuning_objective_metric"] == "objective"
     assert {m["MetricName"]: m["Value"] for m in child["FinalMetricDataList"]} == {
-        "objective": objective(best), "ObjectiveMetric": objective(best)
-    }  # fmt: skip
+        "objective": objective(best),
+        "ObjectiveMetric": objective(best),
+    }
     expected = 1 - (float(tuned["rate"]) - 0.3) ** 2 - 1 / (10 * int(tuned["epochs"]))
     assert objective(best) == pytest.approx(expected, abs=1e-5)
     tags = tuner.work.sagemaker.list_tags(ResourceArn=child["TrainingJobArn"])["Tags"]
@@ -66,9 +67,10 @@ def test_trials_are_training_jobs_and_the_best_wins(tuner: Tuner) -> None:
 def test_grid_tries_every_combination_once_and_survives_failures(tuner: Tuner) -> None:
     ranges = {
         "CategoricalParameterRanges": [
-            {"Name": "mood", "Values": ["good", "bad"]}, {"Name": "rate", "Values": ["0.1", "0.3"]}
+            {"Name": "mood", "Values": ["good", "bad"]},
+            {"Name": "rate", "Values": ["0.1", "0.3"]},
         ]
-    }  # fmt: skip
+    }
     job = tuner.run("Grid", ranges=ranges, number=None)
     assert job["HyperParameterTuningJobStatus"] == "Completed"
     trials = tuner.trials(job["HyperParameterTuningJobName"])
@@ -122,9 +124,10 @@ def test_auto_early_stopping_ends_weak_trials(tuner: Tuner) -> None:
     """A grid in order: three at the best rate, whose median the last, at another rate, is below from its start."""
     ranges = {
         "CategoricalParameterRanges": [
-            {"Name": "rate", "Values": ["0.3", "0.9"]}, {"Name": "mood", "Values": ["good", "fair", "calm"]}
+            {"Name": "rate", "Values": ["0.3", "0.9"]},
+            {"Name": "mood", "Values": ["good", "fair", "calm"]},
         ]
-    }  # fmt: skip
+    }
     stopping = {"TrainingJobEarlyStoppingType": "Auto"}
     static = {"epochs": "8", "pause": "1"}
     job = tuner.run("Grid", ranges=ranges, static=static, number=None, parallel=3, **stopping)

@@ -33,16 +33,21 @@ def file_systems(aws) -> list[str]:
 def domain(sagemaker):
     """The id of a domain with the profile `ann` and her space `hers`."""
     made = sagemaker.create_domain(
-        DomainName="bench-studio", AuthMode="IAM", VpcId="vpc-1", SubnetIds=["subnet-1"],
+        DomainName="bench-studio",
+        AuthMode="IAM",
+        VpcId="vpc-1",
+        SubnetIds=["subnet-1"],
         DefaultUserSettings={"ExecutionRole": ROLE, "SecurityGroups": ["sg-1"]},
         Tags=[{"Key": "Project", "Value": "bench"}],
-    )  # fmt: skip
+    )
     identity = made["DomainId"]
     sagemaker.create_user_profile(DomainId=identity, UserProfileName="ann")
     sagemaker.create_space(
-        DomainId=identity, SpaceName="hers", SpaceSharingSettings={"SharingType": "Private"},
+        DomainId=identity,
+        SpaceName="hers",
+        SpaceSharingSettings={"SharingType": "Private"},
         OwnershipSettings={"OwnerUserProfileName": "ann"},
-    )  # fmt: skip
+    )
     yield identity
     if identity in [d["DomainId"] for d in sagemaker.list_domains()["Domains"]]:
         for space in sagemaker.list_spaces(DomainIdEquals=identity)["Spaces"]:
@@ -89,9 +94,12 @@ def test_security_groups_of_a_domain_outlive_it(sagemaker, embedded_aws):
     ec2 = embedded_aws.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
     made = sagemaker.create_domain(
-        DomainName="bench-groups", AuthMode="IAM", VpcId=vpc, SubnetIds=["subnet-1"],
+        DomainName="bench-groups",
+        AuthMode="IAM",
+        VpcId=vpc,
+        SubnetIds=["subnet-1"],
         DefaultUserSettings={"ExecutionRole": ROLE},
-    )  # fmt: skip
+    )
     sagemaker.delete_domain(DomainId=made["DomainId"], RetentionPolicy={"HomeEfsFileSystem": "Delete"})
     tagged = [{"Name": "tag:ManagedByAmazonSageMakerResource", "Values": [made["DomainArn"]]}]
     groups = {g["GroupName"]: g for g in ec2.describe_security_groups(Filters=tagged)["SecurityGroups"]}
@@ -129,9 +137,10 @@ def test_what_an_application_uses_stays_as_it_is_while_that_is_there(sagemaker, 
     arn = role(embedded_aws, "bench-app")
     content = encoded("touch begun; until [ -e go ]; do sleep 0.1; done; exit 1")
     config = sagemaker.create_studio_lifecycle_config(
-        StudioLifecycleConfigName="bench-waits", StudioLifecycleConfigAppType="JupyterLab",
+        StudioLifecycleConfigName="bench-waits",
+        StudioLifecycleConfigAppType="JupyterLab",
         StudioLifecycleConfigContent=content,
-    )["StudioLifecycleConfigArn"]  # fmt: skip
+    )["StudioLifecycleConfigArn"]
     settings = {"ExecutionRole": arn, "JupyterLabAppSettings": {"LifecycleConfigArns": [config]}}
     sagemaker.update_user_profile(DomainId=domain, UserProfileName="ann", UserSettings=settings)
     delete = (sagemaker.delete_studio_lifecycle_config, {"StudioLifecycleConfigName": "bench-waits"})
@@ -166,9 +175,11 @@ def test_what_an_application_uses_stays_as_it_is_while_that_is_there(sagemaker, 
 
 def test_a_space_of_nobody_is_refused(sagemaker, domain):
     code, message = refused(
-        sagemaker.create_space, DomainId=domain, SpaceName="his",
+        sagemaker.create_space,
+        DomainId=domain,
+        SpaceName="his",
         OwnershipSettings={"OwnerUserProfileName": "bob"},
-    )  # fmt: skip
+    )
     assert code == "ResourceNotFound" and "bob" in message
 
 
@@ -232,10 +243,15 @@ def test_a_notebook_instance_stops_before_it_goes(embedded_aws, sagemaker, until
     )
     made = at_once(
         sagemaker.create_notebook_instance,
-        NotebookInstanceName=name, InstanceType="ml.t3.medium", RoleArn=arn, SubnetId="subnet-1",
-        SecurityGroupIds=["sg-1"], DirectInternetAccess="Disabled", LifecycleConfigName=config,
+        NotebookInstanceName=name,
+        InstanceType="ml.t3.medium",
+        RoleArn=arn,
+        SubnetId="subnet-1",
+        SecurityGroupIds=["sg-1"],
+        DirectInternetAccess="Disabled",
+        LifecycleConfigName=config,
         InstanceMetadataServiceConfiguration={"MinimumInstanceMetadataServiceVersion": "2"},
-    )  # fmt: skip
+    )
     assert made == ["OK", *["ValidationException"] * 3]
     described = sagemaker.describe_notebook_instance(NotebookInstanceName=name)
     assert described["PlatformIdentifier"] == "notebook-al2023-v1"
@@ -250,39 +266,51 @@ def test_a_notebook_instance_stops_before_it_goes(embedded_aws, sagemaker, until
     old = {"NotebookInstanceName": name, "PlatformIdentifier": "notebook-al2-v3"}
     assert "no longer supported" in refused(sagemaker.update_notebook_instance, **old)[1]
     sagemaker.update_notebook_instance(NotebookInstanceName=name, InstanceType="ml.t3.large")
-    assert "is used by bench-notebook" in refused(
-        sagemaker.delete_notebook_instance_lifecycle_config, NotebookInstanceLifecycleConfigName=config
-    )[1]  # fmt: skip
+    assert (
+        "is used by bench-notebook"
+        in refused(
+            sagemaker.delete_notebook_instance_lifecycle_config, NotebookInstanceLifecycleConfigName=config
+        )[1]
+    )
     (listed,) = sagemaker.list_notebook_instances(NameContains=name)["NotebookInstances"]
     assert (listed["InstanceType"], listed["NotebookInstanceStatus"]) == ("ml.t3.large", "Failed")
     sagemaker.delete_notebook_instance(NotebookInstanceName=name)
     until(lambda: not sagemaker.list_notebook_instances(NameContains=name)["NotebookInstances"])
     sagemaker.delete_notebook_instance_lifecycle_config(NotebookInstanceLifecycleConfigName=config)
     assert refused(sagemaker.describe_notebook_instance, NotebookInstanceName=name) == (
-        "ValidationException", "RecordNotFound",
-    )  # fmt: skip
+        "ValidationException",
+        "RecordNotFound",
+    )
 
 
 def test_a_notebook_instance_of_a_role_that_is_not_sagemakers_is_refused(sagemaker):
     code, message = refused(
-        sagemaker.create_notebook_instance, NotebookInstanceName="bench-nobody", InstanceType="ml.t3.medium",
+        sagemaker.create_notebook_instance,
+        NotebookInstanceName="bench-nobody",
+        InstanceType="ml.t3.medium",
         RoleArn=ROLE,
-    )  # fmt: skip
+    )
     assert code == "ValidationException" and "Could not assume role" in message
     assert sagemaker.list_notebook_instances(NameContains="bench-nobody")["NotebookInstances"] == []
 
 
 def test_a_notebook_instance_on_a_platform_of_the_past_is_refused(sagemaker):
     code, message = refused(
-        sagemaker.create_notebook_instance, NotebookInstanceName="bench-old", InstanceType="ml.t3.medium",
-        RoleArn=ROLE, PlatformIdentifier="notebook-al2-v3",
-    )  # fmt: skip
+        sagemaker.create_notebook_instance,
+        NotebookInstanceName="bench-old",
+        InstanceType="ml.t3.medium",
+        RoleArn=ROLE,
+        PlatformIdentifier="notebook-al2-v3",
+    )
     assert code == "ValidationException" and "notebook-al2-v3 is no longer supported" in message
 
 
 def test_a_notebook_instance_without_any_network_is_refused(sagemaker):
     code, message = refused(
-        sagemaker.create_notebook_instance, NotebookInstanceName="bench-nowhere", InstanceType="ml.t3.medium",
-        RoleArn=ROLE, DirectInternetAccess="Disabled",
-    )  # fmt: skip
+        sagemaker.create_notebook_instance,
+        NotebookInstanceName="bench-nowhere",
+        InstanceType="ml.t3.medium",
+        RoleArn=ROLE,
+        DirectInternetAccess="Disabled",
+    )
     assert code == "ValidationException" and "SubnetId" in message

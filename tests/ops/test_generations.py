@@ -55,8 +55,10 @@ def test_what_serves_is_told_with_its_instances(moto_aws, dev, monkeypatch):
         generations, "client", lambda name, region: SageMaker() if name == "sagemaker" else real(name, region)
     )
     assert generations.deployed(dev, ENDPOINT) == {
-        "generations": kept, "live": "key1", "instance_counts": {"AllTraffic": 3},
-    }  # fmt: skip
+        "generations": kept,
+        "live": "key1",
+        "instance_counts": {"AllTraffic": 3},
+    }
 
 
 def test_a_refusal_is_not_taken_for_a_new_endpoint(moto_aws, dev, monkeypatch):

@@ -14,12 +14,24 @@ TYPES = aws.instance_types("training") | aws.instance_types("hosting")
 @pytest.mark.parametrize(
     ("instance_type", "local"),
     [
-        ("ml.m5.large", False), ("ml.m5d.large", True), ("ml.c7gd.xlarge", True), ("ml.g4dn.xlarge", True),
-        ("ml.g5.2xlarge", True), ("ml.g6e.xlarge", True), ("ml.p3.2xlarge", False), ("ml.p3dn.24xlarge", True),
-        ("ml.p4d.24xlarge", True), ("ml.p5.48xlarge", True), ("ml.trn1.2xlarge", True), ("ml.inf2.xlarge", False),
-        ("ml.t2.medium", False), ("ml.c5n.xlarge", False), ("ml.r5.large", False), ("ml.r5d.large", True),
+        ("ml.m5.large", False),
+        ("ml.m5d.large", True),
+        ("ml.c7gd.xlarge", True),
+        ("ml.g4dn.xlarge", True),
+        ("ml.g5.2xlarge", True),
+        ("ml.g6e.xlarge", True),
+        ("ml.p3.2xlarge", False),
+        ("ml.p3dn.24xlarge", True),
+        ("ml.p4d.24xlarge", True),
+        ("ml.p5.48xlarge", True),
+        ("ml.trn1.2xlarge", True),
+        ("ml.inf2.xlarge", False),
+        ("ml.t2.medium", False),
+        ("ml.c5n.xlarge", False),
+        ("ml.r5.large", False),
+        ("ml.r5d.large", True),
     ],
-)  # fmt: skip
+)
 def test_types_with_local_disks(instance_type, local):
     assert instances.has_local_nvme(instance_type) == local
 

@@ -140,9 +140,15 @@ def test_a_repository_s_bundle_holds_what_git_tracks_and_the_wheels(program, tmp
     digest = repository_bundle(program, wheels, target)
     assert digest == hashlib.sha256(target.read_bytes()).hexdigest()
     assert unpacked(target) == {
-        ".github/plan.yml": 0o644, ".gitignore": 0o644, "a.py": 0o644, "b/data.json": 0o644, "handler.py": 0o755,
-        "é.txt": 0o644, "wheels/a-1-py3-none-any.whl": 0o644, f"wheels/b-{'1' * 120}-py3-none-any.whl": 0o644,
-    }  # fmt: skip
+        ".github/plan.yml": 0o644,
+        ".gitignore": 0o644,
+        "a.py": 0o644,
+        "b/data.json": 0o644,
+        "handler.py": 0o755,
+        "é.txt": 0o644,
+        "wheels/a-1-py3-none-any.whl": 0o644,
+        f"wheels/b-{'1' * 120}-py3-none-any.whl": 0o644,
+    }
     assert repository_bundle(program, wheels, target) == digest
     (program / "a.py").write_text("changed, not yet added")
     assert repository_bundle(program, wheels, target) != digest

@@ -14,7 +14,11 @@ def test_root_is_the_repository():
 def test_inv_work_moves_the_work_folder(tmp_path):
     program = "from ops import paths; print(paths.WORK)"
     told = subprocess.run(
-        [sys.executable, "-c", program], cwd=paths.ROOT, env={"INV_WORK": str(tmp_path / "w")},
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+        [sys.executable, "-c", program],
+        cwd=paths.ROOT,
+        env={"INV_WORK": str(tmp_path / "w")},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     assert Path(told.strip()) == (tmp_path / "w").resolve()

@@ -15,10 +15,24 @@ from ops import aws, quotas
 from ops.errors import OperatorError
 
 REGION = "eu-west-1"
-TYPES = {"t3.medium": 2, "t3.large": 2, "m5.large": 2, "g5.xlarge": 4, "g4dn.xlarge": 4, "p4d.24xlarge": 96,
-         "p5.48xlarge": 192, "mac2.metal": 8}  # fmt: skip
-NAMES = {"L-1216C47A": "Running On-Demand Standard", "L-34B43A08": "All Standard Spot", "L-DB2E81BA": "Running On-Demand G and VT",
-         "L-3819A6DF": "All G and VT Spot", "L-417A185B": "Running On-Demand P", "L-7212CCBC": "All P Spot"}  # fmt: skip
+TYPES = {
+    "t3.medium": 2,
+    "t3.large": 2,
+    "m5.large": 2,
+    "g5.xlarge": 4,
+    "g4dn.xlarge": 4,
+    "p4d.24xlarge": 96,
+    "p5.48xlarge": 192,
+    "mac2.metal": 8,
+}
+NAMES = {
+    "L-1216C47A": "Running On-Demand Standard",
+    "L-34B43A08": "All Standard Spot",
+    "L-DB2E81BA": "Running On-Demand G and VT",
+    "L-3819A6DF": "All G and VT Spot",
+    "L-417A185B": "Running On-Demand P",
+    "L-7212CCBC": "All P Spot",
+}
 
 
 def refusal(code: str, operation: str) -> ClientError:
@@ -166,11 +180,20 @@ def test_p5_on_spot_counts_alone_or_with_all_of_p_as_the_account_has_it(account)
 @pytest.mark.parametrize(
     ("requests", "told"),
     [
-        ([("L-DB2E81BA", 8.0, "CASE_OPENED")], "a request for 8 is already open (CASE_OPENED), so wait until"),
-        ([("L-DB2E81BA", 2.0, "PENDING")], "a request for 2 is already open (PENDING), so once AWS has answered it ask"),
-        ([("L-DB2E81BA", 8.0, "DENIED"), ("L-1216C47A", 9.0, "PENDING")], "would need 4: ask for more with `aws"),
+        (
+            [("L-DB2E81BA", 8.0, "CASE_OPENED")],
+            "a request for 8 is already open (CASE_OPENED), so wait until",
+        ),
+        (
+            [("L-DB2E81BA", 2.0, "PENDING")],
+            "a request for 2 is already open (PENDING), so once AWS has answered it ask",
+        ),
+        (
+            [("L-DB2E81BA", 8.0, "DENIED"), ("L-1216C47A", 9.0, "PENDING")],
+            "would need 4: ask for more with `aws",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_request_that_is_open_is_told_of(account, requests, told):
     account.requests = requests
     assert told in refused("g5.xlarge")

@@ -174,9 +174,12 @@ def test_exactly_what_was_planned_is_applied_and_once(embedded_aws, prod, work, 
     def stack(machine: str) -> Stack:
         monkeypatch.setattr(terraform, "WORK", work / machine)
         return Stack(
-            root="foundation", key="prod/foundation.tfstate", state_bucket="saved-plans", region="us-east-1",
+            root="foundation",
+            key="prod/foundation.tfstate",
+            state_bucket="saved-plans",
+            region="us-east-1",
             variables={"word": "planned"},
-        )  # fmt: skip
+        )
 
     planner = stack("one")
     save(work / "plan", prod, foundation=(planner, planner.plan(lock=False)))

@@ -29,8 +29,11 @@ def test_tags_that_are_set_are_on_everything(load):
     assert load("").cost_tags == {"Application": "image-classifier-trial"}
     loaded = load('[tags]\nowner = "ML platform"\ncost_center = "4711"\nttl_days = 14\n')
     assert loaded.cost_tags == {
-        "Application": "image-classifier-trial", "Owner": "ML platform", "CostCenter": "4711", "TTL": "14d",
-    }  # fmt: skip
+        "Application": "image-classifier-trial",
+        "Owner": "ML platform",
+        "CostCenter": "4711",
+        "TTL": "14d",
+    }
     assert stacks._common(loaded)["tags"] == loaded.cost_tags
 
 

@@ -75,40 +75,65 @@ def test_only_an_asynchronous_endpoint_scales_to_zero(load):
     [
         ("serverless = {}\nasynchronous = {}", "serverless or asynchronous: remove one"),
         ('serverless = {}\ninstance_type = "ml.m5.large"', "has no instances: remove instance_type"),
-        ("serverless = {}\ndata_capture = { enabled = true }", "captures no data: set data_capture.enabled = false"),
+        (
+            "serverless = {}\ndata_capture = { enabled = true }",
+            "captures no data: set data_capture.enabled = false",
+        ),
         ("serverless = {}\nsecond = { model = 2, traffic_percentage = 20 }", "has one variant"),
-        ('serverless = {}\ndeployment = { traffic_shifting = "linear", step_percentage = 10 }', "traffic at once"),
+        (
+            'serverless = {}\ndeployment = { traffic_shifting = "linear", step_percentage = 10 }',
+            "traffic at once",
+        ),
         ("serverless = { memory_mb = 3000 }", "serving.serverless.memory_mb: Input should be 1024"),
         ("serverless = { max_concurrency = 1, provisioned_concurrency = 2 }", "2 exceeds max_concurrency 1"),
         ("serverless = { memory = 1 }", "there are max_concurrency, memory_mb, provisioned_concurrency"),
         ("asynchronous = {}\nshadow = { model = 2 }", "asynchronous endpoint has no shadow variant"),
         ('asynchronous = { prefix = "answers/" }', "serving.asynchronous.prefix"),
-        ("second = { model = 2, traffic_percentage = 20 }\nshadow = { model = 2 }", "second variant or a shadow"),
+        (
+            "second = { model = 2, traffic_percentage = 20 }\nshadow = { model = 2 }",
+            "second variant or a shadow",
+        ),
         ("second = { model = 2, traffic_percentage = 12.5 }", "serving.second.traffic_percentage"),
         ('data_capture = { prefix = "datasets/" }', "serving.data_capture.prefix"),
         ('instance_type = "ml.t2.medium"', "ml.t2.medium is burstable"),
         ('deployment = { traffic_shifting = "canary" }', "need step_percentage or step_instances"),
         ("deployment = { step_instances = 1 }", "all_at_once takes neither"),
-        ('deployment = { traffic_shifting = "linear", step_percentage = 5 }', "a step of linear is 10 to 50 percent of the fleet, not 5"),
-        ('deployment = { traffic_shifting = "rolling", step_percentage = 4 }', "a step of rolling is 5 to 50 percent"),
+        (
+            'deployment = { traffic_shifting = "linear", step_percentage = 5 }',
+            "a step of linear is 10 to 50 percent of the fleet, not 5",
+        ),
+        (
+            'deployment = { traffic_shifting = "rolling", step_percentage = 4 }',
+            "a step of rolling is 5 to 50 percent",
+        ),
         (
             'deployment = { traffic_shifting = "rolling", step_instances = 1 }\nsecond = { model = 2, traffic_percentage = 9 }',
             "does not roll an endpoint of two variants",
         ),
-        ('autoscaling = { schedules = [{ name = "day", schedule = "rate(1 day)" }] }', "give min_capacity or max"),
-        ('autoscaling = { schedules = [{ name = "day", schedule = "rate(1 day)", least = 1 }] }', "there are max_cap"),
-        ('autoscaling = { schedules = [{ name = "day", schedule = "0 8 * * *", min_capacity = 1 }] }', "schedules.0.sc"),
+        (
+            'autoscaling = { schedules = [{ name = "day", schedule = "rate(1 day)" }] }',
+            "give min_capacity or max",
+        ),
+        (
+            'autoscaling = { schedules = [{ name = "day", schedule = "rate(1 day)", least = 1 }] }',
+            "there are max_cap",
+        ),
+        (
+            'autoscaling = { schedules = [{ name = "day", schedule = "0 8 * * *", min_capacity = 1 }] }',
+            "schedules.0.sc",
+        ),
         (
             'autoscaling = { schedules = [{ name = "a", schedule = "rate(1 day)", min_capacity = 4, max_capacity = 2 }] }',
             "min_capacity 4 exceeds max_capacity 2",
         ),
         (
-            "[[serving.autoscaling.schedules]]\n" + (same := 'name = "a"\nschedule = "rate(1 day)"\nmin_capacity = 1\n')
+            "[[serving.autoscaling.schedules]]\n"
+            + (same := 'name = "a"\nschedule = "rate(1 day)"\nmin_capacity = 1\n')
             + f"[[serving.autoscaling.schedules]]\n{same}",
             "two schedules are called a",
         ),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_go_together_is_refused(load, text, told):
     with pytest.raises(OperatorError) as refused:
         load(text)

@@ -114,13 +114,27 @@ def test_inputs_are_variables_that_the_stacks_declare(name):
     assert serving["autoscaling"]["max_capacity"] == settings.serving.autoscaling.max_capacity
 
 
-@pytest.mark.parametrize(("wanted", "hosting"), [
-    ({}, {"instance": {"type": "ml.m5.large", "initial_count": 1}}),
-    ({"serverless": {"memory_mb": 2048}},
-     {"serverless": {"memory_mb": 2048, "max_concurrency": 5, "provisioned_concurrency": 0}}),
-    ({"instance_type": "ml.c5.large", "asynchronous": {"error_topic_arn": "arn:topic"}},
-     {"asynchronous": {"instance_type": "ml.c5.large", "initial_count": 1, "prefix": "async/", "error_topic_arn": "arn:topic"}}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("wanted", "hosting"),
+    [
+        ({}, {"instance": {"type": "ml.m5.large", "initial_count": 1}}),
+        (
+            {"serverless": {"memory_mb": 2048}},
+            {"serverless": {"memory_mb": 2048, "max_concurrency": 5, "provisioned_concurrency": 0}},
+        ),
+        (
+            {"instance_type": "ml.c5.large", "asynchronous": {"error_topic_arn": "arn:topic"}},
+            {
+                "asynchronous": {
+                    "instance_type": "ml.c5.large",
+                    "initial_count": 1,
+                    "prefix": "async/",
+                    "error_topic_arn": "arn:topic",
+                }
+            },
+        ),
+    ],
+)
 def test_the_endpoint_serves_in_one_way(dev, wanted, hosting):
     settings = dev.model_copy(update={"serving": ServingSettings(**wanted)})
     assert stacks.serving(settings, "x", "arn", quiet).variables["hosting"] == hosting
@@ -198,9 +212,10 @@ def test_unknown_stack():
 def test_roles_are_bounded_once_stack_access_has_made_the_boundary(dev):
     assert stacks.foundation(dev, quiet).variables["boundary_arn"] == ""
     client("iam", dev.region).create_policy(
-        PolicyName="image-classifier-dev-boundary", Path=stacks.ACCESS_PATH,
+        PolicyName="image-classifier-dev-boundary",
+        Path=stacks.ACCESS_PATH,
         PolicyDocument='{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "a:B", "Resource": "*"}}',
-    )  # fmt: skip
+    )
     arn = "arn:aws:iam::123456789012:policy/access/image-classifier-dev-boundary"
     assert stacks.foundation(dev, quiet).variables["boundary_arn"] == arn
     assert stacks.serving(dev, "image-classifier-dev", "arn", quiet).variables["boundary_arn"] == arn

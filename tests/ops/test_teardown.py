@@ -58,9 +58,12 @@ def function(name: str) -> None:
     with zipfile.ZipFile(archive, "w") as out:
         out.writestr("handler.py", "")
     client("lambda", REGION).create_function(
-        FunctionName=name, Runtime="python3.12", Role=role["Role"]["Arn"], Handler="handler.handler",
+        FunctionName=name,
+        Runtime="python3.12",
+        Role=role["Role"]["Arn"],
+        Handler="handler.handler",
         Code={"ZipFile": archive.getvalue()},
-    )  # fmt: skip
+    )
 
 
 def key(name: str) -> str:
@@ -107,15 +110,19 @@ def notebooks(project: str, environment: str) -> None:
     name, sagemaker = f"{project}-{environment}-workbench", client("sagemaker", REGION)
     sagemaker.create_notebook_instance(NotebookInstanceName=name, InstanceType="ml.t2.medium", RoleArn=ROLE)
     domain = sagemaker.create_domain(
-        DomainName=name, AuthMode="IAM", VpcId="vpc-1", SubnetIds=["subnet-1"],
+        DomainName=name,
+        AuthMode="IAM",
+        VpcId="vpc-1",
+        SubnetIds=["subnet-1"],
         DefaultUserSettings={"ExecutionRole": ROLE},
-    )  # fmt: skip
+    )
     owner = [{"Key": studio.OWNER, "Value": domain["DomainArn"]}]
     client("efs", REGION).create_file_system(CreationToken=name, Tags=owner)
     client("ec2", REGION).create_security_group(
-        GroupName=f"security-group-for-inbound-nfs-{name}", Description="NFS",
+        GroupName=f"security-group-for-inbound-nfs-{name}",
+        Description="NFS",
         TagSpecifications=[{"ResourceType": "security-group", "Tags": owner}],
-    )  # fmt: skip
+    )
 
 
 def everything(project: str, environment: str) -> None:
@@ -131,9 +138,15 @@ def everything(project: str, environment: str) -> None:
     client("logs", REGION).create_log_group(logGroupName=f"/aws/lambda/{name}-inference")
     client("logs", REGION).create_log_group(logGroupName=f"/{project}/{environment}/ec2")
     client("cloudwatch", REGION).put_metric_alarm(
-        AlarmName=f"TargetTracking-endpoint/{name}/variant/a-AlarmHigh", EvaluationPeriods=1, Threshold=1,
-        ComparisonOperator="GreaterThanThreshold", MetricName="m", Namespace="n", Period=60, Statistic="Sum",
-    )  # fmt: skip
+        AlarmName=f"TargetTracking-endpoint/{name}/variant/a-AlarmHigh",
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+        MetricName="m",
+        Namespace="n",
+        Period=60,
+        Statistic="Sum",
+    )
     client("sagemaker", REGION).create_model_package_group(ModelPackageGroupName=name)
     client("ssm", REGION).put_parameter(
         Name=f"/{project}/{environment}/foundation", Value="{}", Type="String"
@@ -156,19 +169,47 @@ def test_each_kind_of_leftover_is_found(dev):
     everything("image-classifier", "dev")
     found = teardown.sweep(dev)
     assert sorted({x.kind for x in found}) == [
-        "Elastic IP address", "KMS key", "NAT gateway", "Studio application", "Studio domain", "VPC", "VPC endpoint",
-        "alarm", "bucket", "endpoint", "endpoint configuration", "file system of Studio", "function", "instance",
-        "log group", "model", "model package group", "notebook instance", "parameter", "role", "scalable target",
+        "Elastic IP address",
+        "KMS key",
+        "NAT gateway",
+        "Studio application",
+        "Studio domain",
+        "VPC",
+        "VPC endpoint",
+        "alarm",
+        "bucket",
+        "endpoint",
+        "endpoint configuration",
+        "file system of Studio",
+        "function",
+        "instance",
+        "log group",
+        "model",
+        "model package group",
+        "notebook instance",
+        "parameter",
+        "role",
+        "scalable target",
         "security group of Studio",
-    ]  # fmt: skip
+    ]
     assert sorted(x.name for x in found if x.kind == "log group") == [
         "/aws/lambda/image-classifier-dev-inference",
         "/image-classifier/dev/ec2",
     ]
     assert {x.kind for x in found if x.billable} == {
-        "Elastic IP address", "KMS key", "NAT gateway", "Studio application", "VPC endpoint", "alarm", "bucket", "endpoint",
-        "file system of Studio", "instance", "log group", "notebook instance",
-    }  # fmt: skip
+        "Elastic IP address",
+        "KMS key",
+        "NAT gateway",
+        "Studio application",
+        "VPC endpoint",
+        "alarm",
+        "bucket",
+        "endpoint",
+        "file system of Studio",
+        "instance",
+        "log group",
+        "notebook instance",
+    }
 
 
 @pytest.mark.parametrize(
@@ -235,8 +276,11 @@ def test_a_foundation_that_carries_an_endpoint_stays(dev):
 def test_a_foundation_that_carries_a_host_or_a_workbench_stays(dev):
     for name in ("foundation", "workbench/host", "workbench/notebooks"):
         hold(dev, f"dev/{name}.tfstate", b'{"resources": [{}]}')
-    with pytest.raises(OperatorError, match=r"carries workbench/host, workbench/notebooks: .* first \./inv ec2\.down --env dev "
-                       r"and \./inv workbench\.down --env dev\.$"):  # fmt: skip
+    with pytest.raises(
+        OperatorError,
+        match=r"carries workbench/host, workbench/notebooks: .* first \./inv ec2\.down --env dev "
+        r"and \./inv workbench\.down --env dev\.$",
+    ):
         teardown.check_foundation(dev, going=[])
     with pytest.raises(
         OperatorError, match=r"carries workbench/notebooks: .* first \./inv workbench\.down --env dev\.$"
@@ -323,9 +367,10 @@ def test_states_of_stack_access_and_of_the_environment_go_apart(dev):
 def test_the_roles_of_stack_access_are_no_leftovers(dev):
     for path in ("/", stacks.ACCESS_PATH):
         client("iam", REGION).create_role(
-            RoleName=f"image-classifier-dev-{'operator' if path != '/' else 'training'}", Path=path,
+            RoleName=f"image-classifier-dev-{'operator' if path != '/' else 'training'}",
+            Path=path,
             AssumeRolePolicyDocument='{"Statement": []}',
-        )  # fmt: skip
+        )
     assert [left.name for left in teardown.sweep(dev) if left.kind == "role"] == [
         "image-classifier-dev-training"
     ]

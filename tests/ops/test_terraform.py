@@ -32,10 +32,14 @@ def stack(repository, machine, fake_terraform, monkeypatch):
         told: list[str] = []
         made = terraform.Stack(
             **{
-                "root": "foundation", "key": "test/foundation.tfstate", "state_bucket": "states",
-                "region": "eu-west-1", "progress": told.append, **options,
+                "root": "foundation",
+                "key": "test/foundation.tfstate",
+                "state_bucket": "states",
+                "region": "eu-west-1",
+                "progress": told.append,
+                **options,
             }
-        )  # fmt: skip
+        )
         made.told = told
         return made
 
@@ -108,9 +112,12 @@ def test_up_applies_the_saved_plan_and_tells_its_progress(stack, fake_terraform)
     made = stack()
     assert [c.address for c in made.up()] == ["aws_s3_bucket.main"]
     assert made.told == [
-        "terraform init", "creating aws_s3_bucket.main", "created aws_s3_bucket.main",
-        "deleting aws_s3_bucket.old", "deleted aws_s3_bucket.old",
-    ]  # fmt: skip
+        "terraform init",
+        "creating aws_s3_bucket.main",
+        "created aws_s3_bucket.main",
+        "deleting aws_s3_bucket.old",
+        "deleted aws_s3_bucket.old",
+    ]
     (call,) = fake_terraform.calls("apply")
     assert call["arguments"][-1].endswith("saved.tfplan")
 
@@ -336,9 +343,13 @@ def test_init_configures_the_backend_and_trusts_only_the_lock_file(stack, fake_t
     stack().plan()
     (call,) = fake_terraform.calls("init")
     for wanted in (
-        "-lockfile=readonly", "-reconfigure", "-input=false", "-backend-config=bucket=states",
-        "-backend-config=key=test/foundation.tfstate", "-backend-config=use_lockfile=true",
-    ):  # fmt: skip
+        "-lockfile=readonly",
+        "-reconfigure",
+        "-input=false",
+        "-backend-config=bucket=states",
+        "-backend-config=key=test/foundation.tfstate",
+        "-backend-config=use_lockfile=true",
+    ):
         assert wanted in call["arguments"]
 
 

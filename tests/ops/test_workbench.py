@@ -64,9 +64,13 @@ def stack(monkeypatch):
 
 def hand_over(kind: str = "studio", instance_type: str = "ml.t3.medium", domain: str | None = "d-1") -> None:
     value = {
-        "name": NAME, "kind": kind, "instance_type": instance_type, "domain_id": domain, "internet_access": True,
+        "name": NAME,
+        "kind": kind,
+        "instance_type": instance_type,
+        "domain_id": domain,
+        "internet_access": True,
         "repository_uri": "s3://b/r.tar.gz",
-    }  # fmt: skip
+    }
     name = "/image-classifier/dev/workbench/notebooks"
     client("ssm", REGION).put_parameter(Name=name, Type="String", Value=json.dumps(value), Overwrite=True)
 
@@ -118,8 +122,11 @@ def test_a_wrong_choice_is_one_sentence(dev, kind, instance_type, told):
 
 def test_without_a_private_network_it_needs_the_internet(dev, moto_aws):
     wanted = workbench.chosen(dev, None, None, False)
-    with pytest.raises(OperatorError, match=r"workbench\.up --env dev --internet, or set vpc = true under \[network\] in "
-                       r"environments/dev\.toml and run \./inv apply --stack foundation --env dev"):  # fmt: skip
+    with pytest.raises(
+        OperatorError,
+        match=r"workbench\.up --env dev --internet, or set vpc = true under \[network\] in "
+        r"environments/dev\.toml and run \./inv apply --stack foundation --env dev",
+    ):
         workbench.check_network(dev, wanted, private=False)
     workbench.check_network(dev, wanted, private=True)
     workbench.check_network(dev, wanted.model_copy(update={"internet": True}), private=False)
@@ -162,8 +169,14 @@ def test_the_repository_is_uploaded_once_and_brings_wheels_where_there_is_no_int
     wanted = workbench.chosen(dev, "notebook", None, internet)
 
     def upload() -> str:
-        return workbench.upload_repository(dev, wanted, "bucket", "arn:aws:kms:us-east-1:123456789012:key/1",
-                                           "arn:aws:iam::123456789012:role/tuning", quiet)  # fmt: skip
+        return workbench.upload_repository(
+            dev,
+            wanted,
+            "bucket",
+            "arn:aws:kms:us-east-1:123456789012:key/1",
+            "arn:aws:iam::123456789012:role/tuning",
+            quiet,
+        )
 
     uri = upload()
     assert uri.startswith("s3://bucket/code/") and uri.endswith("/repository.tar.gz")
@@ -180,10 +193,13 @@ def test_the_repository_is_uploaded_once_and_brings_wheels_where_there_is_no_int
 @pytest.mark.parametrize(
     ("kind", "internet", "state", "kept"),
     [
-        ("studio", True, "there", True), ("studio", False, "there", False), ("notebook", True, "there", False),
-        ("studio", True, "gone", False), ("studio", True, "none", False),
+        ("studio", True, "there", True),
+        ("studio", False, "there", False),
+        ("notebook", True, "there", False),
+        ("studio", True, "gone", False),
+        ("studio", True, "none", False),
     ],
-)  # fmt: skip
+)
 def test_a_workbench_keeps_the_repository_it_was_made_with(dev, sagemaker, kind, internet, state, kept):
     """Another would be another start, for which Studio is changed and what runs is closed, and nothing unpacked."""
     sagemaker.domains = {"d-1": NAME} if state == "there" else {}
@@ -200,9 +216,15 @@ def test_the_stack_gets_what_is_wanted(dev, sagemaker, stack):
     wanted = workbench.chosen(dev, None, None, True)
     assert workbench.up(dev, wanted, "s3://b/r.tar.gz", quiet) == ["module.workbench[0].x"]
     assert stack.inputs == [
-        {"kind": "studio", "instance_type": "ml.t3.medium", "volume_size_gb": 20, "idle_minutes": 60,
-         "internet_access": True, "repository_uri": "s3://b/r.tar.gz"}
-    ]  # fmt: skip
+        {
+            "kind": "studio",
+            "instance_type": "ml.t3.medium",
+            "volume_size_gb": 20,
+            "idle_minutes": 60,
+            "internet_access": True,
+            "repository_uri": "s3://b/r.tar.gz",
+        }
+    ]
 
 
 @pytest.mark.parametrize(
@@ -346,9 +368,11 @@ def test_applications_end_before_the_domain_goes_and_its_file_system_with_it(dev
     applied(dev)
     sagemaker.domains = {"d-1": NAME}
     sagemaker.apps = {
-        ("d-1", NAME): {"Status": "InService"}, ("d-1", "hers"): {"Status": "Deleting"},
-        ("d-1", "his"): {"Status": "Pending"}, ("d-1", "old"): {"Status": "Failed"},
-    }  # fmt: skip
+        ("d-1", NAME): {"Status": "InService"},
+        ("d-1", "hers"): {"Status": "Deleting"},
+        ("d-1", "his"): {"Status": "Pending"},
+        ("d-1", "old"): {"Status": "Failed"},
+    }
     system = file_system("d-1")
 
     def destroy():
@@ -482,10 +506,14 @@ def test_file_systems_of_others_are_not_ours(dev, sagemaker):
 @pytest.mark.parametrize(
     ("kind", "found", "told"),
     [
-        ("notebook", None, "missing"), ("notebook", "Stopped", "asleep"), ("notebook", "InService", "InService"),
-        ("studio", None, "asleep"), ("studio", "Pending", "Pending"), ("studio", "gone", "missing"),
+        ("notebook", None, "missing"),
+        ("notebook", "Stopped", "asleep"),
+        ("notebook", "InService", "InService"),
+        ("studio", None, "asleep"),
+        ("studio", "Pending", "Pending"),
+        ("studio", "gone", "missing"),
     ],
-)  # fmt: skip
+)
 def test_its_state_is_told_in_a_word(dev, sagemaker, kind, found, told):
     sagemaker.domains = {} if found == "gone" else {"d-1": NAME}
     if found and kind == "notebook":

@@ -116,9 +116,13 @@ class Account:
         self.vpc = vpc
         ec2.create_tags(Resources=[vpc], Tags=foreign)
         self.other_instance = ec2.run_instances(
-            ImageId=self.image, InstanceType="t3.medium", MinCount=1, MaxCount=1, SubnetId=self.subnets[1],
+            ImageId=self.image,
+            InstanceType="t3.medium",
+            MinCount=1,
+            MaxCount=1,
+            SubnetId=self.subnets[1],
             TagSpecifications=[{"ResourceType": "instance", "Tags": foreign}],
-        )["Instances"][0]["InstanceId"]  # fmt: skip
+        )["Instances"][0]["InstanceId"]
 
     def host(self, **otherwise: Any) -> dict[str, Any]:
         """What a host may be, but for `otherwise`."""
@@ -141,11 +145,18 @@ class Account:
 
     def _open_workbenches(self) -> None:
         """A Studio domain of somebody else's."""
-        self.other_domain = self._aws.client("sagemaker").create_domain(
-            DomainName=f"{self.other}-workbench", AuthMode="IAM", VpcId="vpc-1", SubnetIds=["subnet-1"],
-            DefaultUserSettings={"ExecutionRole": self.role("training")},
-            Tags=[{"Key": "Project", "Value": self.other}, {"Key": "Environment", "Value": "dev"}],
-        )["DomainArn"].rpartition("/")[2]  # fmt: skip
+        self.other_domain = (
+            self._aws.client("sagemaker")
+            .create_domain(
+                DomainName=f"{self.other}-workbench",
+                AuthMode="IAM",
+                VpcId="vpc-1",
+                SubnetIds=["subnet-1"],
+                DefaultUserSettings={"ExecutionRole": self.role("training")},
+                Tags=[{"Key": "Project", "Value": self.other}, {"Key": "Environment", "Value": "dev"}],
+            )["DomainArn"]
+            .rpartition("/")[2]
+        )
 
     def _make(self, name: str, document: str) -> None:
         iam, full = self._aws.client("iam"), f"{self.prefix}-{name}"
@@ -153,9 +164,11 @@ class Account:
         of_access = "/access/" in self.role(name)
         bounded = {} if of_access else {"PermissionsBoundary": self.boundary}
         iam.create_role(
-            RoleName=full, Path="/access/" if of_access else "/", **bounded,
+            RoleName=full,
+            Path="/access/" if of_access else "/",
+            **bounded,
             AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trusted]}),
-        )  # fmt: skip
+        )
         iam.put_role_policy(RoleName=full, PolicyName=full, PolicyDocument=self._render(document))
         areas = {path.stem for path in (POLICIES / "stacks").glob("*.json")} if name in APPLYING else set()
         for area in sorted(areas - (BY_HAND if name == "ci-apply" else set())):
@@ -220,178 +233,279 @@ FOR_ALL: dict[str, Act] = {
     "open another bucket": ("s3", "put_bucket_policy", lambda a: {"Bucket": a.other, "Policy": ANYTHING}),
     "write where nothing belongs": ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "elsewhere/x"}),
     "delete a model": (
-        "s3", "delete_object", lambda a: {"Bucket": a.bucket, "Key": "training/job/output/model.tar.gz"},
+        "s3",
+        "delete_object",
+        lambda a: {"Bucket": a.bucket, "Key": "training/job/output/model.tar.gz"},
     ),
     "read the state of access": (
-        "s3", "get_object", lambda a: {"Bucket": a.state_bucket, "Key": "_access/dev.tfstate"},
+        "s3",
+        "get_object",
+        lambda a: {"Bucket": a.state_bucket, "Key": "_access/dev.tfstate"},
     ),
     "write the state of access": (
-        "s3", "put_object", lambda a: {"Bucket": a.state_bucket, "Key": "_access/dev.tfstate"},
+        "s3",
+        "put_object",
+        lambda a: {"Bucket": a.state_bucket, "Key": "_access/dev.tfstate"},
     ),
     "read another environment's state": (
-        "s3", "get_object", lambda a: {"Bucket": a.state_bucket, "Key": "prod/foundation.tfstate"},
+        "s3",
+        "get_object",
+        lambda a: {"Bucket": a.state_bucket, "Key": "prod/foundation.tfstate"},
     ),
     "ask another endpoint": (
-        "sagemaker-runtime", "invoke_endpoint", lambda a: {"EndpointName": a.other, "Body": b""},
+        "sagemaker-runtime",
+        "invoke_endpoint",
+        lambda a: {"EndpointName": a.other, "Body": b""},
     ),
     "delete another endpoint": ("sagemaker", "delete_endpoint", lambda a: {"EndpointName": a.other}),
-    "run a job of another name": ("sagemaker", "create_training_job", lambda a: job(a.other, a.role("training"))),
+    "run a job of another name": (
+        "sagemaker",
+        "create_training_job",
+        lambda a: job(a.other, a.role("training")),
+    ),
     "run a job as another role": (
-        "sagemaker", "create_training_job", lambda a: job(f"{a.prefix}-x", a.role("operator")),
+        "sagemaker",
+        "create_training_job",
+        lambda a: job(f"{a.prefix}-x", a.role("operator")),
     ),
     "make a user": ("iam", "create_user", lambda a: {"UserName": f"{a.prefix}-x"}),
     "make a key": ("iam", "create_access_key", lambda a: {"UserName": f"{a.prefix}-x"}),
     "make a role without a boundary": (
-        "iam", "create_role", lambda a: {"RoleName": f"{a.prefix}-x", "AssumeRolePolicyDocument": ANYBODY},
+        "iam",
+        "create_role",
+        lambda a: {"RoleName": f"{a.prefix}-x", "AssumeRolePolicyDocument": ANYBODY},
     ),
     "make a role of another name": (
-        "iam", "create_role",
-        lambda a: {"RoleName": a.other, "AssumeRolePolicyDocument": ANYBODY, "PermissionsBoundary": a.boundary},
+        "iam",
+        "create_role",
+        lambda a: {
+            "RoleName": a.other,
+            "AssumeRolePolicyDocument": ANYBODY,
+            "PermissionsBoundary": a.boundary,
+        },
     ),
     "make a role beside the operator's": (
-        "iam", "create_role",
-        lambda a: {"RoleName": f"{a.prefix}-x", "Path": "/access/", "AssumeRolePolicyDocument": ANYBODY,
-                   "PermissionsBoundary": a.boundary},
+        "iam",
+        "create_role",
+        lambda a: {
+            "RoleName": f"{a.prefix}-x",
+            "Path": "/access/",
+            "AssumeRolePolicyDocument": ANYBODY,
+            "PermissionsBoundary": a.boundary,
+        },
     ),
     "give the operator everything": (
-        "iam", "put_role_policy",
+        "iam",
+        "put_role_policy",
         lambda a: {"RoleName": f"{a.prefix}-operator", "PolicyName": "x", "PolicyDocument": ANYTHING},
     ),
     "give a role AdministratorAccess": (
-        "iam", "attach_role_policy", lambda a: {"RoleName": f"{a.prefix}-training", "PolicyArn": ADMIN},
+        "iam",
+        "attach_role_policy",
+        lambda a: {"RoleName": f"{a.prefix}-training", "PolicyArn": ADMIN},
     ),
     "let anybody be CI": (
-        "iam", "update_assume_role_policy",
+        "iam",
+        "update_assume_role_policy",
         lambda a: {"RoleName": f"{a.prefix}-ci-apply", "PolicyDocument": ANYBODY},
     ),
     "widen the boundary": (
-        "iam", "create_policy_version",
+        "iam",
+        "create_policy_version",
         lambda a: {"PolicyArn": a.boundary, "PolicyDocument": ANYTHING, "SetAsDefault": True},
     ),
     "take a role's boundary away": (
-        "iam", "delete_role_permissions_boundary", lambda a: {"RoleName": f"{a.prefix}-training"},
+        "iam",
+        "delete_role_permissions_boundary",
+        lambda a: {"RoleName": f"{a.prefix}-training"},
     ),
     "put a role within another boundary": (
-        "iam", "put_role_permissions_boundary",
+        "iam",
+        "put_role_permissions_boundary",
         lambda a: {"RoleName": f"{a.prefix}-training", "PermissionsBoundary": ADMIN},
     ),
     "be another environment's operator": (
-        "sts", "assume_role",
-        lambda a: {"RoleArn": f"arn:aws:iam::{ACCOUNT}:role/access/{a.other}-operator", "RoleSessionName": "xx"},
+        "sts",
+        "assume_role",
+        lambda a: {
+            "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/access/{a.other}-operator",
+            "RoleSessionName": "xx",
+        },
     ),
     "decrypt what is no object of S3": (
-        "kms", "decrypt", lambda a: {"CiphertextBlob": a.secret, "EncryptionContext": {"of": "another"}},
+        "kms",
+        "decrypt",
+        lambda a: {"CiphertextBlob": a.secret, "EncryptionContext": {"of": "another"}},
     ),
     "use another key": ("kms", "generate_data_key", lambda a: {"KeyId": a.other_key, "KeySpec": "AES_256"}),
     "delete another key": ("kms", "schedule_key_deletion", lambda a: {"KeyId": a.other_key}),
     "open another key": (
-        "kms", "put_key_policy", lambda a: {"KeyId": a.other_key, "PolicyName": "default", "Policy": ANYTHING},
+        "kms",
+        "put_key_policy",
+        lambda a: {"KeyId": a.other_key, "PolicyName": "default", "Policy": ANYTHING},
     ),
     "lend the key out": (
-        "kms", "create_grant",
+        "kms",
+        "create_grant",
         lambda a: {"KeyId": a.key, "GranteePrincipal": STRANGER, "Operations": ["Decrypt"]},
     ),
-    "delete another's log": ("logs", "delete_log_group", lambda a: {"logGroupName": f"/aws/lambda/{a.other}"}),
+    "delete another's log": (
+        "logs",
+        "delete_log_group",
+        lambda a: {"logGroupName": f"/aws/lambda/{a.other}"},
+    ),
     "keep the log for a day": (
-        "logs", "put_retention_policy", lambda a: {"logGroupName": "/aws/cloudtrail", "retentionInDays": 1},
+        "logs",
+        "put_retention_policy",
+        lambda a: {"logGroupName": "/aws/cloudtrail", "retentionInDays": 1},
     ),
     "call another function": ("lambda", "invoke", lambda a: {"FunctionName": a.other}),
     "call a version that is not live": (
-        "lambda", "invoke", lambda a: {"FunctionName": f"{a.prefix}-inference", "Qualifier": "1"},
+        "lambda",
+        "invoke",
+        lambda a: {"FunctionName": f"{a.prefix}-inference", "Qualifier": "1"},
     ),
     "change another function": (
-        "lambda", "update_function_code", lambda a: {"FunctionName": a.other, "ZipFile": package()},
+        "lambda",
+        "update_function_code",
+        lambda a: {"FunctionName": a.other, "ZipFile": package()},
     ),
     "make a function that is the training role": (
-        "lambda", "create_function", lambda a: function(f"{a.prefix}-x", a.role("training")),
+        "lambda",
+        "create_function",
+        lambda a: function(f"{a.prefix}-x", a.role("training")),
     ),
     "make a function that is the operator": (
-        "lambda", "create_function", lambda a: function(f"{a.prefix}-x", a.role("operator")),
+        "lambda",
+        "create_function",
+        lambda a: function(f"{a.prefix}-x", a.role("operator")),
     ),
     "read another's parameter": ("ssm", "get_parameter", lambda a: {"Name": f"/{a.project}/prod/foundation"}),
     "write another's parameter": (
-        "ssm", "put_parameter", lambda a: {"Name": f"/{a.project}/prod/x", "Value": "v", "Type": "String"},
+        "ssm",
+        "put_parameter",
+        lambda a: {"Name": f"/{a.project}/prod/x", "Value": "v", "Type": "String"},
     ),
     "start an instance": (
-        "ec2", "run_instances", lambda a: {"ImageId": "ami-12c6146b", "MinCount": 1, "MaxCount": 1},
+        "ec2",
+        "run_instances",
+        lambda a: {"ImageId": "ami-12c6146b", "MinCount": 1, "MaxCount": 1},
     ),
     "start a host without tags": ("ec2", "run_instances", lambda a: a.host(TagSpecifications=[])),
     "start a host with another role": (
-        "ec2", "run_instances", lambda a: a.host(IamInstanceProfile={"Name": f"{a.prefix}-training"}),
+        "ec2",
+        "run_instances",
+        lambda a: a.host(IamInstanceProfile={"Name": f"{a.prefix}-training"}),
     ),
     "start a host without a role": ("ec2", "run_instances", lambda a: a.host(IamInstanceProfile={})),
     "start a host whose credentials any request gets": (
-        "ec2", "run_instances", lambda a: a.host(MetadataOptions={"HttpTokens": "optional"}),
+        "ec2",
+        "run_instances",
+        lambda a: a.host(MetadataOptions={"HttpTokens": "optional"}),
     ),
     "start a host without encryption": (
-        "ec2", "run_instances", lambda a: a.host(
+        "ec2",
+        "run_instances",
+        lambda a: a.host(
             BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"Encrypted": False, "VolumeSize": 45}}]
         ),
     ),
     "start a host whose other disk alone is encrypted": (
-        "ec2", "run_instances", lambda a: a.host(
+        "ec2",
+        "run_instances",
+        lambda a: a.host(
             BlockDeviceMappings=[{"DeviceName": "/dev/sdf", "Ebs": {"Encrypted": True, "VolumeSize": 45}}]
         ),
     ),
     "start a host in another's subnet": ("ec2", "run_instances", lambda a: a.host(SubnetId=a.subnets[1])),
     "start a host in another's security group": (
-        "ec2", "run_instances", lambda a: a.host(SecurityGroupIds=[a.groups[1]]),
+        "ec2",
+        "run_instances",
+        lambda a: a.host(SecurityGroupIds=[a.groups[1]]),
     ),
     "start a host with a key pair": ("ec2", "run_instances", lambda a: a.host(KeyName="k")),
     "end another's instance": ("ec2", "terminate_instances", lambda a: {"InstanceIds": [a.other_instance]}),
     "stop another's instance": ("ec2", "stop_instances", lambda a: {"InstanceIds": [a.other_instance]}),
     "change another's instance": (
-        "ec2", "modify_instance_attribute",
+        "ec2",
+        "modify_instance_attribute",
         lambda a: {"InstanceId": a.other_instance, "DisableApiTermination": {"Value": False}},
     ),
     "read another's console": ("ec2", "get_console_output", lambda a: {"InstanceId": a.other_instance}),
     "take another's instance for one's own": (
-        "ec2", "create_tags",
+        "ec2",
+        "create_tags",
         lambda a: {"Resources": [a.other_instance], "Tags": [{"Key": "Project", "Value": a.project}]},
     ),
     "make a security group in another's network": (
-        "ec2", "create_security_group",
-        lambda a: {"GroupName": a.prefix, "Description": "d", "VpcId": a.vpc, "TagSpecifications": [
-            {"ResourceType": "security-group", "Tags": [
-                {"Key": "Project", "Value": a.project}, {"Key": "Environment", "Value": "dev"}]}]},
+        "ec2",
+        "create_security_group",
+        lambda a: {
+            "GroupName": a.prefix,
+            "Description": "d",
+            "VpcId": a.vpc,
+            "TagSpecifications": [
+                {
+                    "ResourceType": "security-group",
+                    "Tags": [{"Key": "Project", "Value": a.project}, {"Key": "Environment", "Value": "dev"}],
+                }
+            ],
+        },
     ),
     "delete another's security group": ("ec2", "delete_security_group", lambda a: {"GroupId": a.groups[1]}),
     "make a file system": ("efs", "create_file_system", lambda a: {"CreationToken": "x", "Encrypted": True}),
     "open another's notebook instance": (
-        "sagemaker", "create_presigned_notebook_instance_url",
+        "sagemaker",
+        "create_presigned_notebook_instance_url",
         lambda a: {"NotebookInstanceName": f"{a.other}-workbench"},
     ),
     "open another's Studio": (
-        "sagemaker", "create_presigned_domain_url",
+        "sagemaker",
+        "create_presigned_domain_url",
         lambda a: {"DomainId": a.other_domain, "UserProfileName": f"{a.other}-workbench"},
     ),
     "delete another's Studio": ("sagemaker", "delete_domain", lambda a: {"DomainId": a.other_domain}),
     "take another's Studio for one's own": (
-        "sagemaker", "add_tags",
-        lambda a: {"ResourceArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:domain/{a.other_domain}",
-                   "Tags": [{"Key": "Project", "Value": a.project}]},
+        "sagemaker",
+        "add_tags",
+        lambda a: {
+            "ResourceArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:domain/{a.other_domain}",
+            "Tags": [{"Key": "Project", "Value": a.project}],
+        },
     ),
     "start a notebook instance that is the training role": (
-        "sagemaker", "create_notebook_instance",
-        lambda a: {"NotebookInstanceName": f"{a.prefix}-workbench", "InstanceType": "ml.t3.medium",
-                   "RoleArn": a.role("training")},
+        "sagemaker",
+        "create_notebook_instance",
+        lambda a: {
+            "NotebookInstanceName": f"{a.prefix}-workbench",
+            "InstanceType": "ml.t3.medium",
+            "RoleArn": a.role("training"),
+        },
     ),
     "start another's application": (
-        "sagemaker", "create_app",
-        lambda a: {"DomainId": a.other_domain, "SpaceName": f"{a.other}-workbench", "AppType": "JupyterLab",
-                   "AppName": "default"},
+        "sagemaker",
+        "create_app",
+        lambda a: {
+            "DomainId": a.other_domain,
+            "SpaceName": f"{a.other}-workbench",
+            "AppType": "JupyterLab",
+            "AppName": "default",
+        },
     ),
     "register a model in another's group": (
-        "sagemaker", "create_model_package", lambda a: {"ModelPackageGroupName": a.other},
+        "sagemaker",
+        "create_model_package",
+        lambda a: {"ModelPackageGroupName": a.other},
     ),
     "delete a file system": ("efs", "delete_file_system", lambda a: {"FileSystemId": "fs-12345678"}),
     "ask for a quota": (
-        "service-quotas", "request_service_quota_increase",
+        "service-quotas",
+        "request_service_quota_increase",
         lambda a: {"ServiceCode": "ec2", "QuotaCode": "L-1216C47A", "DesiredValue": 1000},
     ),
     "silence the trail": ("cloudtrail", "stop_logging", lambda a: {"Name": "trail"}),
     "read secrets": ("secretsmanager", "list_secrets", lambda a: {}),
-}  # fmt: skip
+}
 FOR_ONE: list[tuple[str, Act]] = [
     ("training", ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "handover/tuning.json"})),
     ("training", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"})),
@@ -402,17 +516,28 @@ FOR_ONE: list[tuple[str, Act]] = [
     ("tuning", ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"})),
     ("endpoint", ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"})),
     ("endpoint", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "training/j/model.tar.gz"})),
-    ("inference", ("sagemaker-runtime", "invoke_endpoint",
-                   lambda a: {"EndpointName": f"{a.prefix}-multi", "Body": b""})),
+    (
+        "inference",
+        (
+            "sagemaker-runtime",
+            "invoke_endpoint",
+            lambda a: {"EndpointName": f"{a.prefix}-multi", "Body": b""},
+        ),
+    ),
     ("inference", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"})),
     ("ec2-host", ("s3", "delete_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"})),
     ("ec2-host", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "tuning/x"})),
     ("ec2-host", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "code/x"})),
     ("ec2-host", ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "handover/tuning.json"})),
-    ("ec2-host", ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "training/j/output/model.tar.gz"})),
+    (
+        "ec2-host",
+        ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "training/j/output/model.tar.gz"}),
+    ),
     ("ec2-host", ("sagemaker", "update_model_package", lambda a: approve(a))),
-    ("ec2-host", ("sagemaker", "delete_model_package",
-                  lambda a: {"ModelPackageName": approve(a)["ModelPackageArn"]})),
+    (
+        "ec2-host",
+        ("sagemaker", "delete_model_package", lambda a: {"ModelPackageName": approve(a)["ModelPackageArn"]}),
+    ),
     ("ec2-host", ("sagemaker", "create_training_job", lambda a: job(f"{a.prefix}-x", a.role("training")))),
     ("ec2-host", ("ec2", "run_instances", lambda a: a.host())),
     ("ec2-host", ("sts", "assume_role", lambda a: {"RoleArn": a.role("tuning"), "RoleSessionName": "xx"})),
@@ -420,29 +545,58 @@ FOR_ONE: list[tuple[str, Act]] = [
     ("workbench", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "training/j/model.tar.gz"})),
     ("workbench", ("sagemaker", "create_training_job", lambda a: job(f"{a.prefix}-x", a.role("training")))),
     ("workbench", ("sagemaker", "update_model_package", lambda a: approve(a))),
-    ("workbench", ("sagemaker", "create_presigned_notebook_instance_url",
-                   lambda a: {"NotebookInstanceName": f"{a.prefix}-workbench"})),
+    (
+        "workbench",
+        (
+            "sagemaker",
+            "create_presigned_notebook_instance_url",
+            lambda a: {"NotebookInstanceName": f"{a.prefix}-workbench"},
+        ),
+    ),
     ("workbench", ("ec2", "run_instances", lambda a: a.host())),
     ("operator", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "code/x"})),
     ("operator", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "weights/x"})),
     ("operator", ("sagemaker", "create_training_job", lambda a: job(f"{a.prefix}-x", a.role("training")))),
-    ("operator", ("s3", "delete_object", lambda a: {"Bucket": a.state_bucket, "Key": "dev/foundation.tfstate"})),
+    (
+        "operator",
+        ("s3", "delete_object", lambda a: {"Bucket": a.state_bucket, "Key": "dev/foundation.tfstate"}),
+    ),
     ("operator", ("kms", "encrypt", lambda a: {"KeyId": a.key, "Plaintext": b"x"})),
     ("ci-plan", ("s3", "put_object", lambda a: {"Bucket": a.state_bucket, "Key": "dev/foundation.tfstate"})),
-    ("ci-plan", ("s3", "put_object", lambda a: {"Bucket": a.state_bucket, "Key": "dev/foundation.tfstate.tflock"})),
+    (
+        "ci-plan",
+        ("s3", "put_object", lambda a: {"Bucket": a.state_bucket, "Key": "dev/foundation.tfstate.tflock"}),
+    ),
     ("ci-plan", ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"})),
-    ("ci-plan", ("ssm", "put_parameter",
-                 lambda a: {"Name": f"/{a.project}/dev/x", "Value": "v", "Type": "String"})),
-    ("ci-plan", ("lambda", "update_function_code",
-                 lambda a: {"FunctionName": f"{a.prefix}-inference", "ZipFile": package()})),
+    (
+        "ci-plan",
+        ("ssm", "put_parameter", lambda a: {"Name": f"/{a.project}/dev/x", "Value": "v", "Type": "String"}),
+    ),
+    (
+        "ci-plan",
+        (
+            "lambda",
+            "update_function_code",
+            lambda a: {"FunctionName": f"{a.prefix}-inference", "ZipFile": package()},
+        ),
+    ),
     ("ci-apply", ("sts", "assume_role", lambda a: {"RoleArn": a.role("tuning"), "RoleSessionName": "xx"})),
     ("ci-apply", ("ec2", "run_instances", lambda a: a.host())),
-    ("ci-apply", ("sagemaker", "create_notebook_instance",
-                  lambda a: {"NotebookInstanceName": f"{a.prefix}-workbench", "InstanceType": "ml.t3.medium",
-                             "RoleArn": a.role("workbench")})),
+    (
+        "ci-apply",
+        (
+            "sagemaker",
+            "create_notebook_instance",
+            lambda a: {
+                "NotebookInstanceName": f"{a.prefix}-workbench",
+                "InstanceType": "ml.t3.medium",
+                "RoleArn": a.role("workbench"),
+            },
+        ),
+    ),
     ("ci-apply", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"})),
     ("ci-apply", ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"})),
-]  # fmt: skip
+]
 ALLOWED: dict[str, Act] = {
     "training": ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"}),
     "tuning": ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "code/x"}),
@@ -453,7 +607,7 @@ ALLOWED: dict[str, Act] = {
     "operator": ("ec2", "run_instances", lambda a: a.host()),
     "ci-plan": ("s3", "list_objects_v2", lambda a: {"Bucket": a.state_bucket}),
     "ci-apply": ("s3", "put_object", lambda a: {"Bucket": a.state_bucket, "Key": "dev/x.tflock"}),
-}  # fmt: skip
+}
 
 
 def attempt(account: Account, role: str, act: Act) -> str:
@@ -482,9 +636,11 @@ def test_the_operator_deletes_the_security_groups_that_studio_leaves(account, em
     owner = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:domain/d-1"
     tags = [{"Key": "ManagedByAmazonSageMakerResource", "Value": owner}]
     group = embedded_aws.client("ec2").create_security_group(
-        GroupName=f"security-group-for-inbound-nfs-{account.prefix}", Description="d", VpcId=account.vpc,
+        GroupName=f"security-group-for-inbound-nfs-{account.prefix}",
+        Description="d",
+        VpcId=account.vpc,
         TagSpecifications=[{"ResourceType": "security-group", "Tags": tags}],
-    )["GroupId"]  # fmt: skip
+    )["GroupId"]
     act: Act = ("ec2", "delete_security_group", lambda _: {"GroupId": group})
     assert attempt(account, "ci-apply", act) == REFUSED["ec2"]
     assert attempt(account, "operator", act) == "OK"

@@ -27,9 +27,16 @@ TRAINING = Document("training", (ROLE,), (READ, LIST))
 
 def decision(action: str, resource: str, *statements: str, role: str = ROLE, allowed: bool = True):
     return record.Decision(
-        time=1.0, principal=role, session="s", action=action, resource=resource, context={}, allowed=allowed,
-        reason="identity-based policy" if allowed else "because", statements=statements,
-    )  # fmt: skip
+        time=1.0,
+        principal=role,
+        session="s",
+        action=action,
+        resource=resource,
+        context={},
+        allowed=allowed,
+        reason="identity-based policy" if allowed else "because",
+        statements=statements,
+    )
 
 
 def permission(action: str, resource: str, sid: str = "Read") -> Permission:
@@ -55,11 +62,15 @@ def test_pairs_leave_out_what_an_action_has_nothing_to_do_with():
     ("action", "resource", "fits"),
     [
         ("sagemaker:StopTrainingJob", "arn:aws:sagemaker:us-east-1:123456789012:training-job/p-*", True),
-        ("sagemaker:StopTrainingJob", "arn:aws:sagemaker:us-east-1:123456789012:hyper-parameter-tuning-job/p-*", False),
+        (
+            "sagemaker:StopTrainingJob",
+            "arn:aws:sagemaker:us-east-1:123456789012:hyper-parameter-tuning-job/p-*",
+            False,
+        ),
         ("ec2:DescribeInstances", "*", True),
         ("s3:GetObject", BUCKET, False),
     ],
-)  # fmt: skip
+)
 def test_which_resources_an_action_applies_to(action, resource, fits):
     assert applies(action, resource) is fits
 
@@ -121,8 +132,17 @@ def test_a_document_is_chosen_by_name():
 
 
 def test_the_record_is_read_with_the_file_before_it(tmp_path):
-    entry = {"time": 1.5, "principal": ROLE, "session": "s", "action": "a:B", "resource": "r", "context": {},
-             "allowed": True, "reason": "x", "statements": ["One"]}  # fmt: skip
+    entry = {
+        "time": 1.5,
+        "principal": ROLE,
+        "session": "s",
+        "action": "a:B",
+        "resource": "r",
+        "context": {},
+        "allowed": True,
+        "reason": "x",
+        "statements": ["One"],
+    }
     path = tmp_path / "decisions.jsonl"
     assert record.read(path) == []
     path.write_text(json.dumps({**entry, "time": 2.5}) + "\n")
@@ -167,11 +187,17 @@ def test_denials_are_those_of_the_documents_roles_each_once():
     [
         ([("s3:GetObject", f"{BUCKET}/a/1")], {"Read/s3:GetObject/b/*": "Only with an option."}, []),
         ([], {"Read": "Only on AWS itself."}, []),
-        ([("s3:GetObject", f"{BUCKET}/a/1")], {}, [f"training/Read: s3:GetObject on {BUCKET}/b/* was never used"]),
+        (
+            [("s3:GetObject", f"{BUCKET}/a/1")],
+            {},
+            [f"training/Read: s3:GetObject on {BUCKET}/b/* was never used"],
+        ),
         (
             [("s3:GetObject", f"{BUCKET}/a/1"), ("s3:GetObject", f"{BUCKET}/b/1")],
             {"Read/s3:GetObject/b/*": "Only with an option."},
-            [f"training/Read: s3:GetObject on {BUCKET}/b/* was used, and policies/reasons.toml says why it is not"],
+            [
+                f"training/Read: s3:GetObject on {BUCKET}/b/* was used, and policies/reasons.toml says why it is not"
+            ],
         ),
         (
             [("s3:GetObject", f"{BUCKET}/a/1"), ("s3:GetObject", f"{BUCKET}/b/1")],
@@ -179,7 +205,7 @@ def test_denials_are_those_of_the_documents_roles_each_once():
             ["policies/reasons.toml gives a reason for training/Write, which no policy has"],
         ),
     ],
-)  # fmt: skip
+)
 def test_problems(decisions, why, complaints):
     document = Document(
         "training", (ROLE,), ({**READ, "Resource": ["arn:aws:s3:::bucket/a/*", f"{BUCKET}/b/*"]},)

@@ -31,7 +31,11 @@ def complaints(statement: dict) -> dict[str, list[str]]:
     ("statement", "rule", "text"),
     [
         ({"Action": "s3:*", "Resource": OBJECTS}, "wildcard_actions", "s3:*"),
-        ({"Action": ["s3:GetObject", "s3:Put?bject"], "Resource": OBJECTS}, "wildcard_actions", "s3:Put?bject"),
+        (
+            {"Action": ["s3:GetObject", "s3:Put?bject"], "Resource": OBJECTS},
+            "wildcard_actions",
+            "s3:Put?bject",
+        ),
         ({"Action": "*", "Resource": "*"}, "wildcard_actions", "action *"),
         ({"NotAction": "s3:GetObject", "Resource": "*"}, "negated_elements", "NotAction"),
         ({"Action": "s3:GetObject", "NotResource": OBJECTS}, "negated_elements", "NotResource"),
@@ -50,7 +54,11 @@ def complaints(statement: dict) -> dict[str, list[str]]:
             "any role",
         ),
         (
-            {"Action": "iam:PassRole", "Resource": ROLE.replace("123456789012", "*"), "Condition": TO_SAGEMAKER},
+            {
+                "Action": "iam:PassRole",
+                "Resource": ROLE.replace("123456789012", "*"),
+                "Condition": TO_SAGEMAKER,
+            },
             "open_pass_role",
             "any role",
         ),
@@ -61,14 +69,18 @@ def complaints(statement: dict) -> dict[str, list[str]]:
         ({"NotAction": "s4:GetObject", "Resource": "*"}, "unknown_actions", "s4:GetObject"),
         ({"Action": "s3:GetObject", "Resource": "*"}, "misfit_resources", "every resource"),
         ({"Action": "sagemaker:InvokeEndpoint", "Resource": OBJECTS}, "misfit_resources", "does not apply"),
-        ({"Action": "ecr:GetAuthorizationToken", "Resource": OBJECTS}, "misfit_resources", "knows no resources"),
+        (
+            {"Action": "ecr:GetAuthorizationToken", "Resource": OBJECTS},
+            "misfit_resources",
+            "knows no resources",
+        ),
         (
             {"Action": "s3:GetObject", "Resource": [OBJECTS, ROLE]},
             "misfit_resources",
             f"no action applies to {ROLE}",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_bad_statement_is_found(statement, rule, text):
     found = complaints(statement)
     assert any(text in complaint for complaint in found.get(rule, [])), found

@@ -45,12 +45,21 @@ class Module:
 
     def values(self, **changed) -> dict:
         return {
-            "name": NAME, "role_arn": "", "kms_key_arn": "", "package": {}, "provisioned_concurrency": 1,
-            "environment": {"ENDPOINT_NAME": "none"}, "schedules": [], "log_retention_days": 7,
+            "name": NAME,
+            "role_arn": "",
+            "kms_key_arn": "",
+            "package": {},
+            "provisioned_concurrency": 1,
+            "environment": {"ENDPOINT_NAME": "none"},
+            "schedules": [],
+            "log_retention_days": 7,
             "dead_letter_queue": False,  # Terraform waits a minute for one
-            "access": {"function_url": True, "http_api": {"enabled": True, "burst_limit": 2, "rate_limit": 0.01}},
+            "access": {
+                "function_url": True,
+                "http_api": {"enabled": True, "burst_limit": 2, "rate_limit": 0.01},
+            },
             **changed,
-        }  # fmt: skip
+        }
 
     def apply(self, **changed) -> dict:
         (self._folder / "v.auto.tfvars.json").write_text(json.dumps({"values": self.values(**changed)}))
@@ -60,13 +69,19 @@ class Module:
     def changes(self) -> int:
         return subprocess.run(
             [terraform.binary(), "plan", "-input=false", "-detailed-exitcode"],
-            cwd=self._folder, env=self._environment, capture_output=True,
-        ).returncode  # fmt: skip
+            cwd=self._folder,
+            env=self._environment,
+            capture_output=True,
+        ).returncode
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(
-            [terraform.binary(), *arguments], cwd=self._folder, env=self._environment, capture_output=True, text=True
-        )  # fmt: skip
+            [terraform.binary(), *arguments],
+            cwd=self._folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

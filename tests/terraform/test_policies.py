@@ -145,8 +145,10 @@ OWN_KEY = f"arn:aws:kms:us-east-1:{VALUES['account_id']}:key/1"
 )
 def test_bucket_policy_denies_what_is_not_encrypted_with_a_key_of_the_account(denied, context):
     usual = {
-        "aws:SecureTransport": "true", "aws:PrincipalAccount": VALUES["account_id"], "aws:PrincipalIsAWSService": "false",
-    }  # fmt: skip
+        "aws:SecureTransport": "true",
+        "aws:PrincipalAccount": VALUES["account_id"],
+        "aws:PrincipalIsAWSService": "false",
+    }
     values = {key.lower(): value for key, value in {**usual, **context}.items() if value is not None}
     hit = [
         statement["Sid"]
@@ -190,9 +192,18 @@ def test_private_services_have_statements_each():
     text = (ROOT / "terraform/foundation/network.tf").read_text()
     services = dict(re.findall(r'^\s+"([a-z.]+)"\s+= "([a-z]+)"$', text, re.MULTILINE))
     assert set(services) == {
-        "ecr.api", "ecr.dkr", "kms", "lambda", "logs", "monitoring", "sagemaker.api", "sagemaker.runtime", "ssm",
-        "ssmmessages", "sts",
-    }  # fmt: skip
+        "ecr.api",
+        "ecr.dkr",
+        "kms",
+        "lambda",
+        "logs",
+        "monitoring",
+        "sagemaker.api",
+        "sagemaker.runtime",
+        "ssm",
+        "ssmmessages",
+        "sts",
+    }
     statements = render(POLICIES / "resources/private_services.json")["Statement"]
     # One service a statement: the stack sorts them by their first action.
     prefixes = [{a.partition(":")[0] for a in as_list(statement["Action"])} for statement in statements]
@@ -206,8 +217,9 @@ def test_interfaces_are_put_into_the_environment_s_own_network_only():
         for resource in as_list(statement["Resource"]):
             if "subnet/" in resource or "security-group/" in resource:
                 assert statement["Condition"]["StringEquals"] == {
-                    "aws:ResourceTag/Project": "image-classifier", "aws:ResourceTag/Environment": "dev",
-                }  # fmt: skip
+                    "aws:ResourceTag/Project": "image-classifier",
+                    "aws:ResourceTag/Environment": "dev",
+                }
             else:
                 assert "network-interface/" in resource or resource == "*"
     assert all(":Describe" in action for action in statements["LookAtNetwork"]["Action"])
@@ -261,8 +273,13 @@ def statements(document: str) -> list[dict]:
 
 
 def test_who_keeps_roles_keeps_them_within_the_boundary():
-    shaping = {"iam:AttachRolePolicy", "iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary",
-               "iam:PutRolePolicy"}  # fmt: skip
+    shaping = {
+        "iam:AttachRolePolicy",
+        "iam:CreateRole",
+        "iam:DeleteRolePolicy",
+        "iam:PutRolePermissionsBoundary",
+        "iam:PutRolePolicy",
+    }
     for statement in statements("stacks/identity"):
         if shaping & set(as_list(statement["Action"])):
             assert statement["Condition"] == {

@@ -99,8 +99,9 @@ def test_a_host_trains_and_terminates_beside_studio(aws, until):
     instance, domain = read(aws, "host")["instance_id"], read(aws, "notebooks")["domain_id"]
     handed_over = read(aws, "notebooks")  # by which a later apply knows what it would change
     assert (handed_over["internet_access"], handed_over["repository_uri"]) == (
-        False, "s3://bench-test/code/repository.tar.gz",
-    )  # fmt: skip
+        False,
+        "s3://bench-test/code/repository.tar.gz",
+    )
 
     def described() -> dict:
         return ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]

@@ -120,9 +120,13 @@ def test_an_environment_that_fails_is_told_by_its_kernel(until, tmp_path):
     programs.mkdir()
     (programs / "python3").symlink_to(sys.executable)
     script = rendered(
-        tmp_path, "prepare.sh", directory='"classifier"', internet="false", variables='{ INVOKE_ENV = "dev" }',
+        tmp_path,
+        "prepare.sh",
+        directory='"classifier"',
+        internet="false",
+        variables='{ INVOKE_ENV = "dev" }',
         uri='"s3://bucket/code/repository.tar.gz"',
-    )  # fmt: skip
+    )
     places = {"HOME": str(home), "PATH": f"{Path(sys.executable).parent}:{programs}:{os.environ['PATH']}"}
     subprocess.run(["bash", "-c", script], env={**os.environ, **places}, check=True)
     kernel = home / ".local/share/jupyter/kernels/classifier/kernel.json"
@@ -145,20 +149,31 @@ def test_an_instance_starts_with_the_repository_and_a_kernel_for_it_and_stops_wh
     packed = archive(requirements__workbench_DOT_lock="boto3\n", mine_DOT_py="VALUE = 41\n")
     s3.put_object(Bucket=bucket, Key="code/repository.tar.gz", Body=packed)
     prepare = rendered(
-        tmp_path, "prepare.sh", directory='"classifier"', internet="false", variables='{ INVOKE_ENV = "dev" }',
+        tmp_path,
+        "prepare.sh",
+        directory='"classifier"',
+        internet="false",
+        variables='{ INVOKE_ENV = "dev" }',
         uri=f'"s3://{bucket}/code/repository.tar.gz"',
-    )  # fmt: skip
+    )
     start = rendered(
-        tmp_path, "on_start.sh", idle_minutes=60, name=f'"{name}"', region='"us-east-1"',
-        prepare=f'base64decode("{base64.b64encode(prepare.encode()).decode()}")', stop=f'file("{SCRIPT}")',
-    )  # fmt: skip
+        tmp_path,
+        "on_start.sh",
+        idle_minutes=60,
+        name=f'"{name}"',
+        region='"us-east-1"',
+        prepare=f'base64decode("{base64.b64encode(prepare.encode()).decode()}")',
+        stop=f'file("{SCRIPT}")',
+    )
     sagemaker.create_notebook_instance_lifecycle_config(
         NotebookInstanceLifecycleConfigName=name, OnStart=hook(start)
     )
     sagemaker.create_notebook_instance(
-        NotebookInstanceName=name, InstanceType="ml.t3.medium", LifecycleConfigName=name,
+        NotebookInstanceName=name,
+        InstanceType="ml.t3.medium",
+        LifecycleConfigName=name,
         RoleArn=role(embedded_aws, name, "s3:GetObject", "sagemaker:StopNotebookInstance"),
-    )  # fmt: skip
+    )
     described = settled(sagemaker, name, until)
     assert described["NotebookInstanceStatus"] == "InService", described.get("FailureReason")
     url = sagemaker.create_presigned_notebook_instance_url(NotebookInstanceName=name)["AuthorizedUrl"]

@@ -45,17 +45,27 @@ class Captures:
             self.flush()
 
     def offer(
-        self, key: Key, deployment: dict[str, Any], variant: dict[str, Any],
-        headers: dict[str, str], body: bytes, answer_headers: Message, answer: bytes,
-    ) -> None:  # fmt: skip
+        self,
+        key: Key,
+        deployment: dict[str, Any],
+        variant: dict[str, Any],
+        headers: dict[str, str],
+        body: bytes,
+        answer_headers: Message,
+        answer: bytes,
+    ) -> None:
         """Keep an invocation, if the deployment captures and the sampling hits it."""
         config = deployment.get("DataCaptureConfig") or {}
         if not config.get("EnableCapture") or random.random() * 100 >= config["InitialSamplingPercentage"]:
             return
         line = json.dumps(record(config, headers, body, answer_headers, answer))
         target = (
-            key, variant["VariantName"], variant["RoleArn"], config["DestinationS3Uri"], config.get("KmsKeyId", ""),
-        )  # fmt: skip
+            key,
+            variant["VariantName"],
+            variant["RoleArn"],
+            config["DestinationS3Uri"],
+            config.get("KmsKeyId", ""),
+        )
         with self._waiting:
             self._lines.setdefault(target, []).append(line)
             self._size += len(line)
@@ -74,9 +84,12 @@ class Captures:
             try:
                 s3 = runtime.current().client("s3", role, PRINCIPAL, key[1], "SageMaker")
                 s3.put_object(
-                    Bucket=bucket, Key="/".join(filter(None, parts)), Body="\n".join(lines).encode() + b"\n",
-                    ContentType="application/jsonlines", **encryption,
-                )  # fmt: skip
+                    Bucket=bucket,
+                    Key="/".join(filter(None, parts)),
+                    Body="\n".join(lines).encode() + b"\n",
+                    ContentType="application/jsonlines",
+                    **encryption,
+                )
             except (ClientError, BotoCoreError, RoleNotAssumable) as error:
                 log.warning("data capture of %s to %s failed: %s", key[2], destination, error)
 

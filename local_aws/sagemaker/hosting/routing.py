@@ -122,9 +122,14 @@ def _ask(
 
 
 def _record(
-    key: Key, deployment: dict[str, Any], variant: dict[str, Any], status: int, model: float, total: float,
+    key: Key,
+    deployment: dict[str, Any],
+    variant: dict[str, Any],
+    status: int,
+    model: float,
+    total: float,
     measured: dict[str, float],
-) -> None:  # fmt: skip
+) -> None:
     """The metrics of a request; `model` and `total` are seconds."""
     values = {
         "Invocations": 1.0,

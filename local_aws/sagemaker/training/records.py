@@ -179,7 +179,13 @@ class TrainingJob:
         """The job's entry in ListTrainingJobs."""
         described = self.describe()
         names = (
-            "TrainingJobName", "TrainingJobArn", "CreationTime", "TrainingEndTime", "LastModifiedTime",
-            "TrainingJobStatus", "SecondaryStatus", "WarmPoolStatus",
-        )  # fmt: skip
+            "TrainingJobName",
+            "TrainingJobArn",
+            "CreationTime",
+            "TrainingEndTime",
+            "LastModifiedTime",
+            "TrainingJobStatus",
+            "SecondaryStatus",
+            "WarmPoolStatus",
+        )
         return {name: described[name] for name in names if name in described}

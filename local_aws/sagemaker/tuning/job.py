@@ -25,10 +25,19 @@ Finish = Callable[[TuningJob, str, "str | None"], None]
 HOPELESS = 5  # trials without any success after which AWS gives up
 # Members of a TrainingJobDefinition that a training job takes as they are.
 SHARED = (
-    "RoleArn", "InputDataConfig", "VpcConfig", "OutputDataConfig", "ResourceConfig", "StoppingCondition",
-    "EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining",
-    "CheckpointConfig", "RetryStrategy", "Environment",
-)  # fmt: skip
+    "RoleArn",
+    "InputDataConfig",
+    "VpcConfig",
+    "OutputDataConfig",
+    "ResourceConfig",
+    "StoppingCondition",
+    "EnableNetworkIsolation",
+    "EnableInterContainerTrafficEncryption",
+    "EnableManagedSpotTraining",
+    "CheckpointConfig",
+    "RetryStrategy",
+    "Environment",
+)
 
 
 def training_request(job: TuningJob, name: str, tuned: dict[str, str]) -> dict[str, Any]:

@@ -157,9 +157,10 @@ class Apps(Studio):
         """Raises ResourceInUse while an application runs with it, too."""
         arn = self.studio_config(name)["StudioLifecycleConfigArn"]
         users = [
-            "/".join(key) for key, app in self.apps.items()
+            "/".join(key)
+            for key, app in self.apps.items()
             if app["Status"] not in GONE and app["ResourceSpec"].get("LifecycleConfigArn") == arn
-        ]  # fmt: skip
+        ]
         if users:
             raise ResourceInUseException(
                 message=f"StudioLifecycleConfig {arn} is used by the running application(s) {', '.join(users)}."

@@ -46,9 +46,14 @@ def pump(stream: str, pipe: IO[bytes]) -> None:
 def start(stream: str, command: list[str], environment: dict[str, str], directory: str):
     """A process in a session of its own, and the thread that tells what it prints."""
     child = subprocess.Popen(
-        command, env={**os.environ, **environment}, cwd=directory, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
-    )  # fmt: skip
+        command,
+        env={**os.environ, **environment},
+        cwd=directory,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
     reader = threading.Thread(target=pump, args=(stream, child.stdout), daemon=True)
     reader.start()
     return child, reader

@@ -222,15 +222,21 @@ class Lab(Host):
         """What `boot` reads."""
         kept = self.path(self.plan.kept)
         command = [
-            sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
-            f"--port={self._port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={kept}",
+            sys.executable,
+            "-m",
+            "jupyterlab",
+            "--no-browser",
+            "--allow-root",
+            "--ip=127.0.0.1",
+            f"--port={self._port}",
+            "--ServerApp.port_retries=0",
+            f"--ServerApp.root_dir={kept}",
             # It asks nobody but this machine: no news, no updates, no catalogue of extensions.
-            "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            "--LabApp.news_url=None",
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
             "--LabApp.extension_manager=readonly",
-        ]  # fmt: skip
-        scripts = {
-            f"lifecycle-{number}": script for number, script in enumerate(self.plan.scripts, 1)
-        }  # fmt: skip
+        ]
+        scripts = {f"lifecycle-{number}": script for number, script in enumerate(self.plan.scripts, 1)}
         config = {
             "scripts": [{"file": file, "stream": script.stream} for file, script in scripts.items()],
             "limit": SCRIPT_SECONDS,

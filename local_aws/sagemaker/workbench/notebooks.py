@@ -27,9 +27,15 @@ DEFAULTS = {
     "InstanceMetadataServiceConfiguration": {"MinimumInstanceMetadataServiceVersion": "2"},
 }
 SUMMARY = (
-    "NotebookInstanceName", "NotebookInstanceArn", "NotebookInstanceStatus", "Url", "InstanceType", "CreationTime",
-    "LastModifiedTime", "NotebookInstanceLifecycleConfigName",
-)  # fmt: skip
+    "NotebookInstanceName",
+    "NotebookInstanceArn",
+    "NotebookInstanceStatus",
+    "Url",
+    "InstanceType",
+    "CreationTime",
+    "LastModifiedTime",
+    "NotebookInstanceLifecycleConfigName",
+)
 ENDED_PLATFORMS = ("notebook-al1-", "notebook-al2-")  # of Amazon Linux 2 on 1 July 2026
 CONFIG = "Notebook Instance Lifecycle Config"
 LOG_GROUP = "/aws/sagemaker/NotebookInstances"

@@ -54,10 +54,16 @@ class Studio(TagStore):
         arn = self.resource_arn("domain", identity)
         self.keep_tags(arn, tags)
         system = efs_backends[self.account_id][self.region_name].create_file_system(
-            creation_token=identity, performance_mode="generalPurpose", encrypted=True,
-            kms_key_id=request.get("KmsKeyId", ""), throughput_mode="bursting", provisioned_throughput_in_mibps=0,
-            availability_zone_name="", backup=False, tags=[{"Key": OWNER, "Value": arn}],
-        )  # fmt: skip
+            creation_token=identity,
+            performance_mode="generalPurpose",
+            encrypted=True,
+            kms_key_id=request.get("KmsKeyId", ""),
+            throughput_mode="bursting",
+            provisioned_throughput_in_mibps=0,
+            availability_zone_name="",
+            backup=False,
+            tags=[{"Key": OWNER, "Value": arn}],
+        )
         self._make_security_groups(identity, arn, request["VpcId"])
         self.studio_domains[identity] = {
             "AppNetworkAccessType": "PublicInternetOnly",
@@ -95,11 +101,13 @@ class Studio(TagStore):
             return
         inbound, outbound = (
             ec2.create_security_group(
-                f"security-group-for-{way}-nfs-{identity}", f"Security group for {way} NFS traffic of Studio",
-                vpc_id=vpc, tags={OWNER: arn},
+                f"security-group-for-{way}-nfs-{identity}",
+                f"Security group for {way} NFS traffic of Studio",
+                vpc_id=vpc,
+                tags={OWNER: arn},
             )
             for way in ("inbound", "outbound")
-        )  # fmt: skip
+        )
         outbound.egress_rules.clear()
         ec2.authorize_security_group_ingress(
             inbound.id, "tcp", NFS, NFS, [], source_groups=[{"GroupId": outbound.id}]
@@ -242,8 +250,13 @@ class StudioOperations(Operations):
         )
 
     def list_studio_lifecycle_configs(self) -> ActionResult:
-        keys = ("StudioLifecycleConfigArn", "StudioLifecycleConfigName", "CreationTime", "LastModifiedTime",
-                "StudioLifecycleConfigAppType")  # fmt: skip
+        keys = (
+            "StudioLifecycleConfigArn",
+            "StudioLifecycleConfigName",
+            "CreationTime",
+            "LastModifiedTime",
+            "StudioLifecycleConfigAppType",
+        )
         return _listing(self, self.sagemaker_backend.studio_configs, keys, "StudioLifecycleConfigs")
 
     def delete_studio_lifecycle_config(self) -> ActionResult:

@@ -40,11 +40,16 @@ class Training:
     def lineage(self, name: str, launcher: str) -> dict[str, str]:
         """Where a model comes from, as the registry keeps it."""
         return {
-            "data_hash": self.manifest.hash, "dataset": self.manifest.dataset, "tuning_job": self.tuned.tuning_job,
-            "training_job": name, "source": self.source.digest[:16], "git_commit": program.git_commit(),
-            "architecture": self.settings.model.architecture, "instance_count": str(self.instances),
+            "data_hash": self.manifest.hash,
+            "dataset": self.manifest.dataset,
+            "tuning_job": self.tuned.tuning_job,
+            "training_job": name,
+            "source": self.source.digest[:16],
+            "git_commit": program.git_commit(),
+            "architecture": self.settings.model.architecture,
+            "instance_count": str(self.instances),
             "launcher": launcher,
-        }  # fmt: skip
+        }
 
 
 @dataclass(frozen=True)

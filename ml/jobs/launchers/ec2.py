@@ -117,8 +117,11 @@ class Ec2Launcher:
         if note:
             on_status(note, important=True)
         wanted = self._host.variables() | {
-            "job": name, "keep": self._keep, "zone": launch, "user_data": self._script(training, name)
-        }  # fmt: skip
+            "job": name,
+            "keep": self._keep,
+            "zone": launch,
+            "user_data": self._script(training, name),
+        }
         if self._keep:  # to look around takes no processor
             wanted["lifetime"] = {**wanted["lifetime"], "idle_minutes": 0}
         stack = stacks.training_host(self._settings, on_status, wanted)

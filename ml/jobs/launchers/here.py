@@ -81,10 +81,16 @@ class HereLauncher:
         killed, it stops by itself, and until then nobody trains beside it."""
         on_status("starting")
         process = subprocess.Popen(
-            [sys.executable, "-m", "ml.host", job, "--work", work], cwd=ROOT, text=True, errors="replace",
+            [sys.executable, "-m", "ml.host", job, "--work", work],
+            cwd=ROOT,
+            text=True,
+            errors="replace",
             env={**os.environ, "AWS_DEFAULT_REGION": self._settings.region, "PYTHONUNBUFFERED": "1"},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, pass_fds=[lock],
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=[lock],
+        )
         last: deque[str] = deque(maxlen=5)
         assert process.stdout is not None
         try:

@@ -31,9 +31,11 @@ class Host:
 def find(settings: Settings) -> Host | None:
     """The host that is there, or is just going; there is one at a time."""
     filters: dict[str, str | list[str]] = {
-        "tag:Project": settings.project, "tag:Environment": settings.environment,
-        "tag:Name": f"{settings.prefix}-host", "instance-state-name": [*ALIVE, *GOING],
-    }  # fmt: skip
+        "tag:Project": settings.project,
+        "tag:Environment": settings.environment,
+        "tag:Name": f"{settings.prefix}-host",
+        "instance-state-name": [*ALIVE, *GOING],
+    }
     found = _hosts(settings, **filters)
     return next((host for host in found if host.state in ALIVE), found[0] if found else None)
 

@@ -69,13 +69,16 @@ def write(training: Training, name: str, launcher: str, log_group: str | None) -
         checkpoints=f"s3://{foundation.bucket}/checkpoints/{name}/",
         metrics={m["name"]: m["regex"] for m in program.metric_definitions()},
         registration=registry.request(
-            settings, foundation, training_job=name, artifact=_artifact(foundation, name),
+            settings,
+            foundation,
+            training_job=name,
+            artifact=_artifact(foundation, name),
             lineage=training.lineage(name, launcher),
         ),
         minimum_accuracy=settings.training.minimum_accuracy,
         max_runtime_seconds=settings.training.max_runtime_seconds,
         log_group=log_group,
-    )  # fmt: skip
+    )
     return _put(settings, foundation, f"{folder(name)}job.json", job.to_json().encode())
 
 
@@ -131,7 +134,10 @@ def _channels(training: Training) -> dict[str, str]:
 def _put(settings: Settings, foundation: Foundation, key: str, body: bytes) -> str:
     with acting_as(foundation.tuning_role_arn):
         client("s3", settings.region).put_object(
-            Bucket=foundation.bucket, Key=key, Body=body, ServerSideEncryption="aws:kms",
+            Bucket=foundation.bucket,
+            Key=key,
+            Body=body,
+            ServerSideEncryption="aws:kms",
             SSEKMSKeyId=foundation.kms_key_arn,
-        )  # fmt: skip
+        )
     return f"s3://{foundation.bucket}/{key}"

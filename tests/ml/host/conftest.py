@@ -44,22 +44,29 @@ def archive(text: str) -> bytes:
 def job(**changes: Any) -> Job:
     """A job on two pictures."""
     given: dict[str, Any] = {
-        "name": "job-1", "region": "us-east-1", "kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/k",
-        "source": f"s3://{BUCKET}/code/abc/source.tar.gz", "program": "train.py",
+        "name": "job-1",
+        "region": "us-east-1",
+        "kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/k",
+        "source": f"s3://{BUCKET}/code/abc/source.tar.gz",
+        "program": "train.py",
         "source_digest": hashlib.sha256(archive(TRAINS)).hexdigest(),
         "hyperparameters": {"epochs": "3", "optimizer": "sgd"},
-        "channels": {"train": f"s3://{BUCKET}/datasets/d/train/"}, "output": OUTPUT,
+        "channels": {"train": f"s3://{BUCKET}/datasets/d/train/"},
+        "output": OUTPUT,
         "checkpoints": f"s3://{BUCKET}/checkpoints/job-1/",
         "metrics": {n: rf"{n}=([0-9.]+)" for n in ("validation:accuracy", "test:accuracy")},
         "registration": {
-            "ModelPackageGroupName": GROUP, "CustomerMetadataProperties": {"training_job": "job-1"},
+            "ModelPackageGroupName": GROUP,
+            "CustomerMetadataProperties": {"training_job": "job-1"},
             "InferenceSpecification": {
                 "Containers": [{"Image": "image", "ModelDataUrl": f"{OUTPUT}output/model.tar.gz"}],
-                "SupportedContentTypes": ["image/png"], "SupportedResponseMIMETypes": ["application/json"],
+                "SupportedContentTypes": ["image/png"],
+                "SupportedResponseMIMETypes": ["application/json"],
             },
         },
-        "minimum_accuracy": 0.8, "max_runtime_seconds": 60,
-    }  # fmt: skip
+        "minimum_accuracy": 0.8,
+        "max_runtime_seconds": 60,
+    }
     return Job(**{**given, **changes})
 
 

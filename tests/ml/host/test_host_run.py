@@ -147,10 +147,13 @@ def test_the_program_is_not_given_what_it_has_no_business_with(attempt, account)
         ),
         ("print('nothing')", {}, "the training program has ended without a model"),
         (WAITS, {"max_runtime_seconds": 0.5}, "it was stopped after 0.5 s, the longest that it may train"),
-        ("", {"channels": {"valid": "s3://image-classifier-dev-123456789012-us-east-1/nowhere/"}},
-         "channel valid is empty: there is nothing below s3://image-classifier-dev-123456789012-us-east-1/nowhere/"),
+        (
+            "",
+            {"channels": {"valid": "s3://image-classifier-dev-123456789012-us-east-1/nowhere/"}},
+            "channel valid is empty: there is nothing below s3://image-classifier-dev-123456789012-us-east-1/nowhere/",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_failure_is_told_in_a_sentence(attempt, account, text, changes, failure):
     account.program(text)
     code, told, status = attempt(**changes)

@@ -49,10 +49,15 @@ def hosts(embedded_aws, until):
 
         def run(self, script: str) -> str:
             (made,) = client.run_instances(
-                ImageId=image, InstanceType="t3.medium", MinCount=1, MaxCount=1, UserData=script,
-                IamInstanceProfile={"Name": PROFILE}, InstanceInitiatedShutdownBehavior="terminate",
+                ImageId=image,
+                InstanceType="t3.medium",
+                MinCount=1,
+                MaxCount=1,
+                UserData=script,
+                IamInstanceProfile={"Name": PROFILE},
+                InstanceInitiatedShutdownBehavior="terminate",
                 MetadataOptions={"HttpTokens": "required"},
-            )["Instances"]  # fmt: skip
+            )["Instances"]
             return made["InstanceId"]
 
         def launched(self, identity: str) -> None:
@@ -79,10 +84,18 @@ def hosts(embedded_aws, until):
 
 def script(**changes: str) -> str:
     given = {
-        "REGION": "us-east-1", "JOB": f"s3://{BUCKET}/job.json", "JOB_NAME": "job-1", "PACKAGES": "torch",
-        "HOST_PROGRAM": f"s3://{BUCKET}/host.tar.gz", "HOST_DIGEST": "0" * 64, "LAUNCHED": f"s3://{BUCKET}/launched/",
-        "ENDED": f"s3://{BUCKET}/ended/", "LOG_GROUP": GROUP, "KMS_KEY": "alias/aws/s3", "KEEP": "no",
-    }  # fmt: skip
+        "REGION": "us-east-1",
+        "JOB": f"s3://{BUCKET}/job.json",
+        "JOB_NAME": "job-1",
+        "PACKAGES": "torch",
+        "HOST_PROGRAM": f"s3://{BUCKET}/host.tar.gz",
+        "HOST_DIGEST": "0" * 64,
+        "LAUNCHED": f"s3://{BUCKET}/launched/",
+        "ENDED": f"s3://{BUCKET}/ended/",
+        "LOG_GROUP": GROUP,
+        "KMS_KEY": "alias/aws/s3",
+        "KEEP": "no",
+    }
     return ec2.user_data(**{**given, **changes})
 
 
@@ -130,10 +143,14 @@ def test_a_conda_environment_comes_before_the_system_s_python(hosts):
 def test_a_job_runs_and_the_host_waits_until_it_was_seen(hosts, until):
     """And with KEEP it stays."""
     described = job(
-        kms_key_arn="alias/aws/s3", log_group=GROUP, output=f"s3://{BUCKET}/training/job-1/",
-        checkpoints=f"s3://{BUCKET}/checkpoints/", channels={"train": f"s3://{BUCKET}/nowhere/"},
-        source=f"s3://{BUCKET}/host.tar.gz", source_digest=hosts.digest,
-    )  # fmt: skip
+        kms_key_arn="alias/aws/s3",
+        log_group=GROUP,
+        output=f"s3://{BUCKET}/training/job-1/",
+        checkpoints=f"s3://{BUCKET}/checkpoints/",
+        channels={"train": f"s3://{BUCKET}/nowhere/"},
+        source=f"s3://{BUCKET}/host.tar.gz",
+        source_digest=hosts.digest,
+    )
     hosts.s3.put_object(Bucket=BUCKET, Key="job.json", Body=described.to_json().encode())
     host, kept = (hosts.run(script(HOST_DIGEST=hosts.digest, KEEP=keep)) for keep in ("no", "yes"))
     ended = f"job-1 Failed: channel train is empty: there is nothing below s3://{BUCKET}/nowhere/"

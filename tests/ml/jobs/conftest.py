@@ -47,12 +47,23 @@ def serving() -> handover.Serving:
     """What the serving stack of dev publishes."""
     package = "arn:aws:sagemaker:us-east-1:123456789012:model-package/image-classifier-dev/1"
     return handover.Serving(
-        endpoint_name="image-classifier-dev", endpoint_config_name="image-classifier-dev-new",
-        model_package_arn=package, variants={"AllTraffic": package}, hosting="instance", instance_type="ml.m5.large",
-        scaled_variants=["AllTraffic"], min_capacity=1, max_capacity=3, scheduled=False, function_name="image-classifier-dev-inference",
-        function_alias="live", function_alias_arn="arn:alias", function_version="7", provisioned_concurrency=2,
+        endpoint_name="image-classifier-dev",
+        endpoint_config_name="image-classifier-dev-new",
+        model_package_arn=package,
+        variants={"AllTraffic": package},
+        hosting="instance",
+        instance_type="ml.m5.large",
+        scaled_variants=["AllTraffic"],
+        min_capacity=1,
+        max_capacity=3,
+        scheduled=False,
+        function_name="image-classifier-dev-inference",
+        function_alias="live",
+        function_alias_arn="arn:alias",
+        function_version="7",
+        provisioned_concurrency=2,
         provisioned_qualifier="7",
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture

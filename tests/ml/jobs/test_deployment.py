@@ -115,13 +115,16 @@ def test_another_package_behind_the_shadow(aws, dev, serving):
     )
 
 
-@pytest.mark.parametrize(("was", "wanted", "fits"), [
-    ("instance", {}, True),
-    ("serverless", {}, True),
-    ("instance", {"serverless": ServerlessSettings()}, False),
-    ("instance", {"asynchronous": AsynchronousSettings()}, False),
-    ("asynchronous", {}, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("was", "wanted", "fits"),
+    [
+        ("instance", {}, True),
+        ("serverless", {}, True),
+        ("instance", {"serverless": ServerlessSettings()}, False),
+        ("instance", {"asynchronous": AsynchronousSettings()}, False),
+        ("asynchronous", {}, False),
+    ],
+)
 def test_an_endpoint_becomes_what_sagemaker_makes_of_it(dev, serving, was, wanted, fits):
     settings = dev.model_copy(update={"serving": dev.serving.model_copy(update=wanted)})
     served = serving.model_copy(update={"hosting": was})

@@ -60,10 +60,12 @@ def test_other_errors_of_the_logs_are_not_swallowed(moto_aws, monkeypatch):
 def test_a_job_is_followed_to_its_end(logs, monkeypatch):
     looks = iter(
         [
-            ("InProgress", "Starting", []), ("InProgress", "Training", ["epoch=1"]),
-            ("InProgress", "Training", []), ("Completed", "Completed", ["epoch=2"]),
+            ("InProgress", "Starting", []),
+            ("InProgress", "Training", ["epoch=1"]),
+            ("InProgress", "Training", []),
+            ("Completed", "Completed", ["epoch=2"]),
         ]
-    )  # fmt: skip
+    )
 
     class Sagemaker:
         def describe_training_job(self, TrainingJobName):

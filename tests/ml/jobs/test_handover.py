@@ -53,10 +53,13 @@ def test_every_endpoint_of_the_environment_is_found(account, dev, serving):
 @pytest.mark.parametrize(
     ("given", "full"),
     [
-        (None, "image-classifier-dev"), ("", "image-classifier-dev"), ("image-classifier-dev", "image-classifier-dev"),
-        ("multi", "image-classifier-dev-multi"), ("image-classifier-dev-multi", "image-classifier-dev-multi"),
+        (None, "image-classifier-dev"),
+        ("", "image-classifier-dev"),
+        ("image-classifier-dev", "image-classifier-dev"),
+        ("multi", "image-classifier-dev-multi"),
+        ("image-classifier-dev-multi", "image-classifier-dev-multi"),
     ],
-)  # fmt: skip
+)
 def test_endpoint_names(dev, given, full):
     assert handover.endpoint_name(dev, given) == full
 

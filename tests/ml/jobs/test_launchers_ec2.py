@@ -108,8 +108,14 @@ def cloud(dev, foundation, account, monkeypatch) -> Cloud:
     return made
 
 
-COMPLETED = {"status": "Completed", "stage": "Completed", "metrics": {"test:accuracy": 0.9}, "machine_type": "t3.medium",
-             "training_seconds": 60.0, "billable_seconds": 90.0}  # fmt: skip
+COMPLETED = {
+    "status": "Completed",
+    "stage": "Completed",
+    "metrics": {"test:accuracy": 0.9},
+    "machine_type": "t3.medium",
+    "training_seconds": 60.0,
+    "billable_seconds": 90.0,
+}
 GONE = ("terminated", "Client.InstanceInitiatedShutdown")
 
 
@@ -301,16 +307,29 @@ def test_capacity_that_never_lasts_is_given_up(cloud, training, dev, foundation,
 @pytest.mark.parametrize(
     ("looks", "told"),
     [
-        ([(*GONE, {"status": "Failed", "failure": "channel valid is empty"})], "failed on i-1: channel valid is empty; its whole log is in /image-classifier/dev/ec2"),
+        (
+            [(*GONE, {"status": "Failed", "failure": "channel valid is empty"})],
+            "failed on i-1: channel valid is empty; its whole log is in /image-classifier/dev/ec2",
+        ),
         # A fuse, or a person, ended it: on demand nobody starts another by himself.
-        ([("terminated", "Client.UserInitiatedShutdown", {"stage": "Training"})],
-         r"i-1 was ended before its training was done \(Client.UserInitiatedShutdown by EC2\); the last of its log: epoch=1 of a"),
-        ([("terminated", "Client.UserInitiatedShutdown", {"status": "Interrupted", "failure": "SIGTERM ended it"})],
-         r"i-1 was ended before its training was done \(Client.UserInitiatedShutdown by EC2\).*goes on from the checkpoint"),
+        (
+            [("terminated", "Client.UserInitiatedShutdown", {"stage": "Training"})],
+            r"i-1 was ended before its training was done \(Client.UserInitiatedShutdown by EC2\); the last of its log: epoch=1 of a",
+        ),
+        (
+            [
+                (
+                    "terminated",
+                    "Client.UserInitiatedShutdown",
+                    {"status": "Interrupted", "failure": "SIGTERM ended it"},
+                )
+            ],
+            r"i-1 was ended before its training was done \(Client.UserInitiatedShutdown by EC2\).*goes on from the checkpoint",
+        ),
         ([("stopped", "", None)], "ended without a result"),
         ([("gone", "", None)], "ended without a result"),
     ],
-)  # fmt: skip
+)
 def test_a_failure_is_told_and_nothing_is_left(cloud, training, dev, foundation, looks, told):
     cloud.story = [looks]
     with pytest.raises(OperatorError, match=told) as failed:
@@ -449,17 +468,33 @@ def test_the_host_s_program_is_uploaded_once_per_content(training, dev, foundati
         .read()
     )
     assert hashlib.sha256(body).hexdigest() == digest
-    names = subprocess.run(
-        ["tar", "--list", "--gzip"], capture_output=True, check=True,
-        input=body,
-    ).stdout.decode().split()  # fmt: skip
+    names = (
+        subprocess.run(
+            ["tar", "--list", "--gzip"],
+            capture_output=True,
+            check=True,
+            input=body,
+        )
+        .stdout.decode()
+        .split()
+    )
     assert {"host/__main__.py", "host/run.py"} <= set(names)
     assert all(name.startswith("host/") for name in names)
 
 
 SETTINGS = (
-    "REGION", "JOB", "JOB_NAME", "HOST_PROGRAM", "HOST_DIGEST", "LAUNCHED", "ENDED", "LOG_GROUP", "PACKAGES", "KMS_KEY", "KEEP",
-)  # fmt: skip
+    "REGION",
+    "JOB",
+    "JOB_NAME",
+    "HOST_PROGRAM",
+    "HOST_DIGEST",
+    "LAUNCHED",
+    "ENDED",
+    "LOG_GROUP",
+    "PACKAGES",
+    "KMS_KEY",
+    "KEEP",
+)
 
 
 def test_the_script_is_bash_whatever_its_settings(tmp_path):
@@ -501,11 +536,14 @@ def test_hosts_are_found_by_their_tags(account, dev):
     def launch(name: str, **tags: str) -> str:
         given = {"Name": name, "Project": dev.project, "Environment": dev.environment, **tags}
         (made,) = service.run_instances(
-            ImageId=image, MinCount=1, MaxCount=1, InstanceType="t3.medium",
+            ImageId=image,
+            MinCount=1,
+            MaxCount=1,
+            InstanceType="t3.medium",
             TagSpecifications=[
                 {"ResourceType": "instance", "Tags": [{"Key": k, "Value": v} for k, v in given.items()]}
             ],
-        )["Instances"]  # fmt: skip
+        )["Instances"]
         return made["InstanceId"]
 
     launch("something-else")

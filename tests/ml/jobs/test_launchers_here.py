@@ -70,12 +70,20 @@ def test_a_training_ends_with_its_outcome_and_no_folder(launcher, training, leav
 @pytest.mark.parametrize(
     ("text", "status", "told"),
     [
-        ("sys.exit(1)", {"status": "Failed", "failure": "channel valid is empty"}, "failed here: channel valid is empty. Mend"),
+        (
+            "sys.exit(1)",
+            {"status": "Failed", "failure": "channel valid is empty"},
+            "failed here: channel valid is empty. Mend",
+        ),
         ("print('no space left'); sys.exit(1)", {}, "failed here: no space left. Mend"),
         ("sys.exit(3)", None, "failed here: exit status 3. Mend"),
-        ("sys.exit(75)", {"status": "Interrupted"}, "was stopped: the same command goes on from its checkpoint"),
+        (
+            "sys.exit(75)",
+            {"status": "Interrupted"},
+            "was stopped: the same command goes on from its checkpoint",
+        ),
     ],
-)  # fmt: skip
+)
 def test_an_end_without_a_model_is_explained(launcher, training, leave, text, status, told):
     launcher.program(text)
     if status is not None:
@@ -129,8 +137,12 @@ def test_a_command_that_was_killed_leaves_nobody_to_train_beside(launcher, train
     launcher.program("print('training', flush=True); sys.stdin.readline(); sys.exit(75)")
     with here._alone(NAME) as lock:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ml.host"], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[lock]
-        )  # fmt: skip
+            [sys.executable, "-m", "ml.host"],
+            cwd=tmp_path,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=[lock],
+        )
         assert process.stdout.readline() == b"training\n"
     with pytest.raises(OperatorError, match="is being trained on this machine already"), here._alone(NAME):
         pass

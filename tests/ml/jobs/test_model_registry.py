@@ -63,18 +63,25 @@ def group(account, dev):
 
 def register(dev, foundation, job: str, **metrics: float) -> registry.Version:
     return registry.register(
-        dev, foundation, training_job=job, artifact=f"s3://{foundation.bucket}/training/{job}/output/model.tar.gz",
+        dev,
+        foundation,
+        training_job=job,
+        artifact=f"s3://{foundation.bucket}/training/{job}/output/model.tar.gz",
         metrics={name.replace("_", ":"): value for name, value in metrics.items()},
-        lineage={"training_job": job, "architecture": "small_cnn"}, took={"billable_seconds": "60"},
-    )  # fmt: skip
+        lineage={"training_job": job, "architecture": "small_cnn"},
+        took={"billable_seconds": "60"},
+    )
 
 
 def test_a_version_carries_metrics_and_lineage(group, dev, foundation):
     made = register(dev, foundation, "job-1", test_accuracy=0.75)
     assert made.number == 1
     assert made.lineage == {
-        "training_job": "job-1", "architecture": "small_cnn", "test_accuracy": "0.75", "billable_seconds": "60",
-    }  # fmt: skip
+        "training_job": "job-1",
+        "architecture": "small_cnn",
+        "test_accuracy": "0.75",
+        "billable_seconds": "60",
+    }
     package = client("sagemaker", dev.region).describe_model_package(ModelPackageName=made.arn)
     statistics = package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
     bucket, _, key = statistics.removeprefix("s3://").partition("/")

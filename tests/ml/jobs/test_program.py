@@ -13,9 +13,14 @@ from ops.errors import OperatorError
 
 SOURCE = program.Source("s3://bucket/code/abc/source.tar.gz", "abc")
 VALUES = {
-    "train:loss": 0.1234, "train:accuracy": 0.9, "validation:loss": 1e-7, "validation:accuracy": 1.0,
-    "test:loss": 12.5, "test:accuracy": 0.875, "images_per_second": 1234.5,
-}  # fmt: skip
+    "train:loss": 0.1234,
+    "train:accuracy": 0.9,
+    "validation:loss": 1e-7,
+    "validation:accuracy": 1.0,
+    "test:loss": 12.5,
+    "test:accuracy": 0.875,
+    "images_per_second": 1234.5,
+}
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +56,15 @@ def test_a_metric_is_read_from_its_own_name_only(metric_line, name):
 @pytest.mark.parametrize(
     "line",
     [
-        "pretrain:loss=0.5", "my_train:loss=0.5", "other:train:loss=0.5", "train:loss_scale=0.5",
-        "train:loss: 0.5", "train:loss=nan", "loss=0.5",
+        "pretrain:loss=0.5",
+        "my_train:loss=0.5",
+        "other:train:loss=0.5",
+        "train:loss_scale=0.5",
+        "train:loss: 0.5",
+        "train:loss=nan",
+        "loss=0.5",
     ],
-)  # fmt: skip
+)
 def test_other_lines_are_no_metric(line):
     assert read(line) == {}
 

@@ -26,10 +26,18 @@ VERSION = registry.Version(
     1, "arn", "Approved", NOW, {"training_job": "<job>", "test_accuracy": "0.9", "git_commit": "a" * 40}
 )
 FOUND = {
-    "environment": "dev", "prefix": "image-classifier-dev", "region": "us-east-1", "dataset": "sample", "classes": 10,
-    "pictures": {"train": 1259, "test": 269}, "comparison": ROWS, "search": SEARCH, "trials": TRIALS, "versions": [VERSION],
+    "environment": "dev",
+    "prefix": "image-classifier-dev",
+    "region": "us-east-1",
+    "dataset": "sample",
+    "classes": 10,
+    "pictures": {"train": 1259, "test": 269},
+    "comparison": ROWS,
+    "search": SEARCH,
+    "trials": TRIALS,
+    "versions": [VERSION],
     "prices": {"region": "us-east-1", "as_of": "2026-11"},
-}  # fmt: skip
+}
 
 
 class Page(HTMLParser):

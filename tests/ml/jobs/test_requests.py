@@ -13,10 +13,19 @@ from ops.settings.jobs import ContinuousRange
 
 SOURCE = program.Source("s3://bucket/code/abc/source.tar.gz", "abc")
 TUNED = tune.Result(
-    tuning_job="search", model={}, data_hash="d", dataset="sample", best_training_job="best",
+    tuning_job="search",
+    model={},
+    data_hash="d",
+    dataset="sample",
+    best_training_job="best",
     best_objective=0.9,
-    hyperparameters={"learning-rate": "0.01", "batch-size": "64", "optimizer": "sgd", "_tuning_objective_metric": "x"},
-)  # fmt: skip
+    hyperparameters={
+        "learning-rate": "0.01",
+        "batch-size": "64",
+        "optimizer": "sgd",
+        "_tuning_objective_metric": "x",
+    },
+)
 
 
 class Sent(Exception):
@@ -67,12 +76,15 @@ def test_training_request(create, foundation):
     assert request["TrainingJobName"] == "image-classifier-dev-train"
     assert request["RoleArn"] == foundation.training_role_arn
     assert request["ResourceConfig"] == {
-        "InstanceType": "ml.m5.2xlarge", "InstanceCount": 3, "VolumeSizeInGB": 30,
+        "InstanceType": "ml.m5.2xlarge",
+        "InstanceCount": 3,
+        "VolumeSizeInGB": 30,
         "VolumeKmsKeyId": foundation.kms_key_arn,
-    }  # fmt: skip
+    }
     assert request["OutputDataConfig"] == {
-        "S3OutputPath": f"s3://{foundation.bucket}/training", "KmsKeyId": foundation.kms_key_arn,
-    }  # fmt: skip
+        "S3OutputPath": f"s3://{foundation.bucket}/training",
+        "KmsKeyId": foundation.kms_key_arn,
+    }
     assert [c["ChannelName"] for c in request["InputDataConfig"]] == ["train", "valid", "test", "code"]
     assert request["CheckpointConfig"]["S3Uri"].endswith("/checkpoints/image-classifier-dev-train/")
     assert request["AlgorithmSpecification"]["MetricDefinitions"] == [
@@ -129,9 +141,12 @@ def test_a_hyperparameter_is_either_searched_or_fixed(create):
 def test_jobs_carry_the_cost_tags(create, kind, manifest):
     tags = {tag["Key"]: tag["Value"] for tag in create(kind)["Tags"]}
     assert tags == {
-        "Project": "image-classifier", "Environment": "dev", "ManagedBy": "invoke", "DataHash": manifest.hash[:16],
+        "Project": "image-classifier",
+        "Environment": "dev",
+        "ManagedBy": "invoke",
+        "DataHash": manifest.hash[:16],
         "Application": "image-classifier-dev",
-    }  # fmt: skip
+    }
 
 
 # ---- what nobody else may see ----

@@ -132,9 +132,14 @@ def test_a_host_and_a_workbench_are_told(live, account, dev, monkeypatch):
     ec2 = client("ec2", dev.region)
     tags = {"Project": dev.project, "Environment": dev.environment, "Name": f"{dev.prefix}-host", "Job": "j"}
     (host,) = ec2.run_instances(
-        ImageId="ami-12c6146b", InstanceType="t3.medium", MinCount=1, MaxCount=1,
-        TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}],
-    )["Instances"]  # fmt: skip
+        ImageId="ami-12c6146b",
+        InstanceType="t3.medium",
+        MinCount=1,
+        MaxCount=1,
+        TagSpecifications=[
+            {"ResourceType": "instance", "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}
+        ],
+    )["Instances"]
     made = host["InstanceId"]
     there = {"name": "w", "kind": "studio", "instance_type": "ml.t3.medium", "domain_id": "d-1"}
     account.publish("workbench/notebooks", there)

@@ -31,12 +31,18 @@ def jobs(account, dev, foundation, manifest, monkeypatch):
         if status == "Completed":
             client("s3", dev.region).put_object(Bucket=foundation.bucket, Key=key)
         there[name] = {
-            "TrainingJobName": name, "TrainingJobStatus": status, "FinalMetricDataList": METRICS,
+            "TrainingJobName": name,
+            "TrainingJobStatus": status,
+            "FinalMetricDataList": METRICS,
             "ModelArtifacts": {"S3ModelArtifacts": f"s3://{foundation.bucket}/{key}"},
-            "TrainingTimeInSeconds": 42, "BillableTimeInSeconds": 30,
-            "ResourceConfig": {"InstanceType": "ml.m5.2xlarge", "InstanceCount": int(name.split("-")[4][:-1])},
+            "TrainingTimeInSeconds": 42,
+            "BillableTimeInSeconds": 30,
+            "ResourceConfig": {
+                "InstanceType": "ml.m5.2xlarge",
+                "InstanceCount": int(name.split("-")[4][:-1]),
+            },
             **more,
-        }  # fmt: skip
+        }
 
     monkeypatch.setattr(
         sagemaker,
@@ -70,8 +76,11 @@ def test_a_model_is_trained_and_registered_with_its_lineage(jobs, dev, manifest)
     assert lineage["training_job"] == result.training_job
     assert (lineage["instance_count"], lineage["launcher"]) == ("2", "sagemaker")
     assert given["took"] == {
-        "instance_type": "ml.m5.2xlarge", "spot": "false", "training_seconds": "42", "billable_seconds": "60",
-    }  # fmt: skip
+        "instance_type": "ml.m5.2xlarge",
+        "spot": "false",
+        "training_seconds": "42",
+        "billable_seconds": "60",
+    }
     assert all(isinstance(value, str) and len(value) <= 256 for value in lineage.values())
 
 
@@ -185,9 +194,17 @@ def version(number: int, **told: str) -> registry.Version:
 def test_ways_to_train_are_compared_by_time_and_money(account, dev, foundation, manifest, monkeypatch):
     def trained(number, launcher, kind, training, billable, **more):
         return version(
-            number, data_hash=manifest.hash, launcher=launcher, instance_type=kind, instance_count="1", spot="false",
-            training_seconds=training, billable_seconds=billable, test_accuracy="0.9", **more,
-        )  # fmt: skip
+            number,
+            data_hash=manifest.hash,
+            launcher=launcher,
+            instance_type=kind,
+            instance_count="1",
+            spot="false",
+            training_seconds=training,
+            billable_seconds=billable,
+            test_accuracy="0.9",
+            **more,
+        )
 
     there = [
         trained(7, "here", "2 × x86_64", "30", "31"),

@@ -60,24 +60,39 @@ def test_a_serverless_endpoint_is_paid_by_use_and_its_warm_part_is_not_guessed()
         ([resource("aws_cloudwatch_dashboard")], 3.00),
         ([resource("aws_cloudwatch_metric_alarm", period=60)], 0.10),
         ([resource("aws_cloudwatch_metric_alarm", period=10)], 0.30),
-        ([resource("aws_cloudwatch_metric_alarm", metric_query=[{"metric": [{"period": 60}]}] * 2 + [{"expression": "a/b"}])], 0.20),
+        (
+            [
+                resource(
+                    "aws_cloudwatch_metric_alarm",
+                    metric_query=[{"metric": [{"period": 60}]}] * 2 + [{"expression": "a/b"}],
+                )
+            ],
+            0.20,
+        ),
         ([resource("aws_appautoscaling_policy", policy_type="TargetTrackingScaling")], 0.20),
         ([resource("aws_appautoscaling_policy", policy_type="StepScaling")], 0),
         ([resource("aws_vpc_endpoint", vpc_endpoint_type="Interface", subnet_ids=["a", "b"])], 14.60),
         ([resource("aws_vpc_endpoint", vpc_endpoint_type="Interface"), resource("aws_subnet")], 7.30),
         ([resource("aws_vpc_endpoint", vpc_endpoint_type="Gateway")], 0),
-        ([resource("aws_instance", instance_type="t3.medium", root_block_device=[{"volume_size": 45}])], 33.97),
+        (
+            [resource("aws_instance", instance_type="t3.medium", root_block_device=[{"volume_size": 45}])],
+            33.97,
+        ),
         ([resource("aws_sagemaker_notebook_instance", instance_type="ml.t3.medium", volume_size=5)], 37.20),
         (
             [
                 resource("aws_lambda_function", function_name="f", memory_size=128, architectures=["x86_64"]),
-                resource("aws_lambda_provisioned_concurrency_config", function_name="f", provisioned_concurrent_executions=2),
+                resource(
+                    "aws_lambda_provisioned_concurrency_config",
+                    function_name="f",
+                    provisioned_concurrent_executions=2,
+                ),
             ],
             2.74,
         ),
     ],
     ids=lambda value: value[0]["type"] if isinstance(value, list) else None,
-)  # fmt: skip
+)
 def test_what_others_cost(found, usd):
     assert round(estimate(*found).high, 2) == usd
     assert not estimate(*found).unpriced

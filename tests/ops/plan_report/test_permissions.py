@@ -99,12 +99,20 @@ def test_who_may_assume_a_role():
         ),
         (
             "aws_kms_key",
-            {"policy": document({"Action": "kms:Decrypt", "Resource": "*", "Principal": {"AWS": ["arn:aws:iam::1:root"]}})},
+            {
+                "policy": document(
+                    {"Action": "kms:Decrypt", "Resource": "*", "Principal": {"AWS": ["arn:aws:iam::1:root"]}}
+                )
+            },
             ("arn:aws:iam::1:root", "kms:Decrypt", "aws_kms_key.this"),
         ),
         (
             "aws_lambda_permission",
-            {"function_name": "f", "action": "lambda:InvokeFunction", "principal": "apigateway.amazonaws.com"},
+            {
+                "function_name": "f",
+                "action": "lambda:InvokeFunction",
+                "principal": "apigateway.amazonaws.com",
+            },
             ("apigateway.amazonaws.com", "lambda:InvokeFunction", "f"),
         ),
         (
@@ -118,7 +126,7 @@ def test_who_may_assume_a_role():
             ("trainer", "all that it allows", "arn:aws:iam::aws:policy/AdministratorAccess"),
         ),
     ],
-)  # fmt: skip
+)
 def test_other_ways_to_a_permission(kind, values, expected):
     assert told(difference(plan([], [resource(kind, **values)])).gained) == {expected}
 

@@ -99,11 +99,21 @@ def test_signs_of_tables_in_values_do_no_harm():
     ("gate", "before", "after", "reason"),
     [
         ("destroy", [BUCKET], [], "destroys aws_s3_bucket.this"),
-        ("new-permission", [], [role_policy(READ)], "gives new permissions (trainer: s3:GetObject on arn:aws:s3:::pictures/*)"),
+        (
+            "new-permission",
+            [],
+            [role_policy(READ)],
+            "gives new permissions (trainer: s3:GetObject on arn:aws:s3:::pictures/*)",
+        ),
         ("cost>0.5", [], [KEY], "may cost 1.00 USD a month more, over 0.50"),
-        ("cost>50", [], [resource("aws_nat_gateway")], "makes what has no known price (aws_nat_gateway.this)"),
+        (
+            "cost>50",
+            [],
+            [resource("aws_nat_gateway")],
+            "makes what has no known price (aws_nat_gateway.this)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_gate_says_why(gate, before, after, reason):
     wrong = [stack_plan("foundation", plan(before, after))]
     assert gates.reasons(gates.parse(gate), wrong) == [reason]
