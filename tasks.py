@@ -25,7 +25,7 @@ from ops.paths import ROOT
 @operator_task(help=JSON)
 def demo(c, json=False):
     """The whole pipeline on the embedded AWS, with real handwritten digits; run again, only what has changed."""
-    from ml.jobs import stages
+    from pipeline import stages
 
     began = time.monotonic()
     settings = environment("local")
@@ -44,7 +44,7 @@ def demo(c, json=False):
 )
 def up(c, env=None, source=None, skip_bad=False, json=False):
     """The whole pipeline for an environment: foundation, data, tuning, training, endpoint, function. Resumable."""
-    from ml.jobs import stages
+    from pipeline import stages
 
     began = time.monotonic()
     settings = environment(env)
@@ -56,12 +56,14 @@ def up(c, env=None, source=None, skip_bad=False, json=False):
 @operator_task(help={**ENV, **JSON})
 def down(c, env=None, json=False):
     """Remove everything of an environment, in order, then look for leftovers; exits non-zero if any is left."""
-    from ops import jobs, stacks, teardown
-    from ops import workbench as bench
+    from ml.jobs import running as jobs
+    from ops.terraform import stacks
+    from pipeline import teardown
+    from pipeline.workbench import workbench as bench
 
     settings = environments.load(env)
     if settings.embedded_aws:
-        from local_aws import daemon
+        from embedded_aws import client as daemon
 
         if not local_home().exists():
             say("Nothing is left: the embedded AWS has never been started here, or is gone.")
@@ -117,11 +119,11 @@ def down(c, env=None, json=False):
 @operator_task(help={**ENV, **JSON})
 def status(c, env=None, json=False):
     """What exists in an environment, and what serves."""
-    from ml.jobs import status as report
+    from pipeline import status as report
 
     settings = environments.load(env)
     if settings.embedded_aws:
-        from local_aws import daemon
+        from embedded_aws import client as daemon
 
         if not daemon.status(local_home()).running:
             kept = " (its state is kept)" if local_home().exists() else ""
@@ -149,7 +151,7 @@ def status(c, env=None, json=False):
 )
 def data(c, env=None, source=None, skip_bad=False, json=False):
     """Fetch pictures, check them, split them if need be, and upload what has changed."""
-    from ml.jobs import stages
+    from pipeline import stages
 
     settings = environment(env)
     result = stages.data(settings, source, skip_bad)
@@ -160,7 +162,7 @@ def data(c, env=None, source=None, skip_bad=False, json=False):
 @operator_task(help={**ENV, **JSON, **AGAIN, "stop": "stop the searches that are under way"})
 def tune(c, env=None, again=False, stop=False, json=False):
     """Search the hyperparameters on the validation split; prints the trials and the best."""
-    from ml.jobs import stages
+    from pipeline import stages
 
     settings = environment(env)
     if stop:
@@ -182,7 +184,7 @@ def tune(c, env=None, again=False, stop=False, json=False):
 )
 def train(c, env=None, on="sagemaker", instances=0, again=False, stop=False, json=False):
     """Train with the best hyperparameters, on SageMaker, an EC2 host or here, and register the model."""
-    from ml.jobs import stages
+    from pipeline import stages
 
     settings = environment(env)
     if stop:
@@ -196,7 +198,9 @@ def train(c, env=None, on="sagemaker", instances=0, again=False, stop=False, jso
 @operator_task(help={**ENV, **JSON})
 def models(c, env=None, json=False):
     """The registered model versions, with accuracy and lineage."""
-    from ml.jobs import handover, registry, stages
+    from ml.jobs import registry
+    from ops import outputs as handover
+    from pipeline import stages
 
     settings = environment(env)
     found = registry.versions(settings, handover.foundation(settings))
@@ -224,8 +228,8 @@ def report(c, env=None, file=None, json=False):
     """Write one HTML page: what training took on SageMaker, EC2 and here, the search, the model versions."""
     from pathlib import Path
 
-    from ml.jobs import report as page
     from ops.paths import WORK
+    from pipeline.report import page
 
     settings = environment(env)
     path = Path(file) if file else WORK / "reports" / f"{settings.environment}.html"
@@ -247,7 +251,7 @@ def report(c, env=None, file=None, json=False):
 )
 def deploy(c, env=None, model=0, endpoint=None, json=False):
     """Bring a registered model into service, check that it is the one that serves, and ask it something."""
-    from ml.jobs import stages
+    from pipeline import stages
 
     settings = environment(env)
     result = stages.deploy(settings, model or None, endpoint)
@@ -259,7 +263,7 @@ def deploy(c, env=None, model=0, endpoint=None, json=False):
 @operator_task(help={**ENV, **JSON, "endpoint": "another endpoint than the environment's own"})
 def rollback(c, env=None, endpoint=None, json=False):
     """Bring the model that served before back into service, and check it as a deployment; again, and the newer is back."""
-    from ml.jobs import stages
+    from pipeline import stages
 
     settings = environment(env)
     result = stages.rollback(settings, endpoint)
@@ -286,8 +290,9 @@ def predict(
     c, env=None, image=None, url=None, s3=None, split=None, limit=0, top_k=0, endpoint=None, json=False
 ):
     """Ask the live model about a picture (or one of the test split), through the function, as a caller would."""
-    from ml.jobs import handover, stages
-    from ml.jobs import predict as job
+    from ml.jobs import predictions as job
+    from ops import outputs as handover
+    from pipeline import stages
 
     settings = environment(env)
     if split:

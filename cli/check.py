@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from cli.rehearsal import WORKBENCH, plans_as_new
 from cli.task import ENV, JSON, operator_task
 from ops import console
 from ops import settings as environments
 from ops.console import Step, emit, say
 from ops.errors import OperatorError
 from ops.paths import ROOT, WORK
+from pipeline.plan_from_scratch import WORKBENCH, plans_as_new
 
 
 @operator_task(
@@ -78,7 +78,7 @@ def check(c, env=None, stack=None, tests=False, report_dir=None, json=False):
 
 def _chosen(stack: str | None) -> list[str]:
     """What is planned: every root, and of root workbench each part. Raises OperatorError for an unknown one."""
-    from ops import stacks
+    from ops.terraform import stacks
 
     if stack is None:
         return [*stacks.NAMES, *WORKBENCH]

@@ -21,10 +21,11 @@ from ops.console import Step, emit, say
 )
 def ec2_train(c, env=None, instance_type=None, spot=False, keep=False, again=False, json=False):
     """Train on one EC2 host with a Deep Learning AMI, follow its log, and end with the host."""
-    from ml.jobs import handover, stages
     from ml.jobs.launchers import hosts
     from ml.jobs.launchers.ec2 import Ec2Launcher
+    from ops import outputs as handover
     from ops.settings.ec2 import chosen
+    from pipeline import stages
 
     settings = environment(env)
     host = chosen(settings.ec2, instance_type, spot)
@@ -41,7 +42,7 @@ def ec2_train(c, env=None, instance_type=None, spot=False, keep=False, again=Fal
 @operator_task(name="down", help={**ENV, **JSON})
 def ec2_down(c, env=None, json=False):
     """End the training host, whatever it does, and remove what belongs to it; a training goes on with the next host."""
-    from ops import stacks
+    from ops.terraform import stacks
 
     settings = environment(env)
     with Step("ec2.down") as step:

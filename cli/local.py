@@ -21,7 +21,7 @@ from ops.console import Step, emit, say
 )
 def local_up(c, port=0, time_scale=1.0):
     """Start the embedded AWS and print the variables that point any AWS tool at it: eval "$(./inv local.up)"."""
-    from local_aws import daemon
+    from embedded_aws import client as daemon
 
     with Step("embedded AWS") as step:
         address = daemon.start(local_home(), port_of(port), time_scale)
@@ -33,7 +33,7 @@ def local_up(c, port=0, time_scale=1.0):
 @operator_task(name="down", help={"forget": "remove the state, too"})
 def local_down(c, forget=False):
     """Stop the embedded AWS and every process of it; its state is kept for the next start."""
-    from local_aws import daemon
+    from embedded_aws import client as daemon
 
     with Step("embedded AWS") as step:
         was_running = daemon.status(local_home()).running
@@ -46,7 +46,7 @@ def local_down(c, forget=False):
 @operator_task(name="status", help=JSON)
 def local_status(c, json=False):
     """Whether the embedded AWS runs, where, and since when."""
-    from local_aws import daemon
+    from embedded_aws import client as daemon
 
     found = daemon.status(local_home())
     since = found.since and time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(found.since))
@@ -63,7 +63,7 @@ def local_status(c, json=False):
 )
 def local_interrupt(c, job, seconds=0):
     """Take a spot training job's instances, or a Spot Instance, away after AWS's notice; it goes on from its checkpoint."""
-    from local_aws import daemon
+    from embedded_aws import client as daemon
 
     daemon.interrupt(local_home(), environments.load("local").region, job, seconds)
     told = (

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from cli.plans import each_plan
-from cli.rehearsal import plans_as_new
 from cli.saved_plans import save_plans
 from cli.task import environment
 from ops import settings as environments
 from ops.console import Step, emit, say
 from ops.errors import OperatorError
 from ops.paths import ROOT, WORK
+from pipeline.plan_from_scratch import plans_as_new
+from pipeline.plans import each_plan
 
 AS_NEW = (
     "Planned **without credentials**, as if nothing existed: all that the environment needs counts as new. "

@@ -10,7 +10,7 @@ from ops.errors import OperatorError
 
 def save_plans(settings, folder: Path, made: dict, endpoint: str | None) -> None:
     """Keep plans in a folder. made: the stacks with their plans, by name."""
-    from ops import saved_plans
+    from ops.terraform import saved_plans
 
     saved = saved_plans.save(folder, settings, made, endpoint)
     for stack, reason in saved.not_planned.items():
@@ -23,8 +23,8 @@ def apply_saved(settings, folder: Path, *, chosen: bool) -> dict[str, list[str]]
 
     chosen: whether the command line also says what to apply, which the folder does.
     """
-    from ml.jobs import stages
-    from ops import saved_plans
+    from ops.terraform import saved_plans
+    from pipeline import stages
 
     if chosen:
         raise OperatorError(

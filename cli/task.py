@@ -20,7 +20,7 @@ AGAIN = {"again": "run anew even if nothing has changed since the last success"}
 
 def local_home() -> Path:
     """Where the embedded AWS keeps its state."""
-    return Path(os.environ.get("LOCAL_AWS_HOME", ROOT / ".local_aws"))
+    return Path(os.environ.get("EMBEDDED_AWS_HOME", ROOT / ".embedded_aws"))
 
 
 def operator_task(*, help: dict[str, str] | None = None, **options):
@@ -31,13 +31,13 @@ def operator_task(*, help: dict[str, str] | None = None, **options):
         def run(*arguments, **named):
             from botocore.exceptions import BotoCoreError, ClientError
 
-            from local_aws.errors import LocalAwsError
+            from embedded_aws.errors import EmbeddedAwsError
             from ops.aws import aws_errors
 
             try:
                 with aws_errors(f"./inv {body.__name__.replace('_', '.', 1)}"):
                     return body(*arguments, **named)
-            except (OperatorError, LocalAwsError) as error:
+            except (OperatorError, EmbeddedAwsError) as error:
                 raise Exit(f"inv: {error}", 1) from error
             except (ClientError, BotoCoreError, OSError) as error:
                 raise Exit(f"inv: {type(error).__name__}: {error}", 1) from error
@@ -55,7 +55,7 @@ def environment(name: str | None):
     """The settings of an environment, with this process pointed at its AWS."""
     settings = environments.load(name)
     if settings.embedded_aws:
-        from local_aws import daemon
+        from embedded_aws import client as daemon
 
         if not daemon.status(local_home()).running:
             with Step("embedded AWS") as step:
@@ -69,7 +69,7 @@ def environment(name: str | None):
 
 def point_at(settings) -> None:
     """Point this process at the embedded AWS: as root, or as the role whose session there the shell has."""
-    from local_aws import daemon
+    from embedded_aws import client as daemon
 
     there = (
         os.environ.get("AWS_ENDPOINT_URL")
@@ -93,8 +93,10 @@ def decision_record(settings) -> Path:
 
 
 def port_of(option: int = 0) -> int | None:
-    """The port that the operator asked for, by --port before LOCAL_AWS_PORT."""
-    name, value = ("--port", str(option)) if option else ("LOCAL_AWS_PORT", os.environ.get("LOCAL_AWS_PORT"))
+    """The port that the operator asked for, by --port before EMBEDDED_AWS_PORT."""
+    name, value = (
+        ("--port", str(option)) if option else ("EMBEDDED_AWS_PORT", os.environ.get("EMBEDDED_AWS_PORT"))
+    )
     if value is None:
         return None
     if not value.isdigit() or not 1024 <= int(value) <= 65535:

@@ -38,8 +38,8 @@ def any_package(settings) -> str:
 def plan(c, env=None, stack=None, model=0, endpoint=None, report=None, fail_on=None, save=None, json=False):
     """What Terraform would change, resource by resource; with --report, what it means, also without credentials."""
     from cli.plan_report import plan_with_report
-    from cli.plans import each_plan
-    from ops import stacks
+    from ops.terraform import stacks
+    from pipeline.plans import each_plan
 
     chosen = [stacks.check_name(stack)] if stack else list(stacks.USUAL)
     if report or fail_on:
@@ -65,7 +65,7 @@ def plan(c, env=None, stack=None, model=0, endpoint=None, report=None, fail_on=N
 @operator_task(help={**ENV, **JSON, **STACK, "plan": "apply what ./inv plan --save kept in this folder"})
 def apply(c, env=None, stack=None, model=0, endpoint=None, plan=None, json=False):
     """Plan and apply a stack, or both; with --plan, exactly what was planned before."""
-    from ml.jobs import stages
+    from pipeline import stages
 
     settings = environment(env)
     if plan:
@@ -74,7 +74,7 @@ def apply(c, env=None, stack=None, model=0, endpoint=None, plan=None, json=False
         return emit(stages.deploy(settings, model or None, endpoint), json)
     if stack == "access":
         return emit({"access": stages.access(settings)}, json)
-    from ops import stacks
+    from ops.terraform import stacks
 
     stack and stacks.check_name(stack)
     changed = {"foundation": stages.foundation(settings)}
@@ -86,8 +86,9 @@ def apply(c, env=None, stack=None, model=0, endpoint=None, plan=None, json=False
 @operator_task(help={**ENV, **JSON, **STACK})
 def destroy(c, env=None, stack=None, model=0, endpoint=None, json=False):
     """Destroy a stack; without --stack an endpoint's and then the foundation. `down` also removes what is not Terraform's."""
-    from ml.jobs import handover
-    from ops import stacks, teardown
+    from ops import outputs as handover
+    from ops.terraform import stacks
+    from pipeline import teardown
 
     chosen = [stacks.check_name(stack)] if stack else ["serving", "foundation"]
     settings = environment(env)

@@ -23,9 +23,9 @@ def workbench_up(c, env=None, kind=None, instance_type=None, internet=False, jso
 
     The repository that is there stays as it is.
     """
-    from ml.jobs import handover
+    from ops import outputs as handover
     from ops import settings as environments
-    from ops import workbench
+    from pipeline.workbench import workbench
 
     wanted = workbench.chosen(environments.load(env), kind, instance_type, internet)
     settings = environment(env)
@@ -57,7 +57,7 @@ def workbench_up(c, env=None, kind=None, instance_type=None, internet=False, jso
 @operator_task(name="open", help={**ENV, **JSON})
 def workbench_open(c, env=None, json=False):
     """Wake the workbench if it sleeps, and print a URL that opens it: open "$(./inv workbench.open)"."""
-    from ops import workbench
+    from pipeline.workbench import workbench
 
     settings = environment(env)
     with Step("workbench") as step:
@@ -72,7 +72,7 @@ def workbench_open(c, env=None, json=False):
 @operator_task(name="down", help={**ENV, **JSON})
 def workbench_down(c, env=None, json=False):
     """Remove the workbench with what runs in it, what was saved there, and the domain's file system."""
-    from ops import workbench
+    from pipeline.workbench import workbench
 
     settings = environment(env)
     with Step("workbench") as step:

@@ -1,151 +1,100 @@
-"""Fixtures of every test: the embedded AWS, started only when one asks, once per worker."""
+"""An environment with a foundation and data, in an AWS account inside the test's process."""
 
 from __future__ import annotations
 
-import os
-import socket
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+import hashlib
+import json
 
-import boto3
 import pytest
-from botocore.config import Config
 
-from local_aws import daemon
+from ml.jobs import data
+from ml.jobs.data.manifest import Manifest, Picture
+from ops import outputs as handover
+from ops import settings as environments
+from ops.aws import client
+from tests.moto_account import moto_aws, moto_session  # noqa: F401
 
-REGION = "us-east-1"
-
-
-@pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that needs a running embedded AWS is no unit test."""
-    servers = {"embedded_aws", "fast_embedded_aws", "fresh_embedded_aws", "new_embedded_aws"}
-    for item in items:
-        if servers & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.slow)
-
-
-class EmbeddedAws:
-    """A running embedded AWS in a temporary folder.
-
-    credentials: the AWS_* variables that point any tool at it, as root.
-    """
-
-    def __init__(self, home: Path, port: int, time_scale: float = 1.0):
-        self.home, self.port, self.time_scale = home, port, time_scale
-        self.address = daemon.start(home, port, time_scale)
-        self._session = boto3.Session()  # one for all clients: it reads each service model once
-
-    @property
-    def endpoint_url(self) -> str:
-        return self.address.endpoint_url
-
-    @property
-    def credentials(self) -> dict[str, str]:
-        return daemon.variables(self.home, REGION)
-
-    def client(self, service: str, **overrides: Any) -> Any:
-        """A boto3 client, of root unless `overrides` says otherwise; it does not retry."""
-        variables = self.credentials
-        settings: dict[str, Any] = {
-            "region_name": REGION,
-            "endpoint_url": self.endpoint_url,
-            "aws_access_key_id": variables["AWS_ACCESS_KEY_ID"],
-            "aws_secret_access_key": variables["AWS_SECRET_ACCESS_KEY"],
-            "config": Config(retries={"total_max_attempts": 1}),
-        }
-        return self._session.client(service, **(settings | overrides))
-
-    def session_of(self, role_name: str) -> dict[str, str]:
-        """Keyword arguments for `client` that make it act as a role."""
-        identity = self.client("sts")
-        arn = f"arn:aws:iam::{identity.get_caller_identity()['Account']}:role/{role_name}"
-        keys = identity.assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
-        return {
-            "aws_access_key_id": keys["AccessKeyId"],
-            "aws_secret_access_key": keys["SecretAccessKey"],
-            "aws_session_token": keys["SessionToken"],
-        }
-
-    def restart(self) -> None:
-        """Stop, so that the state is saved, and start again on it."""
-        daemon.stop(self.home)
-        self.address = daemon.start(self.home, self.port, self.time_scale)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@pytest.fixture(scope="session")
-def embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
-    """The embedded AWS of this worker. Names in tests should be their own: all of them share it."""
-    home = tmp_path_factory.mktemp("embedded-aws")
-    try:
-        yield EmbeddedAws(home, free_port())
-    finally:
-        daemon.destroy(home)
-
-
-@pytest.fixture(scope="session")
-def fast_embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
-    """As `embedded_aws`, with service clocks sixty times as fast: two seconds stand for AWS's two minutes."""
-    home = tmp_path_factory.mktemp("fast-aws")
-    try:
-        yield EmbeddedAws(home, free_port(), 60)
-    finally:
-        daemon.destroy(home)
-
-
-@pytest.fixture(scope="module")
-def fresh_embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
-    """An embedded AWS of a module's own, for tests that need an account in which nothing has happened."""
-    home = tmp_path_factory.mktemp("fresh-aws")
-    try:
-        yield EmbeddedAws(home, free_port())
-    finally:
-        daemon.destroy(home)
+BUCKET = "image-classifier-dev-123456789012-us-east-1"
 
 
 @pytest.fixture
-def new_embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., EmbeddedAws]]:
-    """Starts an embedded AWS of a test's own, for tests that kill it or need other settings."""
-    homes: list[Path] = []
-
-    def start(time_scale: float = 1.0) -> EmbeddedAws:
-        homes.append(tmp_path_factory.mktemp("own-aws"))
-        return EmbeddedAws(homes[-1], free_port(), time_scale)
-
-    try:
-        yield start
-    finally:
-        for home in homes:
-            daemon.destroy(home)
+def dev() -> environments.Settings:
+    """Environment dev with a network that needs no weights."""
+    settings = environments.load("dev")
+    return settings.model_copy(
+        update={"model": settings.model.model_copy(update={"architecture": "small_cnn", "pretrained": False})}
+    )
 
 
-@pytest.fixture(scope="session")
-def until() -> Callable[..., Any]:
-    """Waits until a condition gives something true, and returns that."""
+@pytest.fixture
+def foundation() -> handover.Foundation:
+    """What the foundation of dev publishes."""
+    role = "arn:aws:iam::123456789012:role/image-classifier-dev"
+    return handover.Foundation(
+        account_id="123456789012",
+        bucket=BUCKET,
+        kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555",
+        training_role_arn=f"{role}-training",
+        tuning_role_arn=f"{role}-tuning",
+        endpoint_role_arn=f"{role}-endpoint",
+        model_package_group_name="image-classifier-dev",
+        model_package_group_arn="arn:aws:sagemaker:us-east-1:123456789012:model-package-group/image-classifier-dev",
+        ec2_log_group="/image-classifier/dev/ec2",
+    )
 
-    def wait(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-        deadline = time.monotonic() + seconds
-        while not (found := condition()):
-            assert time.monotonic() < deadline, f"not so within {seconds} s"
-            time.sleep(0.05)
-        return found
 
-    return wait
+@pytest.fixture
+def serving() -> handover.Serving:
+    """What the serving stack of dev publishes."""
+    package = "arn:aws:sagemaker:us-east-1:123456789012:model-package/image-classifier-dev/1"
+    return handover.Serving(
+        endpoint_name="image-classifier-dev",
+        endpoint_config_name="image-classifier-dev-new",
+        model_package_arn=package,
+        variants={"AllTraffic": package},
+        hosting="instance",
+        instance_type="ml.m5.large",
+        scaled_variants=["AllTraffic"],
+        min_capacity=1,
+        max_capacity=3,
+        scheduled=False,
+        function_name="image-classifier-dev-inference",
+        function_alias="live",
+        function_alias_arn="arn:alias",
+        function_version="7",
+        provisioned_concurrency=2,
+        provisioned_qualifier="7",
+    )
 
 
-@pytest.fixture(autouse=True)
-def _no_real_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reaches an account by the operator's own variables or files."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+@pytest.fixture
+def manifest() -> Manifest:
+    """Ten pictures of two classes in each split."""
+    keys = [
+        f"{split}/{name}/{n}.png" for split in ("train", "valid", "test") for name in "01" for n in range(5)
+    ]
+    return Manifest("sample", {k: Picture(hashlib.sha256(k.encode()).hexdigest(), 9) for k in keys})
+
+
+@pytest.fixture
+def account(moto_aws, dev, foundation, manifest):  # noqa: F811
+    """Foundation published, data uploaded. Functions: publish(name, value), upload(manifest)."""
+
+    class Account:
+        def publish(self, name: str, value: dict) -> None:
+            client("ssm", dev.region).put_parameter(
+                Name=f"/image-classifier/dev/{name}", Value=json.dumps(value), Type="String", Overwrite=True
+            )
+
+        def upload(self, manifest: Manifest) -> None:
+            key, s3 = f"datasets/{manifest.dataset}/manifest.json", client("s3", dev.region)
+            s3.put_object(Bucket=BUCKET, Key=key, Body=manifest.to_json().encode())
+            pointer = {"dataset": manifest.dataset, "manifest_key": key, "hash": manifest.hash}
+            s3.put_object(Bucket=BUCKET, Key="datasets/current.json", Body=json.dumps(pointer).encode())
+
+    client("s3", dev.region).create_bucket(Bucket=BUCKET)
+    found = Account()
+    found.publish("foundation", foundation.model_dump())
+    found.upload(manifest)
+    assert data.current(BUCKET, client("s3", dev.region), "dev").hash == manifest.hash
+    return found

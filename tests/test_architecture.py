@@ -9,27 +9,28 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-OURS = {"cli", "ops", "ml", "local_aws", "lambda_function", "tasks", "tests"}
+OURS = {"cli", "pipeline", "ops", "ml", "embedded_aws", "lambda_function", "tasks", "tests"}
 
 # What the files of a folder may import of ours, as dotted prefixes. Flat folders import their own files by bare name.
 ARROWS = {
     "ops": {"ops"},
-    "ml/jobs": {"ml.jobs", "ml.host", "ops"},
-    "ml/host": {"ml.host"},
+    "ml/jobs": {"ml.jobs", "ml.runner", "ops"},
+    "pipeline": {"pipeline", "ml.jobs", "ml.runner", "ops", "embedded_aws"},
+    "ml/runner": {"ml.runner"},
     "ml/container": set(),
     "lambda_function": set(),
-    "local_aws": {"local_aws"},
-    "cli": {"cli", "ops", "ml.jobs", "local_aws"},
-    "tasks.py": {"cli", "ops", "ml.jobs", "local_aws"},
+    "embedded_aws/src": {"embedded_aws"},
+    "cli": {"cli", "pipeline", "ops", "ml.jobs", "embedded_aws"},
+    "tasks.py": {"cli", "pipeline", "ops", "ml.jobs", "embedded_aws"},
 }
 # What stands alone may import beside the standard library, because its image or runtime has it.
 PROVIDED = {
-    "ml/host": {"boto3", "botocore"},
+    "ml/runner": {"boto3", "botocore"},
     "ml/container": {"PIL", "fastapi", "numpy", "ray", "torch", "torchvision", "starlette"},
     "lambda_function": {"boto3", "botocore"},
 }
 # How code would ask whether it is local. The answer would be a second way of doing things.
-LOCALITY = ("embedded_aws", "local_aws", "localhost", "127.0.0.1")
+LOCALITY = ("embedded_aws", "embedded_aws", "localhost", "127.0.0.1")
 
 
 def sources(place: str) -> list[Path]:
@@ -107,7 +108,7 @@ def test_nothing_asks_whether_it_is_local(place):
 def test_only_the_tasks_read_embedded_aws():
     readers = {
         str(path.relative_to(ROOT))
-        for place in ("cli", "ops", "ml", "lambda_function", "tasks.py")
+        for place in ("cli", "pipeline", "ops", "ml", "lambda_function", "tasks.py")
         for path in sources(place)
         if any(
             isinstance(node, ast.Attribute) and node.attr == "embedded_aws"
@@ -122,8 +123,8 @@ def test_only_the_tasks_read_embedded_aws():
     [
         ("from ops import errors", {"ops"}, set()),
         ("import boto3", set(), set()),
-        ("from local_aws import daemon", {"ops"}, {"local_aws.daemon"}),
-        ("def f():\n    import local_aws.daemon", {"ops"}, {"local_aws.daemon"}),
+        ("from embedded_aws import client", {"ops"}, {"embedded_aws.client"}),
+        ("def f():\n    import embedded_aws.client", {"ops"}, {"embedded_aws.client"}),
         ("from ml import container", {"ml.jobs"}, {"ml.container"}),
         ("from ml.jobs import data", {"ml.jobs"}, set()),
         ("import opsgenie", set(), set()),

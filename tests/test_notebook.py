@@ -50,7 +50,7 @@ def test_every_step_is_explained_and_short():
 
 def test_it_does_not_ask_whether_it_is_local_and_makes_no_infrastructure():
     text = "\n".join(code(PIPELINE))
-    for word in ("embedded_aws", "local_aws", "localhost", "127.0.0.1", "AWS_ENDPOINT_URL", "terraform"):
+    for word in ("embedded_aws", "embedded_aws", "localhost", "127.0.0.1", "AWS_ENDPOINT_URL", "terraform"):
         assert word not in text
     imported = {
         f"{node.module}.{alias.name}"
@@ -59,7 +59,7 @@ def test_it_does_not_ask_whether_it_is_local_and_makes_no_infrastructure():
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    ours = {name for name in imported if name.split(".")[0] in ("ml", "ops", "cli", "tasks", "local_aws")}
+    ours = {name for name in imported if name.split(".")[0] in ("ml", "ops", "cli", "tasks", "embedded_aws")}
     assert {name.split(".")[0] for name in ours} == {"ml", "ops"}
     assert {"stages.data", "stages.tune", "stages.train", "predict.invoke"} <= set(
         re.findall(r"\b(?:stages|predict)\.\w+", text)

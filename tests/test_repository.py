@@ -19,7 +19,7 @@ else:
 
 ROOT = Path(__file__).parents[1]
 LONGEST = 450  # lines of a module
-LONGEST_TEST = 550
+LONGEST_TEST = 700
 TEXT = {".py", ".tf", ".hcl", ".json", ".toml", ".md", ".sh", ".yml", ".yaml", ""}
 
 
@@ -68,7 +68,7 @@ def test_every_module_says_its_purpose():
 
 def test_files_are_short():
     lines = {named(path): len(path.read_text().splitlines()) for path in MODULES}
-    limit = {name: LONGEST_TEST if name.startswith("tests/") else LONGEST for name in lines}
+    limit = {name: LONGEST_TEST if "tests/" in name else LONGEST for name in lines}
     assert {name: count for name, count in lines.items() if count > limit[name]} == {}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ml.jobs.program import fingerprint
+from ml.jobs.job_inputs import fingerprint
 
 Describe = Callable[[str], dict | None]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ml.host.registration import APPROVED, PENDING, is_good, with_results
-from ml.jobs import program
-from ml.jobs.handover import Foundation
+from ml.jobs import job_inputs as program
+from ml.runner.registration import APPROVED, PENDING, is_good, with_results
 from ops.aws import client
 from ops.errors import OperatorError
+from ops.outputs import Foundation
 from ops.settings import Settings
 
 

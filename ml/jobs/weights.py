@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ml.jobs.handover import Foundation
 from ops.aws import client
 from ops.errors import OperatorError
+from ops.outputs import Foundation
 from ops.paths import WORK
 from ops.settings import Settings
 

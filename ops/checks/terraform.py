@@ -9,10 +9,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from ops import terraform, terraform_events, terraform_providers
 from ops.checks import environment
 from ops.checks.findings import Finding, Findings, Result
 from ops.errors import OperatorError
+from ops.terraform import events as terraform_events
+from ops.terraform import providers as terraform_providers
+from ops.terraform import stack as terraform
 
 HUNK = re.compile(r"^\+\+\+ new/(.+)\n@@ -(\d+)", re.MULTILINE)
 

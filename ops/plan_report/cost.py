@@ -118,7 +118,7 @@ class Estimate:
 @functools.cache
 def prices() -> dict[str, Any]:
     """The price list beside this file."""
-    return tomllib.loads(Path(__file__).with_name("prices.toml").read_text())
+    return tomllib.loads((Path(__file__).parents[1] / "facts" / "prices.toml").read_text())
 
 
 def hourly(instance_type: str) -> float | None:

@@ -11,16 +11,16 @@ from xml.etree import ElementTree
 
 import pytest
 
-from cli.rehearsal import WORKBENCH, plans_as_new
 from ops import settings as environments
-from ops import stacks
 from ops.checks.gates import GATES
 from ops.console import Step
+from ops.terraform import stacks
+from pipeline.plan_from_scratch import WORKBENCH, plans_as_new
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-RUN = 'import sys; sys.path[0] = sys.argv[1]; from ops.program import program; program.run(["inv", "-r", *sys.argv[1:]])'
+RUN = 'import sys; sys.path[0] = sys.argv[1]; from cli.program import program; program.run(["inv", "-r", *sys.argv[1:]])'
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_in_a_private_network_the_plans_find_subnets(monkeypatch, tmp_path):
     """Those of the foundation are not there yet."""
     dev = environments.load("dev")
     private = dev.model_copy(update={"network": dev.network.model_copy(update={"vpc": True})})
-    monkeypatch.setattr("ops.terraform.WORK", tmp_path / "work")
+    monkeypatch.setattr("ops.terraform.stack.WORK", tmp_path / "work")
     with Step("plan") as step:
         ((_, plan),) = plans_as_new(private, ["workbench/host"], tmp_path / "aws", step)
     (host,) = (c["change"]["after"] for c in plan["resource_changes"] if c["type"] == "aws_instance")

@@ -7,12 +7,14 @@ import json
 
 import pytest
 
-from cli import check, rehearsal
-from ops import console, paths, stacks
+from cli import check
+from cli.program import Inv
+from ops import console, paths
 from ops.checks import environment, gates
 from ops.checks.findings import Finding, Result
 from ops.errors import OperatorError
-from ops.program import Inv
+from ops.terraform import stacks
+from pipeline import plan_from_scratch as rehearsal
 
 OPEN = Finding("CKV_AWS_18", "no access log", "add one", "terraform/a/main.tf", 7)
 EXCUSED = OPEN.excused("the rehearsal needs it so")

@@ -10,11 +10,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from cli import plan_report, plans
+from cli import plan_report
 from ops import aws, console, paths, settings
 from ops.checks import checkov, environment
 from ops.checks.findings import Finding, Result
 from ops.errors import OperatorError
+from pipeline import plans
 from tests.ops.plan_report.kit import plan, resource, role_policy
 
 KEY = resource("aws_kms_key")
@@ -107,7 +108,7 @@ def test_a_fork_gets_a_report_of_the_whole_of_prod(tmp_path):
     """By the command, with no credentials, no account, and no file of this user's."""
     keep = {"PATH", "TF_PLUGIN_DIR", "PIP_INDEX_URL", "LANG"}
     bare = {name: value for name, value in os.environ.items() if name in keep}
-    run = "import sys; from ops.program import program; program.run(['inv', *sys.argv[1:]])"
+    run = "import sys; from cli.program import program; program.run(['inv', *sys.argv[1:]])"
     done = subprocess.run(
         [
             sys.executable,

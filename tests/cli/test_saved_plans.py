@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 
 from cli import saved_plans
-from ml.jobs import stages
 from ops import console, settings
-from ops import saved_plans as files
 from ops.errors import OperatorError
+from ops.terraform import saved_plans as files
+from pipeline import stages
 
 FOLDER = Path("plan")
 

@@ -8,10 +8,11 @@ from types import SimpleNamespace
 import pytest
 
 from cli import workbench as tasks
-from ml.jobs import handover
-from ops import console, workbench
+from cli.program import Inv
+from ops import console
+from ops import outputs as handover
 from ops import settings as environments
-from ops.program import Inv
+from pipeline.workbench import workbench
 
 URL = "https://d-1.studio.us-east-1.sagemaker.aws/auth?token=x"
 FOUND = {"name": "image-classifier-dev-workbench", "kind": "studio", "instance_type": "ml.t3.medium"}

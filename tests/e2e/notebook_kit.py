@@ -14,7 +14,7 @@ import nbformat
 from nbclient import NotebookClient
 from websocket import create_connection
 
-from tests.local_aws.notebooks_kit import Person
+from notebooks_kit import Person
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "notebooks" / "pipeline.ipynb"

@@ -18,19 +18,19 @@ import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 
-from local_aws import daemon
-from local_aws.access.evaluate import identity
-from local_aws.instances import init
+from embedded_aws import client as daemon
+from embedded_aws.iam.evaluate import identity
+from embedded_aws.pytest_plugin import free_port
+from embedded_aws.services.ec2 import init
+from identity_provider_kit import IdentityProvider
 from ops.permissions.documents import Document
 from ops.permissions.record import Decision
-from tests.conftest import free_port
-from tests.identity_provider import IdentityProvider
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "image-classifier-local"
 REGION = "us-east-1"
 PROGRAM = (
-    "import sys; sys.path[0] = sys.argv[1]; from ops.program import program; "
+    "import sys; sys.path[0] = sys.argv[1]; from cli.program import program; "
     "program.run(['inv', '-r', *sys.argv[1:]])"
 )
 SUBJECTS = {
@@ -61,8 +61,8 @@ class Pipeline:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "INVOKE_"))}
         self._environment = {
             **clean,
-            "LOCAL_AWS_HOME": str(self.home),
-            "LOCAL_AWS_PORT": str(free_port()),
+            "EMBEDDED_AWS_HOME": str(self.home),
+            "EMBEDDED_AWS_PORT": str(free_port()),
             "INV_WORK": str(folder / "work"),
         }
 

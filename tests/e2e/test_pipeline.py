@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from local_aws import daemon
-from local_aws.access.definitions import applies
+from embedded_aws import client as daemon
+from embedded_aws.iam.definitions import applies
 from ops.permissions import documents, matrix, reasons, record
 from tests.e2e import notebook_kit
 from tests.e2e.pipeline_kit import PREFIX, REGION, Pipeline, Stage, first_denied, training_process, without

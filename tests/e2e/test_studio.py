@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from local_aws import daemon
+from embedded_aws import client as daemon
 from tests.e2e.notebook_kit import FOLDER, SECONDS, Workbench
 from tests.e2e.pipeline_kit import PREFIX, Pipeline
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ops import terraform, terraform_providers
-from tests.moto_account import moto_aws, moto_session  # noqa: F401
+from ops.terraform import providers as terraform_providers
+from ops.terraform import stack as terraform
 
 PROGRAM = """#!{python} -SE
 import json, os, sys, time

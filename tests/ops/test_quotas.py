@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
-import local_aws.quotas as embedded
+import embedded_aws.services.servicequotas.quotas as embedded
 from ops import aws, quotas
 from ops.errors import OperatorError
 

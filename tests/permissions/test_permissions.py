@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from local_aws.access.definitions import applies
+from embedded_aws.iam.definitions import applies
 from ops.errors import OperatorError
 from ops.permissions import documents, matrix, reasons, record
 from ops.permissions.documents import Document, Permission

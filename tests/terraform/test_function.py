@@ -13,8 +13,11 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from ops import module_tables, packaging, terraform, terraform_providers
+from ops import packaging
 from ops.paths import ROOT
+from ops.terraform import module_tables
+from ops.terraform import providers as terraform_providers
+from ops.terraform import stack as terraform
 
 NAME = "function-module"
 SCHEDULES = [{"name": "day", "schedule": "cron(0 8 * * ? *)", "provisioned_concurrency": 2}]

@@ -9,7 +9,9 @@ import zipfile
 
 import pytest
 
-from ops import module_tables, terraform, terraform_providers
+from ops.terraform import module_tables
+from ops.terraform import providers as terraform_providers
+from ops.terraform import stack as terraform
 
 MODULES = [path for path in module_tables.modules() if (path / "README.md").exists()]
 EMPTY = "# it\n\n" + module_tables.BEGIN + "\n" + module_tables.END + "\n"

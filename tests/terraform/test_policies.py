@@ -7,7 +7,7 @@ from string import Template
 
 import pytest
 
-from local_aws.access import conditions
+from embedded_aws.iam import conditions
 from policies.checks import policy_rules
 from policies.checks.policy_rules import arn_shapes, as_list
 

@@ -10,9 +10,10 @@ import zipfile
 import pytest
 from botocore.exceptions import ClientError
 
-from ops import generations, terraform
+from ops import endpoint_history as generations
 from ops import settings as environments
-from ops.terraform import Stack
+from ops.terraform import stack as terraform
+from ops.terraform.stack import Stack
 
 pytestmark = pytest.mark.slow
 

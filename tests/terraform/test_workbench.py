@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ops import terraform
-from ops.terraform import Stack
+from ops.terraform import stack as terraform
+from ops.terraform.stack import Stack
 
 pytestmark = pytest.mark.slow
 

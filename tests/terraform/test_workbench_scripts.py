@@ -15,8 +15,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.local_aws.notebooks_kit import SECONDS, Person, role, settled
-from tests.local_aws.notebooks_kit import script as hook
+from notebooks_kit import SECONDS, Person, role, settled
+from notebooks_kit import script as hook
 
 SCRIPTS = Path(__file__).parents[2] / "terraform/modules/workbench/scripts"
 SCRIPT = SCRIPTS / "stop_when_idle.py"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ml.jobs.handover import Foundation
 from ml.jobs.launchers.base import Launcher, Outcome, TellStatus, Training
 from ops.errors import OperatorError
+from ops.outputs import Foundation
 from ops.settings import Settings
 
 NAMES = ("sagemaker", "ec2", "here")

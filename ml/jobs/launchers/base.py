@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ml.jobs import program, tune
+from ml.jobs import job_inputs as program
+from ml.jobs import search as tune
 from ml.jobs.data import Manifest
-from ml.jobs.handover import Foundation
+from ops.outputs import Foundation
 from ops.settings import Settings
 
 Tell = Callable[[str], None]

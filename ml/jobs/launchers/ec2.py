@@ -7,16 +7,18 @@ import shlex
 from collections import deque
 from typing import Any
 
-from ml.host.job import Status
-from ml.jobs import follow, program
-from ml.jobs.handover import Foundation
+from ml.jobs import follow
+from ml.jobs import job_inputs as program
 from ml.jobs.launchers import hosts, jobs_in_s3
 from ml.jobs.launchers.base import Outcome, Tell, TellStatus, Training
 from ml.jobs.launchers.hosts import ALIVE, GOING, Host
-from ops import quotas, stacks
+from ml.runner.job import Status
+from ops import quotas
 from ops.errors import OperatorError
+from ops.outputs import Foundation
 from ops.settings import Settings
 from ops.settings.ec2 import HostSettings
+from ops.terraform import stacks
 
 USER_DATA = jobs_in_s3.HOST / "user_data.sh"
 INSTANCE = "module.training_host[0].aws_instance.this"

@@ -14,18 +14,18 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from ml.host.program import PATIENCE
-from ml.host.run import INTERRUPTED
-from ml.jobs.handover import Foundation
 from ml.jobs.launchers import jobs_in_s3
 from ml.jobs.launchers.base import Outcome, Tell, TellStatus, Training
+from ml.runner.run import INTERRUPTED
+from ml.runner.training_process import PATIENCE
 from ops.errors import OperatorError
+from ops.outputs import Foundation
 from ops.paths import ROOT, WORK
 from ops.settings import Settings
 
 
 class HereLauncher:
-    """Runs ml/host as a process of its own, with the caller's own permissions."""
+    """Runs ml/runner as a process of its own, with the caller's own permissions."""
 
     name = "here"
 
@@ -81,7 +81,7 @@ class HereLauncher:
         killed, it stops by itself, and until then nobody trains beside it."""
         on_status("starting")
         process = subprocess.Popen(
-            [sys.executable, "-m", "ml.host", job, "--work", work],
+            [sys.executable, "-m", "ml.runner", job, "--work", work],
             cwd=ROOT,
             text=True,
             errors="replace",

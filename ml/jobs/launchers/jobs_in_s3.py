@@ -1,20 +1,21 @@
-"""Jobs that no service keeps: their description and how far they are lie in the environment's bucket (ml/host)."""
+"""Jobs that no service keeps: their description and how far they are lie in the environment's bucket (ml/runner)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from ml.host.job import STATUS, Job, Status
-from ml.jobs import program, registry, weights
-from ml.jobs.handover import Foundation
+from ml.jobs import job_inputs as program
+from ml.jobs import registry, weights
 from ml.jobs.launchers.base import Outcome, Training
 from ml.jobs.launchers.sagemaker import exists
+from ml.runner.job import STATUS, Job, Status
 from ops import packaging
 from ops.aws import acting_as, client
+from ops.outputs import Foundation
 from ops.settings import Settings
 
-HOST = Path(__file__).resolve().parents[2] / "host"
+HOST = Path(__file__).resolve().parents[2] / "runner"
 PENDING = ("InProgress", "Interrupted")  # the next machine goes on from the checkpoint
 
 
@@ -83,8 +84,8 @@ def write(training: Training, name: str, launcher: str, log_group: str | None) -
 
 
 def upload_host_program(settings: Settings, foundation: Foundation) -> tuple[str, str]:
-    """Put ml/host into S3, once per content. Returns its s3:// address and its SHA-256, hexadecimal."""
-    body, digest = packaging.source_bundle(HOST, prefix="host/")
+    """Put ml/runner into S3, once per content. Returns its s3:// address and its SHA-256, hexadecimal."""
+    body, digest = packaging.source_bundle(HOST, prefix="runner/")
     key = f"code/{digest[:16]}/host.tar.gz"
     with acting_as(foundation.tuning_role_arn):
         s3 = client("s3", settings.region)

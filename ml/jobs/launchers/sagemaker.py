@@ -6,12 +6,13 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ml.jobs import follow, program
-from ml.jobs.handover import Foundation
+from ml.jobs import follow
+from ml.jobs import job_inputs as program
 from ml.jobs.launchers.base import Outcome, Tell, TellStatus, Training
 from ml.jobs.sdk import sdk
 from ops.aws import acting_as, check_instance_type, client, error_code, session
 from ops.errors import OperatorError
+from ops.outputs import Foundation
 from ops.settings import Settings
 
 

@@ -10,15 +10,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from ml.host.job import Job, Status
-from ml.jobs import follow, program, tune
+from ml.jobs import follow
+from ml.jobs import job_inputs as program
+from ml.jobs import search as tune
 from ml.jobs.launchers import Training, ec2, hosts, jobs_in_s3
 from ml.jobs.launchers.hosts import Host
-from ops import quotas, stacks
+from ml.runner.job import Job, Status
+from ops import quotas
 from ops.aws import client
 from ops.errors import OperatorError
 from ops.settings.ec2 import HostSettings, chosen
-from ops.terraform import Change
+from ops.terraform import stacks
+from ops.terraform.stack import Change
 
 NAME = "image-classifier-dev-train-ec2-abcdefg"
 
@@ -478,8 +481,8 @@ def test_the_host_s_program_is_uploaded_once_per_content(training, dev, foundati
         .stdout.decode()
         .split()
     )
-    assert {"host/__main__.py", "host/run.py"} <= set(names)
-    assert all(name.startswith("host/") for name in names)
+    assert {"runner/__main__.py", "runner/run.py"} <= set(names)
+    assert all(name.startswith("runner/") for name in names)
 
 
 SETTINGS = (

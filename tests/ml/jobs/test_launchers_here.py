@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
-from ml.host.job import Status
-from ml.jobs import program, tune
+from ml.jobs import job_inputs as program
+from ml.jobs import search as tune
 from ml.jobs.launchers import Training, here
+from ml.runner.job import Status
 from ops.aws import client
 from ops.errors import OperatorError
 
@@ -25,14 +26,14 @@ def training(account, dev, foundation, manifest) -> Training:
 
 @pytest.fixture
 def launcher(dev, foundation, monkeypatch, tmp_path):
-    """`launcher.program(text)`: what runs in place of ml/host, which is given the job's address and a folder."""
+    """`launcher.program(text)`: what runs in place of ml/runner, which is given the job's address and a folder."""
     monkeypatch.setattr(here, "WORK", tmp_path)
     monkeypatch.setattr(here, "ROOT", tmp_path)
     made = here.HereLauncher(dev, foundation)
     package = tmp_path / "ml"
-    (package / "host").mkdir(parents=True)
+    (package / "runner").mkdir(parents=True)
     (package / "__init__.py").touch()
-    made.program = lambda text: (package / "host" / "__main__.py").write_text(f"import sys\n{text}")
+    made.program = lambda text: (package / "runner" / "__main__.py").write_text(f"import sys\n{text}")
     return made
 
 
@@ -137,7 +138,7 @@ def test_a_command_that_was_killed_leaves_nobody_to_train_beside(launcher, train
     launcher.program("print('training', flush=True); sys.stdin.readline(); sys.exit(75)")
     with here._alone(NAME) as lock:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ml.host"],
+            [sys.executable, "-m", "ml.runner"],
             cwd=tmp_path,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

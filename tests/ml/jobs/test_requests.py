@@ -6,8 +6,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from ml.jobs import handover, program, tune
+from ml.jobs import job_inputs as program
+from ml.jobs import search as tune
 from ml.jobs.launchers import Training, sagemaker
+from ops import outputs as handover
 from ops import settings as environments
 from ops.settings.jobs import ContinuousRange
 

@@ -1,0 +1,62 @@
+"""SageMaker's resources and condition keys, where the service authorization reference alone does not give them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from embedded_aws import ACCOUNT_ID
+from embedded_aws.iam.request import Call
+
+
+def resources(call: Call) -> list[str] | None:
+    """Model packages are named by ARN, by name, or by the group that the next version goes to; applications of a space
+    by the space, in the place of a user."""
+    if call.operation.endswith("App") and call.parameter("SpaceName"):
+        parts = (call.parameter(name) for name in ("DomainId", "SpaceName", "AppType", "AppName"))
+        return [_arn(call, "/".join(["app", *(part or "*" for part in parts)]))]
+    group, package = call.parameter("ModelPackageGroupName"), call.parameter("ModelPackageName")
+    if call.operation == "CreateModelPackage" and group:
+        group = group.rsplit("/", 1)[-1]
+        kinds = (f"model-package-group/{group}", f"model-package/{group}/*")
+        return [_arn(call, kind) for kind in kinds]
+    if call.operation == "ListModelPackages":
+        return [_arn(call, f"model-package-group/{group.rsplit('/', 1)[-1]}")] if group else []
+    if package and not package.startswith("arn:"):
+        return [_arn(call, f"model-package/{package}")]
+    return None
+
+
+def keys(call: Call) -> dict[str, Any]:
+    """Values of those that a call has; None or empty for others."""
+    job = call.parameter("TrainingJobDefinition") or call.parameters
+    config = job.get("ResourceConfig") or {}
+    vpc = job.get("VpcConfig") or {}
+    variants = call.parameter("ProductionVariants") or []
+    types = [v.get("InstanceType") for v in variants] + [
+        config.get("InstanceType"),
+        call.parameter("InstanceType"),
+        (call.parameter("ResourceSpec") or {}).get("InstanceType"),
+    ]
+    runtime = (job.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds")
+    isolation = job.get("EnableNetworkIsolation")
+    return {
+        "sagemaker:instancetypes": [t for t in types if t],
+        "sagemaker:volumekmskey": config.get("VolumeKmsKeyId") or call.parameter("KmsKeyId"),
+        "sagemaker:outputkmskey": (job.get("OutputDataConfig") or {}).get("KmsKeyId"),
+        "sagemaker:vpcsubnets": vpc.get("Subnets", []),
+        "sagemaker:vpcsecuritygroupids": vpc.get("SecurityGroupIds", []),
+        "sagemaker:maxruntimeinseconds": None if runtime is None else str(runtime),
+        "sagemaker:networkisolation": None if isolation is None else str(isolation).lower(),
+        "sagemaker:intercontainertrafficencryption": _flag(job.get("EnableInterContainerTrafficEncryption")),
+        "sagemaker:modelapprovalstatus": call.parameter("ModelApprovalStatus"),
+        "sagemaker:targetmodel": call.parameter("TargetModel"),
+        "sagemaker:taggingaction": call.operation if call.operation.startswith("Create") else None,
+    }
+
+
+def _flag(value: Any) -> str | None:
+    return None if value is None else str(value).lower()
+
+
+def _arn(call: Call, resource: str) -> str:
+    return f"arn:aws:sagemaker:{call.region}:{ACCOUNT_ID}:{resource}"

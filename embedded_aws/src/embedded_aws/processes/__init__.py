@@ -1,0 +1,1 @@
+"""Child processes: started, supervised, ended with their parent, and their logs shipped."""

@@ -1,0 +1,113 @@
+"""Log lines to CloudWatch Logs in batches, as the role on whose behalf they are written, off the writer's path."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import defaultdict
+from typing import Any, NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from embedded_aws.iam import RoleNotAssumable
+from embedded_aws.runtime import Runtime
+
+log = logging.getLogger(__name__)
+
+BATCH_SECONDS = 0.5
+BATCH_EVENTS = 5000  # PutLogEvents takes 10,000, or 1 MB
+BATCH_BYTES = 1_000_000
+EVENT_OVERHEAD = 26
+CLIENT_SECONDS = 7200.0  # well before the role's credentials expire
+
+
+class Stream(NamedTuple):
+    """Where lines go, and on whose behalf: a service (e.g. "lambda.amazonaws.com") that has assumed a role."""
+
+    region: str
+    role_arn: str
+    group: str
+    name: str
+    service: str
+    session_name: str
+    source_arn: str | None = None
+
+
+class LogShipper:
+    """Gathers lines and sends them in batches. Without permission to log, lines are dropped, as on AWS."""
+
+    def __init__(self, runtime: Runtime, thread_name: str) -> None:
+        self._runtime = runtime
+        self._lines: dict[Stream, list[dict[str, Any]]] = defaultdict(list)
+        self._condition = threading.Condition()
+        self._clients: dict[tuple[str | None, ...], tuple[float, Any]] = {}
+        threading.Thread(target=self._run, name=thread_name, daemon=True).start()
+
+    def add(self, stream: Stream, at: int, message: str) -> None:
+        """Take a line. at: Unix milliseconds. Blank lines are left out: CloudWatch refuses empty events."""
+        if not message.strip():
+            return
+        with self._condition:
+            self._lines[stream].append({"timestamp": at, "message": message})
+            self._condition.notify()
+
+    def flush(self) -> None:
+        """Send what has been gathered."""
+        with self._condition:
+            lines, self._lines = self._lines, defaultdict(list)
+        for stream, events in lines.items():
+            try:
+                self._send(stream, events)
+            except (ClientError, BotoCoreError, RoleNotAssumable) as error:
+                log.info("no logs in %s: %s", stream.name, error)
+            except Exception:  # of one stream, which must not end the logs of the others
+                log.exception("no logs in %s", stream.name)
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._lines)
+            self._runtime.stopping.wait(BATCH_SECONDS)
+            self.flush()
+
+    def _send(self, stream: Stream, events: list[dict[str, Any]]) -> None:
+        client = self._client(stream)
+        target = {"logGroupName": stream.group, "logStreamName": stream.name}
+        for batch in _batches(events):
+            try:
+                client.put_log_events(**target, logEvents=batch)
+            except client.exceptions.ResourceNotFoundException:
+                self._create(client, stream, target)
+                client.put_log_events(**target, logEvents=batch)
+
+    def _create(self, client: Any, stream: Stream, target: dict[str, str]) -> None:
+        try:
+            client.create_log_stream(**target)
+        except client.exceptions.ResourceNotFoundException:
+            client.create_log_group(logGroupName=stream.group)
+            client.create_log_stream(**target)
+
+    def _client(self, stream: Stream) -> Any:
+        key = (stream.role_arn, stream.region, stream.service, stream.session_name, stream.source_arn)
+        made, client = self._clients.get(key, (0.0, None))
+        if client is None or time.monotonic() - made > CLIENT_SECONDS:
+            client = self._runtime.client(
+                "logs", stream.role_arn, stream.service, stream.region, stream.session_name, stream.source_arn
+            )
+            self._clients[key] = (time.monotonic(), client)
+        return client
+
+
+def _batches(events: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Cut to what one PutLogEvents takes."""
+    batches: list[list[dict[str, Any]]] = [[]]
+    size = 0
+    for event in events:
+        weight = len(event["message"].encode()) + EVENT_OVERHEAD
+        if batches[-1] and (size + weight > BATCH_BYTES or len(batches[-1]) == BATCH_EVENTS):
+            batches.append([])
+            size = 0
+        batches[-1].append(event)
+        size += weight
+    return batches

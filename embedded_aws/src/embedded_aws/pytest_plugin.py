@@ -1,0 +1,151 @@
+"""Fixtures of every test: the embedded AWS, started only when one asks, once per worker."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from embedded_aws import client as daemon
+
+REGION = "us-east-1"
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that needs a running embedded AWS is no unit test."""
+    servers = {"embedded_aws", "fast_embedded_aws", "fresh_embedded_aws", "new_embedded_aws"}
+    for item in items:
+        if servers & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
+class EmbeddedAws:
+    """A running embedded AWS in a temporary folder.
+
+    credentials: the AWS_* variables that point any tool at it, as root.
+    """
+
+    def __init__(self, home: Path, port: int, time_scale: float = 1.0):
+        self.home, self.port, self.time_scale = home, port, time_scale
+        self.address = daemon.start(home, port, time_scale)
+        self._session = boto3.Session()  # one for all clients: it reads each service model once
+
+    @property
+    def endpoint_url(self) -> str:
+        return self.address.endpoint_url
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        return daemon.variables(self.home, REGION)
+
+    def client(self, service: str, **overrides: Any) -> Any:
+        """A boto3 client, of root unless `overrides` says otherwise; it does not retry."""
+        variables = self.credentials
+        settings: dict[str, Any] = {
+            "region_name": REGION,
+            "endpoint_url": self.endpoint_url,
+            "aws_access_key_id": variables["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": variables["AWS_SECRET_ACCESS_KEY"],
+            "config": Config(retries={"total_max_attempts": 1}),
+        }
+        return self._session.client(service, **(settings | overrides))
+
+    def session_of(self, role_name: str) -> dict[str, str]:
+        """Keyword arguments for `client` that make it act as a role."""
+        identity = self.client("sts")
+        arn = f"arn:aws:iam::{identity.get_caller_identity()['Account']}:role/{role_name}"
+        keys = identity.assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+        return {
+            "aws_access_key_id": keys["AccessKeyId"],
+            "aws_secret_access_key": keys["SecretAccessKey"],
+            "aws_session_token": keys["SessionToken"],
+        }
+
+    def restart(self) -> None:
+        """Stop, so that the state is saved, and start again on it."""
+        daemon.stop(self.home)
+        self.address = daemon.start(self.home, self.port, self.time_scale)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
+    """The embedded AWS of this worker. Names in tests should be their own: all of them share it."""
+    home = tmp_path_factory.mktemp("embedded-aws")
+    try:
+        yield EmbeddedAws(home, free_port())
+    finally:
+        daemon.destroy(home)
+
+
+@pytest.fixture(scope="session")
+def fast_embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
+    """As `embedded_aws`, with service clocks sixty times as fast: two seconds stand for AWS's two minutes."""
+    home = tmp_path_factory.mktemp("fast-aws")
+    try:
+        yield EmbeddedAws(home, free_port(), 60)
+    finally:
+        daemon.destroy(home)
+
+
+@pytest.fixture(scope="module")
+def fresh_embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
+    """An embedded AWS of a module's own, for tests that need an account in which nothing has happened."""
+    home = tmp_path_factory.mktemp("fresh-aws")
+    try:
+        yield EmbeddedAws(home, free_port())
+    finally:
+        daemon.destroy(home)
+
+
+@pytest.fixture
+def new_embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., EmbeddedAws]]:
+    """Starts an embedded AWS of a test's own, for tests that kill it or need other settings."""
+    homes: list[Path] = []
+
+    def start(time_scale: float = 1.0) -> EmbeddedAws:
+        homes.append(tmp_path_factory.mktemp("own-aws"))
+        return EmbeddedAws(homes[-1], free_port(), time_scale)
+
+    try:
+        yield start
+    finally:
+        for home in homes:
+            daemon.destroy(home)
+
+
+@pytest.fixture(scope="session")
+def until() -> Callable[..., Any]:
+    """Waits until a condition gives something true, and returns that."""
+
+    def wait(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+        deadline = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < deadline, f"not so within {seconds} s"
+            time.sleep(0.05)
+        return found
+
+    return wait
+
+
+@pytest.fixture(autouse=True)
+def _no_real_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches an account by the operator's own variables or files."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

@@ -1,0 +1,1 @@
+"""The AWS services, one folder each, under AWS's names."""

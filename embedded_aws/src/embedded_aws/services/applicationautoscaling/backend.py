@@ -1,0 +1,325 @@
+"""Targets, policies and scheduled actions as moto keeps them, with what they do to what they scale."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+import uuid
+from typing import Any, cast
+
+from moto.applicationautoscaling import models, urls
+from moto.applicationautoscaling.exceptions import AWSValidationException
+from moto.cloudwatch.models import Alarm
+from moto.core.exceptions import JsonRESTError
+
+from embedded_aws import runtime
+from embedded_aws.services.applicationautoscaling import alarms, dimensions
+from embedded_aws.services.applicationautoscaling.dimensions import Dimension
+from embedded_aws.services.applicationautoscaling.responses import ScalingResponse
+from embedded_aws.services.applicationautoscaling.rules import StepScaling, TargetTracking
+from embedded_aws.services.applicationautoscaling.schedules import Schedule
+from embedded_aws.services.applicationautoscaling.tags import LocalApplicationAutoscalingBackend
+from embedded_aws.services.cloudwatch import actions
+from embedded_aws.services.sagemaker.hosting import metrics
+
+log = logging.getLogger(__name__)
+
+ACTIVITIES_KEPT = 200
+
+
+class ObjectNotFoundException(JsonRESTError):
+    """A policy or a schedule for what is no scalable target."""
+
+    def __init__(self, namespace: str, resource: str, dimension: str):
+        message = (
+            f"No scalable target found for service namespace: {namespace}, resource ID: {resource}, "
+            f"scalable dimension: {dimension}"
+        )
+        super().__init__("ObjectNotFoundException", message)
+
+
+class ScalingBackend(LocalApplicationAutoscalingBackend):
+    """moto's backend; alarms call `triggered`, the clock calls `tick`."""
+
+    def __init__(self, region_name: str, account_id: str) -> None:
+        super().__init__(region_name, account_id)
+        self.activities: list[dict[str, Any]] = []
+        self.last_scalings: dict[str, dict[str, float]] = {}  # by resource: "out", "in" (Unix time), "added"
+        self.last_tick = time.time()
+
+    def register_scalable_target(  # type: ignore[override]
+        self, namespace: str, r_id: str, dimension: str, **settings: Any
+    ) -> models.FakeScalableTarget:
+        scaled = self._dimension(dimension)
+        if scaled and scaled.namespace == namespace:
+            scaled.check(r_id)
+        existing = self.targets.get(dimension, {}).get(r_id)
+        low = _first(settings.get("min_capacity"), existing and existing.min_capacity)
+        high = _first(settings.get("max_capacity"), existing and existing.max_capacity)
+        if low is None or high is None:
+            raise AWSValidationException(
+                "Both MinCapacity and MaxCapacity are required to register a target."
+            )
+        if high < low:
+            raise AWSValidationException("Maximum capacity cannot be less than minimum capacity.")
+        if scaled:
+            scaled.check_least(r_id, low)
+        return super().register_scalable_target(namespace, r_id, dimension, **settings)
+
+    def deregister_scalable_target(self, namespace: str, r_id: str, dimension: str) -> None:
+        """Its policies, their alarms and its scheduled actions go with it."""
+        super().deregister_scalable_target(namespace, r_id, dimension)
+        self.last_scalings.pop(r_id, None)
+        for key, policy in list(self.policies.items()):
+            if (policy.resource_id, policy.scalable_dimension) == (r_id, dimension):
+                policy.delete_alarms(self.account_id, self.region_name)
+                del self.policies[key]
+        self.scheduled_actions = [
+            a for a in self.scheduled_actions if (a.resource_id, a.scalable_dimension) != (r_id, dimension)
+        ]
+
+    def put_scaling_policy(
+        self,
+        policy_name: str,
+        service_namespace: str,
+        resource_id: str,
+        scalable_dimension: str,
+        policy_body: dict[str, Any],
+        policy_type: str | None,
+    ):
+        if not self._scalable_target_exists(resource_id, scalable_dimension):
+            raise ObjectNotFoundException(service_namespace, resource_id, scalable_dimension)
+        key = models.FakeApplicationAutoscalingPolicy.formulate_key(
+            service_namespace, resource_id, scalable_dimension, policy_name
+        )
+        old = self.policies.get(key)
+        ours = scalable_dimension in alarms.PREDEFINED
+        if ours and (policy_body or not old):
+            if (policy_type or (old and old.policy_type)) == "StepScaling":
+                StepScaling.of(policy_body or {})
+            else:
+                alarms.check(policy_body or {}, scalable_dimension)
+        policy = super().put_scaling_policy(
+            policy_name, service_namespace, resource_id, scalable_dimension, policy_body, policy_type
+        )
+        if old:
+            policy.policy_arn, policy.creation_time = old.policy_arn, old.creation_time
+            old.delete_alarms(self.account_id, self.region_name)
+        if ours and policy.policy_type == "TargetTrackingScaling":
+            policy.alarms = alarms.create(self.account_id, self.region_name, policy)
+        return policy
+
+    def put_scheduled_action(  # type: ignore[override]
+        self,
+        service_namespace: str,
+        schedule: str,
+        timezone: str,
+        scheduled_action_name: str,
+        resource_id: str,
+        scalable_dimension: str,
+        start_time: Any,
+        end_time: Any,
+        scalable_target_action: dict[str, Any],
+    ) -> None:
+        if not self._scalable_target_exists(resource_id, scalable_dimension):
+            raise ObjectNotFoundException(service_namespace, resource_id, scalable_dimension)
+        if schedule:
+            Schedule(schedule, timezone or "UTC")
+        low, high = (
+            scalable_target_action.get(m) if scalable_target_action else None
+            for m in ("MinCapacity", "MaxCapacity")
+        )
+        if low is not None and high is not None and low > high:
+            raise AWSValidationException("Maximum capacity cannot be less than minimum capacity.")
+        if scaled := self._dimension(scalable_dimension):
+            for bound in (low, high):
+                scaled.check_least(resource_id, bound)
+        super().put_scheduled_action(
+            service_namespace,
+            schedule,
+            timezone,
+            scheduled_action_name,
+            resource_id,
+            scalable_dimension,
+            start_time,
+            end_time,
+            cast(Any, scalable_target_action),
+        )
+
+    def triggered(self, arn: str, alarm: Alarm, values: list[float], now: float) -> None:
+        """A policy's alarm is in ALARM, on these values, oldest first: act at Unix time `now`."""
+        policy = next((p for p in self.policies.values() if arn.startswith(p.policy_arn)), None)
+        target: Any = policy and self.targets.get(policy.scalable_dimension, {}).get(policy.resource_id)
+        scaled = policy and self._dimension(policy.scalable_dimension)
+        if not policy or not target or not scaled or not scaled.ready(policy.resource_id):
+            return
+        current = scaled.capacity(policy.resource_id)
+        last = self.last_scalings.setdefault(policy.resource_id, {})
+        added = int(last.get("added", 0))
+        since_out, since_in = _since(last, "out", now), _since(last, "in", now)
+        if policy.policy_type == "StepScaling":
+            step = StepScaling.of(policy.step_scaling_policy_configuration or {}, scaled.cooldown)
+            wanted = step.capacity(values, float(alarm.threshold), current, min(since_out, since_in), added)
+        else:
+            configuration = policy.target_tracking_scaling_policy_configuration or {}
+            rule = TargetTracking.of(configuration, alarms.points_in(policy), scaled.cooldown)
+            least = min(1, target.min_capacity)
+            wanted = rule.capacity(values, current, since_out, since_in, added, least)
+            if wanted < current and not self._all_low(policy.resource_id):
+                return
+        suspended = target.suspended_state or {}
+        if suspended.get("DynamicScalingOutSuspended" if wanted > current else "DynamicScalingInSuspended"):
+            return
+        bounded = min(max(wanted, target.min_capacity), target.max_capacity)
+        if bounded == current:
+            return
+        cause = f"monitor alarm {alarm.name} in state ALARM triggered policy {policy.policy_name}"
+        self._scale(scaled, policy.resource_id, current, bounded, cause, now)
+
+    def tick(self, now: float) -> None:
+        """Run what is scheduled up to Unix time `now`, and keep every resource within its target's bounds."""
+        after, self.last_tick = self.last_tick, now
+        for action in list(self.scheduled_actions):
+            self._run_schedule(action, after, now)
+        for name, targets in list(self.targets.items()):
+            if scaled := self._dimension(name):
+                for resource, target in list(targets.items()):
+                    self._keep_bounds(scaled, resource, target, now)
+
+    def _keep_bounds(self, scaled: Dimension, resource: str, target: Any, now: float) -> None:
+        if not scaled.ready(resource):
+            return
+        scaled.idle(resource)
+        current = scaled.capacity(resource)
+        if current < target.min_capacity:
+            cause = f"minimum capacity was set to {target.min_capacity}"
+            self._scale(scaled, resource, current, target.min_capacity, cause, now)
+        elif current > target.max_capacity:
+            cause = f"maximum capacity was set to {target.max_capacity}"
+            self._scale(scaled, resource, current, target.max_capacity, cause, now)
+
+    def tracked(self, metric_type: str) -> set[str]:
+        """The resources that a policy scales by this predefined metric."""
+        found = set()
+        for policy in list(self.policies.values()):
+            configuration = policy.target_tracking_scaling_policy_configuration or {}
+            specification = configuration.get("PredefinedMetricSpecification") or {}
+            if specification.get("PredefinedMetricType") == metric_type:
+                found.add(policy.resource_id)
+        return found
+
+    def _run_schedule(self, action: Any, after: float, now: float) -> None:
+        target: Any = self.targets.get(action.scalable_dimension, {}).get(action.resource_id)
+        start = max(action.creation_time, float(action.start_time or 0))
+        if target is None or now < start or (action.end_time and now > float(action.end_time)):
+            return
+        schedule = Schedule(action.schedule, action.timezone or "UTC")
+        if (target.suspended_state or {}).get("ScheduledScalingSuspended") or not schedule.due(
+            after, now, start, runtime.current().time_scale
+        ):
+            return
+        wanted = action.scalable_target_action or {}
+        low, high = wanted.get("MinCapacity"), wanted.get("MaxCapacity")
+        target.update(low, high, None)
+        words = [
+            f"{name} capacity to {value}"
+            for name, value in (("min", low), ("max", high))
+            if value is not None
+        ]
+        activity = self._activity(
+            action.scalable_dimension,
+            action.resource_id,
+            f"Setting {' and '.join(words)}",
+            f"scheduled action name {action.scheduled_action_name} was triggered",
+            now,
+        )
+        activity |= {
+            "StatusCode": "Successful",
+            "EndTime": now,
+            "StatusMessage": f"Successfully set {' and '.join(words)}",
+        }
+
+    def _scale(
+        self, scaled: Dimension, resource: str, current: int, count: int, cause: str, now: float
+    ) -> None:
+        what = scaled.what
+        activity = self._activity(scaled.name, resource, f"Setting desired {what} to {count}.", cause, now)
+
+        def finished(reason: str | None) -> None:
+            activity["EndTime"] = time.time()
+            activity["StatusMessage"] = reason or (
+                f"Successfully set desired {what} to {count}. "
+                f"Change successfully fulfilled by {scaled.namespace}."
+            )
+            activity["StatusCode"] = "Failed" if reason else "Successful"
+            runtime.current().changed()
+
+        scaled.resize(resource, count, finished)
+        last = self.last_scalings.setdefault(resource, {})
+        if count > current:
+            last.update(out=now, added=count - current)
+        else:
+            last["in"] = now
+
+    def _activity(
+        self, dimension: str, resource: str, description: str, cause: str, now: float
+    ) -> dict[str, Any]:
+        activity = {
+            "ActivityId": str(uuid.uuid4()),
+            "ServiceNamespace": dimension.partition(":")[0],
+            "ResourceId": resource,
+            "ScalableDimension": dimension,
+            "Description": description,
+            "Cause": cause,
+            "StartTime": now,
+            "StatusCode": "InProgress",
+        }
+        self.activities = [activity, *self.activities[: ACTIVITIES_KEPT - 1]]
+        return activity
+
+    def _all_low(self, resource: str) -> bool:
+        """Whether every target tracking policy agrees to scale in, as AWS wants."""
+        lows = [
+            alarm
+            for policy in self.policies.values()
+            if policy.resource_id == resource
+            for alarm in policy.alarms
+            if alarm.comparison_operator == "LessThanThreshold"
+        ]
+        return all(alarm.state_value == "ALARM" for alarm in lows)
+
+    def _dimension(self, name: str) -> Dimension | None:
+        return dimensions.of(self.account_id, self.region_name, name)
+
+
+def _first(*values: Any) -> Any:
+    return next((value for value in values if value is not None), None)
+
+
+def _since(last: dict[str, float], what: str, now: float) -> float:
+    return (now - last[what]) * runtime.current().time_scale if what in last else math.inf
+
+
+def _act(region: str, arn: str, alarm: Alarm, values: list[float]) -> None:
+    backend = models.applicationautoscaling_backends[arn.split(":")[4]][region]
+    cast(ScalingBackend, backend).triggered(arn, alarm, values, time.time())
+
+
+def run(current: runtime.Runtime) -> None:
+    """Run schedules and keep bounds every minute of the service, until the embedded AWS stops."""
+    minute = metrics.period()
+    while not current.stopping.wait(minute - time.time() % minute):
+        for regions in list(models.applicationautoscaling_backends.values()):
+            for backend in list(regions.values()):
+                try:
+                    cast(ScalingBackend, backend).tick(time.time())
+                except Exception:  # one broken target must not end the scaling of the others
+                    log.exception("scaling in %s failed", backend.region_name)
+
+
+def install() -> None:
+    """Put our backend and responses in moto's place, and let alarms call us."""
+    models.applicationautoscaling_backends.backend = ScalingBackend
+    urls.url_paths["{0}/$"] = ScalingResponse.dispatch
+    actions.scaling_policies.append(_act)

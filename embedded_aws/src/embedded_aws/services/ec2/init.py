@@ -1,0 +1,280 @@
+"""The first process of an instance: runs its user data, and ends every process of it when it powers off.
+
+Standard library only: it is started as a bare script, `init.py FILE`, by `unshare` as process 1 of namespaces of
+its own, or without them. Its configuration is JSON in the file, which it removes. Exit status: 0 powered off, REBOOT
+restarted, other values a failure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+
+REBOOT = 10
+GRACE_SECONDS = 3.0
+MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC = 1, 32, 4096, 16384
+KEPT_FLAGS = {"nosuid": 2, "nodev": 4, "noexec": 8, "noatime": 1024, "nodiratime": 2048, "relatime": 1 << 21}
+PR_SET_CHILD_SUBREAPER = 36
+MARKER = "EMBEDDED_AWS_INSTANCE"  # in the environment of every process of an instance
+COMMAND_FOLDERS = ("/sbin", "/usr/sbin", "/bin", "/usr/bin")
+
+
+def mount(source: str | None, target: str, flags: int) -> None:
+    """mount(2). Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(source and source.encode(), target.encode(), None, ctypes.c_ulong(flags), None):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), target)
+
+
+def inside(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def mounts() -> dict[str, int]:
+    """Mount points of this namespace, with the flags that a remount must keep."""
+    found = {}
+    with open("/proc/self/mountinfo") as file:
+        for line in file:
+            fields = line.split()
+            point = fields[4].encode().decode("unicode_escape")
+            found[point] = sum(KEPT_FLAGS.get(option, 0) for option in fields[5].split(","))
+    return found
+
+
+def own_view(config: dict) -> None:
+    """Replace folders by the instance's own, make the rest read-only, and put the shims over the commands.
+
+    config: "folders" (path: the instance's folder), "keep" (paths to stay visible in them, read-only), "hide"
+    (a folder to cover), "shims" (folder). Raises OSError.
+    """
+    before = mounts()
+    folders = {path: own for path, own in config["folders"].items() if os.path.isdir(path)}
+    for path, own in folders.items():
+        for kept in config["keep"]:
+            if inside(kept, path) and kept != path:
+                place = own + kept[len(path) :]
+                os.makedirs(place, exist_ok=True)
+                mount(kept, place, MS_BIND | MS_REC)
+                point = max((p for p in before if inside(kept, p)), key=len)
+                mount(None, place, MS_REMOUNT | MS_BIND | MS_RDONLY | before[point])
+    shims = config["shims"]
+    commands = {}
+    for folder in COMMAND_FOLDERS:
+        for name in os.listdir(shims):
+            real = os.path.realpath(os.path.join(folder, name))
+            if os.path.isfile(real) and os.path.exists(os.path.join(shims, os.path.basename(real))):
+                commands[real] = os.path.join(shims, os.path.basename(real))
+    for real, shim in sorted(commands.items()):
+        mount(shim, real, MS_BIND)
+    if os.path.exists("/dev/console"):
+        mount(config["console"], "/dev/console", MS_BIND)
+    opened = {path: os.open(own, os.O_PATH) for path, own in folders.items()}
+    if not any(inside(config["hide"], folder) for folder in folders):
+        mount(config["empty"], config["hide"], MS_BIND)
+    for path, descriptor in opened.items():
+        mount(f"/proc/self/fd/{descriptor}", path, MS_BIND | MS_REC)
+        os.close(descriptor)
+    for point, flags in before.items():
+        system = any(inside(point, folder) for folder in ("/proc", "/sys", "/dev", *folders))
+        if not system:
+            mount(None, point, MS_REMOUNT | MS_BIND | MS_RDONLY | flags)
+
+
+def detach() -> int:
+    """Without namespaces: go on in a child that adopts orphans. Returns the descriptor that ends with the parent.
+
+    The parent stays in the process group that the embedded AWS knows, so that killing it ends the instance.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(reading)
+        signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
+        _, status = os.waitpid(child, 0)
+        os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+    os.close(writing)
+    os.setsid()
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    except AttributeError:
+        say(
+            "This system has no child subreaper: a process that leaves the instance's session may outlive it."
+        )
+    return reading
+
+
+def members(instance: str, isolated: bool) -> set[int]:
+    """The instance's processes but this one: all of the namespace; without one, descendants and marked ones."""
+    parents, found, marker = {}, set(), f"{MARKER}={instance}".encode()
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    state, parent = file.read().rpartition(b")")[2].split()[:2]
+                if state == b"Z":
+                    continue
+                parents[int(name)] = int(parent)
+                if isolated:
+                    found.add(int(name))
+                    continue
+                with open(f"/proc/{name}/environ", "rb") as file:
+                    if marker in file.read().split(b"\0"):
+                        found.add(int(name))
+            except OSError:
+                continue  # gone, or another user's
+    grown = True
+    while grown:
+        children = {p for p, parent in parents.items() if parent in found or parent == os.getpid()}
+        grown = not children <= found
+        found |= children
+    return found - {os.getpid()}
+
+
+def write(data: bytes) -> None:
+    """To the console, whose reader may be gone: the processes are to be ended all the same."""
+    with contextlib.suppress(BrokenPipeError):
+        os.write(1, data)
+
+
+def say(text: str) -> None:
+    write(f"[embedded AWS] {text}\n".encode())
+
+
+class Init:
+    """Waits for children, power commands and signals, without polling."""
+
+    def __init__(self, config: dict, parent: int | None) -> None:
+        self.config, self.isolated = config, config["namespace"]
+        self.scripts = list(config["scripts"])
+        self.script: subprocess.Popen | None = None
+        self.failed = False
+        self.power: tuple[float, int] | None = None  # when, exit status
+        self.selector = selectors.DefaultSelector()
+        for name in ("initctl", "console"):
+            fifo = os.open(os.path.join(config["run"], name), os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+            self.selector.register(fifo, selectors.EVENT_READ, name)
+        waking, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(wake)
+        self.selector.register(waking, selectors.EVENT_READ, "signal")
+        if parent is not None:
+            self.selector.register(parent, selectors.EVENT_READ, "parent")
+        self.ending = False
+        signal.signal(signal.SIGTERM, self._terminate)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def _terminate(self, *_: object) -> None:
+        self.ending = True
+
+    def run(self) -> int:
+        """Returns the exit status."""
+        self.next_script()
+        while not self.ending:
+            timeout = None if self.power is None else max(self.power[0] - time.monotonic(), 0)
+            for key, _ in self.selector.select(timeout):
+                if key.data == "parent":
+                    self.ending = True
+                    break
+                data = os.read(key.fd, 65536)
+                if key.data == "console":
+                    write(data)
+                elif key.data == "initctl":
+                    self.command(data.decode(errors="replace"))
+            self.reap()
+            if self.power is not None and time.monotonic() >= self.power[0]:
+                break
+        status = 0 if self.ending or self.power is None else self.power[1]
+        self.end_all()
+        say("Restarting." if status == REBOOT else "Power down.")
+        return status
+
+    def next_script(self) -> None:
+        while self.scripts and self.script is None:
+            path = self.scripts.pop(0)
+            try:
+                self.script = subprocess.Popen(
+                    [path],
+                    env=self.config["environment"],
+                    cwd=self.config["cwd"],
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                say(f"user data {path} cannot be run: {error.strerror}")
+                self.failed = True
+        if self.script is None and self.config["scripts"]:
+            outcome = "failed" if self.failed else "finished"
+            say(f"user data {outcome} {time.strftime('%a, %d %b %Y %H:%M:%S +0000', time.gmtime())}")
+
+    def reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            if self.script is not None and pid == self.script.pid:
+                code = os.waitstatus_to_exitcode(status)
+                self.script.returncode, self.script = code, None
+                if code:
+                    self.failed = True
+                    say(f"user data exited with status {code}")
+                self.next_script()
+
+    def command(self, text: str) -> None:
+        """Lines `poweroff SECONDS`, `reboot SECONDS`, `cancel`, from the shims."""
+        for line in text.splitlines():
+            words = line.split()
+            if words == ["cancel"]:
+                self.power = None
+            elif len(words) == 2 and words[0] in ("poweroff", "reboot") and words[1].isdecimal():
+                self.power = (time.monotonic() + int(words[1]), REBOOT if words[0] == "reboot" else 0)
+                if int(words[1]):
+                    say(f"{words[0]} in {words[1]} s")
+
+    def end_all(self) -> None:
+        """SIGTERM to every process of the instance, SIGKILL to those that stay."""
+        asked: set[int] = set()
+        deadline = time.monotonic() + GRACE_SECONDS
+        while there := members(self.config["id"], self.isolated):
+            late = time.monotonic() > deadline
+            for pid in there if late else there - asked:
+                for number in (signal.SIGKILL,) if late else (signal.SIGTERM, signal.SIGCONT):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, number)
+            asked |= there
+            time.sleep(0.02)
+            self.reap_quietly()
+
+    def reap_quietly(self) -> None:
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+
+
+def main() -> None:
+    with open(sys.argv[1]) as file:
+        config = json.load(file)
+    os.unlink(sys.argv[1])
+    parent = None
+    if config["namespace"]:
+        own_view(config)
+    else:
+        parent = detach()
+    if config.get("probe"):
+        return
+    sys.exit(Init(config, parent).run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""CloudWatch metrics of running instances in the namespace AWS/EC2: processor time of their processes, status checks."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.ec2.models.instance_types import INSTANCE_TYPES
+
+from embedded_aws import ACCOUNT_ID
+from embedded_aws.runtime import Runtime
+
+if TYPE_CHECKING:
+    from embedded_aws.services.ec2.backend import LocalInstance
+    from embedded_aws.services.ec2.service import InstanceService
+
+NAMESPACE = "AWS/EC2"
+BASIC_MINUTES = 5
+UNITS = {"CPUUtilization": "Percent"}
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Process:
+    """parent: its process id. state: a letter, as of ps. seconds: of processor time, with ended children's."""
+
+    parent: int
+    state: str
+    seconds: float
+
+
+def processes() -> dict[int, Process]:
+    """Every process of this machine by its id."""
+    found = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = entry.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended
+        ticks = sum(int(field) for field in fields[11:15])
+        found[int(entry.parent.name)] = Process(int(fields[1]), fields[0], ticks / TICK)
+    return found
+
+
+def family(first: int, table: dict[int, Process]) -> list[int]:
+    """A process and all that descend from it."""
+    children = defaultdict(list)
+    for pid, process in table.items():
+        children[process.parent].append(pid)
+    members = [first] if first in table else []
+    for pid in members:  # grows while it is read
+        members += children[pid]
+    return members
+
+
+def impaired(members: list[int], table: dict[int, Process]) -> bool:
+    """Whether an instance does not answer: its first processes have ended, or somebody has halted them."""
+    return not members or any(table[pid].state in "TtZX" for pid in members[:2])
+
+
+class Reporter:
+    """Looks at the processes once a minute of the service, if there are any.
+
+    CPUUtilization is of every minute with detailed monitoring, else of five; status checks are of every minute.
+    """
+
+    def __init__(self, current: Runtime, service: InstanceService) -> None:
+        self._runtime, self._service = current, service
+        # By instance: processor seconds, and when (monotonic), at the last point.
+        self._before: dict[str, tuple[int, float, float]] = {}
+
+    def run(self) -> None:
+        """Until the embedded AWS stops."""
+        minute = 60 / self._runtime.time_scale
+        number = int(time.time() // minute)
+        while True:
+            number += 1
+            if self._runtime.stopping.wait(max(0.0, number * minute - time.time())):
+                return
+            number = max(number, int(time.time() // minute))  # a busy machine may have slept through some
+            self.report(number)
+
+    def report(self, number: int) -> None:
+        """Record what the time until the start of the service's minute `number` brought."""
+        running = self._service.running()
+        if not running:
+            self._before.clear()
+            return
+        table = processes()
+        if not table:
+            return  # a system that does not show them
+        minute = 60 / self._runtime.time_scale
+        # A little before: in the period that is over. Naive UTC, as moto keeps it.
+        end = datetime.fromtimestamp(number * minute - min(0.02, minute / 10), timezone.utc)
+        moment = end.replace(tzinfo=None)
+        data: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for instance, first in running:
+            members = family(first, table)
+            failed = float(impaired(members, table))
+            values = {
+                "StatusCheckFailed": failed,
+                "StatusCheckFailed_Instance": failed,
+                "StatusCheckFailed_System": 0.0,  # this machine, which runs
+            }
+            seconds = sum(table[pid].seconds for pid in members)
+            percent = self._percent(
+                instance, first, seconds, instance.monitored or number % BASIC_MINUTES == 0
+            )
+            if percent is not None:
+                values["CPUUtilization"] = percent
+            data[instance.region_name] += [
+                {
+                    "MetricName": name,
+                    "Dimensions": [{"Name": "InstanceId", "Value": instance.id}],
+                    "Value": value,
+                    "Unit": UNITS.get(name, "Count"),
+                    "Timestamp": moment,
+                }
+                for name, value in values.items()
+            ]
+        self._before = {i.id: self._before[i.id] for i, _ in running if i.id in self._before}
+        for region, found in data.items():
+            cloudwatch_backends[ACCOUNT_ID][region].put_metric_data(NAMESPACE, found)
+
+    def _percent(self, instance: LocalInstance, first: int, seconds: float, due: bool) -> float | None:
+        """Of the instance's vCPUs, or of this machine's processors where it has fewer, since the last point.
+
+        None unless a point is due. The first one after a boot is from the minute after it.
+        """
+        now = time.monotonic()
+        boot, spent, since = self._before.get(instance.id, (0, 0.0, 0.0))
+        if boot != first:
+            self._before[instance.id] = (first, seconds, now)
+            return None
+        if not due:
+            return None
+        self._before[instance.id] = (first, seconds, now)
+        vcpus = INSTANCE_TYPES[instance.instance_type]["VCpuInfo"]["DefaultVCpus"]
+        used = max(0.0, seconds - spent) / (now - since)
+        return min(100.0, 100 * used / min(vcpus, os.cpu_count() or 1))

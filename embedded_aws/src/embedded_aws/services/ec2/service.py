@@ -1,0 +1,244 @@
+"""The life of instances: states follow processes, and processes follow requests."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
+
+from moto.ec2.models.instances import InstanceState
+
+from embedded_aws import ACCOUNT_ID
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.ec2 import init, user_data
+from embedded_aws.services.ec2.backend import IncorrectInstanceState, LocalInstance, UnsupportedOperation
+from embedded_aws.services.ec2.machine import Console, Machine
+
+log = logging.getLogger(__name__)
+
+SERVICE = "ec2.amazonaws.com"
+NOTICE_SECONDS = 120.0
+REQUESTED_BY_INSTANCE = ("Client.InstanceInitiatedShutdown", "Instance initiated shutdown")
+CRASHED = ("Client.InternalError", "The first process of the instance ended")
+RECLAIMED = ("Server.SpotInstanceTermination", "Spot instance termination")
+NOT_STARTED = ("Server.InternalError", "Internal error on launch")
+EMBEDDED_AWS_STOPPED = (
+    "Server.InternalError",
+    "The embedded AWS ended while the instance ran, and its processes with it",
+)
+
+
+class InstanceService:
+    """Runs instances. `resume` after the state is loaded, `halt` before the processes are ended."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self._machines: dict[str, Machine] = {}
+        self._states = threading.RLock()  # a state is read and changed under it
+        self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)  # of processes
+
+    # What requests do
+
+    def launch(self, instance: LocalInstance) -> None:
+        """Boot a new instance, in the background."""
+        instance.hosted = True
+        instance.move("pending")
+        self._later(self._boot, instance)
+
+    def start(self, instance: LocalInstance) -> InstanceState:
+        with self._states:
+            if instance.state in ("pending", "running"):
+                return InstanceState(instance.state, instance.state_code)
+            if instance.state != "stopped":
+                raise IncorrectInstanceState(instance, "started")
+            previous = instance.move("pending")
+            instance.started()
+        self._later(self._boot, instance)
+        return previous
+
+    def stop(self, instance: LocalInstance, reason: tuple[str, str]) -> InstanceState:
+        with self._states:
+            if instance.spot:
+                raise UnsupportedOperation(instance)
+            if instance.state in ("stopping", "stopped"):
+                return InstanceState(instance.state, instance.state_code)
+            if instance.state not in ("pending", "running"):
+                raise IncorrectInstanceState(instance, "stopped")
+            previous = instance.move("stopping")
+            instance.because(reason)
+        self._later(self._end, instance, "stopping", reason)
+        return previous
+
+    def terminate(self, instance: LocalInstance, reason: tuple[str, str]) -> InstanceState:
+        with self._states:
+            if instance.state in ("shutting-down", "terminated"):
+                return InstanceState(instance.state, instance.state_code)
+            previous = instance.move("shutting-down")
+            instance.because(reason)
+        self._later(self._end, instance, "shutting-down", reason)
+        return previous
+
+    def reboot(self, instance: LocalInstance) -> None:
+        with self._states:
+            if instance.state not in ("pending", "running"):
+                raise IncorrectInstanceState(instance, "rebooted")
+        self._later(self._reboot, instance)
+
+    def interrupt(self, instance: LocalInstance) -> str:
+        """Give a Spot Instance its two minutes' notice, faster by the time scale. Returns when it ends (ISO 8601)."""
+        seconds = NOTICE_SECONDS / self.runtime.time_scale
+        with self._states:
+            if not instance.spot or instance.state != "running":
+                raise IncorrectInstanceState(instance, "interrupted")
+            moment = datetime.now(timezone.utc) + timedelta(seconds=seconds)
+            instance.interruption = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        instance.warn()
+        timer = threading.Timer(seconds, self.terminate, (instance, RECLAIMED))
+        timer.daemon = True
+        timer.start()
+        return instance.interruption
+
+    def console(self, instance: LocalInstance) -> bytes:
+        """The last 64 KB that the instance printed, from all of its boots."""
+        return Console(self._folder(instance) / "console.log").tail()
+
+    def running(self) -> list[tuple[LocalInstance, int]]:
+        """Instances that run, with their first process's id."""
+        with self._states:
+            machines = list(self._machines.values())
+        return [
+            (machine.instance, machine.pid) for machine in machines if machine.instance.state == "running"
+        ]
+
+    # What the embedded AWS does
+
+    def resume(self) -> None:
+        """Bring the records in line with the processes, all of which the last run ended."""
+        for instance in self._instances():
+            if instance.state in ("pending", "running"):
+                gone = instance.spot or instance.instance_initiated_shutdown_behavior == "terminate"
+                instance.ended(EMBEDDED_AWS_STOPPED, terminated=gone)
+            elif instance.state in ("stopping", "shutting-down"):
+                code = instance.state_reason.code
+                reason = (code, instance.state_reason.message.removeprefix(f"{code}: "))
+                instance.ended(reason, terminated=instance.state == "shutting-down")
+            if instance.state == "terminated":
+                shutil.rmtree(self._folder(instance) / "disk", ignore_errors=True)
+
+    def halt(self) -> None:
+        """End every instance's processes; `resume` settles the records."""
+        with self._states:
+            machines = list(self._machines.values())
+            self._machines.clear()
+        if machines:
+            with ThreadPoolExecutor(len(machines)) as pool:
+                list(pool.map(lambda machine: machine.end(), machines))
+
+    def _instances(self) -> Iterator[LocalInstance]:
+        from moto.ec2.models import ec2_backends
+
+        for backend in ec2_backends[ACCOUNT_ID].values():
+            for instance in backend.all_instances():
+                if getattr(instance, "hosted", False):
+                    yield instance  # type: ignore[misc]
+
+    def _folder(self, instance: LocalInstance):
+        return self.runtime.folder("instances", instance.id)
+
+    def _later(self, act, *arguments) -> None:
+        threading.Thread(target=self._guarded, args=(act, *arguments), daemon=True).start()
+
+    def _guarded(self, act, *arguments) -> None:
+        try:
+            act(*arguments)
+        except Exception:
+            log.exception("instance %s", arguments[0].id)
+        self.runtime.changed()
+
+    def _boot(self, instance: LocalInstance) -> None:
+        with self._locks[instance.id]:
+            if instance.state not in ("pending", "running") or self.runtime.stopping.is_set():
+                return
+            first, instance.booted = not instance.booted, True
+            scripts = user_data.scripts(str(instance.user_data)) if instance.user_data else []
+            machine = Machine(
+                instance,
+                self._folder(instance),
+                self.runtime.supervisor,
+                self.runtime.endpoint_url,
+                self.runtime.home,
+            )
+            try:
+                machine.start(
+                    [s for s in scripts if first or s.every_boot],
+                    lambda role: self.runtime.assume(role, SERVICE, instance.region_name, instance.id),
+                    self._ended,
+                )
+            except OSError:
+                log.exception("instance %s cannot be started", instance.id)
+                machine.close()
+                self.terminate(instance, NOT_STARTED)
+                return
+            with self._states:
+                self._machines[instance.id] = machine
+                if instance.state == "pending":
+                    instance.move("running")
+
+    def _end(self, instance: LocalInstance, state: str, reason: tuple[str, str]) -> None:
+        """state: "stopping" or "shutting-down", which it has been given."""
+        with self._locks[instance.id]:
+            self._end_processes(instance)
+            with self._states:
+                if instance.state == state:  # not terminated while it was stopping
+                    instance.ended(reason, terminated=state == "shutting-down")
+            if instance.state == "terminated":
+                shutil.rmtree(self._folder(instance) / "disk", ignore_errors=True)
+
+    def _end_processes(self, instance: LocalInstance) -> None:
+        with self._states:
+            machine = self._machines.pop(instance.id, None)
+        if machine is not None:
+            machine.end()
+
+    def _reboot(self, instance: LocalInstance) -> None:
+        with self._locks[instance.id]:
+            self._end_processes(instance)
+            self._boot(instance)
+
+    def _ended(self, machine: Machine, status: int) -> None:
+        """The first process of an instance has ended, asked to or not."""
+        instance = machine.instance
+        with self._locks[instance.id]:
+            with self._states:
+                if self._machines.get(instance.id) is not machine:
+                    return  # by a request, or by the end of the embedded AWS
+                del self._machines[instance.id]
+            machine.end()
+            if status == init.REBOOT:
+                self._guarded(self._boot, instance)
+                return
+            reason = REQUESTED_BY_INSTANCE if status == 0 else CRASHED
+            if instance.spot or instance.instance_initiated_shutdown_behavior == "terminate":
+                self.terminate(instance, reason)
+            else:
+                self.stop(instance, reason)
+
+
+_current: InstanceService | None = None
+
+
+def install(service: InstanceService) -> None:
+    """Make `service` the one of this process."""
+    global _current
+    _current = service
+
+
+def current() -> InstanceService:
+    """The service of this process."""
+    if _current is None:
+        raise RuntimeError("EC2 has not been started in this process")
+    return _current

@@ -1,0 +1,50 @@
+"""The Spot request behind a Spot Instance that RunInstances made; moto records none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.ec2.models.spot_requests import SpotInstanceRequest
+from moto.ec2.utils import random_spot_request_id
+
+from embedded_aws.services.ec2.backend import LocalInstance
+
+
+class LocalSpotRequest(SpotInstanceRequest):
+    """A fulfilled one-time request."""
+
+    def __init__(self, instance: LocalInstance, price: str) -> None:
+        self._launched = instance
+        super().__init__(
+            instance.ec2_backend,
+            random_spot_request_id(),
+            price,
+            instance.image_id,
+            "one-time",
+            valid_from=None,
+            valid_until=None,
+            launch_group=None,
+            availability_zone_group=None,
+            key_name=instance.key_name or "",
+            security_groups=[],
+            user_data=None,
+            instance_type=instance.instance_type,
+            placement=instance.availability_zone,
+            kernel_id=None,
+            ramdisk_id=None,
+            monitoring_enabled=instance.monitored,
+            subnet_id=instance.subnet_id or "",
+            tags={},
+            spot_fleet_id=None,
+            instance_interruption_behaviour="terminate",
+        )
+
+    def launch_instance(self) -> LocalInstance:
+        return self._launched
+
+
+def request_for(instance: LocalInstance, options: dict[str, Any]) -> None:
+    """Record the request of an instance. options: SpotOptions of RunInstances."""
+    request = LocalSpotRequest(instance, options.get("MaxPrice") or "")
+    instance.ec2_backend.spot_instance_requests[request.id] = request
+    instance.spot_instance_request_id = request.id

@@ -1,0 +1,129 @@
+"""SageMaker's events, with the details that AWS gives: mostly what Describe answers, times in milliseconds.
+
+https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from typing import Any
+
+from embedded_aws import ACCOUNT_ID
+from embedded_aws.services import events
+
+SOURCE = "aws.sagemaker"
+TRAINING = (
+    "TrainingJobName",
+    "TrainingJobArn",
+    "TuningJobArn",
+    "ModelArtifacts",
+    "TrainingJobStatus",
+    "SecondaryStatus",
+    "FailureReason",
+    "HyperParameters",
+    "AlgorithmSpecification",
+    "RoleArn",
+    "InputDataConfig",
+    "OutputDataConfig",
+    "ResourceConfig",
+    "VpcConfig",
+    "StoppingCondition",
+    "CreationTime",
+    "TrainingStartTime",
+    "TrainingEndTime",
+    "LastModifiedTime",
+    "SecondaryStatusTransitions",
+    "FinalMetricDataList",
+)
+TUNING = (
+    "HyperParameterTuningJobName",
+    "HyperParameterTuningJobArn",
+    "HyperParameterTuningJobConfig",
+    "TrainingJobDefinition",
+    "HyperParameterTuningJobStatus",
+    "CreationTime",
+    "HyperParameterTuningEndTime",
+    "LastModifiedTime",
+    "TrainingJobStatusCounters",
+    "ObjectiveStatusCounters",
+    "BestTrainingJob",
+    "FailureReason",
+)
+ENDPOINT = (
+    "EndpointName",
+    "EndpointArn",
+    "EndpointConfigName",
+    "EndpointStatus",
+    "FailureReason",
+    "CreationTime",
+    "LastModifiedTime",
+)
+
+
+def training_job(job: Any) -> None:
+    """job: the record, in the state to tell of."""
+    if events.rules(job.region):
+        detail = _picked(job.describe(), TRAINING) | {"Tags": _tags(job.region, job.arn)}
+        _emit(job.region, "Training Job", job.arn, detail)
+
+
+def tuning_job(job: Any) -> None:
+    """job: the record, in the state to tell of."""
+    if events.rules(job.region):
+        described = _backend(job.region).describe_tuning(job)
+        detail = _picked(described, TUNING) | {"Tags": _tags(job.region, job.arn)}
+        _emit(job.region, "HyperParameter Tuning Job", job.arn, detail)
+
+
+def endpoint(record: dict[str, Any]) -> None:
+    """record: of the endpoint, in the state to tell of."""
+    region = record["EndpointArn"].split(":")[3]
+    if not events.rules(region):
+        return
+    variants = (record.get("Deployed") or record.get("Pending") or {}).get("Variants", [])
+    detail = _picked(record, ENDPOINT) | {
+        # AWS writes the states of endpoints otherwise here than in DescribeEndpoint.
+        "EndpointStatus": re.sub(r"(?<=[a-z])(?=[A-Z])", "_", record["EndpointStatus"]).upper(),
+        "ProductionVariants": [
+            _picked(variant, ("VariantName", "DesiredWeight", "DesiredInstanceCount")) for variant in variants
+        ],
+        "Tags": _tags(region, record["EndpointArn"]),
+    }
+    _emit(region, "Endpoint", record["EndpointArn"], detail)
+
+
+def model_package(region: str, record: dict[str, Any], updated: list[str]) -> None:
+    """record: of DescribeModelPackage. updated: names of the members that have changed; none of a new package."""
+    if not events.rules(region):
+        return
+    fields = {"UpdatedModelPackageFields": updated} if updated else {}
+    detail = json.loads(json.dumps(record | fields, default=_second))
+    _emit(region, "Model Package", record["ModelPackageArn"], detail)
+
+
+def _emit(region: str, what: str, arn: str, detail: dict[str, Any]) -> None:
+    events.emit(region, SOURCE, f"SageMaker {what} State Change", [arn], detail)
+
+
+def _picked(record: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return json.loads(json.dumps({n: record[n] for n in names if n in record}, default=_millisecond))
+
+
+def _millisecond(value: datetime) -> int:
+    return int(value.timestamp() * 1000)
+
+
+def _second(value: datetime) -> str:
+    return value.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _tags(region: str, arn: str) -> dict[str, str]:
+    return dict(_backend(region).resource_tags.get(arn, {}))
+
+
+def _backend(region: str) -> Any:
+    from moto.sagemaker.models import sagemaker_backends
+
+    return sagemaker_backends[ACCOUNT_ID][region]

@@ -1,0 +1,59 @@
+"""Rules with a schedule: they fire whenever it is due, looked at once a minute of the service."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import Any
+
+from moto.applicationautoscaling.exceptions import AWSValidationException
+from moto.events.exceptions import ValidationException
+from moto.events.models import events_backends
+
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.applicationautoscaling.schedules import Schedule
+
+log = logging.getLogger(__name__)
+
+
+def check(expression: str) -> None:
+    """Raises ValidationException for what is neither rate() nor cron()."""
+    try:
+        Schedule(expression)
+    except AWSValidationException:
+        expression = ""
+    if not expression.startswith(("rate(", "cron(")):
+        raise ValidationException("Parameter ScheduleExpression is not valid.")
+
+
+def tick(backend: Any, after: float, until: float, time_scale: float) -> None:
+    """Fire the rules that are due within (after, until], in Unix times."""
+    for rule in list(backend.event_buses["default"].rules.values()):
+        if not rule.scheduled_expression or rule.state == "DISABLED":
+            continue
+        if Schedule(rule.scheduled_expression).due(after, until, rule.since, time_scale):
+            rule.fire()
+
+
+def run(current: Runtime) -> None:
+    """Until the embedded AWS stops. What was due while it was down is not made up for."""
+    minute, last = 60 / current.time_scale, time.time()
+    while not current.stopping.wait(minute - time.time() % minute):
+        now = time.time()
+        for regions in list(events_backends.values()):
+            for backend in list(regions.values()):
+                try:
+                    tick(backend, last, now, current.time_scale)
+                except Exception:  # one schedule must not end the others
+                    log.exception("schedules in %s failed", backend.region_name)
+        last = now
+
+
+def install(current: Runtime) -> None:
+    """Look from the time that the services have started."""
+
+    def start() -> None:
+        threading.Thread(target=run, args=(current,), name="schedules", daemon=True).start()
+
+    current.on_start.append(start)

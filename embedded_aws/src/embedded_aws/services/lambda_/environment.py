@@ -1,0 +1,345 @@
+"""One execution environment: a process that runs a function version, one invocation at a time."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from embedded_aws.processes.supervisor import Supervisor
+from embedded_aws.services.lambda_ import memory
+from embedded_aws.services.lambda_.output import Output
+from embedded_aws.services.lambda_.runtime_api import Invocation, Outcome, RuntimeApi
+
+INIT_SECONDS = 10.0
+MEMORY_POLL_SECONDS = 0.05
+BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """What is needed to run one version of a function, as it was when the environment was started.
+
+    function: the function's ARN, without a version. memory: MB. timeout: seconds. task_root: the unpacked code.
+    variables: the process's whole environment, less what differs between environments.
+    """
+
+    function: str
+    version: str
+    handler: str
+    runtime: str
+    memory: int
+    timeout: int
+    task_root: Path
+    variables: dict[str, str] = field(repr=False)
+    json_logs: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How an invocation ended.
+
+    payload: the answer or the error document. function_error: "Unhandled" or empty. log_tail: its last 4 KB of
+    log. duration: seconds in the handler.
+    """
+
+    payload: bytes
+    function_error: str
+    log_tail: bytes
+    duration: float
+
+
+class ExecutionEnvironment:
+    """Started by `start`, then `invoke`d any number of times until `dead`, and at last `end`ed."""
+
+    def __init__(
+        self,
+        version: Version,
+        supervisor: Supervisor,
+        scratch: Path,
+        ship: Callable[[str, int, str], None],
+        on_exit: Callable[[], None] = lambda: None,
+    ) -> None:
+        """scratch: folder for its /tmp. ship: takes every log line, as (log stream, Unix ms, message).
+        on_exit: called when the process has ended, whoever ended it."""
+        self.version = version
+        self.created = self.used = time.monotonic()
+        self.dead = False
+        self.init_error: dict[str, Any] | None = None
+        self.init_seconds = 0.0
+        self._report_init = True
+        self._peak_bytes = 0
+        self._on_exit = on_exit
+        self._supervisor, self._scratch = supervisor, scratch / uuid.uuid4().hex
+        self.log_stream = f"{datetime.now(timezone.utc):%Y/%m/%d}/[{version.version}]{uuid.uuid4().hex}"
+        self._output = Output(lambda at, line: ship(self.log_stream, at, line))
+        self._again = False  # initialisation failed: once more in the first invocation
+        self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
+        self._api: RuntimeApi | None = None
+        self._process: subprocess.Popen | None = None
+
+    @property
+    def function(self) -> str:
+        return self.version.function
+
+    def start(self, initialization_type: str = "on-demand", limit: float = INIT_SECONDS) -> None:
+        """Start the process and wait until it asks for its first invocation.
+
+        If that fails or takes more than `limit` seconds, the first invocation does it again within the function's
+        timeout, as on AWS. Of provisioned concurrency, `init_error` holds the error document and the environment is
+        dead.
+        """
+        self.provisioned = initialization_type == "provisioned-concurrency"
+        began = time.monotonic()
+        self._say_runtime()
+        (self._scratch / "tmp").mkdir(parents=True)
+        outcome = self._initialise(limit)
+        self.init_seconds = time.monotonic() - began
+        if outcome is not None and outcome.kind == "ready":
+            return
+        error = self._init_failed("init", outcome, limit)
+        if self.provisioned:
+            self.init_error, self.dead = error, True
+        else:
+            self._again = True
+            self._end_process()
+
+    def _initialise(self, limit: float) -> Outcome | None:
+        """Start a process. Returns what it says first; None if it says nothing within `limit` seconds."""
+        temporary = str(self._scratch / "tmp")
+        self._outcomes = outcomes = SimpleQueue()
+        self._api = RuntimeApi(outcomes.put)
+        variables = {
+            "HOME": temporary,
+            "TMPDIR": temporary,
+            **self.version.variables,
+            "AWS_LAMBDA_RUNTIME_API": self._api.address,
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency" if self.provisioned else "on-demand",
+            "AWS_LAMBDA_LOG_STREAM_NAME": self.log_stream,
+        }
+        command = [sys.executable, "-S", str(BOOTSTRAP), self.version.handler]
+        self._process = self._supervisor.spawn(command, env=variables, cwd=self.version.task_root)
+        self._output.attach(self._process.stdout)
+        threading.Thread(target=self._wait, args=(self._process, outcomes), daemon=True).start()
+        return self._next_outcome(limit)
+
+    def _init_failed(self, phase: str, outcome: Outcome | None, seconds: float) -> dict[str, Any]:
+        """Log it. Returns the error document."""
+        if outcome is None:
+            self._output.say(self._init_report(phase, "timeout"))
+            return {
+                "errorType": "Sandbox.Timedout",
+                "errorMessage": f"Initialization has timed out after {seconds:.2f} seconds",
+            }
+        error = self._init_document(outcome)
+        self._output.say(self._init_report(phase, "error", error["errorType"]))
+        return error
+
+    def invoke(self, invocation: Invocation) -> Result:
+        """Run one invocation. Never raises for what the function does; check `dead` afterwards."""
+        self._output.begin()
+        self._platform(
+            "start", invocation, f"START RequestId: {invocation.request_id} Version: {self.version.version}"
+        )
+        began = time.monotonic()
+        outcome = self._first_outcome(invocation)
+        seconds = time.monotonic() - began
+        if self.init_error is not None:
+            document = {**self.init_error, "requestId": invocation.request_id}
+            return self._finish(
+                invocation,
+                json.dumps(document).encode(),
+                "Unhandled",
+                seconds,
+                "error",
+                document["errorType"],
+            )
+        if outcome is None:
+            seconds = float(self.version.timeout)
+            message = f"Task timed out after {seconds:.2f} seconds"
+            self._output.say(f"{_timestamp()} {invocation.request_id} {message}\n")
+            return self._fail(invocation, "Sandbox.Timedout", message, seconds, "timeout")
+        if outcome.kind == "exit":
+            reason = outcome.body.decode()
+            message = f"Runtime exited {reason}"
+            self._output.say(f"RequestId: {invocation.request_id} Error: {message}\nRuntime.ExitError\n")
+            return self._fail(invocation, "Runtime.ExitError", message, seconds, "error")
+        if outcome.kind == "too_large":
+            self.dead = True  # AWS's client gives up on the answer it gets
+            document = {
+                "errorType": "Function.ResponseSizeTooLarge",
+                "errorMessage": f"Response payload size ({outcome.body.decode()} bytes) exceeded maximum allowed"
+                " payload size (6291556 bytes).",
+            }
+            return self._finish(invocation, json.dumps(document).encode(), "Unhandled", seconds)
+        return self._finish(invocation, outcome.body, "Unhandled" if outcome.kind == "error" else "", seconds)
+
+    def _first_outcome(self, invocation: Invocation) -> Outcome | None:
+        """Of an invocation; None at the timeout. An initialisation that failed is tried again before: `init_error`."""
+        deadline = time.monotonic() + self.version.timeout
+        if self._again:
+            began, self._again, self.dead = time.monotonic(), False, False
+            self._report_init = False  # it is part of the duration
+            outcome = self._initialise(self.version.timeout)
+            self.init_seconds = time.monotonic() - began
+            if outcome is None or outcome.kind != "ready":
+                error = self._init_failed("invoke", outcome, self.version.timeout)
+                if outcome is not None:
+                    self.init_error, self.dead = error, True
+                return outcome
+        self._api.hand(invocation)
+        return self._next_outcome(deadline - time.monotonic(), invocation.request_id)
+
+    def end(self) -> None:
+        """End the process and everything it started; remove its temporary files."""
+        self.dead = True
+        self._end_process()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _end_process(self) -> None:
+        if self._api is not None:
+            self._api.close()
+        process, self._process = self._process, None
+        if process is not None:
+            self._supervisor.end(process, grace=0.3)
+            self._output.detach()
+
+    def _next_outcome(self, seconds: float, request_id: str = "") -> Outcome | None:
+        """The next outcome that belongs to the invocation (or, without an id, to the initialisation)."""
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                outcome = self._outcomes.get(timeout=min(left, MEMORY_POLL_SECONDS))
+            except Empty:
+                used = memory.used(self._process.pid, self.version.memory << 20)
+                self._peak_bytes = max(self._peak_bytes, used)
+                if used > self.version.memory << 20:
+                    self._process.kill()  # the rest of its group follows when the environment is ended
+                continue
+            wanted = outcome.kind != "ready" and outcome.request_id in ("", request_id)
+            if wanted or not request_id:
+                return outcome
+        return None
+
+    def _wait(self, process: subprocess.Popen, outcomes: SimpleQueue[Outcome]) -> None:
+        status = process.wait()
+        if process is self._process:
+            self.dead = True
+        reason = (
+            "without providing a reason"
+            if status == 0
+            else f"with error: exit status {status}"
+            if status > 0
+            else f"with error: signal: {'killed' if status == -9 else -status}"
+        )
+        outcomes.put(Outcome(kind="exit", body=reason.encode()))
+        self._on_exit()
+
+    def _fail(self, invocation: Invocation, kind: str, message: str, seconds: float, status: str) -> Result:
+        self.dead = True
+        document = {"errorType": kind, "errorMessage": f"RequestId: {invocation.request_id} Error: {message}"}
+        payload = json.dumps(document, separators=(",", ":")).encode()
+        return self._finish(
+            invocation, payload, "Unhandled", seconds, status, kind if status == "error" else ""
+        )
+
+    def _finish(
+        self,
+        invocation: Invocation,
+        payload: bytes,
+        function_error: str,
+        seconds: float,
+        status: str = "",
+        error_type: str = "",
+    ) -> Result:
+        self._output.pump()
+        milliseconds = seconds * 1000
+        init = self.init_seconds * 1000 if self._report_init and not self.provisioned else 0.0
+        self._report_init = False
+        billed = math.ceil(milliseconds + init)
+        if self._process is not None:
+            self._peak_bytes = max(self._peak_bytes, memory.peak(self._process.pid))
+        used = min(self._peak_bytes >> 20, self.version.memory)
+        report = (
+            f"REPORT RequestId: {invocation.request_id}\tDuration: {milliseconds:.2f} ms\t"
+            f"Billed Duration: {billed} ms\tMemory Size: {self.version.memory} MB\tMax Memory Used: {used} MB\t"
+        )
+        report += f"Init Duration: {init:.2f} ms\t" if init else ""
+        report += f"Status: {status}\t" if status else ""
+        report += f"Error Type: {error_type}" if error_type else ""
+        metrics = {
+            "durationMs": round(milliseconds, 3),
+            "billedDurationMs": billed,
+            "memorySizeMB": self.version.memory,
+            "maxMemoryUsedMB": used,
+        }
+        if init:
+            metrics["initDurationMs"] = round(init, 3)
+        if not self.version.json_logs:
+            self._output.say(f"END RequestId: {invocation.request_id}\n")
+        self._platform("report", invocation, report, metrics=metrics, status=status or "success")
+        self.used = time.monotonic()
+        return Result(
+            payload=payload, function_error=function_error, log_tail=self._output.tail(), duration=seconds
+        )
+
+    def _platform(self, kind: str, invocation: Invocation, text: str, **record: Any) -> None:
+        """A line of Lambda's own, in the function's log format."""
+        if self.version.json_logs:
+            record = {"requestId": invocation.request_id, "version": self.version.version, **record}
+            text = json.dumps({"time": _timestamp(), "type": f"platform.{kind}", "record": record})
+        self._output.say(text + "\n")
+
+    def _say_runtime(self) -> None:
+        mine = "python{}.{}".format(*sys.version_info)
+        note = (
+            ""
+            if self.version.runtime == mine
+            else f"\tThe embedded AWS runs {self.version.runtime} functions on its own {mine}"
+        )
+        self._output.say(
+            "INIT_START Runtime Version: python:{}.{}.{}".format(*sys.version_info) + note + "\n"
+        )
+
+    def _init_report(self, phase: str, status: str, error_type: str = "") -> str:
+        suffix = f"\tError Type: {error_type}" if error_type else ""
+        milliseconds = self.init_seconds * 1000
+        return f"INIT_REPORT Init Duration: {milliseconds:.2f} ms\tPhase: {phase}\tStatus: {status}{suffix}\n"
+
+    def _init_document(self, outcome: Outcome) -> dict[str, Any]:
+        if outcome.kind == "init_error":
+            document = json.loads(outcome.body)
+            return json.loads(document) if isinstance(document, str) else document
+        return {
+            "errorType": "Runtime.ExitError",
+            "errorMessage": f"Error: Runtime exited {outcome.body.decode()}",
+        }
+
+
+def _timestamp() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def python_path(runtime_dir: Path, layers: list[Path], runtime: str) -> str:
+    """PYTHONPATH of a function: its layers' folders, as if each were unpacked over the ones before, then the runtime.
+
+    runtime: such as "python3.12", for which a layer can have a folder.
+    """
+    found = [
+        layer / folder
+        for layer in reversed(layers)
+        for folder in (f"python/lib/{runtime}/site-packages", "python")
+    ]
+    return os.pathsep.join(map(str, [*found, runtime_dir]))

@@ -1,0 +1,328 @@
+"""The run of one training job, from its input in S3 to its artifacts in S3."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from embedded_aws.iam.trust import RoleNotAssumable
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.sagemaker.training import addresses, channels, containers, isolation
+from embedded_aws.services.sagemaker.training.artifacts import Artifacts, Checkpoints
+from embedded_aws.services.sagemaker.training.channels import Cancelled, JobFailure
+from embedded_aws.services.sagemaker.training.cluster import Cluster, Instance, threads_per_instance
+from embedded_aws.services.sagemaker.training.objects import RoleObjects
+from embedded_aws.services.sagemaker.training.records import TrainingJob, now
+from embedded_aws.services.sagemaker.training.reporting import OnMetric, Reporting
+from embedded_aws.services.sagemaker.training.validation import DEFAULT_CHECKPOINTS
+from embedded_aws.services.sagemaker.training.volume import Volumes
+
+log = logging.getLogger(__name__)
+
+SERVICE = "sagemaker.amazonaws.com"
+SESSION = "SageMaker"  # AWS's role session name
+STOP_GRACE = 120.0  # seconds between SIGTERM and SIGKILL, of AWS, also of a spot interruption
+CHECKPOINT_INTERVAL = 3.0  # seconds
+VOLUME_INTERVAL = 2.0  # seconds between two looks at how full the volumes are
+RENEW = 2400.0  # seconds after which a client gets new credentials; they last an hour
+INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please try again."
+
+MakeCommand = Callable[[list[str]], list[str]]
+OnEnd = Callable[[TrainingJob], None]
+Ending = tuple[
+    str, "str | None", "str | None"
+]  # terminal status, secondary status if another, failure reason
+
+
+class TrainingRun:
+    """A running training job. Its record tells the outside what happens.
+
+    share: how many such jobs run at once, for the number of threads. on_metric(name, value): every metric seen.
+    finish(ending): called once, to bring the record to its terminal status.
+    """
+
+    def __init__(
+        self,
+        job: TrainingJob,
+        runtime: Runtime,
+        finish: Callable[[Ending], None],
+        share: int = 1,
+        on_metric: OnMetric | None = None,
+    ) -> None:
+        self.job, self._runtime, self._share = job, runtime, share
+        self._on_metric, self._finish = on_metric, finish
+        self._algorithm = job.request["AlgorithmSpecification"]
+        self._stop, self._halt, self._interrupted = (threading.Event() for _ in range(3))
+        self._away = 0.0  # seconds that the spot capacity stays away
+        self._full: int | None = None  # instance whose volume is full
+        self._cluster: Cluster | None = None
+        self._clients: dict[str, tuple[float, Any]] = {}
+        self._thread = threading.Thread(target=self._run, name=f"training {job.name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask for SIGTERM, the grace period, and the upload of what is there."""
+        self._stop.set()
+        if self._cluster:
+            self._cluster.wake()
+
+    def interrupt(self, away: float) -> None:
+        """Take the spot instances away, with AWS's notice; new ones are there after `away` seconds."""
+        self._away = away
+        self._interrupted.set()
+        if self._cluster:
+            self._cluster.wake()
+
+    def halt(self) -> None:
+        """End the processes because the embedded AWS goes down; the record stays as it is."""
+        self._halt.set()
+        self.stop()
+
+    def join(self, timeout: float) -> None:
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        ending: Ending
+        folder = self._runtime.folder("training", self.job.region, self.job.name)
+        try:
+            ending = self._train(folder)
+        except Cancelled:
+            ending = "Stopped", None, None
+        except JobFailure as failure:
+            ending = "Failed", None, str(failure)
+        except RoleNotAssumable as error:  # any more: it was at creation
+            ending = "Failed", None, f"ClientError: {error}"
+        except Exception:
+            if not self._halt.is_set():
+                log.exception("training job %s", self.job.name)
+            ending = "Failed", None, INTERNAL_ERROR
+        shutil.rmtree(folder, ignore_errors=True)
+        if not self._halt.is_set():
+            self._finish(ending)
+
+    def _train(self, folder: Path) -> Ending:
+        """Returns the terminal status, its secondary status if another, and the failure reason."""
+        count = self.job.request["ResourceConfig"]["InstanceCount"]
+        try:
+            block = addresses.reserve(count)
+        except addresses.NoLoopbackNetwork as error:
+            raise JobFailure(f"ClientError: {error}") from error
+        try:
+            while True:
+                shutil.rmtree(
+                    folder
+                )  # of the attempt before, or of a run that the embedded AWS did not survive
+                instances = [
+                    Instance(folder / f"algo-{number}", host) for number, host in enumerate(block.hosts, 1)
+                ]
+                outcome = self._attempt(instances, block.master_port)
+                if self._halt.is_set():
+                    raise Cancelled
+                if outcome is not None or self._stop.is_set() or not self._interrupted.is_set():
+                    return self._upload(instances, outcome)
+                if not self._await_capacity():
+                    return "Stopped", "MaxWaitTimeExceeded", None
+        finally:
+            block.release()
+
+    def _await_capacity(self) -> bool:
+        """After an interruption, wait for new spot instances; False if the job may not wait so long."""
+        self.job.end_attempt()
+        left = self._remaining()[0]
+        if self._stop.wait(max(0.0, min(self._away, left))):
+            raise Cancelled
+        if self._away >= left:
+            return False
+        self._interrupted.clear()
+        self.job.enter("Starting")
+        return True
+
+    def _remaining(self) -> tuple[float, str]:
+        """(seconds until the job is to be stopped, the secondary status that it then has)."""
+        limits = [(self.job.max_runtime - self.job.seconds, "MaxRuntimeExceeded")]
+        if self.job.max_wait is not None:
+            waited = (now() - self.job.creation_time).total_seconds()
+            limits.append((self.job.max_wait - waited, "MaxWaitTimeExceeded"))
+        return min(limits)
+
+    def _attempt(self, instances: list[Instance], master_port: int) -> tuple[int, int] | None:
+        """Download, and run the program. Returns as Cluster.wait."""
+        job, request = self.job, self.job.request
+        job.enter("Downloading")
+        inputs = request.get("InputDataConfig", [])
+        for channel in inputs:
+            folders = [i.base / "input/data" / channel["ChannelName"] for i in instances]
+            channels.download(
+                self._objects(), channel, folders, request["RoleArn"], job.region, self._stop.is_set
+            )
+        volumes = Volumes([i.base for i in instances], request["ResourceConfig"].get("VolumeSizeInGB"))
+        if volumes.full():
+            raise JobFailure(
+                "ClientError: Data download failed: Please ensure that there is enough disk space on the instance: "
+                f"its volume has {volumes.size_gb} GB."
+            )
+        checkpoints = self._checkpoints(instances)
+        if checkpoints:
+            checkpoints.restore()
+        mode = self._algorithm["TrainingInputMode"]
+        for instance in instances:
+            instance.configure(
+                request.get("HyperParameters", {}),
+                channels.input_data_config(inputs, mode),
+                sorted(i.host for i in instances),
+                request["ResourceConfig"]["InstanceType"],
+            )
+        if self._stop.is_set():
+            raise Cancelled
+        reporting = Reporting(
+            job, len(instances), self._client("logs"), self._client("cloudwatch"), self._on_metric
+        )
+        with ExitStack() as network:
+            command = self._isolate(network, instances[0].base, reporting)
+            return self._run_program(instances, master_port, reporting, checkpoints, volumes, command)
+
+    def _isolate(self, network: ExitStack, folder: Path, reporting: Reporting) -> MakeCommand:
+        """Where the job asks for network isolation, keep a network of its own until `network` closes."""
+        if not self.job.request.get("EnableNetworkIsolation"):
+            return list
+        try:
+            namespace = network.enter_context(isolation.namespace(self._runtime.supervisor, folder))
+        except isolation.NotOffered as reason:
+            reporting.say(
+                "Network isolation: no credentials are given, but connections could not be blocked, as this system "
+                f"offers no network namespaces ({reason})."
+            )
+            return list
+        reporting.say("Network isolation: no credentials are given, and no network but the job's own.")
+        return namespace.command
+
+    def _run_program(
+        self,
+        instances: list[Instance],
+        master_port: int,
+        reporting: Reporting,
+        checkpoints: Checkpoints | None,
+        volumes: Volumes,
+        command: MakeCommand,
+    ) -> tuple[int, int] | None:
+        """Returns as Cluster.wait; when this returns, log, metrics and checkpoints have arrived.
+
+        command: what makes the command line that is run of an instance's own.
+        """
+        last_save = last_look = time.monotonic()
+
+        def tick() -> None:
+            nonlocal last_save, last_look
+            if self._halt.is_set():
+                reporting.drop()  # nobody answers any more
+                return
+            reporting.flush()
+            if checkpoints and time.monotonic() - last_save > CHECKPOINT_INTERVAL:
+                checkpoints.save()
+                last_save = time.monotonic()
+            if self._full is None and time.monotonic() - last_look > VOLUME_INTERVAL:
+                self._full = volumes.full()
+                last_look = time.monotonic()
+
+        environments = [self._environment(instance, len(instances), master_port) for instance in instances]
+        commands = [command(containers.command(self._algorithm, instance.base)) for instance in instances]
+        self.job.begin_attempt()
+        self._cluster = Cluster(self._runtime.supervisor, instances)
+        try:
+            self._cluster.start(commands, environments, reporting.line)
+        except OSError as error:
+            raise JobFailure(f"AlgorithmError: The entrypoint could not be started: {error}") from error
+        deadline = time.monotonic() + self._remaining()[0]
+        outcome = self._cluster.wait(deadline, self._ending_early, self._grace, tick)
+        if self._halt.is_set():
+            return outcome
+        reporting.close()
+        if self._full:
+            raise JobFailure(
+                f"AlgorithmError: [Errno 28] No space left on device: the program filled the volume of algo-{self._full} "
+                f"(VolumeSizeInGB {volumes.size_gb}), exit code: 1"
+            )
+        if checkpoints:
+            checkpoints.save()
+        return outcome
+
+    def _ending_early(self) -> bool:
+        return self._stop.is_set() or self._interrupted.is_set() or self._full is not None
+
+    def _grace(self) -> float:
+        at_once = self._halt.is_set() or self._full is not None
+        return 0.0 if at_once else STOP_GRACE / self._runtime.time_scale
+
+    def _upload(self, instances: list[Instance], outcome: tuple[int, int] | None) -> Ending:
+        job = self.job
+        exceeded = self._remaining()[1]
+        job.enter("Uploading")
+        artifacts = Artifacts(self._client("s3"), job.request["OutputDataConfig"], job.name)
+        outputs = [instance.base / "output/data" for instance in instances]
+        artifacts.upload("output", outputs)
+        if outcome is not None and outcome[1]:
+            number, status = outcome
+            return "Failed", None, failure_reason(instances[number].base, status)
+        job.artifacts_uri = artifacts.upload("model", [instance.base / "model" for instance in instances])
+        if outcome is None:
+            return "Stopped", None if self._stop.is_set() else exceeded, None
+        return "Completed", None, None
+
+    def _environment(self, instance: Instance, count: int, master_port: int) -> dict[str, str]:
+        job = self.job
+        variables = self._runtime.environment(job.request["RoleArn"], SERVICE, job.region, SESSION)
+        if job.request.get("EnableNetworkIsolation"):
+            keep = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED")
+            variables = {k: v for k, v in variables.items() if not k.startswith("AWS_") or k in keep}
+        threads = threads_per_instance(count, self._share)
+        requested = job.request.get("Environment", {})
+        return {
+            **variables,
+            **containers.environment(instance.base, threads, master_port),
+            **{name: containers.relocate(value, instance.base) for name, value in requested.items()},
+            "TRAINING_JOB_NAME": job.name,
+            "TRAINING_JOB_ARN": job.arn,
+        }
+
+    def _checkpoints(self, instances: list[Instance]) -> Checkpoints | None:
+        config = self.job.request.get("CheckpointConfig")
+        if not config:
+            return None
+        path = config.get("LocalPath", DEFAULT_CHECKPOINTS).rstrip("/")
+        folders = [Path(containers.relocate(path, instance.base)) for instance in instances]
+        return Checkpoints(self._client("s3"), self._objects(), config["S3Uri"], folders)
+
+    def _objects(self) -> RoleObjects:
+        role_arn, region = self.job.request["RoleArn"], self.job.region
+        return RoleObjects(self._runtime, self._runtime.assume(role_arn, SERVICE, region, SESSION), region)
+
+    def _client(self, name: str) -> Any:
+        """A client that acts as the job's role."""
+        made, client = self._clients.get(name, (0.0, None))
+        if client is None or time.monotonic() - made > RENEW:
+            client = self._runtime.client(
+                name, self.job.request["RoleArn"], SERVICE, self.job.region, SESSION
+            )
+            self._clients[name] = time.monotonic(), client
+        return client
+
+
+def failure_reason(base: Path, status: int) -> str:
+    """AWS's FailureReason of a program that failed: what it wrote to output/failure, and its exit status."""
+    code = 128 - status if status < 0 else status  # as a shell and a container report a signal
+    file = base / "output/failure"
+    message = file.read_text(errors="replace") if file.exists() else ""
+    if not message and code == 137:
+        message = (
+            "Please use an instance type with more memory, or reduce the size of job input on an instance"
+        )
+    ending = f", exit code: {code}"
+    return f"AlgorithmError: {message.strip()}"[: 1024 - len(ending)] + ending

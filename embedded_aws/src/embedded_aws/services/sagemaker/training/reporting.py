@@ -1,0 +1,71 @@
+"""What an attempt of a job tells the outside: a log stream per instance, and the metrics found in them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from embedded_aws.services.sagemaker.training.logs import LogStream, MetricSink
+from embedded_aws.services.sagemaker.training.metrics import MetricReader, final_metric
+from embedded_aws.services.sagemaker.training.records import TrainingJob, now
+
+OnMetric = Callable[[str, float], None]
+
+
+class Reporting:
+    """The streams `<job>/algo-<n>-<time>` of one attempt, and the job's metrics."""
+
+    def __init__(
+        self,
+        job: TrainingJob,
+        instances: int,
+        logs: Any,
+        cloudwatch: Any,
+        on_metric: OnMetric | None,
+    ) -> None:
+        """logs, cloudwatch: clients. on_metric(name, value): called with every metric seen."""
+        self._job, self._on_metric = job, on_metric
+        job.stream_stamp = max(int(time.time()), job.stream_stamp + 1)  # attempts may follow within a second
+        self._streams = [
+            LogStream(logs, f"{job.name}/algo-{number}-{job.stream_stamp}")
+            for number in range(1, instances + 1)
+        ]
+        self._sink = MetricSink(cloudwatch, job.name)
+        self._metrics = MetricReader(job.request["AlgorithmSpecification"].get("MetricDefinitions", []))
+        self._lock = threading.Lock()
+        for stream in self._streams:
+            stream.open()
+
+    def line(self, number: int, line: str) -> None:
+        """Take a line of the instance `number`, from 0; waits while its log is full."""
+        self._streams[number].add(line)
+        for name, value in self._metrics.read(line):
+            moment = now()
+            self._sink.add(name, value, moment)
+            with self._lock:
+                self._job.metrics = {**self._job.metrics, name: final_metric(name, value, moment)}
+            if self._on_metric:
+                self._on_metric(name, value)
+
+    def say(self, text: str) -> None:
+        """Write a line of the embedded AWS's own to every stream."""
+        for stream in self._streams:
+            stream.add(f"[embedded AWS] {text}")
+
+    def flush(self) -> None:
+        for stream in self._streams:
+            stream.flush()
+        self._sink.flush()
+
+    def drop(self) -> None:
+        """Nobody answers any more: let waiting writers go on."""
+        for stream in self._streams:
+            stream.drop()
+
+    def close(self) -> None:
+        """Send the rest."""
+        self._sink.flush()
+        for stream in self._streams:
+            stream.close()

@@ -1,0 +1,81 @@
+"""The training jobs that run in this process; their records are in the backends."""
+
+from __future__ import annotations
+
+import threading
+
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.sagemaker.training.job import Ending, OnEnd, OnMetric, TrainingRun
+from embedded_aws.services.sagemaker.training.records import TrainingJob
+
+
+class NotInterruptible(Exception):
+    """The job does not run on spot instances now."""
+
+
+class TrainingRuns:
+    """Starts, stops and counts running jobs."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._runs: dict[tuple[str, str, str], TrainingRun] = {}
+        self._lock = threading.Lock()
+
+    def start(
+        self, job: TrainingJob, share: int = 1, on_metric: OnMetric | None = None, on_end: OnEnd | None = None
+    ) -> None:
+        """Run a job whose record is in its backend.
+
+        share, on_metric: as of TrainingRun. on_end(job): called once, when the job has ended.
+        """
+
+        def finish(ending: Ending) -> None:
+            with self._lock:
+                job.end(*ending)
+                del self._runs[job.key]
+            self._runtime.changed("sagemaker", job.region)
+            if on_end:
+                on_end(job)
+
+        run = TrainingRun(job, self._runtime, finish, share, on_metric)
+        with self._lock:
+            self._runs[job.key] = run
+        self._runtime.changed("sagemaker", job.region)
+        run.start()
+
+    def stop(self, job: TrainingJob) -> None:
+        """Ask a running job to stop; nothing happens to one that has ended."""
+        with self._lock:
+            run = self._runs.get(job.key)
+            if run is None or job.status != "InProgress":
+                return
+            job.status = "Stopping"
+            job.enter("Stopping")
+        run.stop()
+
+    def interrupt(self, job: TrainingJob, away: float) -> None:
+        """Take the instances of a running spot job away, for `away` seconds. Raises NotInterruptible."""
+        with self._lock:
+            run = self._runs.get(job.key)
+            if not job.spot:
+                raise NotInterruptible(
+                    f"The training job {job.name} does not run on spot instances: create it with "
+                    "EnableManagedSpotTraining to interrupt it."
+                )
+            if run is None or job.secondary_status != "Training":
+                raise NotInterruptible(
+                    f"The training job {job.name} is {job.secondary_status}: only one that is Training can be "
+                    "interrupted."
+                )
+            job.enter("Interrupted")
+        run.interrupt(away)
+        self._runtime.changed("sagemaker", job.region)
+
+    def halt(self) -> None:
+        """End every process, because the embedded AWS goes down. Records stay InProgress."""
+        with self._lock:
+            runs = list(self._runs.values())
+        for run in runs:
+            run.halt()
+        for run in runs:
+            run.join(10)

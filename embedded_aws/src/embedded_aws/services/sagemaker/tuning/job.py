@@ -1,0 +1,228 @@
+"""The run of one tuning job: proposes, starts training jobs in parallel, learns, and ends."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from moto.core.exceptions import ServiceException
+
+from embedded_aws.services.sagemaker.training.records import TrainingJob
+from embedded_aws.services.sagemaker.tuning.records import (
+    OBJECTIVE,
+    TuningJob,
+    objective_status,
+    objective_value,
+)
+
+if TYPE_CHECKING:
+    from embedded_aws.services.sagemaker.tuning.operations import TuningJobs
+
+log = logging.getLogger(__name__)
+
+Finish = Callable[[TuningJob, str, "str | None"], None]
+
+HOPELESS = 5  # trials without any success after which AWS gives up
+# Members of a TrainingJobDefinition that a training job takes as they are.
+SHARED = (
+    "RoleArn",
+    "InputDataConfig",
+    "VpcConfig",
+    "OutputDataConfig",
+    "ResourceConfig",
+    "StoppingCondition",
+    "EnableNetworkIsolation",
+    "EnableInterContainerTrafficEncryption",
+    "EnableManagedSpotTraining",
+    "CheckpointConfig",
+    "RetryStrategy",
+    "Environment",
+)
+
+
+def training_request(job: TuningJob, name: str, tuned: dict[str, str]) -> dict[str, Any]:
+    """The CreateTrainingJob request of one trial, as AWS makes it."""
+    definition, objective = job.definition, job.objective["MetricName"]
+    algorithm = definition["AlgorithmSpecification"]
+    metrics = algorithm["MetricDefinitions"]
+    regex = next(metric["Regex"] for metric in metrics if metric["Name"] == objective)
+    request = {member: definition[member] for member in SHARED if member in definition}
+    request |= {
+        "TrainingJobName": name,
+        "AlgorithmSpecification": {
+            **algorithm,
+            "MetricDefinitions": [*metrics, {"Name": OBJECTIVE, "Regex": regex}],
+        },
+        "HyperParameters": {
+            "_tuning_objective_metric": objective,
+            **definition.get("StaticHyperParameters", {}),
+            **tuned,
+        },
+    }
+    if "Tags" in job.request:
+        request["Tags"] = job.request["Tags"]
+    return request
+
+
+class TuningRun:
+    """A running tuning job, in a thread of its own. Its record tells the outside what happens."""
+
+    def __init__(self, job: TuningJob, backend: TuningJobs, finish: Finish) -> None:
+        """finish(job, status, reason): called once, to bring the record to its terminal status."""
+        from embedded_aws.services.sagemaker.tuning.search import Search
+
+        self.job, self._backend, self._finish = job, backend, finish
+        limits = job.config["ResourceLimits"]
+        self._parallel = limits["MaxParallelTrainingJobs"]
+        self._limit = limits.get("MaxNumberOfTrainingJobs")
+        self._max_runtime = limits.get("MaxRuntimeInSeconds")
+        self._search = Search(job.config, len(job.trials))
+        if self._search.size is not None:
+            self._limit = self._search.size
+        self._running: dict[str, int] = {}  # training job → trial of the search
+        self._events: queue.SimpleQueue[TrainingJob | tuple[str, float] | None] = queue.SimpleQueue()
+        self._halted = False
+        self._closing = False  # no more trials are started
+        self._thread = threading.Thread(target=self._run, name=f"tuning {job.name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the trials, then the job."""
+        self._events.put(None)
+
+    def halt(self) -> None:
+        """Start nothing more, because the embedded AWS goes down."""
+        self._halted = True
+        self._events.put(None)
+
+    def _run(self) -> None:
+        job = self.job
+        ending: tuple[str, str | None]
+        try:
+            for parent in self._backend.tuning_parents(job):
+                for trial in self._backend.tuning_trials(parent):
+                    self._search.add(parent.trials[trial.name], objective_value(trial))
+            self._resume()
+            self._loop()
+        except ServiceException as error:
+            ending = "Failed", f"A training job could not be created: {error}"
+        except Exception:
+            log.exception("tuning job %s", job.name)
+            ending = "Failed", "InternalServerError: We encountered an internal error. Please try again."
+        else:
+            ending = self._ending()
+        if not self._halted:
+            self._close()
+            self._finish(job, *ending)
+
+    def _ending(self) -> tuple[str, str | None]:
+        if self.job.status == "Stopping":
+            return "Stopped", None
+        if any(objective_status(trial) == "Succeeded" for trial in self._backend.tuning_trials(self.job)):
+            return "Completed", None
+        return "Failed", self._failure()
+
+    def _loop(self) -> None:
+        deadline = time.monotonic() + self._max_runtime if self._max_runtime else None
+        while not self._halted:
+            if self.job.status == "Stopping" or self._satisfied():
+                self._close()
+            while not self._closing and len(self._running) < self._parallel and self._wanted():
+                self._launch()
+            if not self._running:
+                return
+            try:
+                event = self._events.get(timeout=deadline and max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                deadline = None
+                self._close()
+                continue
+            if isinstance(event, TrainingJob):
+                trial = self._running.pop(event.name)
+                failed = event.status == "Failed"
+                value = None if failed else objective_value(event)
+                self._search.finish(trial, value, event.status == "Stopped")
+            elif event is not None:
+                self._report(*event)
+
+    def _wanted(self) -> bool:
+        return self._limit is None or len(self.job.trials) < self._limit
+
+    def _launch(self) -> None:
+        trial, tuned = self._search.propose()
+        name = f"{self.job.name}-{len(self.job.trials) + 1:03d}-{uuid.uuid4().hex[:8]}"
+        self.job.trials = {**self.job.trials, name: tuned}
+        self._running[name] = trial
+        self._backend.start_training(
+            training_request(self.job, name, tuned), self.job.arn, **self._hooks(name)
+        )
+
+    def _hooks(self, name: str) -> dict[str, Any]:
+        def on_metric(metric: str, value: float) -> None:
+            if metric == OBJECTIVE:
+                self._events.put((name, value))
+
+        share = min(self._parallel, self._limit or self._parallel)
+        return {
+            "share": share,
+            "on_metric": on_metric if self._search.stops_early else None,
+            "on_end": self._events.put,
+        }
+
+    def _resume(self) -> None:
+        """After a restart of the embedded AWS: learn from finished trials, run the others again."""
+        records = self._backend.training_records
+        self.job.trials = {name: tuned for name, tuned in self.job.trials.items() if name in records}
+        for name, tuned in self.job.trials.items():
+            record = records[name]
+            value = None if record.status == "Failed" else objective_value(record)
+            number = self._search.add(tuned, value, running=not record.ended)
+            if not record.ended and number is not None:
+                self._running[name] = number
+                self._backend.restart_training(record, **self._hooks(name))
+
+    def _report(self, name: str, value: float) -> None:
+        trial = self._running.get(name)
+        if trial is not None and self._search.report(trial, value):
+            self._backend.training_runs.stop(self._backend.training_records[name])
+
+    def _close(self) -> None:
+        """Start no more trials, and stop those that run."""
+        self._closing = True
+        for name in list(self._running):
+            if name in self._backend.training_records:
+                self._backend.training_runs.stop(self._backend.training_records[name])
+
+    def _satisfied(self) -> bool:
+        """Whether a completion criterion is met, or nothing succeeds."""
+        trials = [trial for trial in self._backend.tuning_trials(self.job) if trial.ended]
+        good = [trial for trial in trials if objective_status(trial) == "Succeeded"]
+        if len(trials) >= HOPELESS and not good:
+            return True
+        best = self.job.best(trials)
+        if best is None:
+            return False
+        criteria = self.job.config.get("TuningJobCompletionCriteria", {})
+        target, value = criteria.get("TargetObjectiveMetricValue"), objective_value(best)
+        known = target is not None and value is not None
+        if known and (value == target or self.job.is_better(value, target)):
+            return True
+        patience = criteria.get("BestObjectiveNotImproving", {}).get("MaxNumberOfTrainingJobsNotImproving")
+        return patience is not None and self.job.not_improving(trials) >= patience
+
+    def _failure(self) -> str:
+        number = len(self.job.trials)
+        where = "by listing training jobs for the hyperparameter tuning job."
+        if number >= HOPELESS:
+            return (
+                f"No training job succeeded after {number} attempts. For additional details, please take a look at "
+                f"the training job failures {where}"
+            )
+        return f"All training jobs failed. Please take a look at the training job failures to get more details, {where}"

@@ -1,0 +1,336 @@
+"""Notebook instances and their lifecycle configurations: records, and a status that follows the JupyterLab of each."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime, timezone
+from functools import partial
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.sagemaker.exceptions import ValidationError
+
+from embedded_aws.iam import RoleNotAssumable
+from embedded_aws.services.sagemaker.requests import Operations, page, validated
+from embedded_aws.services.sagemaker.tags import TagStore
+from embedded_aws.services.sagemaker.workbench.lab import Lifecycle, NotStarted, Plan
+from embedded_aws.services.sagemaker.workbench.labs import Labs
+from embedded_aws.services.sagemaker.workbench.tickets import NothingRuns
+
+# What a request and a description call differently.
+RENAMED = {"LifecycleConfigName": "NotebookInstanceLifecycleConfigName", "SecurityGroupIds": "SecurityGroups"}
+DEFAULTS = {
+    "DirectInternetAccess": "Enabled",
+    "RootAccess": "Enabled",
+    "PlatformIdentifier": "notebook-al2023-v1",
+    "VolumeSizeInGB": 5,
+    "InstanceMetadataServiceConfiguration": {"MinimumInstanceMetadataServiceVersion": "2"},
+}
+SUMMARY = (
+    "NotebookInstanceName",
+    "NotebookInstanceArn",
+    "NotebookInstanceStatus",
+    "Url",
+    "InstanceType",
+    "CreationTime",
+    "LastModifiedTime",
+    "NotebookInstanceLifecycleConfigName",
+)
+ENDED_PLATFORMS = ("notebook-al1-", "notebook-al2-")  # of Amazon Linux 2 on 1 July 2026
+CONFIG = "Notebook Instance Lifecycle Config"
+LOG_GROUP = "/aws/sagemaker/NotebookInstances"
+USER_HOME = "/home/ec2-user"
+KEPT = f"{USER_HOME}/SageMaker"  # all that outlives a stop
+URL_SECONDS = 300  # that a presigned URL is good for
+# Of a record, what DescribeNotebookInstance does not tell.
+CREATED = "OnCreateHasRun"
+
+
+class Notebooks(TagStore):
+    """Records by name. labs: what runs behind them."""
+
+    labs: Labs
+
+    def __init__(self, region_name: str, account_id: str):
+        super().__init__(region_name, account_id)
+        self.notebooks: dict[str, dict[str, Any]] = {}
+        self.notebook_configs: dict[str, dict[str, Any]] = {}
+
+    def notebook(self, name: str) -> dict[str, Any]:
+        """Raises ValidationException if there is none."""
+        if name not in self.notebooks:
+            raise ValidationError(message="RecordNotFound")
+        return self.notebooks[name]
+
+    def create_notebook(self, request: dict[str, Any]) -> str:
+        """Returns the ARN. It starts in the background."""
+        tags, name = request.pop("Tags", None), request["NotebookInstanceName"]
+        arn = self.resource_arn("notebook-instance", name)
+        if config := request.get("LifecycleConfigName"):
+            self.notebook_config(config, "create Notebook Instance with")
+        if request.get("DirectInternetAccess") == "Disabled" and "SubnetId" not in request:
+            raise ValidationError(message="DirectInternetAccess cannot be Disabled without a SubnetId.")
+        _check_platform(request)
+        self._check_role(request["RoleArn"])
+        now = datetime.now(timezone.utc)
+        with self.labs.states:  # from the look at what there is to the start: two requests may come at once
+            if name in self.notebooks:
+                raise ValidationError(message=f"Cannot create a duplicate Notebook Instance ({arn})")
+            self.keep_tags(arn, tags)
+            self.notebooks[name] = {
+                **DEFAULTS,
+                **_described(request),
+                "NotebookInstanceArn": arn,
+                "NotebookInstanceStatus": "Pending",
+                "Url": f"{name}.notebook.{self.region_name}.sagemaker.aws",
+                "CreationTime": now,
+                "LastModifiedTime": now,
+                CREATED: False,
+            }
+            self._boot(self.notebooks[name])
+        return arn
+
+    def update_notebook(self, request: dict[str, Any]) -> None:
+        """Changes what the next start is by. Raises ValidationException, as all below do, in another state."""
+        with self.labs.states:
+            record = self._in_state(request["NotebookInstanceName"], ("Stopped", "Failed"), "Updating")
+            _check_platform(request)
+            if config := request.get("LifecycleConfigName"):
+                self.notebook_config(config, "update Notebook Instance with")
+            if role := request.get("RoleArn"):
+                self._check_role(role)
+            if request.pop("DisassociateLifecycleConfig", False):
+                record.pop("NotebookInstanceLifecycleConfigName", None)
+            record.update(_described(request), LastModifiedTime=datetime.now(timezone.utc))
+
+    def start_notebook(self, name: str) -> None:
+        """In the background: its status is Pending, then InService or Failed."""
+        with self.labs.states:
+            record = self._in_state(name, ("Stopped", "Failed"), "Pending")
+            _check_platform(record)
+            _move(record, "Pending")
+        self._boot(record)
+
+    def stop_notebook(self, name: str) -> None:
+        """In the background: its status is Stopping, then Stopped."""
+        with self.labs.states:
+            record = self._in_state(name, ("InService",), "Stopping")
+            _move(record, "Stopping")
+        self.labs.end(self._plan_name(name), partial(_move, record, "Stopped"))
+
+    def delete_notebook(self, name: str) -> None:
+        """In the background, with its files."""
+        with self.labs.states:
+            record = self._in_state(name, ("Stopped", "Failed"), "Deleting")
+            _move(record, "Deleting")
+        self.labs.end(self._plan_name(name), partial(self._remove, record))
+
+    def notebook_url(self, name: str) -> str:
+        """A presigned URL of an instance in service. Raises ValidationException."""
+        record = self.notebook(name)
+        if (status := record["NotebookInstanceStatus"]) != "InService":
+            raise ValidationError(
+                message=f"Status ({status}) not in ([InService]). Unable to create presigned URL for Notebook Instance "
+                f"({record['NotebookInstanceArn']})"
+            )
+        return self.labs.tickets.issue(URL_SECONDS, partial(self._open_notebook, name))
+
+    def resume_notebooks(self) -> None:
+        """Bring back what ran when the embedded AWS ended, as on AWS it would run still; end what was ending."""
+        for record in list(self.notebooks.values()):
+            status = record["NotebookInstanceStatus"]
+            if status in ("Pending", "InService"):
+                _move(record, "Pending")
+                self._boot(record)
+            elif status == "Stopping":
+                _move(record, "Stopped")
+            elif status == "Deleting":
+                self._remove(record)
+
+    def _check_role(self, role_arn: str) -> None:
+        try:
+            self.labs.check_role(role_arn, self.region_name)
+        except RoleNotAssumable as error:
+            raise ValidationError(message=str(error)) from None
+
+    def _open_notebook(self, name: str) -> str:
+        if url := self.labs.url(self._plan_name(name)):
+            return url
+        raise NothingRuns(f"The notebook instance {name} does not run: start it, and ask for a new URL.")
+
+    def _plan_name(self, name: str) -> str:
+        return f"notebook-instance/{self.region_name}/{name}"
+
+    def _boot(self, record: dict[str, Any]) -> None:
+        name = record["NotebookInstanceName"]
+        record.pop("FailureReason", None)
+        config = self.notebook_configs.get(record.get("NotebookInstanceLifecycleConfigName", ""), {})
+        hooks = ("OnStart",) if record.get(CREATED) else ("OnCreate", "OnStart")
+        plan = Plan(
+            name=self._plan_name(name),
+            folder=self.labs.runtime.folder("notebooks", self.region_name, name),
+            home=USER_HOME,
+            kept=KEPT,
+            scripts_home="/root",
+            role_arn=record["RoleArn"],
+            region=self.region_name,
+            scripts=tuple(
+                Lifecycle(stream=f"{name}/LifecycleConfig{hook}", content=script["Content"])
+                for hook in hooks
+                for script in config.get(hook, [])
+            ),
+            stream=f"{name}/jupyter.log",
+        )
+        self.labs.start(plan, LOG_GROUP, partial(_in_service, record), partial(_failed, record, config))
+
+    def _remove(self, record: dict[str, Any]) -> None:
+        name = record["NotebookInstanceName"]
+        shutil.rmtree(self.labs.runtime.folder("notebooks", self.region_name, name), ignore_errors=True)
+        self.notebooks.pop(name, None)
+        self.forget_tags(record["NotebookInstanceArn"])
+
+    def _in_state(self, name: str, allowed: tuple[str, ...], wanted: str) -> dict[str, Any]:
+        record = self.notebook(name)
+        if (status := record["NotebookInstanceStatus"]) not in allowed:
+            raise ValidationError(
+                message=f"Status ({status}) not in ([{', '.join(allowed)}]). Unable to transition to ({wanted}) for "
+                f"Notebook Instance ({record['NotebookInstanceArn']})"
+            )
+        return record
+
+    def notebook_config(self, name: str, verb: str) -> dict[str, Any]:
+        """Raises ValidationException if there is none."""
+        if name not in self.notebook_configs:
+            arn = self.resource_arn("notebook-instance-lifecycle-config", name)
+            raise ValidationError(
+                message=f"Unable to {verb} {CONFIG} '{arn}'. (Details: {CONFIG} does not exist.)"
+            )
+        return self.notebook_configs[name]
+
+    def create_notebook_config(self, request: dict[str, Any]) -> str:
+        """Returns the ARN."""
+        tags, name = request.pop("Tags", None), request["NotebookInstanceLifecycleConfigName"]
+        arn = self.resource_arn("notebook-instance-lifecycle-config", name)
+        if name in self.notebook_configs:
+            raise ValidationError(
+                message=f"Unable to create {CONFIG} {arn}. (Details: {CONFIG} already exists.)"
+            )
+        self.keep_tags(arn, tags)
+        now = datetime.now(timezone.utc)
+        self.notebook_configs[name] = {
+            **request,
+            "NotebookInstanceLifecycleConfigArn": arn,
+            "CreationTime": now,
+            "LastModifiedTime": now,
+        }
+        return arn
+
+    def delete_notebook_config(self, name: str) -> None:
+        config = self.notebook_config(name, "delete")
+        users = [n for n, r in self.notebooks.items() if r.get("NotebookInstanceLifecycleConfigName") == name]
+        if users:
+            raise ValidationError(
+                message=f"Unable to delete {CONFIG}. (Details: it is used by {', '.join(users)}.)"
+            )
+        del self.notebook_configs[name]
+        self.forget_tags(config["NotebookInstanceLifecycleConfigArn"])
+
+
+class NotebookOperations(Operations):
+    def create_notebook_instance(self) -> ActionResult:
+        return ActionResult({"NotebookInstanceArn": self.sagemaker_backend.create_notebook(validated(self))})
+
+    def describe_notebook_instance(self) -> ActionResult:
+        record = self.sagemaker_backend.notebook(validated(self)["NotebookInstanceName"])
+        return ActionResult({key: value for key, value in record.items() if key != CREATED})
+
+    def list_notebook_instances(self) -> ActionResult:
+        found = [
+            {key: record[key] for key in SUMMARY if key in record}
+            for record in self.sagemaker_backend.notebooks.values()
+        ]
+        return ActionResult(page(found, validated(self), "NotebookInstances", "NotebookInstanceName"))
+
+    def update_notebook_instance(self) -> ActionResult:
+        self.sagemaker_backend.update_notebook(validated(self))
+        return EmptyResult()
+
+    def start_notebook_instance(self) -> ActionResult:
+        self.sagemaker_backend.start_notebook(validated(self)["NotebookInstanceName"])
+        return EmptyResult()
+
+    def stop_notebook_instance(self) -> ActionResult:
+        self.sagemaker_backend.stop_notebook(validated(self)["NotebookInstanceName"])
+        return EmptyResult()
+
+    def delete_notebook_instance(self) -> ActionResult:
+        self.sagemaker_backend.delete_notebook(validated(self)["NotebookInstanceName"])
+        return EmptyResult()
+
+    def create_presigned_notebook_instance_url(self) -> ActionResult:
+        url = self.sagemaker_backend.notebook_url(validated(self)["NotebookInstanceName"])
+        return ActionResult({"AuthorizedUrl": url})
+
+    def create_notebook_instance_lifecycle_config(self) -> ActionResult:
+        arn = self.sagemaker_backend.create_notebook_config(validated(self))
+        return ActionResult({"NotebookInstanceLifecycleConfigArn": arn})
+
+    def describe_notebook_instance_lifecycle_config(self) -> ActionResult:
+        name = validated(self)["NotebookInstanceLifecycleConfigName"]
+        return ActionResult(self.sagemaker_backend.notebook_config(name, "describe"))
+
+    def update_notebook_instance_lifecycle_config(self) -> ActionResult:
+        request = validated(self)
+        config = self.sagemaker_backend.notebook_config(
+            request["NotebookInstanceLifecycleConfigName"], "update"
+        )
+        config.update(request, LastModifiedTime=datetime.now(timezone.utc))
+        return EmptyResult()
+
+    def list_notebook_instance_lifecycle_configs(self) -> ActionResult:
+        key = "NotebookInstanceLifecycleConfigs"
+        found = [
+            {k: v for k, v in config.items() if k not in ("OnCreate", "OnStart")}
+            for config in self.sagemaker_backend.notebook_configs.values()
+        ]
+        return ActionResult(page(found, validated(self), key, "NotebookInstanceLifecycleConfigName"))
+
+    def delete_notebook_instance_lifecycle_config(self) -> ActionResult:
+        self.sagemaker_backend.delete_notebook_config(validated(self)["NotebookInstanceLifecycleConfigName"])
+        return EmptyResult()
+
+
+def _check_platform(request: dict[str, Any]) -> None:
+    """Raises ValidationException for the platforms on which AWS neither creates nor starts an instance any more."""
+    platform = request.get("PlatformIdentifier", DEFAULTS["PlatformIdentifier"])
+    if platform.startswith(ENDED_PLATFORMS):
+        raise ValidationError(
+            message=f"PlatformIdentifier {platform} is no longer supported: use {DEFAULTS['PlatformIdentifier']}."
+        )
+
+
+def _move(record: dict[str, Any], status: str) -> None:
+    record.update(NotebookInstanceStatus=status, LastModifiedTime=datetime.now(timezone.utc))
+
+
+def _in_service(record: dict[str, Any]) -> None:
+    record[CREATED] = True
+    _move(record, "InService")
+
+
+def _failed(record: dict[str, Any], config: dict[str, Any], error: NotStarted) -> None:
+    """FailureReason as AWS words it, where a script is the reason."""
+    _move(record, "Failed")
+    if not error.script:
+        record["FailureReason"] = f"Internal Failure. {error}"
+        return
+    took = "took longer than 5 minutes" if error.status is None else f"failed with exit status {error.status}"
+    record["FailureReason"] = (
+        f"{CONFIG} '{config['NotebookInstanceLifecycleConfigArn']}' for Notebook Instance "
+        f"'{record['NotebookInstanceArn']}' {took}. Please check your CloudWatch logs for more details if your Notebook "
+        "Instance has Internet access."
+    )
+
+
+def _described(request: dict[str, Any]) -> dict[str, Any]:
+    return {RENAMED.get(key, key): value for key, value in request.items()}

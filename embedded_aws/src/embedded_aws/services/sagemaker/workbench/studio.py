@@ -1,0 +1,312 @@
+"""Studio: domains, user profiles, spaces and lifecycle configurations, as asked."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timezone
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.ec2.models import ec2_backends
+from moto.efs.models import efs_backends
+from moto.sagemaker.exceptions import ResourceInUseException, ResourceNotFound, ValidationError
+
+from embedded_aws import runtime
+from embedded_aws.services.sagemaker.requests import Operations, page, validated
+from embedded_aws.services.sagemaker.tags import TagStore
+
+OWNER = "ManagedByAmazonSageMakerResource"  # the tag of a domain's file system and security groups
+NFS = "2049"  # the file system's port
+
+
+class Studio(TagStore):
+    """Records: domains by id, what is in them by (domain's id, name)."""
+
+    def __init__(self, region_name: str, account_id: str):
+        super().__init__(region_name, account_id)
+        self.studio_domains: dict[str, dict[str, Any]] = {}
+        self.user_profiles: dict[tuple[str, str], dict[str, Any]] = {}
+        self.spaces: dict[tuple[str, str], dict[str, Any]] = {}
+        self.studio_configs: dict[str, dict[str, Any]] = {}
+
+    def domain(self, identity: str) -> dict[str, Any]:
+        """Raises ResourceNotFound if there is none."""
+        return _found(self.studio_domains, identity, f"Domain [{identity}]")
+
+    def user_profile(self, domain: str, name: str) -> dict[str, Any]:
+        """Raises ResourceNotFound if there is none."""
+        return _found(self.user_profiles, (domain, name), f"UserProfile [{name}]")
+
+    def space(self, domain: str, name: str) -> dict[str, Any]:
+        """Raises ResourceNotFound if there is none."""
+        return _found(self.spaces, (domain, name), f"Space [{name}]")
+
+    def studio_config(self, name: str) -> dict[str, Any]:
+        """Raises ResourceNotFound if there is none."""
+        return _found(self.studio_configs, name, f"StudioLifecycleConfig [{name}]")
+
+    def create_studio_domain(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The record, with a file system of its own in EFS, and security groups for it."""
+        tags, name = request.pop("Tags", None), request["DomainName"]
+        if any(domain["DomainName"] == name for domain in self.studio_domains.values()):
+            raise ValidationError(message=f"Domain with name [{name}] already exists in this account.")
+        identity = f"d-{uuid.uuid4().hex[:12]}"
+        arn = self.resource_arn("domain", identity)
+        self.keep_tags(arn, tags)
+        system = efs_backends[self.account_id][self.region_name].create_file_system(
+            creation_token=identity,
+            performance_mode="generalPurpose",
+            encrypted=True,
+            kms_key_id=request.get("KmsKeyId", ""),
+            throughput_mode="bursting",
+            provisioned_throughput_in_mibps=0,
+            availability_zone_name="",
+            backup=False,
+            tags=[{"Key": OWNER, "Value": arn}],
+        )
+        self._make_security_groups(identity, arn, request["VpcId"])
+        self.studio_domains[identity] = {
+            "AppNetworkAccessType": "PublicInternetOnly",
+            "TagPropagation": "DISABLED",
+            **request,
+            **_new(),
+            "DomainArn": arn,
+            "DomainId": identity,
+            "HomeEfsFileSystemId": system.file_system_id,
+            "Url": f"https://{identity}.studio.{self.region_name}.sagemaker.aws",
+        }
+        return self.studio_domains[identity]
+
+    def update_studio_domain(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The record."""
+        return _update(self.domain(request["DomainId"]), request)
+
+    def delete_studio_domain(self, identity: str, retention: dict[str, str]) -> None:
+        """Its file system goes too, if the policy says so; its security groups stay, as on AWS."""
+        domain = self.domain(identity)
+        inside = [name for kind in (self.user_profiles, self.spaces) for of, name in kind if of == identity]
+        if inside:
+            raise ResourceInUseException(
+                message=f"Unable to delete Domain {domain['DomainArn']} because it still has {', '.join(inside)}."
+            )
+        if retention.get("HomeEfsFileSystem", "Retain") == "Delete":
+            efs_backends[self.account_id][self.region_name].delete_file_system(domain["HomeEfsFileSystemId"])
+        del self.studio_domains[identity]
+        self.forget_tags(domain["DomainArn"])
+
+    def _make_security_groups(self, identity: str, arn: str, vpc: str) -> None:
+        """Two in the domain's VPC, each with a rule that names the other; none in a VPC that is not here."""
+        ec2 = ec2_backends[self.account_id][self.region_name]
+        if vpc not in ec2.vpcs:
+            return
+        inbound, outbound = (
+            ec2.create_security_group(
+                f"security-group-for-{way}-nfs-{identity}",
+                f"Security group for {way} NFS traffic of Studio",
+                vpc_id=vpc,
+                tags={OWNER: arn},
+            )
+            for way in ("inbound", "outbound")
+        )
+        outbound.egress_rules.clear()
+        ec2.authorize_security_group_ingress(
+            inbound.id, "tcp", NFS, NFS, [], source_groups=[{"GroupId": outbound.id}]
+        )
+        ec2.authorize_security_group_egress(
+            outbound.id, "tcp", NFS, NFS, [], source_groups=[{"GroupId": inbound.id}]
+        )
+        runtime.current().changed("ec2", self.region_name)
+
+    def create_in_domain(self, kind: str, request: dict[str, Any]) -> str:
+        """Returns the ARN of a new UserProfile or Space."""
+        tags, name, domain = request.pop("Tags", None), request[f"{kind}Name"], request["DomainId"]
+        self.domain(domain)
+        store, path = (
+            (self.user_profiles, "user-profile") if kind == "UserProfile" else (self.spaces, "space")
+        )
+        arn = self.resource_arn(path, f"{domain}/{name}")
+        if (domain, name) in store:
+            raise ResourceInUseException(message=f"{kind} {arn} already exists.")
+        if owner := request.get("OwnershipSettings", {}).get("OwnerUserProfileName"):
+            self.user_profile(domain, owner)
+        self.keep_tags(arn, tags)
+        store[domain, name] = {**request, **_new(), f"{kind}Arn": arn}
+        return arn
+
+    def delete_user_profile_record(self, domain: str, name: str) -> None:
+        arn = self.user_profile(domain, name)["UserProfileArn"]
+        owned = [
+            space["SpaceName"]
+            for (of, _), space in self.spaces.items()
+            if of == domain and space.get("OwnershipSettings", {}).get("OwnerUserProfileName") == name
+        ]
+        if owned:
+            raise ResourceInUseException(
+                message=f"UserProfile {arn} owns {', '.join(owned)}: delete these first."
+            )
+        del self.user_profiles[domain, name]
+        self.forget_tags(arn)
+
+    def delete_space_record(self, domain: str, name: str) -> None:
+        self.forget_tags(self.space(domain, name)["SpaceArn"])
+        del self.spaces[domain, name]
+
+    def create_studio_config(self, request: dict[str, Any]) -> str:
+        """Returns the ARN."""
+        tags, name = request.pop("Tags", None), request["StudioLifecycleConfigName"]
+        arn = self.resource_arn("studio-lifecycle-config", name)
+        if name in self.studio_configs:
+            raise ResourceInUseException(message=f"StudioLifecycleConfig {arn} already exists.")
+        self.keep_tags(arn, tags)
+        self.studio_configs[name] = {**request, **_new(), "StudioLifecycleConfigArn": arn}
+        return arn
+
+    def delete_studio_config_record(self, name: str) -> None:
+        """Raises ResourceInUse while a domain or a user profile has it among its settings."""
+        arn = self.studio_config(name)["StudioLifecycleConfigArn"]
+        holders = [
+            *(
+                d["DomainArn"]
+                for d in self.studio_domains.values()
+                if _names(d.get("DefaultUserSettings"), arn)
+            ),
+            *(p["UserProfileArn"] for p in self.user_profiles.values() if _names(p.get("UserSettings"), arn)),
+        ]
+        if holders:
+            raise ResourceInUseException(
+                message=f"StudioLifecycleConfig {arn} is still in the settings of {', '.join(holders)}."
+            )
+        self.forget_tags(arn)
+        del self.studio_configs[name]
+
+
+class StudioOperations(Operations):
+    def create_domain(self) -> ActionResult:
+        domain = self.sagemaker_backend.create_studio_domain(validated(self))
+        return ActionResult({key: domain[key] for key in ("DomainArn", "DomainId", "Url")})
+
+    def describe_domain(self) -> ActionResult:
+        return ActionResult(self.sagemaker_backend.domain(validated(self)["DomainId"]))
+
+    def update_domain(self) -> ActionResult:
+        domain = self.sagemaker_backend.update_studio_domain(validated(self))
+        return ActionResult({"DomainArn": domain["DomainArn"]})
+
+    def list_domains(self) -> ActionResult:
+        keys = ("DomainArn", "DomainId", "DomainName", "Status", "CreationTime", "LastModifiedTime", "Url")
+        return _listing(self, self.sagemaker_backend.studio_domains, keys, "Domains")
+
+    def delete_domain(self) -> ActionResult:
+        request = validated(self)
+        self.sagemaker_backend.delete_studio_domain(request["DomainId"], request.get("RetentionPolicy", {}))
+        return EmptyResult()
+
+    def create_user_profile(self) -> ActionResult:
+        arn = self.sagemaker_backend.create_in_domain("UserProfile", validated(self))
+        return ActionResult({"UserProfileArn": arn})
+
+    def describe_user_profile(self) -> ActionResult:
+        return ActionResult(self._user_profile(validated(self)))
+
+    def update_user_profile(self) -> ActionResult:
+        profile = _update(self._user_profile(validated(self)), validated(self))
+        return ActionResult({"UserProfileArn": profile["UserProfileArn"]})
+
+    def list_user_profiles(self) -> ActionResult:
+        keys = ("DomainId", "UserProfileName", "Status", "CreationTime", "LastModifiedTime")
+        return _listing(self, self.sagemaker_backend.user_profiles, keys, "UserProfiles")
+
+    def delete_user_profile(self) -> ActionResult:
+        request = validated(self)
+        self.sagemaker_backend.delete_user_profile_record(request["DomainId"], request["UserProfileName"])
+        return EmptyResult()
+
+    def create_space(self) -> ActionResult:
+        return ActionResult({"SpaceArn": self.sagemaker_backend.create_in_domain("Space", validated(self))})
+
+    def describe_space(self) -> ActionResult:
+        return ActionResult(self._space(validated(self)))
+
+    def update_space(self) -> ActionResult:
+        space = _update(self._space(validated(self)), validated(self))
+        return ActionResult({"SpaceArn": space["SpaceArn"]})
+
+    def list_spaces(self) -> ActionResult:
+        keys = ("DomainId", "SpaceName", "Status", "CreationTime", "LastModifiedTime", "SpaceDisplayName")
+        return _listing(self, self.sagemaker_backend.spaces, keys, "Spaces")
+
+    def delete_space(self) -> ActionResult:
+        request = validated(self)
+        self.sagemaker_backend.delete_space_record(request["DomainId"], request["SpaceName"])
+        return EmptyResult()
+
+    def create_studio_lifecycle_config(self) -> ActionResult:
+        arn = self.sagemaker_backend.create_studio_config(validated(self))
+        return ActionResult({"StudioLifecycleConfigArn": arn})
+
+    def describe_studio_lifecycle_config(self) -> ActionResult:
+        return ActionResult(
+            self.sagemaker_backend.studio_config(validated(self)["StudioLifecycleConfigName"])
+        )
+
+    def list_studio_lifecycle_configs(self) -> ActionResult:
+        keys = (
+            "StudioLifecycleConfigArn",
+            "StudioLifecycleConfigName",
+            "CreationTime",
+            "LastModifiedTime",
+            "StudioLifecycleConfigAppType",
+        )
+        return _listing(self, self.sagemaker_backend.studio_configs, keys, "StudioLifecycleConfigs")
+
+    def delete_studio_lifecycle_config(self) -> ActionResult:
+        self.sagemaker_backend.delete_studio_config_record(validated(self)["StudioLifecycleConfigName"])
+        return EmptyResult()
+
+    def _user_profile(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self.sagemaker_backend.user_profile(request["DomainId"], request["UserProfileName"])
+
+    def _space(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self.sagemaker_backend.space(request["DomainId"], request["SpaceName"])
+
+
+def _new() -> dict[str, Any]:
+    now = datetime.now(timezone.utc)
+    return {"Status": "InService", "CreationTime": now, "LastModifiedTime": now}
+
+
+def _update(record: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """Settings are given whole, part by part."""
+    for key, value in request.items():
+        record[key] = {**record[key], **value} if isinstance(record.get(key), dict) else value
+    record["LastModifiedTime"] = datetime.now(timezone.utc)
+    return record
+
+
+def _names(settings: Any, arn: str) -> bool:
+    """Whether an ARN is anywhere in settings."""
+    if isinstance(settings, dict):
+        return any(_names(value, arn) for value in settings.values())
+    return any(_names(value, arn) for value in settings) if isinstance(settings, list) else settings == arn
+
+
+def _found(store: dict[Any, dict[str, Any]], key: Any, what: str) -> dict[str, Any]:
+    if key not in store:
+        raise ResourceNotFound(message=f"{what} does not exist.")
+    return store[key]
+
+
+def _listing(
+    response: Operations, store: dict[Any, dict[str, Any]], keys: tuple[str, ...], name: str
+) -> ActionResult:
+    request = validated(response)
+    domain, part = request.get("DomainIdEquals"), request.get("NameContains", "")
+    found = [
+        {key: record[key] for key in keys if key in record}
+        for record in store.values()
+        if domain in (None, record.get("DomainId"))
+        and part in str(record.get("StudioLifecycleConfigName", part))
+        and request.get("UserProfileNameContains", "") in record.get("UserProfileName", "")
+        and request.get("SpaceNameContains", "") in record.get("SpaceName", "")
+    ]
+    return ActionResult(page(found, request, name))

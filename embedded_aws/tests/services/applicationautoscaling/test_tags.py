@@ -1,0 +1,72 @@
+"""Application Auto Scaling of the embedded AWS: scalable targets keep their tags."""
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from embedded_aws.services.applicationautoscaling import tags as applicationautoscaling
+
+TARGET = {
+    "ServiceNamespace": "sagemaker",
+    "ResourceId": "endpoint/image-classifier-local/variant/AllTraffic",
+    "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+}
+
+
+@pytest.fixture
+def client():
+    applicationautoscaling.install()
+    applicationautoscaling.install()  # a second time changes nothing
+    with mock_aws():
+        yield boto3.client(
+            "application-autoscaling",
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+
+def register(client, **tags) -> str:
+    return client.register_scalable_target(**TARGET, MinCapacity=1, MaxCapacity=3, Tags=tags)[
+        "ScalableTargetARN"
+    ]
+
+
+def tags_of(client, arn) -> dict:
+    return client.list_tags_for_resource(ResourceARN=arn)["Tags"]
+
+
+def test_tags_given_at_registration_are_listed(client):
+    assert tags_of(client, register(client, Project="image-classifier")) == {"Project": "image-classifier"}
+
+
+def test_tags_are_added_changed_and_removed(client):
+    arn = register(client, Project="image-classifier", Stack="serving")
+    client.tag_resource(ResourceARN=arn, Tags={"Stack": "other", "Owner": "me"})
+    client.untag_resource(ResourceARN=arn, TagKeys=["Project", "absent"])
+    assert tags_of(client, arn) == {"Stack": "other", "Owner": "me"}
+
+
+def test_registering_again_without_tags_keeps_them(client):
+    arn = register(client, Stack="serving")
+    client.register_scalable_target(**TARGET, MaxCapacity=5)
+    assert tags_of(client, arn) == {"Stack": "serving"}
+
+
+def test_tags_go_with_the_target(client):
+    arn = register(client, Stack="serving")
+    client.deregister_scalable_target(**TARGET)
+    with pytest.raises(ClientError) as refused:
+        tags_of(client, arn)
+    assert refused.value.response["Error"]["Code"] == "ResourceNotFoundException"
+    assert tags_of(client, register(client)) == {}
+
+
+def test_unknown_target_has_no_tags_to_change(client):
+    with pytest.raises(ClientError) as refused:
+        client.tag_resource(
+            ResourceARN="arn:aws:application-autoscaling:us-east-1:123456789012:scalable-target/0",
+            Tags={"a": "b"},
+        )
+    assert refused.value.response["Error"]["Code"] == "ResourceNotFoundException"

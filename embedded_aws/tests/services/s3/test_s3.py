@@ -1,0 +1,41 @@
+"""S3 of the embedded AWS: a versioned bucket can be emptied, markers included."""
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from embedded_aws.services.s3 import models as s3
+
+
+@pytest.fixture
+def bucket():
+    s3.install()
+    s3.install()  # a second time changes nothing
+    with mock_aws():
+        bucket = boto3.resource(
+            "s3", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+        ).create_bucket(Bucket="versioned-bucket")
+        bucket.Versioning().enable()
+        yield bucket
+
+
+def test_delete_marker_is_listed_and_removed_with_the_versions(bucket):
+    bucket.put_object(Key="a", Body=b"1")
+    bucket.put_object(Key="a", Body=b"2")
+    bucket.Object("a").delete()
+    assert list(bucket.objects.all()) == []
+    versions = list(bucket.object_versions.all())
+    assert len(versions) == 3
+
+    deleted = bucket.object_versions.delete()
+
+    assert "Errors" not in deleted[0]
+    assert list(bucket.object_versions.all()) == []
+    bucket.delete()
+
+
+def test_removing_the_marker_brings_the_object_back(bucket):
+    bucket.put_object(Key="a", Body=b"1")
+    marker = bucket.Object("a").delete()["VersionId"]
+    bucket.meta.client.delete_object(Bucket=bucket.name, Key="a", VersionId=marker)
+    assert bucket.Object("a").get()["Body"].read() == b"1"

@@ -1,0 +1,127 @@
+"""Data capture of endpoints: what is written to S3, and by whom."""
+
+import base64
+import json
+import re
+from email.message import Message
+
+import pytest
+
+from embedded_aws import client as daemon
+from embedded_aws.pytest_plugin import EmbeddedAws, free_port
+from embedded_aws.services.sagemaker.hosting.capture import record
+from hosting_kit import LIST, READ, Hosting, variant
+
+WRITE = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::hosting-models/captured/*"}
+CONFIG = {
+    "EnableCapture": True,
+    "InitialSamplingPercentage": 100,
+    "DestinationS3Uri": "s3://hosting-models/captured",
+    "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+    "CaptureContentTypeHeader": {"JsonContentTypes": ["application/json"]},
+}
+
+
+def test_a_record_is_text_where_the_content_type_is_named_and_base64_elsewhere():
+    headers = Message()
+    headers["Content-Type"] = "application/json; charset=utf-8"
+    made = record(CONFIG, {"Content-Type": "image/png"}, b"\x89PNG", headers, b'{"a": 1}')
+    assert made["captureData"] == {
+        "endpointInput": {
+            "observedContentType": "image/png",
+            "mode": "INPUT",
+            "data": "iVBORw==",
+            "encoding": "BASE64",
+        },
+        "endpointOutput": {
+            "observedContentType": "application/json; charset=utf-8",
+            "mode": "OUTPUT",
+            "data": '{"a": 1}',
+            "encoding": "JSON",
+        },
+    }
+    only_output = {**CONFIG, "CaptureOptions": [{"CaptureMode": "Output"}]}
+    assert list(record(only_output, {}, b"", headers, b"")["captureData"]) == ["endpointOutput"]
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory):
+    """An embedded AWS whose minutes take a second."""
+    home = tmp_path_factory.mktemp("capture-aws")
+    try:
+        running = Hosting(EmbeddedAws(home, free_port(), 60))
+        running.model("model")
+        yield running
+    finally:
+        daemon.destroy(home)
+
+
+@pytest.mark.slow
+def test_invocations_are_captured_as_the_models_role(aws):
+    aws.allow(READ, LIST, WRITE)
+    aws.config("captured", variant("model"), DataCaptureConfig=CONFIG)
+    described = aws.endpoint("captured", "captured")["DataCaptureConfig"]
+    assert (described["CaptureStatus"], described["CurrentSamplingPercentage"]) == ("Started", 100)
+    s3 = aws.client("s3")
+    for _ in range(3):
+        aws.ask(
+            "captured", b"picture", ContentType="image/png", InferenceId="mine", CustomAttributes="top_k=3"
+        )
+
+    def lines() -> list[dict]:
+        listed = s3.list_objects_v2(Bucket="hosting-models", Prefix="captured/").get("Contents", [])
+        assert all(
+            re.fullmatch(
+                r"captured/captured/AllTraffic/\d{4}/\d\d/\d\d/\d\d/\d\d-\d\d-\d{3}-[\w-]+\.jsonl", o["Key"]
+            )
+            for o in listed
+        )
+        bodies = [s3.get_object(Bucket="hosting-models", Key=o["Key"])["Body"].read() for o in listed]
+        return [json.loads(line) for body in bodies for line in body.splitlines()]
+
+    found = aws.until(lambda: (seen := lines()) and len(seen) == 3 and seen)
+    assert {base64.b64decode(f["captureData"]["endpointInput"]["data"]) for f in found} == {b"picture"}
+    assert json.loads(found[0]["captureData"]["endpointOutput"]["data"])["size"] == 7
+    assert found[0]["eventMetadata"]["inferenceId"] == "mine"
+    assert found[0]["eventMetadata"]["customAttributes"] == ["top_k=3"]
+
+
+@pytest.mark.slow
+def test_what_a_shadow_answers_is_captured_beside(aws):
+    aws.allow(READ, LIST, WRITE)
+    aws.model("shadow-of-model", VERSION="shadow")
+    aws.config(
+        "shadowed",
+        variant("model"),
+        DataCaptureConfig=CONFIG,
+        ShadowProductionVariants=[variant("shadow-of-model", "Shadow")],
+    )
+    aws.endpoint("shadowed", "shadowed")
+    assert aws.ask("shadowed")["version"] == "1"
+    s3 = aws.client("s3")
+
+    def captured(name: str) -> str | None:
+        listed = s3.list_objects_v2(Bucket="hosting-models", Prefix=f"captured/shadowed/{name}/")
+        bodies = [
+            s3.get_object(Bucket="hosting-models", Key=o["Key"])["Body"].read()
+            for o in listed.get("Contents", [])
+        ]
+        line = json.loads(bodies[0])["captureData"]["endpointOutput"]["data"] if bodies else None
+        return line and json.loads(line)["version"]
+
+    assert aws.until(lambda: captured("AllTraffic")) == "1"
+    assert aws.until(lambda: captured("Shadow")) == "shadow"
+    aws.sagemaker.delete_endpoint(EndpointName="shadowed")
+
+
+@pytest.mark.slow
+def test_without_permission_or_sampling_nothing_is_written_and_requests_succeed(aws):
+    aws.allow(READ, LIST)
+    elsewhere = {**CONFIG, "DestinationS3Uri": "s3://hosting-models/forbidden"}
+    aws.config("forbidden", variant("model"), DataCaptureConfig=elsewhere)
+    aws.endpoint("forbidden", "forbidden")
+    assert aws.ask("forbidden")["size"] == 7
+    log = aws.aws.home / "log" / "service.log"
+    aws.until(lambda: "data capture of forbidden to s3://hosting-models/forbidden failed" in log.read_text())
+    listed = aws.client("s3").list_objects_v2(Bucket="hosting-models", Prefix="forbidden/")
+    assert "Contents" not in listed

@@ -1,0 +1,304 @@
+"""Serverless endpoints of the embedded AWS: cold starts, concurrency, memory, provisioned concurrency, refusals."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
+import pytest
+from botocore.exceptions import ClientError
+
+from embedded_aws import runtime
+from embedded_aws.services.sagemaker.hosting import serverless as serverless_module
+from embedded_aws.services.sagemaker.hosting.errors import ModelNotReadyException, ThrottlingException
+from embedded_aws.services.sagemaker.hosting.failures import StartFailed
+from embedded_aws.services.sagemaker.hosting.serverless import ServerlessFleet
+from hosting_kit import Hosting, containers, serverless, variant
+
+
+class Process:
+    """Stands for an instance: comes up at once, unless it is told otherwise."""
+
+    def __init__(self, comes_up: bool = True, starting: bool = False):
+        self.healthy, self.starting, self.in_flight, self.pid = comes_up, starting, 0, 0
+        self.ended, self.came_up = False, comes_up
+
+    def wait_ready(self, timeout=None):
+        return self.healthy
+
+    def end(self):
+        self.ended = True
+
+
+@pytest.fixture
+def fleet(monkeypatch, tmp_path):
+    """Makes a fleet of such processes, which are kept in its `made`."""
+    current = runtime.Runtime(home=tmp_path, port=1, time_scale=10_000)  # idle for 60 ms
+    monkeypatch.setattr(runtime, "_current", current)
+    monkeypatch.setattr(ServerlessFleet, "prepare", lambda self: None)
+    fleets = []
+
+    def make(process=Process, **config) -> ServerlessFleet:
+        record = serverless("m", **config)
+        made = ServerlessFleet({"Id": "1", "Variants": [record]}, "us-east-1", lambda *_: None)
+        made.made = []
+
+        def add(variant, count):
+            added = [process() for _ in range(count)]
+            made.made += added
+            made._instances[variant["VariantName"]] += added
+            return added
+
+        monkeypatch.setattr(made, "_add", add)
+        fleets.append(made)
+        return made
+
+    yield make
+    for made in fleets:
+        for process in made.made:
+            process.in_flight = 0  # nothing to drain
+        made.end()
+
+
+def test_processes_are_reused_and_end_when_idle(fleet, until):
+    made = fleet(most=2)
+    made.launch()
+    assert [process.ended for process in made.made] == [True]  # tried, as AWS does
+    _, first = made.pick(None)
+    _, second = made.pick("AllTraffic")
+    assert first is not second
+    made.done(second)
+    assert made.pick(None)[1] is second
+    made.done(second)
+    until(lambda: second.ended)
+    assert not first.ended  # it has a request
+    made.done(first)
+    until(lambda: first.ended)
+
+
+def test_provisioned_processes_stay(fleet, until):
+    made = fleet(most=2, ProvisionedConcurrency=1)
+    made.launch()
+    picked = [made.pick(None)[1] for _ in range(2)]
+    for process in picked:
+        made.done(process)
+    until(lambda: sum(process.ended for process in picked) == 1)
+    time.sleep(0.1)  # longer than a process may idle
+    assert [process for process in made.made if not process.ended]
+
+
+def test_concurrency_beyond_the_maximum_is_throttled(fleet):
+    made = fleet(most=1)
+    made.launch()
+    _, process = made.pick(None)
+    assert made.measured("AllTraffic", process)["ServerlessConcurrentExecutionsUtilization"] == 1
+    with pytest.raises(ThrottlingException, match="as many requests as its MaxConcurrency, 1"):
+        made.pick(None)
+    with pytest.raises(KeyError):
+        made.pick("absent")
+    made.done(process)
+    assert made.pick(None)
+
+
+def test_spillover_is_told_apart(fleet):
+    made = fleet(most=2, ProvisionedConcurrency=1)
+    made.launch()
+    _, first = made.pick(None)
+    assert made.measured("AllTraffic", first)["ServerlessProvisionedConcurrencyInvocations"] == 1
+    _, second = made.pick(None)
+    measured = made.measured("AllTraffic", second)
+    assert measured["ServerlessProvisionedConcurrencySpilloverInvocations"] == 1
+    assert measured["ServerlessProvisionedConcurrencyUtilization"] == 1
+    assert "ModelSetupTime" in measured
+
+
+def test_provisioned_processes_that_fail_are_replaced_but_not_at_once(fleet, monkeypatch, until):
+    monkeypatch.setattr(serverless_module, "RETRY_SECONDS", 0.3)
+    made = fleet(ProvisionedConcurrency=1)
+    made.launch()
+    [first] = made.made
+    first.healthy = first.came_up = False
+    with made._changed:
+        made._changed.notify()
+    until(lambda: len(made.made) == 2 and first.ended)
+    assert 0 < made._retry_at <= time.monotonic()
+
+
+@pytest.mark.parametrize(("starting", "error"), [(False, StartFailed), (True, ModelNotReadyException)])
+def test_a_cold_start_that_fails_or_lasts_gives_the_place_back(fleet, starting, error):
+    made = fleet(process=lambda: Process(False, starting), most=1)
+    for _ in range(2):
+        with pytest.raises(error):
+            made.pick(None)
+
+
+def test_memory_beyond_the_size_ends_a_process(fleet, monkeypatch):
+    made = fleet(most=1)
+    killed = SimpleNamespace(id="i-1", pid=7, kill=lambda: setattr(killed, "pid", 0))
+    monkeypatch.setattr(serverless_module.memory, "peak", lambda pid: 1024 << 20)
+    made._limit_memory(killed)
+    assert killed.pid == 7  # all of it is allowed
+    monkeypatch.setattr(serverless_module.memory, "peak", lambda pid: (1024 << 20) + 4096)
+    made._limit_memory(killed)
+    assert killed.pid == 0
+
+
+@pytest.fixture(scope="module")
+def aws(embedded_aws):
+    running = Hosting(embedded_aws)
+    running.model("serverless", isolated=False, VERSION="on-demand")
+    running.config("serverless", serverless("serverless", most=2))
+    running.endpoint("serverless", "serverless")
+    return running
+
+
+def test_the_first_request_starts_a_process_and_the_next_finds_it(aws):
+    [described] = aws.sagemaker.describe_endpoint(EndpointName="serverless")["ProductionVariants"]
+    assert described["CurrentServerlessConfig"] == {"MemorySizeInMB": 1024, "MaxConcurrency": 2}
+    assert described["CurrentInstanceCount"] == 0
+    assert containers("on-demand") == set()
+    pid = aws.ask("serverless")["pid"]
+    assert aws.ask("serverless")["pid"] == pid and containers("on-demand") == {pid}
+    assert aws.sampled("serverless", "Invocations") == 2
+    setup = aws.sampled("serverless", "ModelSetupTime", "Maximum")
+    assert aws.sampled("serverless", "ModelSetupTime", "SampleCount") == 1
+    assert aws.sampled("serverless", "OverheadLatency", "Maximum") >= setup > 1e5  # microseconds
+    assert aws.sampled("serverless", "ServerlessConcurrentExecutionsUtilization", "Maximum") == 0.5
+    assert aws.sampled("serverless", "InvocationsPerInstance") is None
+
+
+def test_concurrent_requests_have_their_own_processes_up_to_the_maximum(aws):
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(aws.ask, "serverless", b"sleep1.5") for _ in range(2)]
+        aws.until(lambda: len(containers("on-demand")) == 2)
+        with pytest.raises(ClientError) as error:
+            aws.ask("serverless")
+        assert len({answer.result()["pid"] for answer in asked}) == 2
+    assert error.value.response["Error"]["Code"] == "ThrottlingException"
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+def test_a_container_that_outgrows_its_memory_is_killed(aws):
+    for _ in range(2):  # the second finds the other process, over a connection of before
+        with pytest.raises(ClientError) as error:
+            aws.ask("serverless", b"grow1600")
+        assert error.value.response["Error"]["Code"] == "ModelError"
+        assert error.value.response["OriginalStatusCode"] == 0
+    stream = error.value.response["LogStreamArn"].partition(":log-stream:")[2]
+    events = aws.client("logs").get_log_events(
+        logGroupName="/aws/sagemaker/Endpoints/serverless", logStreamName=stream
+    )["events"]
+    assert "more than MemorySizeInMB, 1024." in events[-1]["message"]
+    assert aws.ask("serverless")["size"] == 7
+
+
+def test_a_request_has_at_most_4_mib(aws):
+    assert aws.ask("serverless", b"x" * 4_194_304)["size"] == 4_194_304
+    with pytest.raises(ClientError, match="has oversize body") as error:
+        aws.ask("serverless", b"x" * 4_194_305)
+    assert error.value.response["Error"]["Code"] == "ValidationError"
+    with pytest.raises(ClientError, match="Endpoint no-such of account 123456789012 not found"):
+        aws.ask("no-such", b"x" * 4_194_305)
+
+
+def test_an_endpoint_becomes_serverless_at_birth_or_never(aws):
+    aws.config("no-longer-serverless", variant("serverless"))
+    aws.sagemaker.update_endpoint(EndpointName="serverless", EndpointConfigName="no-longer-serverless")
+    [described] = aws.settled("serverless")["ProductionVariants"]
+    assert described["CurrentInstanceCount"] == 1 and "CurrentServerlessConfig" not in described
+    aws.until(lambda: containers("on-demand") == {aws.ask("serverless")["pid"]})
+    with pytest.raises(ClientError, match="from instances to serverless") as error:
+        aws.sagemaker.update_endpoint(EndpointName="serverless", EndpointConfigName="serverless")
+    assert error.value.response["Error"]["Code"] == "ValidationException"
+    aws.sagemaker.delete_endpoint(EndpointName="serverless")
+
+
+def test_provisioned_concurrency_is_warm_before_the_endpoint_is_in_service(aws):
+    aws.model("provisioned", isolated=False, VERSION="provisioned")
+    aws.config("provisioned", serverless("provisioned", ProvisionedConcurrency=1))
+    aws.endpoint("provisioned", "provisioned")
+    [pid] = containers("provisioned")
+    assert aws.ask("provisioned")["pid"] == pid
+    assert aws.sampled("provisioned", "ModelSetupTime") is None
+    assert aws.sampled("provisioned", "ServerlessProvisionedConcurrencyInvocations", "Maximum") == 1
+    update = aws.sagemaker.update_endpoint_weights_and_capacities
+
+    def change(**desired):
+        wanted = [{"VariantName": "AllTraffic", **desired}]
+        update(EndpointName="provisioned", DesiredWeightsAndCapacities=wanted)
+
+    change(ServerlessUpdateConfig={"MaxConcurrency": 3, "ProvisionedConcurrency": 2})
+    [described] = aws.settled("provisioned")["ProductionVariants"]
+    assert described["CurrentServerlessConfig"]["ProvisionedConcurrency"] == 2
+    assert len(containers("provisioned")) == 2
+    for refused, message in (
+        ({"DesiredInstanceCount": 1}, "it is serverless"),
+        ({"ServerlessUpdateConfig": {"ProvisionedConcurrency": 4}}, "equal to its MaxConcurrency, 3"),
+    ):
+        with pytest.raises(ClientError, match=message):
+            change(**refused)
+    aws.sagemaker.delete_endpoint(EndpointName="provisioned")
+    aws.until(lambda: not containers("provisioned"))
+
+
+def test_a_container_that_does_not_come_up_fails_the_endpoint(aws):
+    url = aws.put("serverless-crash.tar.gz", {"code/app.py": "raise SystemExit('no')"})
+    aws.model("serverless-crash", url, isolated=False)
+    aws.config("serverless-crash", serverless("serverless-crash"))
+    described = aws.endpoint("serverless-crash", "serverless-crash")
+    assert described["EndpointStatus"] == "Failed"
+    assert "did not pass the ping health check" in described["FailureReason"]
+
+
+CAPTURE = {
+    "EnableCapture": True,
+    "InitialSamplingPercentage": 100,
+    "DestinationS3Uri": "s3://hosting-models/captured",
+    "CaptureOptions": [{"CaptureMode": "Input"}],
+}
+ASYNC = {"OutputConfig": {"S3OutputPath": "s3://hosting-models/async"}}
+VPC = {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
+
+
+@pytest.mark.parametrize(
+    ("variants", "settings", "message"),
+    [
+        (
+            [serverless("serverless", memory=1500)],
+            {},
+            "MemorySizeInMB 1500 .* 1 GB increments: 1024 MB, 2048 MB",
+        ),
+        ([serverless("serverless", memory=7168)], {}, "memorySizeInMB.*less than or equal to 6144"),
+        ([serverless("serverless", most=201)], {}, "maxConcurrency.*less than or equal to 200"),
+        (
+            [serverless("serverless", ProvisionedConcurrency=3)],
+            {},
+            "less than or equal to its MaxConcurrency, 2",
+        ),
+        (
+            [serverless("serverless") | {"InstanceType": "ml.m5.large"}],
+            {},
+            "InstanceType cannot be specified with",
+        ),
+        ([serverless("serverless") | {"VolumeSizeInGB": 9}], {}, "VolumeSizeInGB cannot be specified with"),
+        ([serverless("serverless"), serverless("serverless", name="b")], {}, "has one production variant"),
+        (
+            [serverless("serverless")],
+            {"DataCaptureConfig": CAPTURE},
+            "DataCaptureConfig of the endpoint conf",
+        ),
+        ([serverless("serverless")], {"AsyncInferenceConfig": ASYNC}, "AsyncInferenceConfig of the endpoint"),
+        ([serverless("serverless")], {"VpcConfig": VPC}, "VpcConfig of the endpoint configuration is not"),
+        ([serverless("isolated")], {}, "EnableNetworkIsolation of the model isolated is not supported"),
+    ],
+)
+def test_what_serverless_inference_does_not_do_is_refused(aws, variants, settings, message):
+    if variants[0]["ModelName"] == "isolated":
+        aws.model("isolated")
+    with pytest.raises(ClientError, match=message) as error:
+        aws.config("refused-serverless", *variants, **settings)
+    assert error.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_a_member_that_says_no_is_no_instance_s(aws):
+    """So Terraform's provider sends every variant."""
+    assert aws.config("as-terraform-says", serverless("serverless") | {"EnableSSMAccess": False})

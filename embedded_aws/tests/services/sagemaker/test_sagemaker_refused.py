@@ -1,0 +1,75 @@
+"""What moto would pretend to run is refused; what is asked for a sweep is answered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from moto.core.utils import camelcase_to_underscores
+from moto.sagemaker.responses import SageMakerResponse
+
+from embedded_aws.services.sagemaker.refused import REFUSED
+from embedded_aws.services.sagemaker.service import LocalSageMakerResponse
+
+# Kinds of moto's that hold no more than what was written into them, and pretend nothing.
+RECORDS = {
+    "Domain",
+    "Experiment",
+    "ModelCard",
+    "NotebookInstance",
+    "NotebookInstanceLifecycleConfig",
+    "Trial",
+    "TrialComponent",
+}
+
+
+def test_every_creation_that_moto_knows_is_ours_or_a_record_or_refused(embedded_aws) -> None:
+    client = embedded_aws.client("sagemaker")
+    unknown = []
+    for operation in client.meta.service_model.operation_names:
+        method = camelcase_to_underscores(operation)
+        if not operation.startswith(("Create", "Start")) or not hasattr(SageMakerResponse, method):
+            continue
+        ours = getattr(LocalSageMakerResponse, method) is not getattr(SageMakerResponse, method)
+        if not ours and operation.removeprefix("Create").removeprefix("Start") not in RECORDS:
+            unknown.append(operation)
+    assert unknown == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("operation", REFUSED)
+def test_what_would_pretend_is_refused_in_aws_shape(embedded_aws, operation: str) -> None:
+    client = embedded_aws.client("sagemaker")
+    parameters = example(client.meta.service_model.operation_model(operation).input_shape)
+    method = {name: python for python, name in client.meta.method_to_api_mapping.items()}[operation]
+    with pytest.raises(ClientError, match="The embedded AWS does not do this") as refused:
+        getattr(client, method)(**parameters)
+    assert refused.value.response["Error"]["Code"] == "NotImplementedException"
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+@pytest.mark.slow
+def test_there_are_none_of_what_is_refused(embedded_aws) -> None:
+    client = embedded_aws.client("sagemaker")
+    assert client.list_processing_jobs()["ProcessingJobSummaries"] == []
+    assert client.list_transform_jobs()["TransformJobSummaries"] == []
+    assert client.list_pipelines()["PipelineSummaries"] == []
+
+
+def example(shape: Any) -> Any:
+    """The least that the model accepts."""
+    if shape.type_name == "structure":
+        names = shape.required_members or (list(shape.members)[:1] if shape.is_tagged_union else [])
+        return {name: example(shape.members[name]) for name in names}
+    if shape.type_name == "list":
+        return [example(shape.member)] * shape.metadata.get("min", 0)
+    if shape.type_name == "map":
+        return {}
+    if shape.type_name in ("integer", "long", "float", "double", "timestamp"):
+        return shape.metadata.get("min", 1)
+    if shape.type_name == "boolean":
+        return False
+    if shape.type_name == "blob":
+        return b"-"
+    return shape.enum[0] if shape.enum else "a" * max(1, shape.metadata.get("min", 1))

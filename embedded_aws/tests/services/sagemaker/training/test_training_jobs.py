@@ -1,0 +1,446 @@
+"""Training jobs on the running embedded AWS: what a program, its author and the SDK notice."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from embedded_aws.services.sagemaker.training import isolation
+from training_kit import Workplace, channel, image, unique, wait_for
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def work(embedded_aws) -> Workplace:
+    return Workplace(embedded_aws)
+
+
+def test_a_program_finds_its_contract_and_its_results_arrive(work: Workplace) -> None:
+    work.put("data/train/cat/1.png", b"one")
+    work.put("data/train/dog/2.png", b"two")
+    program = """
+import json, os, sys
+env = {k: os.environ.get(k) for k in ("SM_HOSTS", "TRAINING_JOB_NAME", "TRAINING_JOB_ARN", "COLOUR",
+                                      "AWS_REGION", "SM_CURRENT_INSTANCE_TYPE")}
+train = os.environ["SM_CHANNEL_TRAIN"]
+files = sorted(os.path.relpath(os.path.join(d, f), train) for d, _, fs in os.walk(train) for f in fs)
+report = {"arguments": sys.argv[1:], "environment": env, "files": files, "path": sys.path}
+open(os.path.join(os.environ["SM_MODEL_DIR"], "report.json"), "w").write(json.dumps(report))
+open(os.path.join(os.environ["SM_OUTPUT_DATA_DIR"], "notes.txt"), "w").write("noted")
+print("validation:loss=0.75")
+print("validation:loss=2.5e-1")
+"""
+    request = work.request(
+        program,
+        {"learning-rate": "0.1"},
+        InputDataConfig=[channel("train", f"s3://{work.bucket}/data/train")],
+        Environment={"COLOUR": "blue"},
+    )
+    work.sagemaker.create_training_job(**request)
+    job = work.ended(request["TrainingJobName"])
+
+    assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Completed"
+    for member, value in request.items():
+        assert job[member] == value, member
+    steps = [step["Status"] for step in job["SecondaryStatusTransitions"]]
+    assert steps == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
+    assert all("EndTime" in step and step["StatusMessage"] for step in job["SecondaryStatusTransitions"])
+    (metric,) = job["FinalMetricDataList"]
+    assert (metric["MetricName"], metric["Value"]) == ("validation:loss", 0.25)
+    assert job["TrainingTimeInSeconds"] == job["BillableTimeInSeconds"] >= 1
+
+    uri = job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert uri == f"s3://{work.bucket}/training/{request['TrainingJobName']}/output/model.tar.gz"
+    report = json.loads(work.archive(uri)["report.json"])
+    assert report["arguments"] == ["--learning-rate", "0.1"]
+    assert report["files"] == ["cat/1.png", "dog/2.png"]
+    assert report["environment"]["COLOUR"] == "blue"
+    assert report["environment"]["TRAINING_JOB_NAME"] == job["TrainingJobName"]
+    assert report["environment"]["TRAINING_JOB_ARN"] == job["TrainingJobArn"]
+    assert report["environment"]["SM_CURRENT_INSTANCE_TYPE"] == "ml.m5.large"
+    assert not [p for p in report["path"] if p.endswith("sagemaker/training")]
+    assert work.archive(uri.replace("model.tar.gz", "output.tar.gz")) == {"notes.txt": b"noted"}
+    (stream, lines), *rest = work.log(job["TrainingJobName"]).items()
+    assert not rest and stream.startswith(f"{job['TrainingJobName']}/algo-1-")
+    assert "validation:loss=0.75" in lines
+    metrics = work.aws.client("cloudwatch").list_metrics(Namespace="/aws/sagemaker/TrainingJobs")["Metrics"]
+    assert {"Name": "TrainingJobName", "Value": job["TrainingJobName"]} in [
+        m["Dimensions"][0] for m in metrics
+    ]
+    assert not list(Path(work.aws.home, "training").glob(f"*/{job['TrainingJobName']}"))
+
+
+def test_other_ways_in_and_out(work: Workplace) -> None:
+    """A manifest, FastFile, results as single files, a warm pool that is asked for."""
+    for name in ("1.png", "2.png", "3.png"):
+        work.put(f"listed/{name}", name)
+    manifest = work.put(
+        "list.manifest", json.dumps([{"prefix": f"s3://{work.bucket}/listed/"}, "1.png", "3.png"])
+    )
+    program = """
+import shutil
+shutil.copytree("/opt/ml/input/data/train", "/opt/ml/model/train")
+shutil.copy("/opt/ml/input/config/inputdataconfig.json", "/opt/ml/model")
+"""
+    request = work.request(
+        script=program,
+        InputDataConfig=[{**channel("train", manifest, "ManifestFile"), "InputMode": "FastFile"}],
+        OutputDataConfig={"S3OutputPath": f"s3://{work.bucket}/plain", "CompressionType": "NONE"},
+    )
+    request["ResourceConfig"]["KeepAlivePeriodInSeconds"] = 600
+    work.sagemaker.create_training_job(**request)
+    name = request["TrainingJobName"]
+    assert work.sagemaker.describe_training_job(TrainingJobName=name)["WarmPoolStatus"] == {"Status": "InUse"}
+    job = work.ended(name)
+    uri = job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert uri == f"s3://{work.bucket}/plain/{name}/output/model/"
+    listed = work.s3.list_objects_v2(Bucket=work.bucket, Prefix=f"plain/{name}/")["Contents"]
+    keys = [item["Key"].partition("/output/")[2] for item in listed]
+    assert keys == ["model/inputdataconfig.json", "model/train/1.png", "model/train/3.png"]
+    body = work.s3.get_object(Bucket=work.bucket, Key=listed[0]["Key"])["Body"]
+    assert json.load(body)["train"]["TrainingInputMode"] == "FastFile"
+    assert job["ResourceConfig"]["KeepAlivePeriodInSeconds"] == 600
+    assert job["WarmPoolStatus"] == {"Status": "Terminated", "ResourceRetainedBillableTimeInSeconds": 0}
+    pools = work.sagemaker.list_training_jobs(WarmPoolStatusEquals="Terminated")["TrainingJobSummaries"]
+    assert name in [pool["TrainingJobName"] for pool in pools]
+
+
+def test_a_program_that_fills_its_volume_is_ended(work: Workplace) -> None:
+    program = """
+import os, time
+with open("/opt/ml/output/data/large", "wb") as file:
+    os.posix_fallocate(file.fileno(), 0, 1024**3 + 4096)
+    time.sleep(600)
+"""
+    resources = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+    job = work.run(script=program, ResourceConfig=resources)
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Failed", "Failed")
+    assert job["FailureReason"].startswith("AlgorithmError: [Errno 28] No space left on device: ")
+    assert "ModelArtifacts" not in job
+
+
+def test_a_crash_gives_the_reason_and_the_whole_log(work: Workplace) -> None:
+    job = work.run("print('before the crash')\nraise ValueError('a bad day')")
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("AlgorithmError: ExecuteUserScriptError")
+    assert "ValueError" in job["FailureReason"] and "a bad day" in job["FailureReason"]
+    assert job["FailureReason"].endswith("exit code: 1")
+    assert "ModelArtifacts" not in job
+    (lines,) = work.log(job["TrainingJobName"]).values()
+    assert "before the crash" in lines and "a bad day" in "\n".join(lines)
+
+
+def test_a_role_without_access_to_the_data_fails_the_job(work: Workplace) -> None:
+    work.put("secret/1.png", b"one")
+    listing = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}
+    data = [channel("train", f"s3://{work.bucket}/secret/")]
+    job = work.run("print(1)", RoleArn=work.role([listing]), InputDataConfig=data)
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: Data download failed")
+    assert "AccessDenied" in job["FailureReason"] and "secret/1.png" in job["FailureReason"]
+    job = work.run("print(1)", RoleArn=work.role([{**listing, "Action": "sqs:*"}]), InputDataConfig=data)
+    assert "s3:ListBucket" in job["FailureReason"] and "AccessDenied" in job["FailureReason"]
+    assert [s["Status"] for s in job["SecondaryStatusTransitions"]] == ["Starting", "Downloading", "Failed"]
+
+
+def test_a_role_that_may_not_write_fails_the_upload_and_logs_nothing(work: Workplace) -> None:
+    statements = [{"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetObject"], "Resource": "*"}]
+    program = "open('/opt/ml/model/model', 'w'); print('validation:loss=0.5')"
+    job = work.run(script=program, RoleArn=work.role(statements))
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: Artifact upload failed: AccessDenied")
+    assert job["FinalMetricDataList"][0]["Value"] == 0.5
+    assert work.log(job["TrainingJobName"]) == {}
+
+
+def test_an_empty_prefix_fails_the_job(work: Workplace) -> None:
+    data = [channel("train", f"s3://{work.bucket}/nothing/here")]
+    reason = work.run("print(1)", InputDataConfig=data)["FailureReason"]
+    assert f'No S3 objects found under S3 URL "s3://{work.bucket}/nothing/here"' in reason
+
+
+def test_instances_talk_to_each_other_and_share_the_data_out(work: Workplace) -> None:
+    for number in range(4):
+        work.put(f"shards/{number}.txt", str(number))
+    program = """
+import json, os, socket, time
+hosts, me = json.loads(os.environ["SM_HOSTS"]), os.environ["SM_CURRENT_HOST"]
+files = sorted(os.listdir(os.environ["SM_CHANNEL_TRAIN"]))
+if me == hosts[0]:
+    with socket.create_server((os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]))) as server:
+        peer, _ = server.accept()
+        theirs = json.loads(peer.makefile().readline())
+    json.dump([files, theirs], open(os.path.join(os.environ["SM_MODEL_DIR"], "both.json"), "w"))
+else:
+    for _ in range(200):
+        try:
+            peer = socket.create_connection((hosts[0], int(os.environ["MASTER_PORT"]))); break
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+    peer.sendall((json.dumps(files) + "\\n").encode())
+    open(os.path.join(os.environ["SM_MODEL_DIR"], me), "w").write("second")
+"""
+    data = [channel("train", f"s3://{work.bucket}/shards/", distribution="ShardedByS3Key")]
+    job = work.run(program, instances=2, InputDataConfig=data)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    files = work.archive(job["ModelArtifacts"]["S3ModelArtifacts"])
+    assert json.loads(files.pop("both.json")) == [["0.txt", "2.txt"], ["1.txt", "3.txt"]]
+    assert list(files.values()) == [b"second"]
+    assert len(work.log(job["TrainingJobName"])) == 2
+
+
+def test_one_failing_instance_ends_the_others(work: Workplace) -> None:
+    program = """
+import json, os, time
+if os.environ["SM_CURRENT_HOST"] == json.loads(os.environ["SM_HOSTS"])[1]:
+    raise SystemExit(7)
+time.sleep(600)
+"""
+    job = work.run(program, instances=2)
+    assert job["TrainingJobStatus"] == "Failed"
+    assert "ExitCode 7" in job["FailureReason"]
+
+
+SAVES_ON_SIGTERM = """
+import os, signal, sys, time
+def save(*_):
+    open(os.path.join(os.environ["SM_MODEL_DIR"], "saved"), "w").write("in time")
+    sys.exit(0)
+signal.signal(signal.SIGTERM, save)
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_stopped_job_keeps_what_it_saved_in_the_grace_period(work: Workplace) -> None:
+    name = work.start(SAVES_ON_SIGTERM)
+    wait_for(lambda: any("ready" in lines for lines in work.log(name).values()))
+    work.sagemaker.stop_training_job(TrainingJobName=name)
+    assert work.sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Stopping"
+    job = work.ended(name)
+    assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Stopped"
+    assert "FailureReason" not in job
+    assert work.archive(job["ModelArtifacts"]["S3ModelArtifacts"]) == {"saved": b"in time"}
+    with pytest.raises(ClientError, match="the training job is in status Stopped"):
+        work.sagemaker.stop_training_job(TrainingJobName=name)
+
+
+def test_a_job_that_runs_too_long_is_stopped(work: Workplace) -> None:
+    algorithm = image("exec sleep 600")
+    job = work.run(AlgorithmSpecification=algorithm, StoppingCondition={"MaxRuntimeInSeconds": 1})
+    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
+    assert job["TrainingTimeInSeconds"] < 60
+
+
+def test_a_program_that_writes_no_model_completes_without_one(work: Workplace) -> None:
+    job = work.run(AlgorithmSpecification=image("true"))
+    assert job["TrainingJobStatus"] == "Completed"
+    uri = job["ModelArtifacts"]["S3ModelArtifacts"]
+    assert uri == f"s3://{work.bucket}/training/{job['TrainingJobName']}/output/model.tar.gz"
+    with pytest.raises(ClientError, match="does not exist"):
+        work.archive(uri)
+
+
+def test_checkpoints_travel_in_both_directions(work: Workplace) -> None:
+    program = """
+import os
+path = "/opt/ml/checkpoints/epoch.txt"
+epoch = int(open(path).read()) if os.path.exists(path) else 0
+open(path, "w").write(str(epoch + 1))
+print(f"validation:loss={epoch}.5")
+"""
+    changes = {"CheckpointConfig": {"S3Uri": f"s3://{work.bucket}/checkpoints/both"}}
+    jobs = [work.run(script=program, **changes) for _ in range(2)]
+    losses = [job["FinalMetricDataList"][0]["Value"] for job in jobs]
+    assert losses == [0.5, 1.5]
+    kept = work.s3.get_object(Bucket=work.bucket, Key="checkpoints/both/epoch.txt")["Body"].read()
+    assert kept == b"2"
+
+
+def test_an_entrypoint_of_its_own_runs_whatever_the_image(work: Workplace) -> None:
+    program = "echo hello > /opt/ml/model/greeting; echo why > /opt/ml/output/failure; exit 3"
+    algorithm = {**image("-c", "/bin/sh"), "ContainerArguments": [program]}
+    job = work.run(AlgorithmSpecification=algorithm)
+    assert job["FailureReason"] == "AlgorithmError: why, exit code: 3"
+
+
+def test_an_entrypoint_that_is_not_there_fails_the_job(work: Workplace) -> None:
+    reason = work.run(AlgorithmSpecification=image("-c", "/no/such/program"))["FailureReason"]
+    assert reason.startswith("AlgorithmError: The entrypoint could not be started") and "/no/such" in reason
+
+
+NAMESPACES = subprocess.run([*isolation.SCRIPT, "hold"], stdin=subprocess.DEVNULL, capture_output=True)
+
+
+def test_network_isolation_leaves_the_instances_each_other_alone(work: Workplace) -> None:
+    program = """
+import json, os, socket, sys, time
+hosts, me = json.loads(os.environ["SM_HOSTS"]), os.environ["SM_CURRENT_HOST"]
+secrets = [name for name in os.environ if name.startswith(("AWS_ACCESS", "AWS_SECRET", "AWS_SESSION", "AWS_ENDPOINT"))]
+try:
+    socket.create_connection(("127.0.0.1", SERVER), timeout=5).close()
+    reached = True
+except OSError:
+    reached = False
+address = hosts[0], int(os.environ["MASTER_PORT"])
+if me == hosts[0]:
+    with socket.create_server(address) as server:
+        theirs = server.accept()[0].makefile().readline()
+    json.dump([secrets, reached, theirs], open(os.path.join(os.environ["SM_MODEL_DIR"], "seen"), "w"))
+else:
+    while True:
+        try:
+            socket.create_connection(address).sendall(b"hello\\n"); break
+        except ConnectionRefusedError:
+            time.sleep(0.05)
+""".replace("SERVER", str(work.aws.port))
+    source = work.source(program)
+    job = work.run(
+        "",
+        {
+            "sagemaker_program": "train.py",
+            "sagemaker_submit_directory": "/opt/ml/input/data/code/source.tar.gz",  # the toolkit reaches no S3
+        },
+        InputDataConfig=[channel("code", source.rsplit("/", 1)[0])],
+        instances=2,
+        EnableNetworkIsolation=True,
+    )
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    seen = json.loads(work.archive(job["ModelArtifacts"]["S3ModelArtifacts"])["seen"])
+    for lines in work.log(job["TrainingJobName"]).values():
+        said = lines[0]
+        if NAMESPACES.returncode == 0:
+            assert seen == [[], False, "hello\n"]
+            assert "no network but the job's own" in said
+        else:
+            assert seen == [[], True, "hello\n"]
+            assert "could not be blocked" in said
+
+
+REFUSALS = {
+    "name": ({"TrainingJobName": "under_score"}, "regular expression pattern"),
+    "long name": ({"TrainingJobName": "a" * 64}, "length less than or equal to 63"),
+    "instance type": (
+        {"ResourceConfig": {"InstanceType": "ml.huge", "InstanceCount": 1, "VolumeSizeInGB": 1}},
+        "Value 'ml.huge' at 'resourceConfig.instanceType' failed to satisfy constraint: .* enum value set",
+    ),
+    "instance count": (
+        {"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 0, "VolumeSizeInGB": 1}},
+        "Invalid InstanceCount 0",
+    ),
+    "no such role": ({"RoleArn": "arn:aws:iam::123456789012:role/nobody"}, "Could not assume role .*nobody"),
+    "warm pool of spot instances": (
+        {
+            "EnableManagedSpotTraining": True,
+            "ResourceConfig": {
+                "InstanceType": "ml.m5.large",
+                "InstanceCount": 1,
+                "VolumeSizeInGB": 1,
+                "KeepAlivePeriodInSeconds": 60,
+            },
+        },
+        "KeepAlivePeriodInSeconds is not supported with managed spot",
+    ),
+    "debugger rules": (
+        {"DebugRuleConfigurations": [{"RuleConfigurationName": "r", "RuleEvaluatorImage": "i"}]},
+        "does not act on DebugRuleConfigurations",
+    ),
+    "spot without wait time": (
+        {"EnableManagedSpotTraining": True},
+        "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds$",
+    ),
+    "spot with less wait than run time": (
+        {
+            "EnableManagedSpotTraining": True,
+            "StoppingCondition": {"MaxRuntimeInSeconds": 300, "MaxWaitTimeInSeconds": 299},
+        },
+        "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds$",
+    ),
+    "wait time without spot": (
+        {"StoppingCondition": {"MaxRuntimeInSeconds": 300, "MaxWaitTimeInSeconds": 300}},
+        "MaxWaitTimeInSeconds above 0 is not supported when EnableManagedSpotTraining is not set to true",
+    ),
+    "key of a volume on local storage": (
+        {
+            "ResourceConfig": {
+                "InstanceType": "ml.r5d.large",
+                "InstanceCount": 1,
+                "VolumeSizeInGB": 1,
+                "VolumeKmsKeyId": "k",
+            }
+        },
+        "VolumeKmsKeyId is not supported for instance type ml.r5d.large: it has local instance storage",
+    ),
+    "image": (
+        {"AlgorithmSpecification": {"TrainingImage": "repo/xgboost:1", "TrainingInputMode": "File"}},
+        "cannot run the image repo/xgboost:1: it runs AWS's PyTorch training images",
+    ),
+    "pipe mode": (
+        {"AlgorithmSpecification": {"TrainingImage": "pytorch:2", "TrainingInputMode": "Pipe"}},
+        "not Pipe",
+    ),
+    "data type": (
+        {"InputDataConfig": [channel("train", "s3://b/x", "AugmentedManifestFile")]},
+        "not AugmentedManifestFile",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_refusals(work: Workplace, case: str) -> None:
+    changes, message = REFUSALS[case]
+    request = work.request(**changes)
+    with pytest.raises(ClientError, match=message) as refused:
+        work.sagemaker.create_training_job(**request)
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    jobs = work.sagemaker.list_training_jobs(MaxResults=100)["TrainingJobSummaries"]
+    assert request["TrainingJobName"] not in [job["TrainingJobName"] for job in jobs]
+
+
+def test_names_tags_and_lists(work: Workplace) -> None:
+    prefix = unique("listed")
+    names = [
+        work.start(
+            AlgorithmSpecification=image(f"exit {n // 2}"),
+            TrainingJobName=f"{prefix}-{n}",
+            Tags=[{"Key": "number", "Value": str(n)}],
+        )
+        for n in range(3)
+    ]
+    with pytest.raises(ClientError, match="must be unique within an AWS account and region") as refused:
+        work.start("print(1)", TrainingJobName=names[0])
+    assert refused.value.response["Error"]["Code"] == "ResourceInUse"
+    jobs = [work.ended(name) for name in names]
+
+    arn = jobs[1]["TrainingJobArn"]
+    work.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "number", "Value": "one"}])
+    assert work.sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "number", "Value": "one"}]
+
+    pages = work.sagemaker.get_paginator("list_training_jobs").paginate(
+        NameContains=prefix, SortBy="Name", SortOrder="Ascending", PaginationConfig={"PageSize": 2}
+    )
+    found = [[job["TrainingJobName"] for job in page["TrainingJobSummaries"]] for page in pages]
+    assert found == [names[:2], names[2:]]
+    failed = work.sagemaker.list_training_jobs(NameContains=prefix, StatusEquals="Failed")
+    (summary,) = failed["TrainingJobSummaries"]
+    assert summary["TrainingJobName"] == names[2]
+    assert {name: jobs[2][name] for name in summary} == summary
+
+
+def test_the_sdk_reads_and_waits(work: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+    import boto3
+    from sagemaker.core.resources import TrainingJob
+
+    name = work.start(script="print('validation:loss=0.5')")
+    for key, value in work.aws.credentials.items():
+        monkeypatch.setenv(key, value)
+    job = TrainingJob.get(name, session=boto3.Session(), region="us-east-1")
+    job.wait(poll=1, logs=True)
+    assert job.training_job_status == "Completed"
+    assert job.final_metric_data_list[0].value == 0.5
+    assert job.model_artifacts.s3_model_artifacts.endswith("/model.tar.gz")

@@ -1,0 +1,316 @@
+"""Studio and notebook instances through boto3: kept as asked, refused as on AWS, removed in AWS's order."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from notebooks_kit import encoded, get, role, script, settled
+
+ROLE = "arn:aws:iam::123456789012:role/bench"
+CONFIG = "arn:aws:sagemaker:us-east-1:123456789012:studio-lifecycle-config/none"
+
+
+@pytest.fixture
+def sagemaker(embedded_aws):
+    return embedded_aws.client("sagemaker")
+
+
+def refused(operation, **arguments) -> tuple[str, str]:
+    with pytest.raises(ClientError) as error:
+        operation(**arguments)
+    return error.value.response["Error"]["Code"], error.value.response["Error"]["Message"]
+
+
+def file_systems(aws) -> list[str]:
+    return [system["FileSystemId"] for system in aws.client("efs").describe_file_systems()["FileSystems"]]
+
+
+@pytest.fixture
+def domain(sagemaker):
+    """The id of a domain with the profile `ann` and her space `hers`."""
+    made = sagemaker.create_domain(
+        DomainName="bench-studio",
+        AuthMode="IAM",
+        VpcId="vpc-1",
+        SubnetIds=["subnet-1"],
+        DefaultUserSettings={"ExecutionRole": ROLE, "SecurityGroups": ["sg-1"]},
+        Tags=[{"Key": "Project", "Value": "bench"}],
+    )
+    identity = made["DomainId"]
+    sagemaker.create_user_profile(DomainId=identity, UserProfileName="ann")
+    sagemaker.create_space(
+        DomainId=identity,
+        SpaceName="hers",
+        SpaceSharingSettings={"SharingType": "Private"},
+        OwnershipSettings={"OwnerUserProfileName": "ann"},
+    )
+    yield identity
+    if identity in [d["DomainId"] for d in sagemaker.list_domains()["Domains"]]:
+        for space in sagemaker.list_spaces(DomainIdEquals=identity)["Spaces"]:
+            sagemaker.delete_space(DomainId=identity, SpaceName=space["SpaceName"])
+        for profile in sagemaker.list_user_profiles(DomainIdEquals=identity)["UserProfiles"]:
+            sagemaker.delete_user_profile(DomainId=identity, UserProfileName=profile["UserProfileName"])
+        sagemaker.delete_domain(DomainId=identity, RetentionPolicy={"HomeEfsFileSystem": "Delete"})
+
+
+def test_a_domain_keeps_what_it_was_told_and_has_a_file_system(sagemaker, domain, embedded_aws):
+    described = sagemaker.describe_domain(DomainId=domain)
+    assert described["DefaultUserSettings"]["SecurityGroups"] == ["sg-1"]
+    assert described["Status"] == "InService" and described["HomeEfsFileSystemId"] in file_systems(
+        embedded_aws
+    )
+    assert sagemaker.list_tags(ResourceArn=described["DomainArn"])["Tags"] == [
+        {"Key": "Project", "Value": "bench"}
+    ]
+    sagemaker.update_domain(DomainId=domain, DefaultUserSettings={"ExecutionRole": ROLE + "-2"})
+    changed = sagemaker.describe_domain(DomainId=domain)["DefaultUserSettings"]
+    assert changed == {"ExecutionRole": ROLE + "-2", "SecurityGroups": ["sg-1"]}
+
+
+def test_what_is_in_use_stays(sagemaker, domain):
+    code, message = refused(sagemaker.delete_domain, DomainId=domain)
+    assert code == "ResourceInUse" and "ann" in message
+    code, message = refused(sagemaker.delete_user_profile, DomainId=domain, UserProfileName="ann")
+    assert code == "ResourceInUse" and "hers" in message
+
+
+@pytest.mark.parametrize(("policy", "kept"), [("Delete", False), ("Retain", True)])
+def test_the_file_system_goes_if_the_policy_says_so(sagemaker, domain, embedded_aws, policy, kept):
+    system = sagemaker.describe_domain(DomainId=domain)["HomeEfsFileSystemId"]
+    sagemaker.delete_space(DomainId=domain, SpaceName="hers")
+    sagemaker.delete_user_profile(DomainId=domain, UserProfileName="ann")
+    sagemaker.delete_domain(DomainId=domain, RetentionPolicy={"HomeEfsFileSystem": policy})
+    assert (system in file_systems(embedded_aws)) == kept
+    assert refused(sagemaker.describe_domain, DomainId=domain)[0] == "ResourceNotFound"
+    if kept:
+        embedded_aws.client("efs").delete_file_system(FileSystemId=system)
+
+
+def test_security_groups_of_a_domain_outlive_it(sagemaker, embedded_aws):
+    ec2 = embedded_aws.client("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
+    made = sagemaker.create_domain(
+        DomainName="bench-groups",
+        AuthMode="IAM",
+        VpcId=vpc,
+        SubnetIds=["subnet-1"],
+        DefaultUserSettings={"ExecutionRole": ROLE},
+    )
+    sagemaker.delete_domain(DomainId=made["DomainId"], RetentionPolicy={"HomeEfsFileSystem": "Delete"})
+    tagged = [{"Name": "tag:ManagedByAmazonSageMakerResource", "Values": [made["DomainArn"]]}]
+    groups = {g["GroupName"]: g for g in ec2.describe_security_groups(Filters=tagged)["SecurityGroups"]}
+    inbound, outbound = (
+        groups[f"security-group-for-{way}-nfs-{made['DomainId']}"] for way in ("inbound", "outbound")
+    )
+    assert {inbound["VpcId"], outbound["VpcId"]} == {vpc} and len(groups) == 2
+    (rule,) = inbound["IpPermissions"]
+    assert (rule["FromPort"], rule["UserIdGroupPairs"][0]["GroupId"]) == (2049, outbound["GroupId"])
+    (rule,) = outbound["IpPermissionsEgress"]
+    assert (rule["FromPort"], rule["UserIdGroupPairs"][0]["GroupId"]) == (2049, inbound["GroupId"])
+    for group in (inbound, outbound):
+        assert refused(ec2.delete_security_group, GroupId=group["GroupId"])[0] == "DependencyViolation"
+    ec2.revoke_security_group_ingress(GroupId=inbound["GroupId"], IpPermissions=inbound["IpPermissions"])
+    ec2.delete_security_group(GroupId=outbound["GroupId"])
+    ec2.delete_security_group(GroupId=inbound["GroupId"])
+    ec2.delete_vpc(VpcId=vpc)
+
+
+def at_once(operation, **arguments) -> list[str]:
+    """What becomes of the same request, sent four times at once."""
+
+    def send(_: int) -> str:
+        try:
+            operation(**arguments)
+        except ClientError as error:
+            return error.response["Error"]["Code"]
+        return "OK"
+
+    with ThreadPoolExecutor(4) as pool:
+        return sorted(pool.map(send, range(4)))
+
+
+def test_what_an_application_uses_stays_as_it_is_while_that_is_there(sagemaker, domain, embedded_aws, until):
+    arn = role(embedded_aws, "bench-app")
+    content = encoded("touch begun; until [ -e go ]; do sleep 0.1; done; exit 1")
+    config = sagemaker.create_studio_lifecycle_config(
+        StudioLifecycleConfigName="bench-waits",
+        StudioLifecycleConfigAppType="JupyterLab",
+        StudioLifecycleConfigContent=content,
+    )["StudioLifecycleConfigArn"]
+    settings = {"ExecutionRole": arn, "JupyterLabAppSettings": {"LifecycleConfigArns": [config]}}
+    sagemaker.update_user_profile(DomainId=domain, UserProfileName="ann", UserSettings=settings)
+    delete = (sagemaker.delete_studio_lifecycle_config, {"StudioLifecycleConfigName": "bench-waits"})
+    assert "user-profile" in refused(delete[0], **delete[1])[1]
+    settings["JupyterLabAppSettings"] = {"LifecycleConfigArns": []}
+    sagemaker.update_user_profile(DomainId=domain, UserProfileName="ann", UserSettings=settings)
+
+    app = {"DomainId": domain, "SpaceName": "hers", "AppType": "JupyterLab", "AppName": "default"}
+    asked = {**app, "ResourceSpec": {"LifecycleConfigArn": config}}
+    assert at_once(sagemaker.create_app, **asked) == ["OK", *["ResourceInUse"] * 3]
+    home = embedded_aws.home / "spaces/us-east-1" / domain / "hers/disk/home/sagemaker-user"
+    until((home / "begun").exists)
+    assert refused(sagemaker.delete_app, **app)[0] == "ResourceInUse"  # Pending
+    assert refused(delete[0], **delete[1])[0] == "ResourceInUse"
+    private = {"DomainId": domain, "AppNetworkAccessType": "VpcOnly"}
+    assert refused(sagemaker.update_domain, **private)[0] == "ResourceInUse"
+    sagemaker.update_domain(DomainId=domain, AppNetworkAccessType="PublicInternetOnly")  # as it is
+
+    def failed() -> bool:
+        return sagemaker.describe_app(**app)["Status"] == "Failed"
+
+    (home / "go").touch()
+    until(failed)
+    assert refused(sagemaker.delete_app, **app)[0] == "ValidationException"
+    sagemaker.update_domain(**private)
+    sagemaker.create_app(**asked)  # in place of the failed one
+    until(failed)
+    assert len(sagemaker.list_apps(DomainIdEquals=domain)["Apps"]) == 1
+    delete[0](**delete[1])
+    sagemaker.delete_space(DomainId=domain, SpaceName="hers")
+
+
+def test_a_space_of_nobody_is_refused(sagemaker, domain):
+    code, message = refused(
+        sagemaker.create_space,
+        DomainId=domain,
+        SpaceName="his",
+        OwnershipSettings={"OwnerUserProfileName": "bob"},
+    )
+    assert code == "ResourceNotFound" and "bob" in message
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "said"),
+    [
+        ({"AppType": "CodeEditor"}, "NotImplementedException", "CodeEditor"),
+        ({"SpaceName": "his"}, "ResourceNotFound", "his"),
+        ({"SpaceName": "all"}, "NotImplementedException", "shared"),
+        ({"SpaceName": None, "UserProfileName": "ann"}, "ValidationException", "SpaceName"),
+        ({"ResourceSpec": {"LifecycleConfigArn": CONFIG}}, "ResourceNotFound", "none"),
+        ({}, "ValidationException", "Could not assume role"),  # ROLE does not exist
+    ],
+)
+def test_applications_that_cannot_run_are_refused(sagemaker, domain, changes, code, said):
+    sagemaker.create_space(DomainId=domain, SpaceName="all")
+    asked = {
+        "DomainId": domain,
+        "SpaceName": "hers",
+        "AppType": "JupyterLab",
+        "AppName": "default",
+        **changes,
+    }
+    given = {name: value for name, value in asked.items() if value is not None}
+    refusal = refused(sagemaker.create_app, **given)
+    assert refusal[0] == code and said in refusal[1]
+    assert sagemaker.list_apps(DomainIdEquals=domain)["Apps"] == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"UserProfileName": "bob"}, "ResourceNotFound"),
+        ({"SpaceName": "his"}, "ResourceNotFound"),
+        ({"LandingUri": "app:Canvas:"}, "NotImplementedException"),
+        ({"UserProfileName": "eve"}, "ValidationException"),  # a private space is its owner's
+        ({"ExpiresInSeconds": 301}, "ValidationException"),
+        ({"SessionExpirationDurationInSeconds": 1799}, "ValidationException"),
+    ],
+)
+def test_presigned_urls_are_for_the_owner_and_five_minutes(embedded_aws, sagemaker, domain, changes, code):
+    sagemaker.create_user_profile(DomainId=domain, UserProfileName="eve")
+    unchecked = embedded_aws.client("sagemaker", config=Config(parameter_validation=False))
+    asked = {"DomainId": domain, "UserProfileName": "ann", "SpaceName": "hers", **changes}
+    assert refused(unchecked.create_presigned_domain_url, **asked)[0] == code
+
+
+def test_a_presigned_url_says_that_nothing_runs(sagemaker, domain):
+    url = sagemaker.create_presigned_domain_url(DomainId=domain, UserProfileName="ann")["AuthorizedUrl"]
+    status, _, page = get(url)
+    assert status == 404 and "ann has a running application" in page
+    status, _, page = get(url[:-1])
+    assert status == 403 and "ask for a new one" in page
+
+
+def test_a_notebook_instance_stops_before_it_goes(embedded_aws, sagemaker, until):
+    config, name = "bench-config", "bench-notebook"
+    arn = role(embedded_aws, name)
+    sagemaker.create_notebook_instance_lifecycle_config(
+        NotebookInstanceLifecycleConfigName=config, OnStart=script("exit 1")
+    )
+    made = at_once(
+        sagemaker.create_notebook_instance,
+        NotebookInstanceName=name,
+        InstanceType="ml.t3.medium",
+        RoleArn=arn,
+        SubnetId="subnet-1",
+        SecurityGroupIds=["sg-1"],
+        DirectInternetAccess="Disabled",
+        LifecycleConfigName=config,
+        InstanceMetadataServiceConfiguration={"MinimumInstanceMetadataServiceVersion": "2"},
+    )
+    assert made == ["OK", *["ValidationException"] * 3]
+    described = sagemaker.describe_notebook_instance(NotebookInstanceName=name)
+    assert described["PlatformIdentifier"] == "notebook-al2023-v1"
+    assert described["NotebookInstanceLifecycleConfigName"] == config
+    assert (described["SecurityGroups"], described["NotebookInstanceStatus"]) == (["sg-1"], "Pending")
+    assert "Stopped" in refused(sagemaker.delete_notebook_instance, NotebookInstanceName=name)[1]
+    assert "Stopped" in refused(sagemaker.update_notebook_instance, NotebookInstanceName=name)[1]
+    assert settled(sagemaker, name, until)["NotebookInstanceStatus"] == "Failed"
+    assert refused(sagemaker.update_notebook_instance, NotebookInstanceName=name, RoleArn=ROLE)[0] == (
+        "ValidationException"
+    )
+    old = {"NotebookInstanceName": name, "PlatformIdentifier": "notebook-al2-v3"}
+    assert "no longer supported" in refused(sagemaker.update_notebook_instance, **old)[1]
+    sagemaker.update_notebook_instance(NotebookInstanceName=name, InstanceType="ml.t3.large")
+    assert (
+        "is used by bench-notebook"
+        in refused(
+            sagemaker.delete_notebook_instance_lifecycle_config, NotebookInstanceLifecycleConfigName=config
+        )[1]
+    )
+    (listed,) = sagemaker.list_notebook_instances(NameContains=name)["NotebookInstances"]
+    assert (listed["InstanceType"], listed["NotebookInstanceStatus"]) == ("ml.t3.large", "Failed")
+    sagemaker.delete_notebook_instance(NotebookInstanceName=name)
+    until(lambda: not sagemaker.list_notebook_instances(NameContains=name)["NotebookInstances"])
+    sagemaker.delete_notebook_instance_lifecycle_config(NotebookInstanceLifecycleConfigName=config)
+    assert refused(sagemaker.describe_notebook_instance, NotebookInstanceName=name) == (
+        "ValidationException",
+        "RecordNotFound",
+    )
+
+
+def test_a_notebook_instance_of_a_role_that_is_not_sagemakers_is_refused(sagemaker):
+    code, message = refused(
+        sagemaker.create_notebook_instance,
+        NotebookInstanceName="bench-nobody",
+        InstanceType="ml.t3.medium",
+        RoleArn=ROLE,
+    )
+    assert code == "ValidationException" and "Could not assume role" in message
+    assert sagemaker.list_notebook_instances(NameContains="bench-nobody")["NotebookInstances"] == []
+
+
+def test_a_notebook_instance_on_a_platform_of_the_past_is_refused(sagemaker):
+    code, message = refused(
+        sagemaker.create_notebook_instance,
+        NotebookInstanceName="bench-old",
+        InstanceType="ml.t3.medium",
+        RoleArn=ROLE,
+        PlatformIdentifier="notebook-al2-v3",
+    )
+    assert code == "ValidationException" and "notebook-al2-v3 is no longer supported" in message
+
+
+def test_a_notebook_instance_without_any_network_is_refused(sagemaker):
+    code, message = refused(
+        sagemaker.create_notebook_instance,
+        NotebookInstanceName="bench-nowhere",
+        InstanceType="ml.t3.medium",
+        RoleArn=ROLE,
+        DirectInternetAccess="Disabled",
+    )
+    assert code == "ValidationException" and "SubnetId" in message

@@ -1,5 +1,0 @@
-"""What can go wrong with the embedded AWS as a program, told in one sentence."""
-
-
-class LocalAwsError(Exception):
-    """The embedded AWS cannot start, stop or answer; the message says why and what to do."""

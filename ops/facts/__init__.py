@@ -1,0 +1,1 @@
+"""Dated facts about AWS: instance types, prices."""

@@ -1,0 +1,1 @@
+"""Terraform: the program, its stacks, plans and providers."""

@@ -1,0 +1,1 @@
+"""The stages that join Terraform and SageMaker jobs."""

@@ -1,0 +1,1 @@
+"""The HTML report of trainings, searches and model versions."""

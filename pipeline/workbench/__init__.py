@@ -1,0 +1,1 @@
+"""The notebook workbench: SageMaker Studio or a notebook instance."""

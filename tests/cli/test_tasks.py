@@ -1,0 +1,287 @@
+"""The command line: its surface, its help, its errors of one sentence, its JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from botocore.exceptions import ClientError
+
+import tasks
+from cli import task
+from cli.program import Inv
+from embedded_aws import client as daemon
+from ops import aws, console, settings
+from ops.errors import OperatorError
+from pipeline import status
+
+# Everything that scripts and people type: a change here breaks them, so it is made on purpose.
+SURFACE = {
+    "apply": "--endpoint --env --json --model --plan --stack",
+    "check": "--env --json --report-dir --stack --tests",
+    "data": "--env --json --skip-bad --source",
+    "demo": "--json",
+    "ec2.down": "--env --json",
+    "ec2.train": "--again --env --instance-type --json --keep --spot",
+    "deploy": "--endpoint --env --json --model",
+    "destroy": "--endpoint --env --json --model --stack",
+    "down": "--env --json",
+    "local.down": "--forget",
+    "local.interrupt": "--job --seconds",
+    "local.status": "--json",
+    "local.up": "--port --time-scale",
+    "models": "--env --json",
+    "policies": "--env --json --role",
+    "plan": "--endpoint --env --fail-on --json --model --report --save --stack",
+    "predict": "--endpoint --env --image --json --limit --s3 --split --top-k --url",
+    "report": "--env --file --json",
+    "rollback": "--endpoint --env --json",
+    "status": "--env --json",
+    "test": "--quick -k",
+    "train": "--again --env --instances --json --on --stop",
+    "tune": "--again --env --json --stop",
+    "up": "--env --json --skip-bad --source",
+    "workbench.down": "--env --json",
+    "workbench.open": "--env --json",
+    "workbench.up": "--env --instance-type --internet --json --kind",
+}
+CONTEXTS = {context.name: context for context in tasks.namespace.to_contexts()}
+
+
+@pytest.fixture
+def inv(capsys, monkeypatch, tmp_path):
+    """Runs a command line in this process; gives its exit code, standard output and standard error."""
+    monkeypatch.setenv("EMBEDDED_AWS_HOME", str(tmp_path / "embedded_aws"))
+    monkeypatch.delenv("INVOKE_ENV", raising=False)
+    console.console.cache_clear()
+    aws.forget()
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        program = Inv(name="inv", binary="inv", version="1")
+        try:
+            program.run(["inv", "-r", str(tasks.ROOT), *arguments])
+        except SystemExit as ended:
+            return (ended.code or 0, *capsys.readouterr())
+        return (0, *capsys.readouterr())
+
+    yield run
+    console.console.cache_clear()
+    aws.forget()
+
+
+def sentence(told: str) -> str:
+    """What a failed command says last; there must be no traceback."""
+    assert "Traceback" not in told
+    return told.strip().splitlines()[-1]
+
+
+# ---- surface ----
+
+
+def test_the_command_line_is_what_it_was():
+    surface = {
+        name: " ".join(
+            sorted(
+                ("--" if len(arg.name) > 1 else "-") + arg.name.replace("_", "-")
+                for arg in context.args.values()
+            )
+        )
+        for name, context in CONTEXTS.items()
+    }
+    assert surface == SURFACE
+
+
+@pytest.mark.parametrize("name", CONTEXTS)
+def test_every_task_and_every_option_explains_itself(name):
+    context = CONTEXTS[name]
+    undocumented = [arg.name for arg in context.args.values() if not arg.help]
+    assert undocumented == []
+    first = (tasks.namespace[name].__doc__ or "").strip().splitlines()[0]
+    assert first.endswith((".", '".')) or first.endswith(')".'), f"--list shows a cut sentence: {first!r}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(name for name in CONTEXTS if name not in ("test", "demo") and not name.startswith("local.")),
+)
+def test_every_task_of_an_environment_takes_env_and_json(name):
+    assert {"--env", "--json"} <= set(CONTEXTS[name].flags)
+
+
+def test_a_list_of_tasks_loads_nothing_heavy():
+    program = (
+        "import sys, tasks; heavy = {'boto3', 'botocore', 'moto', 'torch', 'sklearn', 'sagemaker', 'PIL', 'rich'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", program], cwd=tasks.ROOT, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.strip() == "[]"
+
+
+# ---- errors ----
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("nosuch", "No idea what 'nosuch' is! ./inv --list shows the tasks"),
+        ("status --nosuch", "No idea what '--nosuch' is!"),
+        ("train --instances many", "takes a number: invalid literal for int() with base 10: 'many'"),
+        ("status --env nowhere", "inv: There is no environment 'nowhere': choose one of dev, local, prod"),
+        ("up --env nowhere", "inv: There is no environment 'nowhere'"),
+        ("down --env nowhere", "inv: There is no environment 'nowhere'"),
+        ("check --env nowhere", "inv: There is no environment 'nowhere'"),
+        ("check --stack nowhere", "inv: There is no stack 'nowhere'"),
+        ("plan --stack nowhere", "inv: There is no stack 'nowhere': choose access, foundation or serving."),
+        ("destroy --stack nowhere", "inv: There is no stack 'nowhere'"),
+        ("workbench.up --kind office", "inv: --kind office: choose studio or notebook."),
+        ("workbench.up --instance-type ml.t3.meduim", "did you mean ml.t3.medium"),
+        ("ec2.train --env dev", "inv: No AWS credentials for ./inv ec2.train: sign in"),
+        (
+            "policies --env dev",
+            "inv: Environment dev is an AWS account, which keeps no record of every decision",
+        ),
+        ("status --env dev", "inv: No AWS credentials for ./inv status: sign in"),
+        ("models --env prod", "inv: No AWS credentials for ./inv models: sign in"),
+        ("plan --env dev", "inv: No AWS credentials for ./inv plan: sign in"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_1(inv, line, told):
+    code, out, error = inv(*line.split())
+    assert (code, out) == (1, "")
+    assert told in sentence(error)
+
+
+def test_invoke_env_chooses_the_environment(inv, monkeypatch):
+    monkeypatch.setenv("INVOKE_ENV", "nowhere")
+    assert "no environment 'nowhere'" in sentence(inv("status")[2])
+
+
+@pytest.mark.parametrize("port", ["http", "80", "70000"])
+def test_a_wrong_port_is_refused_before_anything_starts(inv, monkeypatch, port, tmp_path):
+    monkeypatch.setenv("EMBEDDED_AWS_PORT", port)
+    code, _, error = inv("models")
+    assert code == 1
+    assert sentence(error) == f"inv: EMBEDDED_AWS_PORT is '{port}': give a port from 1024 to 65535."
+    code, _, error = inv("local.up", "--port", "70000")  # the option comes before the variable
+    assert code == 1
+    assert "inv: --port is '70000': give a port from 1024 to 65535." in error
+    assert not (tmp_path / "embedded_aws").exists()
+
+
+DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized."}}, "GetParameter")
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "told"),
+    [
+        (OperatorError("No data yet: run ./inv data."), 1, "inv: No data yet: run ./inv data."),
+        (DENIED, 1, "inv: AWS refused while ./inv status: AccessDenied: not authorized."),
+        (OSError(28, "No space left on device"), 1, "inv: OSError: [Errno 28] No space left on device"),
+        (KeyboardInterrupt(), 130, "inv: interrupted; the same command takes up where this one stopped."),
+    ],
+)
+def test_what_goes_wrong_in_a_task(inv, monkeypatch, raised, code, told):
+    def fail(settings):
+        raise raised
+
+    monkeypatch.setattr(status, "collect", fail)
+    ended, out, error = inv("status", "--env", "dev", "--json")
+    assert (ended, out) == (code, "")
+    assert sentence(error) == told
+
+
+def test_a_bug_is_not_disguised(inv, monkeypatch):
+    def fail(settings):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(status, "collect", fail)
+    with pytest.raises(ZeroDivisionError):
+        inv("status", "--env", "dev")
+
+
+# ---- output ----
+
+
+def test_status_without_the_embedded_aws(inv):
+    code, out, error = inv("status", "--json")
+    assert code == 0
+    assert json.loads(out) == {"embedded_aws": {"running": False}}
+    assert "The embedded AWS is not running: nothing serves" in error
+
+
+def test_without_json_standard_output_is_empty(inv):
+    assert inv("status")[1] == ""
+    assert inv("local.status")[1] == ""
+
+
+def test_local_interrupt_needs_an_embedded_aws_that_runs(inv):
+    code, _, told = inv("local.interrupt", "some-job")
+    assert code == 1
+    assert sentence(told).startswith("inv: No embedded AWS runs on ")
+
+
+def test_local_status_as_json(inv, tmp_path):
+    code, out, _ = inv("local.status", "--json")
+    found = json.loads(out)
+    assert (code, found["running"]) == (0, False)
+    assert found["home"] == str(tmp_path / "embedded_aws")
+
+
+def test_an_account_that_is_none_is_said_to_be_elsewhere(inv, monkeypatch, capsys):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    task.environment("dev")
+    assert "environment dev is the one at http://127.0.0.1:1." in capsys.readouterr().err
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    task.environment("dev")
+    assert capsys.readouterr().err == ""
+
+
+def test_down_where_nothing_was_ever_started(inv):
+    code, out, error = inv("down", "--json")
+    assert (code, json.loads(out)) == (0, {"left": []})
+    assert "Nothing is left" in error
+
+
+def test_status_of_an_environment_as_json(inv, monkeypatch):
+    found = {
+        "foundation": None,
+        "data": None,
+        "tuning": None,
+        "models": [],
+        "endpoints": [],
+        "unfinished": [],
+    }
+    monkeypatch.setattr(status, "collect", lambda settings: found)
+    code, out, error = inv("status", "--env", "dev", "--json")
+    assert (code, json.loads(out)) == (0, found)
+    assert "Environment dev" in error
+
+
+def test_local_up_prints_what_a_shell_can_evaluate(inv, monkeypatch, tmp_path):
+    address = daemon.Address(tmp_path, 5999, 1)
+    variables = {"AWS_ENDPOINT_URL": address.endpoint_url, "AWS_REGION": "us-east-1"}
+    monkeypatch.setattr(daemon, "start", lambda *_: address)
+    monkeypatch.setattr(daemon, "variables", lambda *_: variables)
+    code, out, _ = inv("local.up")
+    assert code == 0
+    assert out.splitlines() == [f"export {name}={value}" for name, value in variables.items()]
+
+
+def test_the_work_goes_on_at_the_embedded_aws_alone(monkeypatch):
+    """Whatever account the shell is signed in to."""
+    monkeypatch.setenv("AWS_PROFILE", "production")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+    monkeypatch.setattr(daemon, "variables", lambda *_: {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+    task.point_at(settings.load("local"))
+    left = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    assert left == {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+    # A role's session there is kept.
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+    task.point_at(settings.load("local"))
+    assert os.environ["AWS_SESSION_TOKEN"] == "token"
+    monkeypatch.delenv("AWS_ENDPOINT_URL")

@@ -1,0 +1,73 @@
+"""The section [function] of an environment: defaults that agree with Terraform's, and what is refused."""
+
+import json
+import re
+
+import pytest
+from pydantic import ValidationError
+
+from ops.paths import ROOT
+from ops.settings.function import FunctionSettings
+from ops.terraform import module_tables
+
+DAY = {"name": "day", "schedule": "cron(0 8 * * ? *)", "provisioned_concurrency": 4}
+
+
+def leaves(values: dict, prefix: str = "") -> dict:
+    """The values of nested tables by dotted name."""
+    found = {}
+    for name, value in values.items():
+        found |= leaves(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("folder", "prefix", "elsewhere"),
+    [
+        ("serving", "lambda.", {}),
+        (
+            "modules/inference_function",
+            "",
+            {"allowed_url_hosts": [], "reserved_concurrency": None},
+        ),  # -1 for None
+    ],
+)
+def test_defaults_are_those_of_root_and_module(folder, prefix, elsewhere):
+    tables = module_tables.tables(ROOT / "terraform" / folder)
+    rows = re.findall(r"^\| `([\w.]+)` \| `.+?` \| `(.+?)` \|", tables, re.MULTILINE)
+    said = {
+        name.removeprefix(prefix): json.loads(default) for name, default in rows if name.startswith(prefix)
+    }
+    for name, default in leaves(FunctionSettings().model_dump()).items():
+        assert {**said, **elsewhere}[name] == default, name
+
+
+def test_schedules_and_ways_to_it_are_accepted():
+    settings = FunctionSettings(
+        reserved_concurrency=4,
+        schedules=[DAY],
+        access={"function_url": True, "http_api": {"enabled": True, "rate_limit": 0.5}},
+    )
+    assert settings.schedules[0].timezone == "UTC"
+    assert settings.access.http_api.burst_limit == 20
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"reserved_concurrency": 1}, "1 is less than the 2 environments kept warm: raise it, or keep fewer"),
+        ({"reserved_concurrency": 3, "schedules": [DAY]}, "3 is less than the 4 environments kept warm"),
+        ({"reserved_concurrency": 0}, "greater than or equal to 1"),
+        ({"provisioned_concurrency": 0, "schedules": [DAY]}, "give provisioned_concurrency 1 or more"),
+        ({"schedules": [DAY, DAY]}, "two schedules are called day: names must differ"),
+        ({"schedules": [DAY | {"provisioned_concurrency": 0}]}, "greater than or equal to 1"),
+        ({"schedules": [DAY | {"schedule": "daily"}]}, "should match pattern"),
+        ({"access": {"http_api": {"rate_limit": 0}}}, "greater than 0"),
+        ({"access": {"http_api": {"burst_limit": 0}}}, "greater than or equal to 1"),
+        ({"access": {"function_url": "NONE"}}, "valid boolean"),
+        ({"access": {"auth": "NONE"}}, "Extra inputs"),
+    ],
+)
+def test_wrong_values_are_refused(wrong, told):
+    with pytest.raises(ValidationError, match=told):
+        FunctionSettings(**wrong)

@@ -1,0 +1,181 @@
+"""environments/*.toml: those that ship load; every wrong value is refused by place, value and what is valid."""
+
+from pathlib import Path
+
+import pytest
+
+from ops import settings
+from ops.errors import OperatorError
+
+GOOD = """
+region = "eu-west-1"
+[tuning]
+max_jobs = 4
+[tuning.continuous]
+learning-rate = { min = 0.001, max = 0.1 }
+"""
+GRID = '[tuning]\nstrategy = "Grid"\nmax_jobs = {jobs}\n[tuning.categorical]\noptimizer = ["adamw", "sgd"]\n'
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    """Loads the environment `trial` from a text."""
+    monkeypatch.setattr(settings, "FOLDER", tmp_path)
+
+    def from_text(text: str, name: str = "trial") -> settings.Settings:
+        (tmp_path / f"{name}.toml").write_text(text)
+        return settings.load(name)
+
+    return from_text
+
+
+@pytest.mark.parametrize("name", settings.names())
+def test_environments_that_ship_load(name):
+    loaded = settings.load(name)
+    assert loaded.environment == name
+    assert loaded.embedded_aws == (name == "local")
+
+
+def test_the_environment_is_the_flag_then_invoke_env_then_local(monkeypatch):
+    monkeypatch.setenv("INVOKE_ENV", "prod")
+    assert settings.load("dev").environment == "dev"
+    assert settings.load().environment == "prod"
+    monkeypatch.delenv("INVOKE_ENV")
+    assert settings.load().environment == "local"
+
+
+def test_production_is_not_emptied_by_itself():
+    assert not settings.load("prod").storage.force_destroy
+
+
+@pytest.mark.parametrize("name", ["nowhere", "../environments/dev", ""])
+def test_unknown_environment(name, monkeypatch):
+    monkeypatch.setenv("INVOKE_ENV", "nowhere")
+    with pytest.raises(OperatorError, match=r"no environment .*choose one of dev, local, prod"):
+        settings.load(name)
+
+
+def test_defaults_and_prefix(load):
+    loaded = load(GOOD)
+    assert loaded.prefix == "image-classifier-trial"
+    assert loaded.serving.autoscaling.max_capacity == 3
+
+
+def test_the_file_name_is_the_environment_whatever_the_file_says(load):
+    assert load('environment = "other"\n' + GOOD).environment == "trial"
+
+
+def test_a_grid_has_as_many_trials_as_combinations(load):
+    assert load('region = "eu-west-1"\n' + GRID.format(jobs=2)).tuning.strategy == "Grid"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("region = 3\n[", ["is not valid TOML"]),
+        (GOOD.replace('"eu-west-1"', '"Europe"'), ["region", "Europe"]),
+        (GOOD.replace('region = "eu-west-1"', ""), ["region: Field required"]),
+        ('region = "eu-west-1"', ["tuning: Field required"]),
+        (
+            'region = "eu-west-1"\n[tuning]\nmax_jobs = 2',
+            ["at least one range", "continuous, integer or categorical"],
+        ),
+        (GOOD + '[model]\narchitecture = "alexnet"', ["model.architecture", "'alexnet'", "'resnet50'"]),
+        (GOOD + "[model]\nimage_size = 8", ["model.image_size", "8", "16"]),
+        (GOOD + '[model]\narchitecture = "small_cnn"\npretrained = true', ["model: small_cnn", "pretrained"]),
+        (GOOD + "[training]\nepoch = 3", ["training.epoch", "no such setting", "epochs", "3"]),
+        ("colour = 1\n" + GOOD, ["colour", "no such setting", "region"]),
+        (
+            GOOD.replace("max = 0.1", "max = 0.1, step = 1"),
+            ["learning-rate.step", "no such setting", "scaling"],
+        ),
+        (GOOD + '[training]\ninstance_type = "m5.large"', ["training.instance_type", "'m5.large'"]),
+        (GOOD + "[training]\nminimum_accuracy = 90", ["training.minimum_accuracy", "90", "1"]),
+        ("log_retention_days = 8\n" + GOOD, ["log_retention_days", "8", "7, 14"]),
+        (
+            GOOD + '[serving]\ninstance_type = "ml.t2.medium"',
+            ["serving", "ml.t2.medium is burstable", "ml.m5.large", "autoscaling.enabled = false"],
+        ),
+        (
+            GOOD + "[serving.autoscaling]\nmin_capacity = 5",
+            ["serving.autoscaling", "min_capacity 5 exceeds max_capacity 3"],
+        ),
+        (GOOD.replace("max = 0.1", "max = 0.0001"), ["learning-rate", "min 0.001 is not below max 0.0001"]),
+        (
+            GOOD.replace("min = 0.001, max = 0.1", 'min = 0, max = 1, scaling = "Logarithmic"'),
+            ["Logarithmic", "above 0"],
+        ),
+        (
+            GOOD.replace("min = 0.001, max = 0.1", 'min = 0.5, max = 1, scaling = "ReverseLogarithmic"'),
+            ["ReverseLogarithmic", "below 1", "0.5 to 1"],
+        ),
+        (
+            GOOD + '[tuning.integer]\nbatch-size = { min = 8, max = 64, scaling = "ReverseLogarithmic" }',
+            ["ReverseLogarithmic", "8 to 64"],
+        ),
+        (
+            GOOD.replace("max_jobs = 4", "max_jobs = 4\nmax_runtime_seconds = 100"),
+            ["tuning.max_runtime_seconds", "120"],
+        ),
+        (GOOD + "[function]\ntimeout_seconds = 900", ["function.timeout_seconds", "120"]),
+        (GOOD.replace("learning-rate", "dropout"), ["dropout", "learning-rate, optimizer, weight-decay"]),
+        (GOOD.replace("learning-rate", "batch-size"), ["batch-size", "cannot be continuous"]),
+        (GOOD + "[tuning.integer]\noptimizer = { min = 1, max = 2 }", ["optimizer is categorical"]),
+        (GOOD + "[tuning.categorical]\noptimizer = []", ["tuning.categorical.optimizer", "at least 1"]),
+        (
+            GOOD.replace("max_jobs = 4", "max_jobs = 4\nseed = 0"),
+            ["tuning.seed", "greater than or equal to 1"],
+        ),
+        (GOOD + '[tuning.categorical]\nlearning-rate = ["1"]', ["two ranges"]),
+        (
+            GOOD.replace("max_jobs = 4", "max_jobs = 4\nmax_parallel_jobs = 5"),
+            ["max_parallel_jobs 5 exceeds max_jobs 4"],
+        ),
+        (
+            GOOD.replace("max_jobs = 4", 'strategy = "Grid"'),
+            ["tuning", "Grid strategy takes categorical ranges only"],
+        ),
+        ('region = "eu-west-1"\n' + GRID.format(jobs=3), ["max_jobs 3 must be 2"]),
+        (
+            GOOD.replace("max_jobs = 4", 'strategy = "Genetic"'),
+            ["tuning.strategy", "'Genetic'", "'Bayesian'"],
+        ),
+        ('project = "a-project-of-long-name"\n' + GOOD, ["a-project-of-long-name-trial", "24 characters"]),
+    ],
+)
+def test_wrong_values_are_named(load, text, told):
+    with pytest.raises(OperatorError) as refused:
+        load(text)
+    message = str(refused.value)
+    assert "trial.toml" in message
+    assert "\n" not in message
+    for part in told:
+        assert part in message
+
+
+def test_an_environment_may_not_be_named_like_two_words(load):
+    with pytest.raises(OperatorError, match="environment"):
+        load(GOOD, name="dev-2")
+
+
+def test_every_problem_is_told_at_once(load):
+    with pytest.raises(OperatorError) as refused:
+        load(GOOD.replace("max_jobs", "jobs") + "[model]\nimage_size = 1")
+    assert "tuning.jobs" in str(refused.value)
+    assert "model.image_size" in str(refused.value)
+
+
+def test_settings_cannot_change_under_a_running_task():
+    with pytest.raises(ValueError, match="frozen"):
+        settings.load("local").region = "eu-west-1"
+
+
+def test_the_settings_folder_is_the_repository_s():
+    assert Path(__file__).parents[3] / "environments" == settings.FOLDER
+
+
+def test_the_flag_to_type_is_left_out_for_the_default(monkeypatch):
+    dev, local = settings.load("dev"), settings.load("local")
+    assert (dev.flag, local.flag) == (" --env dev", "")
+    monkeypatch.setenv("INVOKE_ENV", "dev")
+    assert (dev.flag, local.flag) == ("", " --env local")
