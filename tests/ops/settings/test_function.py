@@ -1,14 +1,13 @@
 """The section [function] of an environment: defaults that agree with Terraform's, and what is refused."""
 
 import json
-import re
 
 import pytest
 from pydantic import ValidationError
 
 from ops.paths import ROOT
 from ops.settings.function import FunctionSettings
-from ops.terraform import module_tables
+from ops.terraform import hcl
 
 DAY = {"name": "day", "schedule": "cron(0 8 * * ? *)", "provisioned_concurrency": 4}
 
@@ -33,10 +32,11 @@ def leaves(values: dict, prefix: str = "") -> dict:
     ],
 )
 def test_defaults_are_those_of_root_and_module(folder, prefix, elsewhere):
-    tables = module_tables.tables(ROOT / "terraform" / folder)
-    rows = re.findall(r"^\| `([\w.]+)` \| `.+?` \| `(.+?)` \|", tables, re.MULTILINE)
+    inputs = hcl.read(ROOT / "terraform" / folder).inputs
     said = {
-        name.removeprefix(prefix): json.loads(default) for name, default in rows if name.startswith(prefix)
+        i.name.removeprefix(prefix): json.loads(i.default)
+        for i in inputs
+        if i.name.startswith(prefix) and i.default and i.default != "{}"
     }
     for name, default in leaves(FunctionSettings().model_dump()).items():
         assert {**said, **elsewhere}[name] == default, name

@@ -19,7 +19,7 @@ from ops.settings.serving import (
     ServingSettings,
     ShadowVariantSettings,
 )
-from ops.terraform import module_tables, stacks
+from ops.terraform import hcl, stacks
 
 pytestmark = pytest.mark.usefixtures("moto_aws")
 TERRAFORM = Path(__file__).parents[3] / "terraform"
@@ -161,10 +161,8 @@ SECTIONS = {
 
 @pytest.mark.parametrize("folder", ["serving", "modules/endpoint"])
 def test_defaults_of_the_endpoint_are_those_of_root_and_module(folder):
-    rows = re.findall(
-        r"^\| `([\w.]+)` \| `.+?` \| `(.+?)` \|", module_tables.tables(TERRAFORM / folder), re.M
-    )
-    said = {name: json.loads(default) for name, default in rows if not default.startswith("{")}
+    inputs = hcl.read(TERRAFORM / folder).inputs
+    said = {i.name: json.loads(i.default) for i in inputs if i.default and not i.default.startswith("{")}
     for section, kind in SECTIONS.items():
         for field, about in kind.model_fields.items():
             name = f"{section}.{field}"
