@@ -1,4 +1,4 @@
-"""Every choice an operator makes for an environment: environments/<name>.toml, validated on load."""
+"""The settings of an environment: environments/<name>.toml, validated on load. docs/settings.md lists them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from typing import Any, get_args, get_origin
 
 from pydantic import Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from ops.errors import OperatorError
 from ops.paths import ROOT
@@ -30,15 +31,25 @@ FOLDER = ROOT / "environments"
 
 
 class Settings(Section):
-    """One environment."""
+    """Settings of an environment."""
 
-    environment: str = Field(pattern=r"^[a-z][a-z0-9]*$")
-    project: str = Field("image-classifier", pattern=r"^[a-z][a-z0-9-]*[a-z0-9]$")
-    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$")
-    embedded_aws: bool = False
-    dataset: str = "sample"
-    log_retention_days: LogRetention = 365
-    key_deletion_window_days: int = Field(30, ge=7, le=30)
+    environment: str = Field(
+        pattern=r"^[a-z][a-z0-9]*$", description="Name of the environment: the name of its file."
+    )
+    project: str = Field(
+        "image-classifier",
+        pattern=r"^[a-z][a-z0-9-]*[a-z0-9]$",
+        description="Name of the project. Resource names start with it and the environment.",
+    )
+    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", description="AWS region.")
+    embedded_aws: bool = Field(False, description="Use the embedded AWS of this machine, not an AWS account.")
+    dataset: str = Field(
+        "sample", description="Images to upload: sample, dogs, or the path or URL of a folder or zip file."
+    )
+    log_retention_days: LogRetention = Field(365, description="Days for which log groups keep entries.")
+    key_deletion_window_days: int = Field(
+        30, ge=7, le=30, description="Days between the request to delete the KMS key and its deletion."
+    )
     access: AccessSettings = AccessSettings()
     tags: TagSettings = TagSettings()
     budget: BudgetSettings = BudgetSettings()
@@ -54,45 +65,46 @@ class Settings(Section):
     workbench: WorkbenchSettings = WorkbenchSettings()
 
     @model_validator(mode="after")
-    def _short(self):
+    def _check_prefix(self) -> Settings:
         if len(self.prefix) > 24:
             raise ValueError(
-                f"project and environment, {self.prefix!r}, are longer than 24 characters together: "
-                "the name of a tuning job has 32 in all"
+                f"{self.prefix!r}, the project and environment, has more than 24 characters: shorten one of them, "
+                "as a tuning job's name may have 32 in total"
             )
         return self
 
     @property
     def prefix(self) -> str:
-        """What every resource name of the environment starts with."""
+        """Prefix of the names of all resources."""
         return f"{self.project}-{self.environment}"
 
     @property
     def cost_tags(self) -> dict[str, str]:
-        """Tags of everything of the environment: Application is the one that its budget counts."""
+        """Tags of all resources. The budget counts costs by tag Application."""
         return {"Application": self.prefix, **self.tags.values()}
 
     @property
     def flag(self) -> str:
-        """The --env flag that a command to type next needs; empty for the default environment."""
+        """Option --env of a suggested command; empty for the default environment."""
         return "" if self.environment == _default() else f" --env {self.environment}"
 
 
 def names() -> list[str]:
-    """The environments there are."""
+    """Return the names of all environments."""
     return sorted(path.stem for path in FOLDER.glob("*.toml"))
 
 
 def load(environment: str | None = None) -> Settings:
-    """Settings of an environment; without a name, of $INVOKE_ENV or `local`.
+    """Return the settings of an environment, by default of $INVOKE_ENV or `local`.
 
-    Raises OperatorError for an unknown environment, and for a wrong value, by name.
+    Raises:
+        OperatorError: The environment is unknown, or a setting is invalid.
     """
     environment = environment or _default()
     path = FOLDER / f"{environment}.toml"
     if environment not in names():
         raise OperatorError(
-            f"There is no environment {environment!r}: choose one of {', '.join(names())}, or write {path}."
+            f"Unknown environment {environment!r}: choose one of {', '.join(names())}, or create {path}."
         )
     try:
         return Settings(**{**tomllib.loads(path.read_text()), "environment": environment})
@@ -107,27 +119,28 @@ def _default() -> str:
     return os.environ.get("INVOKE_ENV") or "local"
 
 
-def _sentence(error) -> str:
+def _sentence(error: ErrorDetails) -> str:
+    """Return a validation error as `setting: problem (given: value)`."""
     place = ".".join(str(part) for part in error["loc"])
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
-        message = f"there is no such setting; there are {', '.join(_known(error['loc'][:-1]))}"
+        message = f"unknown setting; valid settings are {', '.join(_known(error['loc'][:-1]))}"
     given = error["input"]
     shown = f" (given: {given!r})" if isinstance(given, str | int | float | bool) else ""
     return f"{place or 'file'}: {message}{shown}"
 
 
-def _known(section: tuple) -> list[str]:
-    """The settings of a section, by its place in the file."""
+def _known(section: tuple[int | str, ...]) -> list[str]:
+    """Return the names of the settings of a section."""
     kind: Any = Settings
     for part in section:
-        if get_origin(kind) in (dict, list):  # `part` is a key of the operator's, or a place in the list
+        if get_origin(kind) in (dict, list):  # `part` is a key or an index
             kind = get_args(kind)[-1]
         else:
-            kind = _present(kind).model_fields[part].annotation
+            kind = _present(kind).model_fields[str(part)].annotation
     return sorted(set(_present(kind).model_fields) - {"environment"})
 
 
 def _present(kind: Any) -> Any:
-    """The section that an optional one is, if it is there."""
+    """Return the section type of an optional section."""
     return next((argument for argument in get_args(kind) if argument is not type(None)), kind)

@@ -1,4 +1,4 @@
-"""Who may work in an environment beside its administrator."""
+"""Access of operators and of GitHub Actions to an environment."""
 
 from __future__ import annotations
 
@@ -8,15 +8,25 @@ from ops.settings.section import Section
 
 
 class AccessSettings(Section):
-    """The roles of stack access. github_repository: whose jobs plan and apply, as owner/name; github_environment: its
-    protected environment that may apply; create_identity_provider: not where the account has GitHub's already."""
+    """Roles that stack access creates for GitHub Actions."""
 
-    github_repository: str = Field("", pattern=r"^([A-Za-z0-9-]+/[A-Za-z0-9._-]+)?$")
-    github_environment: str = Field("", pattern=r"^[A-Za-z0-9._-]*$")
-    create_identity_provider: bool = True
+    github_repository: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9-]+/[A-Za-z0-9._-]+)?$",
+        description="Repository, as owner/name, whose workflows may assume the roles. Empty: no roles for GitHub.",
+    )
+    github_environment: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9._-]*$",
+        description="Protected GitHub environment whose workflows may apply. Required with github_repository.",
+    )
+    create_identity_provider: bool = Field(
+        True,
+        description="Create GitHub's OIDC identity provider. Set to false if the account already has it.",
+    )
 
     @model_validator(mode="after")
-    def _protected(self):
+    def _check_environment_is_named(self) -> AccessSettings:
         if self.github_repository and not self.github_environment:
             raise ValueError(
                 f"github_environment is missing: name the protected environment of {self.github_repository} that "

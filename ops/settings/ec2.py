@@ -1,4 +1,4 @@
-"""The EC2 host that trains."""
+"""The EC2 host of a training job."""
 
 from __future__ import annotations
 
@@ -13,22 +13,37 @@ HostType = Annotated[str, Field(pattern=r"^[a-z]+[a-z0-9-]*[0-9][a-z0-9-]*\.[a-z
 
 
 class HostSettings(Section):
-    """One host for each training. volume_size_gb: of its root volume; the Deep Learning AMI takes 45. spot: of spare
-    capacity, which EC2 may take back. pytorch_version: of the Deep Learning AMI; image_parameter: an SSM parameter that
-    names another image. max_minutes: the longest that it lives; idle_minutes: without use of its processors before an
-    alarm ends it (0: never). instance_connect: an EC2 Instance Connect Endpoint, for a shell."""
+    """EC2 host of a training job. Each job gets a new host."""
 
-    instance_type: HostType = "t3.medium"
-    volume_size_gb: int = Field(60, ge=45, le=16384)
-    spot: bool = False
-    pytorch_version: str = Field("2.12", pattern=r"^[0-9]+\.[0-9]+$")
-    image_parameter: str = Field("", pattern=r"^(/.+)?$")
-    max_minutes: int = Field(720, ge=1, le=10080)
-    idle_minutes: int = Field(30, ge=0, le=1440, multiple_of=5)
-    instance_connect: bool = False
+    instance_type: HostType = Field("t3.medium", description="EC2 instance type.")
+    volume_size_gb: int = Field(
+        60, ge=45, le=16384, description="Size of the root volume in GiB. The Deep Learning AMI uses 45."
+    )
+    spot: bool = Field(False, description="Use Spot capacity, which EC2 can interrupt.")
+    pytorch_version: str = Field(
+        "2.12", pattern=r"^[0-9]+\.[0-9]+$", description="PyTorch version of the Deep Learning AMI."
+    )
+    image_parameter: str = Field(
+        "",
+        pattern=r"^(/.+)?$",
+        description="SSM parameter with the ID of the AMI to use. Empty: the Deep Learning AMI.",
+    )
+    max_minutes: int = Field(
+        720, ge=1, le=10080, description="Minutes after which the host terminates, whatever it is doing."
+    )
+    idle_minutes: int = Field(
+        30,
+        ge=0,
+        le=1440,
+        multiple_of=5,
+        description="Minutes with an idle CPU after which an alarm terminates the host. 0: never.",
+    )
+    instance_connect: bool = Field(
+        False, description="Create an EC2 Instance Connect Endpoint, to open a shell on the host."
+    )
 
     def variables(self) -> dict[str, Any]:
-        """As variable `host` of root workbench has them."""
+        """Return the value of variable `host` of the Terraform root."""
         return {
             "instance_type": self.instance_type,
             "spot": self.spot,
@@ -40,12 +55,16 @@ class HostSettings(Section):
 
 
 def chosen(host: HostSettings, instance_type: str | None, spot: bool) -> HostSettings:
-    """The environment's host with what the command line says instead. Raises OperatorError for what is no type."""
-    wanted = {"spot": host.spot or spot, **({"instance_type": instance_type} if instance_type else {})}
+    """Return the environment's host settings, overridden by the options of the command.
+
+    Raises:
+        OperatorError: instance_type is not an EC2 instance type.
+    """
+    overrides = {"spot": host.spot or spot, **({"instance_type": instance_type} if instance_type else {})}
     try:
-        return HostSettings(**{**host.model_dump(), **wanted})
+        return HostSettings(**{**host.model_dump(), **overrides})
     except ValidationError:
         raise OperatorError(
-            f"--instance-type {instance_type}: give an EC2 instance type such as t3.medium or g5.xlarge, without "
-            "SageMaker's ml. in front."
+            f"--instance-type {instance_type} is not an EC2 instance type: give one such as t3.medium or g5.xlarge, "
+            "without SageMaker's prefix `ml.`."
         ) from None

@@ -1,4 +1,4 @@
-"""The network, and the jobs that train and tune it."""
+"""The model, and the jobs that train and tune it."""
 
 from __future__ import annotations
 
@@ -10,101 +10,120 @@ from pydantic import Field, model_validator
 from ops.settings.section import InstanceType, Section
 
 Architecture = Literal["small_cnn", "resnet18", "resnet50", "mobilenet_v3_small"]
+TUNABLE = ("batch-size", "learning-rate", "optimizer", "weight-decay")
 
 
 class ModelSettings(Section):
-    """The network. image_size: pixels, height and width of the input."""
+    """Neural network."""
 
-    architecture: Architecture = "resnet50"
-    image_size: int = Field(224, ge=16, le=512)
-    pretrained: bool = False
+    architecture: Architecture = Field("resnet50", description="Architecture of the network.")
+    image_size: int = Field(224, ge=16, le=512, description="Height and width of the input in pixels.")
+    pretrained: bool = Field(False, description="Start from weights pretrained on ImageNet.")
 
     @model_validator(mode="after")
-    def _has_weights(self):
+    def _check_weights_exist(self) -> ModelSettings:
         if self.pretrained and self.architecture == "small_cnn":
             raise ValueError("small_cnn has no pretrained weights: set pretrained = false")
         return self
 
 
 class TrainingSettings(Section):
-    """A training job. max_runtime_seconds: the job is stopped after it. minimum_accuracy: on the test split,
-    0 to 1; a model below it is registered as PendingManualApproval and not deployed by itself."""
+    """Training job."""
 
-    instance_type: InstanceType = "ml.m5.2xlarge"
-    instance_count: int = Field(1, ge=1, le=20)
-    volume_size_gb: int = Field(30, ge=1, le=16384)
-    max_runtime_seconds: int = Field(4 * 3600, ge=60, le=5 * 86400)
-    spot: bool = False
-    epochs: int = Field(10, ge=1, le=1000)
-    weight_decay: float = Field(0.0001, ge=0, le=1)
-    seed: int = 0
-    minimum_accuracy: float = Field(0.8, ge=0, le=1)
+    instance_type: InstanceType = Field("ml.m5.2xlarge", description="SageMaker instance type.")
+    instance_count: int = Field(1, ge=1, le=20, description="Number of instances.")
+    volume_size_gb: int = Field(30, ge=1, le=16384, description="Size of each instance's volume in GiB.")
+    max_runtime_seconds: int = Field(
+        4 * 3600, ge=60, le=5 * 86400, description="Time limit: SageMaker stops the job after it."
+    )
+    spot: bool = Field(False, description="Use managed Spot training; checkpoints survive interruptions.")
+    epochs: int = Field(10, ge=1, le=1000, description="Number of epochs.")
+    weight_decay: float = Field(0.0001, ge=0, le=1, description="Weight decay of the optimizer.")
+    seed: int = Field(0, description="Seed of the random number generators.")
+    minimum_accuracy: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="Accuracy on the test split below which a model waits for manual approval and is not deployed.",
+    )
 
 
 class ContinuousRange(Section):
-    """A real-valued hyperparameter, min and max included."""
+    """Range of a real-valued hyperparameter."""
 
-    min: float
-    max: float
-    scaling: Literal["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"] = "Auto"
+    min: float = Field(description="Smallest value, inclusive.")
+    max: float = Field(description="Largest value, inclusive.")
+    scaling: Literal["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"] = Field(
+        "Auto", description="Scale on which the search samples the range."
+    )
 
     @model_validator(mode="after")
-    def _ordered(self):
+    def _check_bounds(self) -> ContinuousRange:
         if self.min >= self.max:
             raise ValueError(f"min {self.min} is not below max {self.max}")
         if self.scaling == "Logarithmic" and self.min <= 0:
             raise ValueError(f"Logarithmic scaling needs min above 0, not {self.min}")
         if self.scaling == "ReverseLogarithmic" and not 0 <= self.min < self.max < 1:
             raise ValueError(
-                f"ReverseLogarithmic scaling needs a real range from 0 to below 1, not {self.min} to {self.max}"
+                f"ReverseLogarithmic scaling needs a range from 0 to below 1, not {self.min} to {self.max}"
             )
         return self
 
 
 class IntegerRange(ContinuousRange):
-    """A whole-numbered hyperparameter, min and max included."""
+    """Range of an integer hyperparameter."""
 
-    min: int
-    max: int
+    min: int = Field(description="Smallest value, inclusive.")
+    max: int = Field(description="Largest value, inclusive.")
 
 
 class TuningSettings(Section):
-    """A hyperparameter tuning job over the ranges; the objective is the accuracy on the validation split.
+    """Hyperparameter tuning job. Its objective is the accuracy on the validation split."""
 
-    seed: above 0, as the SageMaker SDK drops a zero from its requests.
-    """
-
-    strategy: Literal["Bayesian", "Random", "Grid", "Hyperband"] = "Bayesian"
-    max_jobs: int = Field(2, ge=1, le=750)
-    max_parallel_jobs: int = Field(1, ge=1, le=100)
-    max_runtime_seconds: int = Field(8 * 3600, ge=120, le=30 * 86400)
-    epochs: int = Field(5, ge=1, le=1000)
-    seed: int = Field(1, ge=1)
+    strategy: Literal["Bayesian", "Random", "Grid", "Hyperband"] = Field(
+        "Bayesian", description="Search strategy."
+    )
+    max_jobs: int = Field(2, ge=1, le=750, description="Number of training jobs in total.")
+    max_parallel_jobs: int = Field(1, ge=1, le=100, description="Number of training jobs at a time.")
+    max_runtime_seconds: int = Field(
+        8 * 3600, ge=120, le=30 * 86400, description="Time limit of the tuning job in seconds."
+    )
+    epochs: int = Field(5, ge=1, le=1000, description="Number of epochs of each training job.")
+    # The SageMaker SDK drops a zero from its requests.
+    seed: int = Field(1, ge=1, description="Seed of the search.")
     continuous: dict[str, ContinuousRange] = Field({})
     integer: dict[str, IntegerRange] = Field({})
-    categorical: dict[str, Annotated[list[str], Field(min_length=1)]] = Field({})
+    categorical: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(
+        {},
+        description="Values to try, by hyperparameter: batch-size, learning-rate, optimizer, weight-decay.",
+    )
 
     @model_validator(mode="after")
-    def _has_ranges(self):
+    def _check_ranges(self) -> TuningSettings:
         names = [*self.continuous, *self.integer, *self.categorical]
-        known = {"learning-rate", "batch-size", "optimizer", "weight-decay"}
         if not names:
             raise ValueError("give at least one range under continuous, integer or categorical")
-        if unknown := set(names) - known:
-            raise ValueError(f"{sorted(unknown)} cannot be tuned; these can: {', '.join(sorted(known))}")
+        if unknown := set(names) - set(TUNABLE):
+            raise ValueError(f"{sorted(unknown)} cannot be tuned; these can: {', '.join(TUNABLE)}")
         if fractional := set(self.continuous) & {"batch-size", "optimizer"}:
             raise ValueError(f"{sorted(fractional)} cannot be continuous: use integer or categorical")
         if "optimizer" in self.integer:
             raise ValueError("optimizer is categorical")
-        if len(names) != len(set(names)):
-            raise ValueError("one hyperparameter has two ranges")
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{repeated} has two ranges: remove one")
+        return self
+
+    @model_validator(mode="after")
+    def _check_number_of_jobs(self) -> TuningSettings:
         if self.max_parallel_jobs > self.max_jobs:
             raise ValueError(f"max_parallel_jobs {self.max_parallel_jobs} exceeds max_jobs {self.max_jobs}")
-        if self.strategy == "Grid" and (self.continuous or self.integer):
+        if self.strategy != "Grid":
+            return self
+        if self.continuous or self.integer:
             raise ValueError("the Grid strategy takes categorical ranges only")
-        size = math.prod(len(values) for values in self.categorical.values())
-        if self.strategy == "Grid" and self.max_jobs != size:
+        combinations = math.prod(len(values) for values in self.categorical.values())
+        if self.max_jobs != combinations:
             raise ValueError(
-                f"max_jobs {self.max_jobs} must be {size}, the number of combinations of the Grid"
+                f"max_jobs {self.max_jobs} must be {combinations}, the number of combinations of the Grid strategy"
             )
         return self

@@ -1,4 +1,4 @@
-"""Who owns an environment, who is told of its trouble, and what it may cost."""
+"""Ownership, alarms and budget of an environment."""
 
 from __future__ import annotations
 
@@ -13,34 +13,57 @@ Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 
 
 class TagSettings(Section):
-    """Tags of everything that is made, beside project, environment and stack. ttl_days: how long the environment is
-    meant to live; nothing is removed by it, it tells those who look for what was forgotten."""
+    """Tags of every resource, in addition to Project, Environment and Stack."""
 
-    owner: TagValue | None = None
-    cost_center: TagValue | None = None
-    ttl_days: int | None = Field(None, ge=1, le=3650)
+    owner: TagValue | None = Field(None, description="Value of tag Owner. Unset: no such tag.")
+    cost_center: TagValue | None = Field(None, description="Value of tag CostCenter. Unset: no such tag.")
+    ttl_days: int | None = Field(
+        None,
+        ge=1,
+        le=3650,
+        description="Value of tag TTL: intended lifetime in days, for your own clean-up. Nothing is removed. Unset: no such tag.",
+    )
 
     def values(self) -> dict[str, str]:
-        """The tags that are set, by key."""
-        given = {"Owner": self.owner, "CostCenter": self.cost_center}
-        given["TTL"] = f"{self.ttl_days}d" if self.ttl_days else None
-        return {key: value for key, value in given.items() if value}
+        """Return the tags that are set."""
+        tags = {
+            "Owner": self.owner,
+            "CostCenter": self.cost_center,
+            "TTL": f"{self.ttl_days}d" if self.ttl_days else None,
+        }
+        return {key: value for key, value in tags.items() if value}
 
 
 class ObservabilitySettings(Section):
-    """Alarms of each endpoint and its function. emails: are told, once each has confirmed. error percentages: of a
-    minute's requests. p99: of latencies, in ms. silent_minutes: without a request before that is told; 0 for never."""
+    """Alarms of each endpoint and its function."""
 
-    emails: list[Email] = Field([])
-    endpoint_error_percent: float = Field(1, ge=0, lt=100)
-    endpoint_p99_ms: float = Field(2000, gt=0, le=60000)
-    function_error_percent: float = Field(1, ge=0, lt=100)
-    function_p99_ms: float = Field(5000, gt=0, le=900000)
-    silent_minutes: int = Field(60, ge=0, le=1440)
-    dashboard: bool = True
+    emails: list[Email] = Field(
+        [], description="Addresses that receive alarms, once each has confirmed the subscription."
+    )
+    endpoint_error_percent: float = Field(
+        1,
+        ge=0,
+        lt=100,
+        description="Percentage of failed endpoint requests in a minute that raises the alarm.",
+    )
+    endpoint_p99_ms: float = Field(
+        2000, gt=0, le=60000, description="p99 latency of the endpoint in ms that raises the alarm."
+    )
+    function_error_percent: float = Field(
+        1, ge=0, lt=100, description="Percentage of failed invocations in a minute that raises the alarm."
+    )
+    function_p99_ms: float = Field(
+        5000, gt=0, le=900000, description="p99 duration of the function in ms that raises the alarm."
+    )
+    silent_minutes: int = Field(
+        60, ge=0, le=1440, description="Minutes without a request that raise the alarm. 0: no such alarm."
+    )
+    dashboard: bool = Field(True, description="Create a CloudWatch dashboard.")
 
 
 class BudgetSettings(Section):
-    """What a month may cost, in USD; None for no budget. Told at 80 % and 100 %, and when 100 % is forecast."""
+    """Monthly budget of the environment, with notifications at 80 %, 100 % and a forecast of 100 %."""
 
-    monthly_usd: float | None = Field(None, gt=0)
+    monthly_usd: float | None = Field(
+        None, gt=0, description="Limit of a month's cost in USD. Unset: no budget."
+    )

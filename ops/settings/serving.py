@@ -1,4 +1,4 @@
-"""The endpoint: how it serves, what it serves beside the newest model, how it is updated and how it scales."""
+"""The endpoint: inference type, variants, deployment and autoscaling."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from ops.settings.section import InstanceType, Section
+from ops.settings.section import InstanceType, ScheduleExpression, ScheduleName, Section, check_unique
 
 
 class ServerlessSettings(Section):
-    """Serverless inference: memory in MB, requests at a time, and how many of them find a warm container."""
+    """Serverless inference."""
 
-    memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144] = 4096
-    max_concurrency: int = Field(5, ge=1, le=200)
-    provisioned_concurrency: int = Field(0, ge=0, le=200)
+    memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144] = Field(
+        4096, description="Memory of a container in MB."
+    )
+    max_concurrency: int = Field(5, ge=1, le=200, description="Largest number of concurrent requests.")
+    provisioned_concurrency: int = Field(
+        0, ge=0, le=200, description="Containers kept initialized, at most max_concurrency. 0: none."
+    )
 
     @model_validator(mode="after")
-    def _provisioned_within(self):
+    def _check_provisioned(self) -> ServerlessSettings:
         if self.provisioned_concurrency > self.max_concurrency:
             raise ValueError(
                 f"provisioned_concurrency {self.provisioned_concurrency} exceeds max_concurrency {self.max_concurrency}"
@@ -26,115 +30,166 @@ class ServerlessSettings(Section):
 
 
 class AsynchronousSettings(Section):
-    """Asynchronous inference: answers under `prefix` of the bucket, news of them to SNS topics."""
+    """Asynchronous inference."""
 
-    prefix: str = Field("async/", pattern=r"^async/([a-zA-Z0-9_.-]+/)*$")
-    max_concurrent_invocations_per_instance: int | None = Field(None, ge=1, le=1000)
-    success_topic_arn: str | None = None
-    error_topic_arn: str | None = None
+    prefix: str = Field(
+        "async/",
+        pattern=r"^async/([a-zA-Z0-9_.-]+/)*$",
+        description="Prefix of the responses in the data bucket.",
+    )
+    max_concurrent_invocations_per_instance: int | None = Field(
+        None, ge=1, le=1000, description="Concurrent requests per instance. Unset: SageMaker chooses."
+    )
+    success_topic_arn: str | None = Field(
+        None, description="SNS topic notified of each successful inference. Unset: none."
+    )
+    error_topic_arn: str | None = Field(
+        None, description="SNS topic notified of each failed inference. Unset: none."
+    )
 
 
 class SecondVariantSettings(Section):
-    """An A/B test: another model version, and the percentage of the requests that it answers."""
+    """Second production variant, for an A/B test."""
 
-    model: int = Field(ge=1)
-    traffic_percentage: int = Field(ge=1, le=99)
+    model: int = Field(ge=1, description="Model version.")
+    traffic_percentage: int = Field(ge=1, le=99, description="Percentage of requests that it serves.")
 
 
 class ShadowVariantSettings(Section):
-    """Another model version that gets a copy of a percentage of the requests; nobody sees its answers."""
+    """Shadow variant: gets copies of requests; its responses are discarded."""
 
-    model: int = Field(ge=1)
-    sampling_percentage: int = Field(100, ge=1, le=100)
-    instance_count: int = Field(1, ge=1, le=100)
+    model: int = Field(ge=1, description="Model version.")
+    sampling_percentage: int = Field(100, ge=1, le=100, description="Percentage of requests that are copied.")
+    instance_count: int = Field(1, ge=1, le=100, description="Number of instances.")
 
 
 class DataCaptureSettings(Section):
-    """Keeps a percentage of requests and answers under `prefix` of the bucket."""
+    """Data capture: keeps requests and responses in the data bucket."""
 
-    enabled: bool = False
-    sampling_percentage: int = Field(100, ge=1, le=100)
-    prefix: str = Field("capture/", pattern=r"^capture/([a-zA-Z0-9_.-]+/)*$")
+    enabled: bool = Field(False, description="Capture data.")
+    sampling_percentage: int = Field(
+        100, ge=1, le=100, description="Percentage of requests that are captured."
+    )
+    prefix: str = Field(
+        "capture/",
+        pattern=r"^capture/([a-zA-Z0-9_.-]+/)*$",
+        description="Prefix of the captured data in the data bucket.",
+    )
 
 
 class ScheduleSettings(Section):
-    """At these times the bounds of the scaling become others. schedule: at(...), cron(...) or rate(...)."""
+    """Scheduled change of the capacity limits."""
 
-    name: str = Field(pattern=r"^[a-zA-Z0-9-]{1,64}$")
-    schedule: str = Field(pattern=r"^(at|cron|rate)\(.+\)$")
-    timezone: str = "UTC"
-    min_capacity: int | None = Field(None, ge=0, le=100)
-    max_capacity: int | None = Field(None, ge=1, le=100)
+    name: ScheduleName = Field(description="Name of the scheduled action.")
+    schedule: ScheduleExpression = Field(description="When it runs: at(...), cron(...) or rate(...).")
+    timezone: str = Field("UTC", description="Time zone of the schedule, such as Europe/Berlin.")
+    min_capacity: int | None = Field(
+        None, ge=0, le=100, description="Minimum capacity from then on. Unset: unchanged."
+    )
+    max_capacity: int | None = Field(
+        None, ge=1, le=100, description="Maximum capacity from then on. Unset: unchanged."
+    )
 
     @model_validator(mode="after")
-    def _bounds(self):
+    def _check_capacity(self) -> ScheduleSettings:
         if self.min_capacity is None and self.max_capacity is None:
-            raise ValueError("give min_capacity or max_capacity, or both: a schedule changes them")
-        if None not in (self.min_capacity, self.max_capacity) and self.min_capacity > self.max_capacity:
+            raise ValueError("give min_capacity, max_capacity or both: the schedule changes them")
+        if (
+            self.min_capacity is not None
+            and self.max_capacity is not None
+            and self.min_capacity > self.max_capacity
+        ):
             raise ValueError(f"min_capacity {self.min_capacity} exceeds max_capacity {self.max_capacity}")
         return self
 
 
 class AutoscalingSettings(Section):
-    """Target tracking of each production variant. Cooldowns in seconds.
+    """Target tracking of each production variant."""
 
-    On invocations per instance and minute; or, if that target is given, on concurrent requests per model, which
-    reacts within seconds; an asynchronous endpoint's on waiting requests per instance.
-    """
-
-    enabled: bool = True
-    min_capacity: int = Field(1, ge=0, le=100)
-    max_capacity: int = Field(3, ge=1, le=100)
-    target_invocations_per_instance: float = Field(600, gt=0)
-    target_concurrent_requests_per_model: float | None = Field(None, gt=0)
-    target_backlog_per_instance: float = Field(5, gt=0)
-    scale_in_cooldown: int = Field(30, ge=0, le=3600)
-    scale_out_cooldown: int = Field(300, ge=0, le=3600)
+    enabled: bool = Field(True, description="Scale the endpoint.")
+    min_capacity: int = Field(
+        1, ge=0, le=100, description="Minimum number of instances. 0 for asynchronous inference only."
+    )
+    max_capacity: int = Field(3, ge=1, le=100, description="Maximum number of instances.")
+    target_invocations_per_instance: float = Field(
+        600, gt=0, description="Target requests per instance and minute."
+    )
+    target_concurrent_requests_per_model: float | None = Field(
+        None,
+        gt=0,
+        description="Target concurrent requests per model, a high-resolution metric. Unset: scale on requests per minute.",
+    )
+    target_backlog_per_instance: float = Field(
+        5, gt=0, description="Target queued requests per instance, for asynchronous inference."
+    )
+    scale_in_cooldown: int = Field(
+        30, ge=0, le=3600, description="Seconds between two steps that remove instances."
+    )
+    scale_out_cooldown: int = Field(
+        300, ge=0, le=3600, description="Seconds between two steps that add instances."
+    )
     schedules: list[ScheduleSettings] = Field([])
 
     @model_validator(mode="after")
-    def _ordered(self):
+    def _check_capacity(self) -> AutoscalingSettings:
         if self.min_capacity > self.max_capacity:
             raise ValueError(f"min_capacity {self.min_capacity} exceeds max_capacity {self.max_capacity}")
-        names = [action.name for action in self.schedules]
-        if twice := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"two schedules are called {', '.join(sorted(twice))}: names must differ")
+        check_unique(schedule.name for schedule in self.schedules)
         return self
 
 
 class DeploymentSettings(Section):
-    """Updates. canary: one step, then the rest; linear: steps; rolling: batches, which need no second fleet. A step or
-    batch is a percentage of the fleet or a number of instances; each is watched for wait_seconds, and the alarms named
-    here roll the update back."""
+    """Update of an endpoint that is in service."""
 
-    traffic_shifting: Literal["all_at_once", "canary", "linear", "rolling"] = "all_at_once"
-    step_percentage: int | None = Field(None, ge=1, le=50)
-    step_instances: int | None = Field(None, ge=1)
-    wait_seconds: int = Field(0, ge=0, le=3600)
-    termination_wait_seconds: int = Field(60, ge=0, le=3600)
-    maximum_execution_seconds: int | None = Field(None, ge=600, le=28800)
-    rollback_alarm_names: list[str] = Field([], max_length=10)
+    traffic_shifting: Literal["all_at_once", "canary", "linear", "rolling"] = Field(
+        "all_at_once",
+        description="How requests move to the new fleet. canary: one step, then all. linear: equal steps. "
+        "rolling: batches, without a second fleet.",
+    )
+    step_percentage: int | None = Field(
+        None,
+        ge=1,
+        le=50,
+        description="Size of a step or batch in percent of the fleet. Unset: step_instances applies.",
+    )
+    step_instances: int | None = Field(
+        None, ge=1, description="Size of a step or batch in instances. Unset: step_percentage applies."
+    )
+    wait_seconds: int = Field(
+        0, ge=0, le=3600, description="Seconds for which the alarms are monitored after each step."
+    )
+    termination_wait_seconds: int = Field(
+        60, ge=0, le=3600, description="Seconds before the old fleet is terminated."
+    )
+    maximum_execution_seconds: int | None = Field(
+        None, ge=600, le=28800, description="Time limit of the update. Unset: SageMaker chooses."
+    )
+    rollback_alarm_names: list[str] = Field(
+        [], max_length=10, description="CloudWatch alarms that roll the update back."
+    )
 
     @model_validator(mode="after")
-    def _one_step(self):
-        steps = [size for size in (self.step_percentage, self.step_instances) if size is not None]
-        if len(steps) != (self.traffic_shifting != "all_at_once"):
+    def _check_step(self) -> DeploymentSettings:
+        given = [size for size in (self.step_percentage, self.step_instances) if size is not None]
+        if len(given) != (self.traffic_shifting != "all_at_once"):
             raise ValueError(
-                "canary, linear and rolling updates need step_percentage or step_instances, one of them; all_at_once takes neither"
+                "canary, linear and rolling updates need either step_percentage or step_instances; all_at_once takes neither"
             )
-        least = {"linear": 10, "rolling": 5}.get(self.traffic_shifting, 1)
-        if self.step_percentage is not None and self.step_percentage < least:
+        minimum = {"linear": 10, "rolling": 5}.get(self.traffic_shifting, 1)
+        if self.step_percentage is not None and self.step_percentage < minimum:
             raise ValueError(
-                f"a step of {self.traffic_shifting} is {least} to 50 percent of the fleet, not {self.step_percentage}"
+                f"step_percentage {self.step_percentage}: a {self.traffic_shifting} update takes {minimum} to 50"
             )
         return self
 
 
 class ServingSettings(Section):
-    """The endpoint. On instances in real time, unless serverless or asynchronous says otherwise."""
+    """Endpoint: real-time inference on instances, unless section serverless or asynchronous is present."""
 
-    instance_type: InstanceType = "ml.m5.large"
-    initial_instance_count: int = Field(1, ge=1, le=100)
+    instance_type: InstanceType = Field("ml.m5.large", description="SageMaker instance type.")
+    initial_instance_count: int = Field(
+        1, ge=1, le=100, description="Number of instances of a new endpoint; autoscaling changes it later."
+    )
     serverless: ServerlessSettings | None = None
     asynchronous: AsynchronousSettings | None = None
     second: SecondVariantSettings | None = None
@@ -144,24 +199,28 @@ class ServingSettings(Section):
     deployment: DeploymentSettings = DeploymentSettings()
 
     @model_validator(mode="after")
-    def _serves_one_way(self):
+    def _check_combination(self) -> ServingSettings:
         if self.serverless and self.asynchronous:
-            raise ValueError("an endpoint is serverless or asynchronous: remove one of the two sections")
+            raise ValueError(
+                "an endpoint is either serverless or asynchronous: remove one of the two sections"
+            )
         if self.serverless:
             self._check_serverless()
         if self.asynchronous and self.shadow:
-            raise ValueError("an asynchronous endpoint has no shadow variant: remove one of the two sections")
+            raise ValueError(
+                "an asynchronous endpoint cannot have a shadow variant: remove one of the two sections"
+            )
         if self.second and self.shadow:
             raise ValueError(
-                "an endpoint has a second variant or a shadow variant: remove one of the two sections"
+                "an endpoint has either a second variant or a shadow variant: remove one of the two sections"
             )
         if self.second and self.deployment.traffic_shifting == "rolling":
             raise ValueError(
-                "SageMaker does not roll an endpoint of two variants: remove second, or choose another traffic_shifting"
+                "SageMaker cannot do a rolling update of two variants: remove section second, or change traffic_shifting"
             )
         if self.autoscaling.min_capacity == 0 and not self.asynchronous:
             raise ValueError(
-                "autoscaling.min_capacity 0: only an asynchronous endpoint scales to zero; give 1 or more"
+                "autoscaling.min_capacity 0: only an asynchronous endpoint scales to zero; set 1 or more"
             )
         return self
 
@@ -169,27 +228,27 @@ class ServingSettings(Section):
         if given := {"instance_type", "initial_instance_count"} & self.model_fields_set:
             raise ValueError(f"a serverless endpoint has no instances: remove {' and '.join(sorted(given))}")
         if self.data_capture.enabled:
-            raise ValueError("a serverless endpoint captures no data: set data_capture.enabled = false")
+            raise ValueError("a serverless endpoint cannot capture data: set data_capture.enabled = false")
         if self.second or self.shadow:
-            raise ValueError("a serverless endpoint has one variant: remove second and shadow")
+            raise ValueError("a serverless endpoint has one variant: remove sections second and shadow")
         if self.deployment.traffic_shifting != "all_at_once":
             raise ValueError(
-                'a serverless endpoint shifts its traffic at once: set traffic_shifting = "all_at_once"'
+                'a serverless endpoint shifts all traffic at once: set traffic_shifting = "all_at_once"'
             )
 
     @model_validator(mode="after")
-    def _can_scale(self):
+    def _check_type_scales(self) -> ServingSettings:
         family = self.instance_type.split(".")[1]
         if self.autoscaling.enabled and not self.serverless and family.startswith("t"):
             raise ValueError(
-                f"{self.instance_type} is burstable, and SageMaker does not scale burstable instances: "
-                "choose for example ml.m5.large or ml.c5.large, or set autoscaling.enabled = false"
+                f"{self.instance_type} cannot scale: SageMaker refuses autoscaling for burstable types. "
+                "Set instance_type to ml.m5.large, or autoscaling.enabled = false"
             )
         return self
 
     @property
     def hosting(self) -> dict[str, Any]:
-        """How it serves, as the stack takes it."""
+        """Return the value of variable `hosting` of the root serving."""
         if self.serverless:
             return {"serverless": self.serverless.model_dump()}
         if self.asynchronous:

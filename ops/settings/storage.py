@@ -1,12 +1,14 @@
-"""The bucket."""
+"""The data bucket."""
 
 from __future__ import annotations
+
+from pydantic import Field
 
 from ops.settings.section import Section
 
 
 class StorageSettings(Section):
-    """The bucket. force_destroy: `down` may empty it. expire_old_versions: lifecycle rules for old versions."""
+    """Data bucket."""
 
-    force_destroy: bool = False
-    expire_old_versions: bool = True
+    force_destroy: bool = Field(False, description="Let `./inv down` empty and delete the bucket.")
+    expire_old_versions: bool = Field(True, description="Expire noncurrent object versions.")

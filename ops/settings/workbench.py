@@ -1,4 +1,4 @@
-"""A place to work in notebooks."""
+"""The SageMaker workbench for notebooks."""
 
 from __future__ import annotations
 
@@ -12,13 +12,18 @@ Kind = Literal["studio", "notebook"]
 
 
 class WorkbenchSettings(Section):
-    """What ./inv workbench.up makes: kind studio, a SageMaker Studio domain with one user and a private space, or
-    notebook, one notebook instance. volume_size_gb: of its home. idle_minutes: without use before it is stopped; 60 is
-    Studio's least. internet: whether it reaches the internet through a network of SageMaker's own; else it is in the
-    environment's private network, and reaches what that leads to."""
+    """Workbench that `./inv workbench.up` creates."""
 
-    kind: Kind = "studio"
-    instance_type: InstanceType = "ml.t3.medium"
-    volume_size_gb: int = Field(20, ge=5, le=100)
-    idle_minutes: int = Field(60, ge=60, le=1440)
-    internet: bool = False
+    kind: Kind = Field(
+        "studio",
+        description="studio: a SageMaker Studio domain with one user and a private space. notebook: a notebook instance.",
+    )
+    instance_type: InstanceType = Field("ml.t3.medium", description="SageMaker instance type.")
+    volume_size_gb: int = Field(20, ge=5, le=100, description="Size of the home volume in GiB.")
+    idle_minutes: int = Field(
+        60, ge=60, le=1440, description="Idle minutes before it stops. Studio accepts 60 or more."
+    )
+    internet: bool = Field(
+        False,
+        description="Access the internet through a network of SageMaker's. Otherwise it uses the environment's VPC.",
+    )

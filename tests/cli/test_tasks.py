@@ -131,10 +131,10 @@ def test_a_list_of_tasks_loads_nothing_heavy():
         ("nosuch", "No idea what 'nosuch' is! ./inv --list shows the tasks"),
         ("status --nosuch", "No idea what '--nosuch' is!"),
         ("train --instances many", "takes a number: invalid literal for int() with base 10: 'many'"),
-        ("status --env nowhere", "inv: There is no environment 'nowhere': choose one of dev, local, prod"),
-        ("up --env nowhere", "inv: There is no environment 'nowhere'"),
-        ("down --env nowhere", "inv: There is no environment 'nowhere'"),
-        ("check --env nowhere", "inv: There is no environment 'nowhere'"),
+        ("status --env nowhere", "inv: Unknown environment 'nowhere': choose one of dev, local, prod"),
+        ("up --env nowhere", "inv: Unknown environment 'nowhere'"),
+        ("down --env nowhere", "inv: Unknown environment 'nowhere'"),
+        ("check --env nowhere", "inv: Unknown environment 'nowhere'"),
         ("check --stack nowhere", "inv: There is no stack 'nowhere'"),
         ("plan --stack nowhere", "inv: There is no stack 'nowhere': choose access, foundation or serving."),
         ("destroy --stack nowhere", "inv: There is no stack 'nowhere'"),
@@ -158,7 +158,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_1(inv, line, told):
 
 def test_invoke_env_chooses_the_environment(inv, monkeypatch):
     monkeypatch.setenv("INVOKE_ENV", "nowhere")
-    assert "no environment 'nowhere'" in sentence(inv("status")[2])
+    assert "Unknown environment 'nowhere'" in sentence(inv("status")[2])
 
 
 @pytest.mark.parametrize("port", ["http", "80", "70000"])

@@ -1,4 +1,4 @@
-"""The section [function] of an environment: defaults that agree with Terraform's, and what is refused."""
+"""Section [function] of an environment: its defaults are Terraform's, and invalid values are refused."""
 
 import json
 
@@ -13,7 +13,7 @@ DAY = {"name": "day", "schedule": "cron(0 8 * * ? *)", "provisioned_concurrency"
 
 
 def leaves(values: dict, prefix: str = "") -> dict:
-    """The values of nested tables by dotted name."""
+    """Return the values of nested tables by dotted name."""
     found = {}
     for name, value in values.items():
         found |= leaves(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
@@ -42,7 +42,7 @@ def test_defaults_are_those_of_root_and_module(folder, prefix, elsewhere):
         assert {**said, **elsewhere}[name] == default, name
 
 
-def test_schedules_and_ways_to_it_are_accepted():
+def test_schedules_and_access_are_accepted():
     settings = FunctionSettings(
         reserved_concurrency=4,
         schedules=[DAY],
@@ -53,13 +53,13 @@ def test_schedules_and_ways_to_it_are_accepted():
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
-        ({"reserved_concurrency": 1}, "1 is less than the 2 environments kept warm: raise it, or keep fewer"),
-        ({"reserved_concurrency": 3, "schedules": [DAY]}, "3 is less than the 4 environments kept warm"),
+        ({"reserved_concurrency": 1}, "1 is below the provisioned concurrency of 2"),
+        ({"reserved_concurrency": 3, "schedules": [DAY]}, "3 is below the provisioned concurrency of 4"),
         ({"reserved_concurrency": 0}, "greater than or equal to 1"),
-        ({"provisioned_concurrency": 0, "schedules": [DAY]}, "give provisioned_concurrency 1 or more"),
-        ({"schedules": [DAY, DAY]}, "two schedules are called day: names must differ"),
+        ({"provisioned_concurrency": 0, "schedules": [DAY]}, "set provisioned_concurrency to 1 or more"),
+        ({"schedules": [DAY, DAY]}, "two schedules are named day: give each a different name"),
         ({"schedules": [DAY | {"provisioned_concurrency": 0}]}, "greater than or equal to 1"),
         ({"schedules": [DAY | {"schedule": "daily"}]}, "should match pattern"),
         ({"access": {"http_api": {"rate_limit": 0}}}, "greater than 0"),
@@ -68,6 +68,6 @@ def test_schedules_and_ways_to_it_are_accepted():
         ({"access": {"auth": "NONE"}}, "Extra inputs"),
     ],
 )
-def test_wrong_values_are_refused(wrong, told):
-    with pytest.raises(ValidationError, match=told):
+def test_invalid_values_are_refused(wrong, message):
+    with pytest.raises(ValidationError, match=message):
         FunctionSettings(**wrong)

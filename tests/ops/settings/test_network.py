@@ -1,4 +1,4 @@
-"""The section [network] of an environment: defaults that agree with Terraform's, and what is refused."""
+"""Section [network] of an environment: its defaults are Terraform's, and invalid values are refused."""
 
 import re
 
@@ -9,7 +9,7 @@ from ops.paths import ROOT
 from ops.settings.network import NetworkSettings
 
 
-def test_by_default_there_is_no_vpc_and_nothing_is_encrypted_on_the_way():
+def test_by_default_there_is_no_vpc_and_no_traffic_encryption():
     settings = NetworkSettings()
     assert not settings.vpc and not settings.encrypts_traffic
 
@@ -25,20 +25,20 @@ def test_private_ranges_are_accepted(cidr):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"cidr": "10.40.0.1/20"}, "has host bits set: give the first address"),
-        ({"cidr": "ten"}, "16 to 24 bits, such as 10.40.0.0/20"),
-        ({"cidr": "10.0.0.0/8"}, "choose 16 to 24 bits"),
-        ({"cidr": "10.0.0.0/25"}, "choose 16 to 24 bits"),
+        ({"cidr": "ten"}, "a prefix of /16 to /24, such as 10.40.0.0/20"),
+        ({"cidr": "10.0.0.0/8"}, "choose a /16 to /24 range"),
+        ({"cidr": "10.0.0.0/25"}, "choose a /16 to /24 range"),
         ({"cidr": "8.8.0.0/16"}, "within 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16"),
         ({"zone_count": 1}, "greater than or equal to 2"),
-        ({"availability_zones": ["us-east-1a"]}, "names 1 and zone_count is 2"),
-        ({"availability_zones": ["us-east-1a", "us-east-1a"]}, "names 1 and zone_count is 2"),
+        ({"availability_zones": ["us-east-1a"]}, "names 1 zones and zone_count is 2"),
+        ({"availability_zones": ["us-east-1a", "us-east-1a"]}, "names 1 zones and zone_count is 2"),
     ],
 )
-def test_wrong_values_are_refused(wrong, told):
-    with pytest.raises(ValidationError, match=told):
+def test_invalid_values_are_refused(wrong, message):
+    with pytest.raises(ValidationError, match=message):
         NetworkSettings(**wrong)
 
 

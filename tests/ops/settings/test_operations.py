@@ -1,4 +1,4 @@
-"""Tags, alarms and budget of an environment: what is set is used, what is wrong is refused by place."""
+"""Tags, alarms and budget of an environment: valid values are used, invalid ones are refused by name."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ learning-rate = { min = 0.001, max = 0.1 }
 
 @pytest.fixture
 def load(tmp_path, monkeypatch):
+    """Return a function that loads an environment with additional text."""
     monkeypatch.setattr(settings, "FOLDER", tmp_path)
 
     def from_text(text: str) -> settings.Settings:
@@ -26,7 +27,7 @@ def load(tmp_path, monkeypatch):
     return from_text
 
 
-def test_tags_that_are_set_are_on_everything(load):
+def test_every_stack_gets_the_tags(load):
     assert load("").cost_tags == {"Application": "image-classifier-trial"}
     loaded = load('[tags]\nowner = "ML platform"\ncost_center = "4711"\nttl_days = 14\n')
     assert loaded.cost_tags == {
@@ -49,11 +50,11 @@ def test_tags_that_are_set_are_on_everything(load):
         ("[budget]\nmonthly_usd = 0", "budget.monthly_usd"),
     ],
 )
-def test_what_is_wrong_is_refused_by_place(load, text, place):
+def test_an_invalid_value_is_refused_by_name(load, text, place):
     with pytest.raises(OperatorError, match=place):
         load(text)
 
 
 @pytest.mark.parametrize("name", ["dev", "prod"])
-def test_an_account_has_a_budget(name):
+def test_an_environment_on_aws_has_a_budget(name):
     assert settings.load(name).budget.monthly_usd

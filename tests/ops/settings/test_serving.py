@@ -1,4 +1,4 @@
-"""The [serving] section: one way of serving, and every wrong combination refused by place and what to do."""
+"""Section [serving]: one inference type; an invalid combination is refused with its name and a remedy."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ learning-rate = { min = 0.001, max = 0.1 }
 
 @pytest.fixture
 def load(tmp_path: Path, monkeypatch):
-    """Loads an environment with this [serving] section."""
+    """Return a function that loads an environment with this [serving] section."""
     monkeypatch.setattr(settings, "FOLDER", tmp_path)
 
     def from_text(text: str) -> settings.ServingSettings:
@@ -27,7 +27,7 @@ def load(tmp_path: Path, monkeypatch):
     return from_text
 
 
-def test_the_original_s_scaling_and_an_update_at_once_are_the_defaults(load):
+def test_defaults(load):
     serving = load("")
     scaling = serving.autoscaling
     assert (scaling.min_capacity, scaling.max_capacity) == (1, 3)
@@ -37,7 +37,7 @@ def test_the_original_s_scaling_and_an_update_at_once_are_the_defaults(load):
     assert serving.hosting == {"instance": {"type": "ml.m5.large", "initial_count": 1}}
 
 
-def test_everything_can_be_said(load):
+def test_a_full_section_is_accepted(load):
     serving = load(
         """
         instance_type = "ml.c5.large"
@@ -71,52 +71,58 @@ def test_only_an_asynchronous_endpoint_scales_to_zero(load):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("serverless = {}\nasynchronous = {}", "serverless or asynchronous: remove one"),
         ('serverless = {}\ninstance_type = "ml.m5.large"', "has no instances: remove instance_type"),
         (
             "serverless = {}\ndata_capture = { enabled = true }",
-            "captures no data: set data_capture.enabled = false",
+            "cannot capture data: set data_capture.enabled = false",
         ),
         ("serverless = {}\nsecond = { model = 2, traffic_percentage = 20 }", "has one variant"),
         (
             'serverless = {}\ndeployment = { traffic_shifting = "linear", step_percentage = 10 }',
-            "traffic at once",
+            "shifts all traffic at once",
         ),
         ("serverless = { memory_mb = 3000 }", "serving.serverless.memory_mb: Input should be 1024"),
         ("serverless = { max_concurrency = 1, provisioned_concurrency = 2 }", "2 exceeds max_concurrency 1"),
-        ("serverless = { memory = 1 }", "there are max_concurrency, memory_mb, provisioned_concurrency"),
-        ("asynchronous = {}\nshadow = { model = 2 }", "asynchronous endpoint has no shadow variant"),
+        (
+            "serverless = { memory = 1 }",
+            "valid settings are max_concurrency, memory_mb, provisioned_concurrency",
+        ),
+        ("asynchronous = {}\nshadow = { model = 2 }", "asynchronous endpoint cannot have a shadow variant"),
         ('asynchronous = { prefix = "answers/" }', "serving.asynchronous.prefix"),
         (
             "second = { model = 2, traffic_percentage = 20 }\nshadow = { model = 2 }",
-            "second variant or a shadow",
+            "either a second variant or a shadow",
         ),
         ("second = { model = 2, traffic_percentage = 12.5 }", "serving.second.traffic_percentage"),
         ('data_capture = { prefix = "datasets/" }', "serving.data_capture.prefix"),
-        ('instance_type = "ml.t2.medium"', "ml.t2.medium is burstable"),
-        ('deployment = { traffic_shifting = "canary" }', "need step_percentage or step_instances"),
+        (
+            'instance_type = "ml.t2.medium"',
+            "ml.t2.medium cannot scale: SageMaker refuses autoscaling for burstable types",
+        ),
+        ('deployment = { traffic_shifting = "canary" }', "need either step_percentage or step_instances"),
         ("deployment = { step_instances = 1 }", "all_at_once takes neither"),
         (
             'deployment = { traffic_shifting = "linear", step_percentage = 5 }',
-            "a step of linear is 10 to 50 percent of the fleet, not 5",
+            "step_percentage 5: a linear update takes 10 to 50",
         ),
         (
             'deployment = { traffic_shifting = "rolling", step_percentage = 4 }',
-            "a step of rolling is 5 to 50 percent",
+            "step_percentage 4: a rolling update takes 5 to 50",
         ),
         (
             'deployment = { traffic_shifting = "rolling", step_instances = 1 }\nsecond = { model = 2, traffic_percentage = 9 }',
-            "does not roll an endpoint of two variants",
+            "cannot do a rolling update of two variants",
         ),
         (
             'autoscaling = { schedules = [{ name = "day", schedule = "rate(1 day)" }] }',
-            "give min_capacity or max",
+            "give min_capacity, max_capacity or both",
         ),
         (
             'autoscaling = { schedules = [{ name = "day", schedule = "rate(1 day)", least = 1 }] }',
-            "there are max_cap",
+            "valid settings are max_cap",
         ),
         (
             'autoscaling = { schedules = [{ name = "day", schedule = "0 8 * * *", min_capacity = 1 }] }',
@@ -130,12 +136,12 @@ def test_only_an_asynchronous_endpoint_scales_to_zero(load):
             "[[serving.autoscaling.schedules]]\n"
             + (same := 'name = "a"\nschedule = "rate(1 day)"\nmin_capacity = 1\n')
             + f"[[serving.autoscaling.schedules]]\n{same}",
-            "two schedules are called a",
+            "two schedules are named a",
         ),
     ],
 )
-def test_what_does_not_go_together_is_refused(load, text, told):
+def test_invalid_combinations_are_refused(load, text, message):
     with pytest.raises(OperatorError) as refused:
         load(text)
-    assert told in str(refused.value)
+    assert message in str(refused.value)
     assert "\n" not in str(refused.value)

@@ -1,4 +1,4 @@
-"""environments/*.toml: those that ship load; every wrong value is refused by place, value and what is valid."""
+"""environments/*.toml load; every invalid setting is refused with its name, its value and valid values."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ GRID = '[tuning]\nstrategy = "Grid"\nmax_jobs = {jobs}\n[tuning.categorical]\nop
 
 @pytest.fixture
 def load(tmp_path, monkeypatch):
-    """Loads the environment `trial` from a text."""
+    """Return a function that loads environment `trial` from a text."""
     monkeypatch.setattr(settings, "FOLDER", tmp_path)
 
     def from_text(text: str, name: str = "trial") -> settings.Settings:
@@ -30,13 +30,13 @@ def load(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", settings.names())
-def test_environments_that_ship_load(name):
+def test_every_environment_of_the_repository_loads(name):
     loaded = settings.load(name)
     assert loaded.environment == name
     assert loaded.embedded_aws == (name == "local")
 
 
-def test_the_environment_is_the_flag_then_invoke_env_then_local(monkeypatch):
+def test_the_environment_is_the_argument_or_invoke_env_or_local(monkeypatch):
     monkeypatch.setenv("INVOKE_ENV", "prod")
     assert settings.load("dev").environment == "dev"
     assert settings.load().environment == "prod"
@@ -44,14 +44,14 @@ def test_the_environment_is_the_flag_then_invoke_env_then_local(monkeypatch):
     assert settings.load().environment == "local"
 
 
-def test_production_is_not_emptied_by_itself():
+def test_production_keeps_its_bucket_on_destroy():
     assert not settings.load("prod").storage.force_destroy
 
 
 @pytest.mark.parametrize("name", ["nowhere", "../environments/dev", ""])
-def test_unknown_environment(name, monkeypatch):
+def test_an_unknown_environment_is_refused(name, monkeypatch):
     monkeypatch.setenv("INVOKE_ENV", "nowhere")
-    with pytest.raises(OperatorError, match=r"no environment .*choose one of dev, local, prod"):
+    with pytest.raises(OperatorError, match=r"Unknown environment .*choose one of dev, local, prod"):
         settings.load(name)
 
 
@@ -61,16 +61,16 @@ def test_defaults_and_prefix(load):
     assert loaded.serving.autoscaling.max_capacity == 3
 
 
-def test_the_file_name_is_the_environment_whatever_the_file_says(load):
+def test_the_file_name_overrides_the_environment_in_the_file(load):
     assert load('environment = "other"\n' + GOOD).environment == "trial"
 
 
-def test_a_grid_has_as_many_trials_as_combinations(load):
+def test_a_grid_search_with_one_job_per_combination_is_accepted(load):
     assert load('region = "eu-west-1"\n' + GRID.format(jobs=2)).tuning.strategy == "Grid"
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("region = 3\n[", ["is not valid TOML"]),
         (GOOD.replace('"eu-west-1"', '"Europe"'), ["region", "Europe"]),
@@ -83,18 +83,18 @@ def test_a_grid_has_as_many_trials_as_combinations(load):
         (GOOD + '[model]\narchitecture = "alexnet"', ["model.architecture", "'alexnet'", "'resnet50'"]),
         (GOOD + "[model]\nimage_size = 8", ["model.image_size", "8", "16"]),
         (GOOD + '[model]\narchitecture = "small_cnn"\npretrained = true', ["model: small_cnn", "pretrained"]),
-        (GOOD + "[training]\nepoch = 3", ["training.epoch", "no such setting", "epochs", "3"]),
-        ("colour = 1\n" + GOOD, ["colour", "no such setting", "region"]),
+        (GOOD + "[training]\nepoch = 3", ["training.epoch", "unknown setting", "epochs", "3"]),
+        ("colour = 1\n" + GOOD, ["colour", "unknown setting", "region"]),
         (
             GOOD.replace("max = 0.1", "max = 0.1, step = 1"),
-            ["learning-rate.step", "no such setting", "scaling"],
+            ["learning-rate.step", "unknown setting", "scaling"],
         ),
         (GOOD + '[training]\ninstance_type = "m5.large"', ["training.instance_type", "'m5.large'"]),
         (GOOD + "[training]\nminimum_accuracy = 90", ["training.minimum_accuracy", "90", "1"]),
         ("log_retention_days = 8\n" + GOOD, ["log_retention_days", "8", "7, 14"]),
         (
             GOOD + '[serving]\ninstance_type = "ml.t2.medium"',
-            ["serving", "ml.t2.medium is burstable", "ml.m5.large", "autoscaling.enabled = false"],
+            ["serving", "ml.t2.medium cannot scale", "ml.m5.large", "autoscaling.enabled = false"],
         ),
         (
             GOOD + "[serving.autoscaling]\nmin_capacity = 5",
@@ -126,7 +126,7 @@ def test_a_grid_has_as_many_trials_as_combinations(load):
             GOOD.replace("max_jobs = 4", "max_jobs = 4\nseed = 0"),
             ["tuning.seed", "greater than or equal to 1"],
         ),
-        (GOOD + '[tuning.categorical]\nlearning-rate = ["1"]', ["two ranges"]),
+        (GOOD + '[tuning.categorical]\nlearning-rate = ["1"]', ["learning-rate", "two ranges"]),
         (
             GOOD.replace("max_jobs = 4", "max_jobs = 4\nmax_parallel_jobs = 5"),
             ["max_parallel_jobs 5 exceeds max_jobs 4"],
@@ -143,38 +143,38 @@ def test_a_grid_has_as_many_trials_as_combinations(load):
         ('project = "a-project-of-long-name"\n' + GOOD, ["a-project-of-long-name-trial", "24 characters"]),
     ],
 )
-def test_wrong_values_are_named(load, text, told):
+def test_an_invalid_setting_is_refused_by_name(load, text, message):
     with pytest.raises(OperatorError) as refused:
         load(text)
     message = str(refused.value)
     assert "trial.toml" in message
     assert "\n" not in message
-    for part in told:
+    for part in message:
         assert part in message
 
 
-def test_an_environment_may_not_be_named_like_two_words(load):
+def test_an_environment_name_with_a_hyphen_is_refused(load):
     with pytest.raises(OperatorError, match="environment"):
         load(GOOD, name="dev-2")
 
 
-def test_every_problem_is_told_at_once(load):
+def test_all_invalid_settings_are_reported_at_once(load):
     with pytest.raises(OperatorError) as refused:
         load(GOOD.replace("max_jobs", "jobs") + "[model]\nimage_size = 1")
     assert "tuning.jobs" in str(refused.value)
     assert "model.image_size" in str(refused.value)
 
 
-def test_settings_cannot_change_under_a_running_task():
+def test_settings_are_immutable():
     with pytest.raises(ValueError, match="frozen"):
         settings.load("local").region = "eu-west-1"
 
 
-def test_the_settings_folder_is_the_repository_s():
+def test_settings_are_read_from_the_repository():
     assert Path(__file__).parents[3] / "environments" == settings.FOLDER
 
 
-def test_the_flag_to_type_is_left_out_for_the_default(monkeypatch):
+def test_the_flag_is_empty_for_the_default_environment(monkeypatch):
     dev, local = settings.load("dev"), settings.load("local")
     assert (dev.flag, local.flag) == (" --env dev", "")
     monkeypatch.setenv("INVOKE_ENV", "dev")

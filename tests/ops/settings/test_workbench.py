@@ -1,4 +1,4 @@
-"""The section [workbench] of an environment: defaults that agree with Terraform's, and what is refused."""
+"""Section [workbench] of an environment: its defaults are Terraform's, and invalid values are refused."""
 
 import re
 
@@ -10,21 +10,22 @@ from ops.paths import ROOT
 from ops.settings.workbench import WorkbenchSettings
 
 
-def test_the_defaults_are_terraform_s():
+def test_defaults_are_those_of_terraform():
     text = (ROOT / "terraform" / "workbench" / "variables.tf").read_text()
     (block,) = re.findall(r'^variable "workbench" \{\n(.*?)^\}', text, re.M | re.S)
     declared = dict(re.findall(r"(\w+)\s+= optional\(\w+, (.+)\)", block))
-    told = WorkbenchSettings().model_dump()
+    defaults = WorkbenchSettings().model_dump()
     assert (
-        declared["kind"] == f'"{told["kind"]}"' and declared["instance_type"] == f'"{told["instance_type"]}"'
+        declared["kind"] == f'"{defaults["kind"]}"'
+        and declared["instance_type"] == f'"{defaults["instance_type"]}"'
     )
-    assert int(declared["volume_size_gb"]) == told["volume_size_gb"]
-    assert int(declared["idle_minutes"]) == told["idle_minutes"]
-    assert declared["internet_access"] == str(told["internet"]).lower() == "false"
+    assert int(declared["volume_size_gb"]) == defaults["volume_size_gb"]
+    assert int(declared["idle_minutes"]) == defaults["idle_minutes"]
+    assert declared["internet_access"] == str(defaults["internet"]).lower() == "false"
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"kind": "jupyter"}, "'studio' or 'notebook'"),
         ({"instance_type": "t3.medium"}, "should match pattern"),
@@ -33,12 +34,12 @@ def test_the_defaults_are_terraform_s():
         ({"idle_minutes": 1441}, "less than or equal to 1440"),
     ],
 )
-def test_wrong_values_are_refused(wrong, told):
-    with pytest.raises(ValidationError, match=re.escape(told)):
+def test_invalid_values_are_refused(wrong, message):
+    with pytest.raises(ValidationError, match=re.escape(message)):
         WorkbenchSettings(**wrong)
 
 
 @pytest.mark.parametrize("name", environments.names())
-def test_only_the_rehearsal_reaches_the_internet_unasked(name):
-    """It has no private network, nor a network at all."""
+def test_only_the_local_environment_has_internet_access(name):
+    """It has no VPC."""
     assert environments.load(name).workbench.internet == (name == "local")
