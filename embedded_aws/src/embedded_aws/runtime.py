@@ -8,18 +8,24 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol, TypeVar
 
 import boto3
 
 from embedded_aws import ACCOUNT_ID
 from embedded_aws.processes.supervisor import Supervisor
 
-if TYPE_CHECKING:
-    from embedded_aws.iam import Gate
-    from embedded_aws.iam.request import Call
+T = TypeVar("T")
 
 _OURS = ("AWS_", "MOTO_", "TF_", "MALLOC_")  # variables of this process that no child is to have
+
+
+class AssumeRole(Protocol):
+    """Gets credentials of a role for a service; see `Runtime.assume`."""
+
+    def __call__(
+        self, role_arn: str, service: str, region: str, session_name: str, source_arn: str
+    ) -> dict[str, str]: ...
 
 
 @dataclass(kw_only=True)
@@ -34,7 +40,7 @@ class Runtime:
     changed: to be called after a change of state that no request made, so that it is saved soon; with a service and
     a region, e.g. ("sagemaker", "us-east-1"), at once.
     writing: around a call that writes, so that it is on disk before it is answered.
-    gate: in front of every service.
+    assume_role: how a service gets credentials of a role.
     """
 
     home: Path
@@ -45,10 +51,22 @@ class Runtime:
     on_stop: list[Callable[[], None]] = field(default_factory=list)
     stopping: threading.Event = field(default_factory=threading.Event)
     changed: Callable[..., None] = lambda *of: None
-    writing: Callable[[Call], AbstractContextManager[None]] = lambda call: nullcontext()
-    gate: Gate | None = None
+    writing: Callable[[Any], AbstractContextManager[None]] = lambda call: nullcontext()
+    assume_role: AssumeRole | None = None
+    _services: list[object] = field(default_factory=list, repr=False)
     _session: boto3.Session = field(default_factory=boto3.Session, repr=False)
     _making_clients: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def add(self, service: object) -> None:
+        """Make an object available to every service, by its class."""
+        self._services.append(service)
+
+    def get(self, kind: type[T]) -> T:
+        """The object of a class that a service has added."""
+        for service in self._services:
+            if isinstance(service, kind):
+                return service
+        raise LookupError(f"the embedded AWS has no {kind.__name__}")
 
     @property
     def endpoint_url(self) -> str:
@@ -69,10 +87,9 @@ class Runtime:
         Returns AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
         Raises RoleNotAssumable if the role is missing or its trust policy names another service.
         """
-        from embedded_aws.iam.trust import assume_for_service
-
+        assert self.assume_role is not None, "the access control is not installed"
         source_arn = source_arn or f"arn:aws:{service.partition('.')[0]}:{region}:{ACCOUNT_ID}:*"
-        return assume_for_service(role_arn, service, region, session_name, source_arn)
+        return self.assume_role(role_arn, service, region, session_name, source_arn)
 
     def environment(self, role_arn: str, service: str, region: str, session_name: str) -> dict[str, str]:
         """The environment of a process that runs for a service: this one's, less every AWS_* variable,

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from embedded_aws.iam import RoleNotAssumable
+from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.processes import log_shipper
 from embedded_aws.processes.log_shipper import LogShipper, Stream
 

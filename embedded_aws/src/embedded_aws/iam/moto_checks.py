@@ -11,10 +11,5 @@ denied_objects: ContextVar[frozenset[str]] = ContextVar("denied_objects", defaul
 """ARNs of the objects that the current DeleteObjects call must leave."""
 
 
-def _get_permission(self: models.FakeBucket, action: str, resource: str) -> PermissionResult:
+def get_permission(self: models.FakeBucket, action: str, resource: str) -> PermissionResult:
     return PermissionResult.DENIED if resource in denied_objects.get() else PermissionResult.PERMITTED
-
-
-def install() -> None:
-    """Replace moto's evaluation of bucket policies, which takes every condition it does not know as met."""
-    models.FakeBucket.get_permission = _get_permission

@@ -31,18 +31,13 @@ def build(current: runtime.Runtime) -> Callable:
         MOTO_PORT=str(current.port),
         MOTO_DISABLE_GLOBAL_CORS="true",
     )
-    from embedded_aws import iam as access
+    from embedded_aws import services
+    from embedded_aws.iam import install as access
     from embedded_aws.server.dispatch import Dispatcher
-    from embedded_aws.services import apigatewayv2 as gateway
-    from embedded_aws.services import ec2 as instances
-    from embedded_aws.services import events, fixes, sagemaker
-    from embedded_aws.services import lambda_ as functions
 
     runtime.install(current)
-    for part in (fixes, sagemaker, functions, gateway, instances, events):
-        part.install(current)
-    current.gate = access.install(Dispatcher(), current)
-    return Front(current.gate, current)
+    services.install(current)
+    return Front(access.install(Dispatcher(), current), current)
 
 
 class Front:
@@ -131,16 +126,16 @@ def serve(home: Path, port: int, time_scale: float) -> None:
 
     from embedded_aws.server.http_server import Server
     from embedded_aws.services.servicequotas import quotas
-    from embedded_aws.state import blobs
-    from embedded_aws.state import snapshot as state
+    from embedded_aws.state import snapshot
+    from embedded_aws.state.blobs import BlobStore
 
     try:
         server = Server(port, app)  # before any state is touched
     except OSError as error:
         raise EmbeddedAwsError(f"Port {port} of 127.0.0.1 cannot be used: {error.strerror}.") from None
     quotas.configured()  # a mistake in its file is told now
-    state.forget_instances()
-    keeper = state.Keeper(current.folder("state"), blobs.install(current.folder("blobs")))
+    snapshot.forget_instances()
+    keeper = snapshot.Keeper(current.folder("state"), current.get(BlobStore))
     log.info("%d backends restored", keeper.load())
     current.changed, current.writing = keeper.changed, keeper.journal.writing
     for hook in current.on_start:

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, unquote
 from embedded_aws import ACCOUNT_ID
 from embedded_aws.iam import authenticate, errors
 from embedded_aws.iam.errors import Answer, Refusal
+from embedded_aws.iam.gate import Gate
 from embedded_aws.runtime import Runtime
 
 SERVICE = "local"  # of the signature
@@ -46,8 +47,7 @@ def _region_of_root(environ: dict[str, Any], body: bytes, current: Runtime) -> s
     signature = authenticate.read(environ)
     if signature is None:
         raise Refusal("unsigned", "Missing Authentication Token")
-    assert current.gate is not None
-    principal = authenticate.authenticate(signature, environ, body, current.gate.principal)
+    principal = authenticate.authenticate(signature, environ, body, current.get(Gate).principal)
     if principal.arn != ROOT or signature.service != SERVICE:
         raise Refusal(
             "denied", f"User: {principal.arn} is not authorized: only root is, signing for {SERVICE}."

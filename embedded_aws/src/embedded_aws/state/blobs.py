@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from moto.s3 import models, responses
+from moto.s3 import models
 from moto.s3.models import FakeKey
 
 INLINE = 1024  # bytes; smaller values stay in memory
@@ -110,10 +110,3 @@ class StoredKey(FakeKey):
         self.acl = _PRIVATE
         self.__dict__.update(state)
         self.lock = threading.Lock()
-
-
-def install(folder: Path) -> BlobStore:
-    """Keep objects created from now on in `folder`; moto creates them by name, so the name is what is replaced."""
-    StoredKey.store = BlobStore(folder)
-    models.FakeKey = responses.FakeKey = StoredKey  # type: ignore[misc]
-    return StoredKey.store

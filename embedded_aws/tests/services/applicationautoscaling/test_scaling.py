@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from embedded_aws import client as daemon
 from embedded_aws.pytest_plugin import EmbeddedAws, free_port
-from embedded_aws.services.applicationautoscaling import TargetTracking
+from embedded_aws.services.applicationautoscaling.rules import TargetTracking
 from hosting_kit import Hosting, variant
 
 RULE = TargetTracking(target=100, scale_out_cooldown=300, scale_in_cooldown=300)

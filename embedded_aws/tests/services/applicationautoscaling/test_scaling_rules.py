@@ -5,7 +5,7 @@ from datetime import datetime, timezone
 import pytest
 from moto.applicationautoscaling.exceptions import AWSValidationException
 
-from embedded_aws.services.applicationautoscaling import StepScaling
+from embedded_aws.services.applicationautoscaling.rules import StepScaling
 from embedded_aws.services.applicationautoscaling.schedules import Schedule
 
 

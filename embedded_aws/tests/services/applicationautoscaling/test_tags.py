@@ -4,8 +4,11 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.applicationautoscaling import models, urls
 
-from embedded_aws.services.applicationautoscaling import tags as applicationautoscaling
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.applicationautoscaling import tags
+from embedded_aws.services.provider import Provider, Routes
 
 TARGET = {
     "ServiceNamespace": "sagemaker",
@@ -15,9 +18,14 @@ TARGET = {
 
 
 @pytest.fixture
-def client():
-    applicationautoscaling.install()
-    applicationautoscaling.install()  # a second time changes nothing
+def client(tmp_path):
+    runtime = Runtime(home=tmp_path, port=1)
+    Provider(
+        backends=[(models.applicationautoscaling_backends, tags.LocalApplicationAutoscalingBackend)],
+        routes=[
+            Routes(table=urls.url_paths, paths=["{0}/$"], responses=tags.LocalApplicationAutoScalingResponse)
+        ],
+    ).install(runtime)
     with mock_aws():
         yield boto3.client(
             "application-autoscaling",

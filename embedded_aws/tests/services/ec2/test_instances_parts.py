@@ -19,7 +19,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from embedded_aws.iam import RoleNotAssumable
+from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.processes.supervisor import Supervisor
 from embedded_aws.services.ec2 import init, machine, user_data
 from embedded_aws.services.ec2.imds import MetadataServer

@@ -7,8 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from embedded_aws.services import events
-from embedded_aws.services.events import sagemaker, transform
+from embedded_aws.services.events import bus, sagemaker, transform
 from embedded_aws.services.sagemaker.training.records import TrainingJob
 from embedded_aws.services.sagemaker.tuning.records import TuningJob
 
@@ -93,8 +92,8 @@ def test_a_template_that_becomes_no_json_is_told():
 def told(monkeypatch):
     """Events that are emitted, each with what it is of: its detail type, resources and detail."""
     found: list[tuple] = []
-    monkeypatch.setattr(events, "rules", lambda region: ["one"])
-    monkeypatch.setattr(events, "emit", lambda region, source, *event: found.append(event))
+    monkeypatch.setattr(bus, "rules", lambda region: ["one"])
+    monkeypatch.setattr(bus, "emit", lambda region, source, *event: found.append(event))
     backend = SimpleNamespace(resource_tags={}, describe_tuning=lambda job: job.describe([], None))
     monkeypatch.setattr(sagemaker, "_backend", lambda region: backend)
     return found
@@ -124,6 +123,6 @@ def test_a_tuning_job_tells_what_describing_it_answers(told):
 
 
 def test_nobody_listens_nothing_is_made(told, monkeypatch):
-    monkeypatch.setattr(events, "rules", lambda region: [])
+    monkeypatch.setattr(bus, "rules", lambda region: [])
     TrainingJob({"TrainingJobName": "j"}, "1", "us-east-1", "arn:j").enter("Starting")
     assert told == []

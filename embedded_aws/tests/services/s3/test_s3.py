@@ -4,13 +4,14 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from embedded_aws.services.s3 import models as s3
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.s3 import provider
 
 
 @pytest.fixture
-def bucket():
-    s3.install()
-    s3.install()  # a second time changes nothing
+def bucket(tmp_path):
+    runtime = Runtime(home=tmp_path, port=1)
+    provider.provider(runtime).install(runtime)
     with mock_aws():
         bucket = boto3.resource(
             "s3", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"

@@ -8,7 +8,7 @@ import time
 import uuid
 from typing import Any, cast
 
-from moto.applicationautoscaling import models, urls
+from moto.applicationautoscaling import models
 from moto.applicationautoscaling.exceptions import AWSValidationException
 from moto.cloudwatch.models import Alarm
 from moto.core.exceptions import JsonRESTError
@@ -16,11 +16,9 @@ from moto.core.exceptions import JsonRESTError
 from embedded_aws import runtime
 from embedded_aws.services.applicationautoscaling import alarms, dimensions
 from embedded_aws.services.applicationautoscaling.dimensions import Dimension
-from embedded_aws.services.applicationautoscaling.responses import ScalingResponse
 from embedded_aws.services.applicationautoscaling.rules import StepScaling, TargetTracking
 from embedded_aws.services.applicationautoscaling.schedules import Schedule
 from embedded_aws.services.applicationautoscaling.tags import LocalApplicationAutoscalingBackend
-from embedded_aws.services.cloudwatch import actions
 from embedded_aws.services.sagemaker.hosting import metrics
 
 log = logging.getLogger(__name__)
@@ -301,7 +299,7 @@ def _since(last: dict[str, float], what: str, now: float) -> float:
     return (now - last[what]) * runtime.current().time_scale if what in last else math.inf
 
 
-def _act(region: str, arn: str, alarm: Alarm, values: list[float]) -> None:
+def act(region: str, arn: str, alarm: Alarm, values: list[float]) -> None:
     backend = models.applicationautoscaling_backends[arn.split(":")[4]][region]
     cast(ScalingBackend, backend).triggered(arn, alarm, values, time.time())
 
@@ -316,10 +314,3 @@ def run(current: runtime.Runtime) -> None:
                     cast(ScalingBackend, backend).tick(time.time())
                 except Exception:  # one broken target must not end the scaling of the others
                     log.exception("scaling in %s failed", backend.region_name)
-
-
-def install() -> None:
-    """Put our backend and responses in moto's place, and let alarms call us."""
-    models.applicationautoscaling_backends.backend = ScalingBackend
-    urls.url_paths["{0}/$"] = ScalingResponse.dispatch
-    actions.scaling_policies.append(_act)

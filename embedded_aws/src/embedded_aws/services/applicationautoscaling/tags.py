@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from moto.applicationautoscaling import models, urls
+from moto.applicationautoscaling import urls
 from moto.applicationautoscaling.models import ApplicationAutoscalingBackend, FakeScalableTarget
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.core.exceptions import JsonRESTError
@@ -65,9 +65,3 @@ class LocalApplicationAutoScalingResponse(ApplicationAutoScalingResponse):
 
     def _tags(self) -> dict[str, str]:
         return self.applicationautoscaling_backend.target_tags(self._get_param("ResourceARN"))
-
-
-def install() -> None:
-    """Put our backend and responses in moto's place."""
-    models.applicationautoscaling_backends.backend = LocalApplicationAutoscalingBackend
-    urls.url_paths["{0}/$"] = LocalApplicationAutoScalingResponse.dispatch

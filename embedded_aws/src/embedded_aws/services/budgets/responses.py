@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from moto.budgets import urls
 from moto.budgets.exceptions import NotFoundException
 from moto.budgets.models import Budget, Notification
 from moto.budgets.responses import BudgetsResponse
@@ -90,9 +89,3 @@ def _set_tags(budget: Budget, tags: list[dict[str, str]]) -> None:
 
 def _name(arn: str) -> str:
     return arn.rpartition("budget/")[2]
-
-
-def install() -> None:
-    """Send moto's addresses of Budgets here."""
-    for path in urls.url_paths:
-        urls.url_paths[path] = LocalBudgetsResponse.dispatch

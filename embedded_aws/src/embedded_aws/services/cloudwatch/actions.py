@@ -13,8 +13,8 @@ from moto.cloudwatch.exceptions import ValidationError
 from moto.cloudwatch.models import Alarm
 from moto.ec2.models import ec2_backends
 
-from embedded_aws.services import events
 from embedded_aws.services.cloudwatch import messages
+from embedded_aws.services.events import bus
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def check(alarm: Alarm) -> None:
 def notify(backend: Any, alarm: Alarm, before: str) -> None:
     """Tell EventBridge, and take the actions of a change of state; in the background: a subscriber may be slow."""
     detail = messages.detail(alarm)
-    events.emit(
+    bus.emit(
         backend.region_name, "aws.cloudwatch", "CloudWatch Alarm State Change", [alarm.alarm_arn], detail
     )
     if not alarm.actions_enabled:

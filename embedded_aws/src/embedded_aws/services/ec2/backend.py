@@ -11,9 +11,9 @@ from moto.ec2.models.instances import Instance, InstanceState, StateReason
 from moto.iam.models import InstanceProfile
 
 from embedded_aws import ACCOUNT_ID
-from embedded_aws.services import events
 from embedded_aws.services.ec2 import images
 from embedded_aws.services.ec2.security_groups import DependenciesBackend
+from embedded_aws.services.events import bus
 
 STATES = {
     "pending": 0,
@@ -83,13 +83,13 @@ class LocalInstance(Instance):
     def _tell(self) -> None:
         arn = f"arn:aws:ec2:{self.region_name}:{ACCOUNT_ID}:instance/{self.id}"
         detail = {"instance-id": self.id, "state": self.state}
-        events.emit(self.region_name, "aws.ec2", "EC2 Instance State-change Notification", [arn], detail)
+        bus.emit(self.region_name, "aws.ec2", "EC2 Instance State-change Notification", [arn], detail)
 
     def warn(self) -> None:
         """Tell EventBridge of the notice that a Spot Instance has."""
         arn = f"arn:aws:ec2:{self.availability_zone}:instance/{self.id}"  # AWS writes it so here
         detail = {"instance-id": self.id, "instance-action": "terminate"}
-        events.emit(self.region_name, "aws.ec2", "EC2 Spot Instance Interruption Warning", [arn], detail)
+        bus.emit(self.region_name, "aws.ec2", "EC2 Spot Instance Interruption Warning", [arn], detail)
 
     def because(self, reason: tuple[str, str]) -> None:
         """Record why it stopped: (code, message) of StateReason."""

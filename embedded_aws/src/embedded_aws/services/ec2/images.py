@@ -8,8 +8,6 @@ from typing import Any
 
 from moto.core.parse import default_timestamp_parser
 from moto.ec2.models.amis import Ami
-from moto.ssm import models, urls
-from moto.ssm.models import Parameter, ParameterDict, SimpleSystemManagerBackend
 
 PREFIX = "/aws/service/deeplearning/ami"
 RELEASED = "20260103"
@@ -76,42 +74,3 @@ def add_to(backend: Any) -> None:
             root_device_name="/dev/xvda",
             region_name=f"{backend.region_name}a",
         )
-
-
-class LocalParameterDict(ParameterDict):
-    """moto's, with the parameters of the Deep Learning AMIs, read when first asked for."""
-
-    def _check_loading_status(self, key: str) -> None:
-        super()._check_loading_status(key)
-        if str(key or "").startswith(PREFIX) and not dict.__contains__(self, IMAGES[0].parameter):
-            for image in IMAGES:
-                dict.__setitem__(self, image.parameter, [self._parameter(image)])
-
-    def _parameter(self, image: Image) -> Parameter:
-        return Parameter(  # type: ignore[abstract]
-            account_id=self.account_id,
-            name=image.parameter,
-            value=image.id(self.region_name),
-            parameter_type="String",
-            description=None,
-            allowed_pattern=None,
-            keyid=None,
-            last_modified_date=RELEASED_AT,
-            version=1,
-            data_type="aws:ec2:image",
-        )
-
-
-class LocalSystemsManagerBackend(SimpleSystemManagerBackend):
-    """moto's backend, with our parameters."""
-
-    _url_module = urls
-
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
-        self._parameters = LocalParameterDict(account_id, region_name)
-
-
-def install() -> None:
-    """Put our backend in moto's place."""
-    models.ssm_backends.backend = LocalSystemsManagerBackend

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from embedded_aws import ACCOUNT_ID
-from embedded_aws.iam import RoleNotAssumable
+from embedded_aws.iam.trust import RoleNotAssumable
 
 if TYPE_CHECKING:
     from embedded_aws.services.ec2.backend import LocalInstance

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from moto.ec2.exceptions import DependencyViolationError
-from moto.ec2.models import EC2Backend, security_groups
+from moto.ec2.models import EC2Backend
 from moto.ec2.models.security_groups import SecurityGroupRule
 
 
@@ -40,8 +40,3 @@ class DependenciesBackend(EC2Backend):
         if any(group.name != "default" for group in self.groups.get(vpc_id, {}).values()):
             raise DependencyViolationError(f"The vpc '{vpc_id}' has dependencies and cannot be deleted.")
         return super().delete_vpc(vpc_id)
-
-
-def install() -> None:
-    """Make every rule one of ours."""
-    security_groups.SecurityGroupRule = LocalSecurityGroupRule  # type: ignore[misc]

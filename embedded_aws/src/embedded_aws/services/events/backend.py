@@ -14,7 +14,8 @@ from moto.events import urls
 from moto.events.exceptions import ValidationException
 from moto.events.models import EventsBackend, Rule
 
-from embedded_aws.services.events import delivery, made, schedules, targets, transform
+from embedded_aws.services.events import delivery, schedules, targets, transform
+from embedded_aws.services.events.bus import made
 
 log = logging.getLogger(__name__)
 

@@ -8,14 +8,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from embedded_aws.runtime import Runtime
-
 log = logging.getLogger(__name__)
 
 WORKERS = 4
 
 _workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="events")
-_started = threading.Event()  # what services tell while they start waits until all of them can be told
+started = threading.Event()  # what services tell while they start waits until all of them can be told
 
 
 def later(work: Callable[..., None], *arguments: Any) -> None:
@@ -24,13 +22,8 @@ def later(work: Callable[..., None], *arguments: Any) -> None:
 
 
 def _run(work: Callable[..., None], *arguments: Any) -> None:
-    _started.wait()
+    started.wait()
     try:
         work(*arguments)
     except Exception:
         log.exception("not delivered")
-
-
-def install(current: Runtime) -> None:
-    """Deliver from the time that the services have started."""
-    current.on_start.append(_started.set)

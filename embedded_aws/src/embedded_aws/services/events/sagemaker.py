@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from embedded_aws import ACCOUNT_ID
-from embedded_aws.services import events
+from embedded_aws.services.events import bus
 
 SOURCE = "aws.sagemaker"
 TRAINING = (
@@ -64,14 +64,14 @@ ENDPOINT = (
 
 def training_job(job: Any) -> None:
     """job: the record, in the state to tell of."""
-    if events.rules(job.region):
+    if bus.rules(job.region):
         detail = _picked(job.describe(), TRAINING) | {"Tags": _tags(job.region, job.arn)}
         _emit(job.region, "Training Job", job.arn, detail)
 
 
 def tuning_job(job: Any) -> None:
     """job: the record, in the state to tell of."""
-    if events.rules(job.region):
+    if bus.rules(job.region):
         described = _backend(job.region).describe_tuning(job)
         detail = _picked(described, TUNING) | {"Tags": _tags(job.region, job.arn)}
         _emit(job.region, "HyperParameter Tuning Job", job.arn, detail)
@@ -80,7 +80,7 @@ def tuning_job(job: Any) -> None:
 def endpoint(record: dict[str, Any]) -> None:
     """record: of the endpoint, in the state to tell of."""
     region = record["EndpointArn"].split(":")[3]
-    if not events.rules(region):
+    if not bus.rules(region):
         return
     variants = (record.get("Deployed") or record.get("Pending") or {}).get("Variants", [])
     detail = _picked(record, ENDPOINT) | {
@@ -96,7 +96,7 @@ def endpoint(record: dict[str, Any]) -> None:
 
 def model_package(region: str, record: dict[str, Any], updated: list[str]) -> None:
     """record: of DescribeModelPackage. updated: names of the members that have changed; none of a new package."""
-    if not events.rules(region):
+    if not bus.rules(region):
         return
     fields = {"UpdatedModelPackageFields": updated} if updated else {}
     detail = json.loads(json.dumps(record | fields, default=_second))
@@ -104,7 +104,7 @@ def model_package(region: str, record: dict[str, Any], updated: list[str]) -> No
 
 
 def _emit(region: str, what: str, arn: str, detail: dict[str, Any]) -> None:
-    events.emit(region, SOURCE, f"SageMaker {what} State Change", [arn], detail)
+    bus.emit(region, SOURCE, f"SageMaker {what} State Change", [arn], detail)
 
 
 def _picked(record: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from typing import Any
 
@@ -48,12 +47,3 @@ def run(current: Runtime) -> None:
                 except Exception:  # one schedule must not end the others
                     log.exception("schedules in %s failed", backend.region_name)
         last = now
-
-
-def install(current: Runtime) -> None:
-    """Look from the time that the services have started."""
-
-    def start() -> None:
-        threading.Thread(target=run, args=(current,), name="schedules", daemon=True).start()
-
-    current.on_start.append(start)

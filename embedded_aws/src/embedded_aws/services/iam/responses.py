@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.iam import urls
 from moto.iam.exceptions import InvalidInput, NoSuchEntity
 from moto.iam.responses import IamResponse
 
@@ -123,8 +122,3 @@ def _missing(documents: list[str | None], action: str, context: dict[str, Any]) 
             if named != statement.not_action:
                 found |= {condition.key for condition in statement.conditions or ()}
     return found - set(context)
-
-
-def install() -> None:
-    """Put our responses in moto's place."""
-    urls.url_paths["{0}/$"] = LocalIamResponse.dispatch

@@ -13,7 +13,7 @@ from typing import Any
 from moto.awslambda.exceptions import InvalidParameterValueException
 
 from embedded_aws import ACCOUNT_ID
-from embedded_aws.iam import RoleNotAssumable
+from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.processes.log_shipper import LogShipper, Stream
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.lambda_ import code

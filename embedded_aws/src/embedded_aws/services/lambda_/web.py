@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from embedded_aws import ACCOUNT_ID
+from embedded_aws.iam.gate import Gate
 from embedded_aws.runtime import Runtime
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ def caller(environ: Mapping[str, Any], body: bytes, service: str, runtime: Runti
     from embedded_aws.iam import authenticate
 
     signature = authenticate.read(environ)
-    if signature is None or signature.service != service or runtime.gate is None:
+    if signature is None or signature.service != service:
         raise Forbidden
-    return authenticate.authenticate(signature, environ, body, runtime.gate.principal)
+    return authenticate.authenticate(signature, environ, body, runtime.get(Gate).principal)
 
 
 def context(environ: Mapping[str, Any], region: str, principal: Principal) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from moto.s3 import models, responses
 from moto.s3.models import FakeDeleteMarker
 
 
@@ -11,8 +10,3 @@ class DeleteMarker(FakeDeleteMarker):
 
     def dispose(self, garbage: bool = False) -> None:
         """Nothing to release: a marker holds no bytes."""
-
-
-def install() -> None:
-    """moto creates markers by name, so the name is what is replaced."""
-    models.FakeDeleteMarker = responses.FakeDeleteMarker = DeleteMarker

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import unquote
 
 from moto.core.common_types import TYPE_RESPONSE
-from moto.sagemaker import urls
 from moto.sagemaker.models import sagemaker_backends
 from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
 
@@ -25,6 +24,9 @@ FORWARDED = (
     "X-Amzn-SageMaker-Target-Model",
     "X-Amzn-SageMaker-Session-Id",
 )
+
+# moto does not know it, and would send it elsewhere.
+STREAM_PATH = "{0}/endpoints/(?P<name>[^/]+)/invocations-response-stream$"
 
 
 class LocalSageMakerRuntimeResponse(SageMakerRuntimeResponse):
@@ -75,9 +77,3 @@ class LocalSageMakerRuntimeResponse(SageMakerRuntimeResponse):
         name = unquote(self.path.split("/")[2])
         backend: Any = sagemaker_backends[self.current_account][self.region]
         return (self.current_account, self.region, name), backend.hosted_endpoints.get(name)
-
-
-def install() -> None:
-    """Route what moto does not know, to where moto sends it: not to the runtime. Before its first request."""
-    stream = "{0}/endpoints/(?P<name>[^/]+)/invocations-response-stream$"
-    urls.url_paths[stream] = LocalSageMakerRuntimeResponse.dispatch

@@ -8,7 +8,7 @@ from typing import Any
 
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
-from moto.servicequotas import models, urls
+from moto.servicequotas import urls
 from moto.servicequotas.models import ServiceQuotasBackend
 from moto.servicequotas.responses import ServiceQuotasResponse
 
@@ -151,9 +151,3 @@ class LocalServiceQuotasResponse(ServiceQuotasResponse):
             if all(made[member] == request[member] for member in members if member in request)
         ]
         return ActionResult(page(found, request, "RequestedQuotas"))
-
-
-def install() -> None:
-    """Put our backend and responses in moto's place."""
-    models.servicequotas_backends.backend = LocalServiceQuotasBackend
-    urls.url_paths["{0}/$"] = LocalServiceQuotasResponse.dispatch

@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 from moto.sagemaker.models import sagemaker_backends
@@ -21,35 +21,26 @@ class HostingOperations(ModelOperations, EndpointConfigOperations, EndpointOpera
     """Operations on models, configurations and endpoints."""
 
 
-def install(current: Runtime) -> None:
-    """Endpoints come back after a restart; their scaling, and the alarms that drive it, are ours."""
-    from embedded_aws.services import applicationautoscaling as scaling
-    from embedded_aws.services import cloudwatch as alarms
-    from embedded_aws.services.sagemaker import invocations
+def hooks(runtime: Runtime) -> tuple[Callable[[], None], Callable[[], None]]:
+    """What to call at start and at stop: endpoints come back after a restart."""
     from embedded_aws.services.sagemaker.hosting.capture import captures
     from embedded_aws.services.sagemaker.hosting.telemetry import Telemetry
-
-    alarms.install(current)
-    scaling.install()
-    invocations.install()
 
     def recover() -> None:
         backends: list[Any] = [b for regions in list(sagemaker_backends.values()) for b in regions.values()]
         kept = {deployment for backend in backends for deployment in backend.deployment_ids()}
-        for folder in current.folder("endpoints").iterdir():  # what a crash left behind
+        for folder in runtime.folder("endpoints").iterdir():  # what a crash left behind
             if folder.name not in kept:
                 shutil.rmtree(folder)
         for backend in backends:
             backend.recover_endpoints()
         for name, work in (
-            ("scaling", partial(scaling.run, current)),
-            ("telemetry", Telemetry(current).run),
+            ("telemetry", Telemetry(runtime).run),
             ("capture", captures.run),
         ):
             threading.Thread(target=work, name=name, daemon=True).start()
 
-    current.on_start.append(recover)
-    current.on_stop.append(captures.flush)
+    return recover, captures.flush
 
 
-__all__ = ["HostingBackend", "HostingOperations", "install"]
+__all__ = ["HostingBackend", "HostingOperations", "hooks"]

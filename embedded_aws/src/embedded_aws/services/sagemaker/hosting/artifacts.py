@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from packaging.requirements import InvalidRequirement, Requirement
 
 from embedded_aws import runtime
-from embedded_aws.iam import RoleNotAssumable
+from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.services.sagemaker.hosting.failures import DeploymentFailed
 from embedded_aws.services.sagemaker.hosting.models import PRINCIPAL
 

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.exceptions import ServiceException
 
 from embedded_aws import runtime
-from embedded_aws.iam import RoleNotAssumable
+from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.services.sagemaker.hosting import metrics
 from embedded_aws.services.sagemaker.hosting.errors import ModelError, ServiceUnavailable, ValidationError
 from embedded_aws.services.sagemaker.hosting.live import Key, traffic

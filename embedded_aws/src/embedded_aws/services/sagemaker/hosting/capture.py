@@ -15,7 +15,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from embedded_aws import runtime
-from embedded_aws.iam import RoleNotAssumable
+from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.services.sagemaker.hosting.live import Key
 from embedded_aws.services.sagemaker.hosting.models import PRINCIPAL
 

@@ -10,7 +10,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import ValidationError
 
 from embedded_aws import runtime
-from embedded_aws.iam import RoleNotAssumable
+from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.services.sagemaker.registry import RegistryBackend
 from embedded_aws.services.sagemaker.requests import Operations, page, validated
 

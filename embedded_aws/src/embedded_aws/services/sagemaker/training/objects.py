@@ -11,6 +11,7 @@ from typing import Any
 from moto.s3.models import FakeBucket, FakeKey, s3_backends
 
 from embedded_aws.iam.errors import Refusal
+from embedded_aws.iam.gate import Gate
 from embedded_aws.iam.request import Call
 from embedded_aws.runtime import ACCOUNT_ID, Runtime
 
@@ -24,8 +25,7 @@ class RoleObjects:
 
     def __init__(self, runtime: Runtime, credentials: dict[str, str], region: str) -> None:
         """credentials: as Runtime.assume returns them."""
-        assert runtime.gate is not None
-        self._gate, self._region = runtime.gate, region
+        self._gate, self._region = runtime.get(Gate), region
         principal = self._gate.principal(credentials["AWS_ACCESS_KEY_ID"])
         assert principal is not None
         self._principal = principal

@@ -1,5 +1,6 @@
 """SageMaker's places to work in, Studio and notebook instances: a JupyterLab runs behind each, as its role."""
 
+from collections.abc import Callable
 from typing import Any
 
 from moto.sagemaker.models import sagemaker_backends
@@ -19,9 +20,9 @@ class WorkbenchOperations(StudioOperations, AppOperations, NotebookOperations):
     """The operations of both."""
 
 
-def install(current: Runtime) -> None:
-    """What ran before a restart runs again after it."""
-    labs = WorkbenchBackend.labs = Labs(current)
+def hooks(runtime: Runtime) -> tuple[Callable[[], None], Callable[[], None]]:
+    """What to call at start and at stop: what ran before a restart runs again after it."""
+    labs = WorkbenchBackend.labs = Labs(runtime)
 
     def resume() -> None:
         backends: list[Any] = [b for regions in sagemaker_backends.values() for b in regions.values()]
@@ -29,8 +30,7 @@ def install(current: Runtime) -> None:
             backend.resume_notebooks()
             backend.resume_apps()
 
-    current.on_start.append(resume)
-    current.on_stop.append(labs.halt)
+    return resume, labs.halt
 
 
-__all__ = ["WorkbenchBackend", "WorkbenchOperations", "install"]
+__all__ = ["WorkbenchBackend", "WorkbenchOperations", "hooks"]

@@ -10,7 +10,7 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import ResourceInUseException, ResourceNotFound, ValidationError
 
-from embedded_aws.iam import RoleNotAssumable
+from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.services.sagemaker.requests import Operations, page, validated
 from embedded_aws.services.sagemaker.workbench.lab import Lifecycle, NotStarted, Plan
 from embedded_aws.services.sagemaker.workbench.labs import Labs

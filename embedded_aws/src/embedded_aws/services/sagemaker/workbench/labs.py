@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 
-from embedded_aws.iam import RoleNotAssumable
+from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.processes.log_shipper import LogShipper, Stream
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.sagemaker.workbench.lab import SERVICE, SESSION_NAME, Lab, NotStarted, Plan

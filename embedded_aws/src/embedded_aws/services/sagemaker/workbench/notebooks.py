@@ -10,7 +10,7 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import ValidationError
 
-from embedded_aws.iam import RoleNotAssumable
+from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.services.sagemaker.requests import Operations, page, validated
 from embedded_aws.services.sagemaker.tags import TagStore
 from embedded_aws.services.sagemaker.workbench.lab import Lifecycle, NotStarted, Plan

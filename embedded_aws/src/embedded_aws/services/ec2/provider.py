@@ -1,0 +1,37 @@
+"""Amazon EC2 in moto's place: instances run their user data."""
+
+from __future__ import annotations
+
+import threading
+
+from moto.ec2 import models, urls
+from moto.ec2.models import instances, security_groups
+
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.ec2 import metrics, service
+from embedded_aws.services.ec2.backend import LocalEC2Backend, LocalInstance
+from embedded_aws.services.ec2.responses import LocalEC2Response
+from embedded_aws.services.ec2.security_groups import LocalSecurityGroupRule
+from embedded_aws.services.ec2.service import InstanceService
+from embedded_aws.services.provider import Provider, Routes
+
+
+def provider(runtime: Runtime) -> Provider:
+    running = InstanceService(runtime)
+    runtime.add(running)
+    service.install(running)
+
+    def report() -> None:
+        reporter = metrics.Reporter(runtime, running)
+        threading.Thread(target=reporter.run, name="instance-metrics", daemon=True).start()
+
+    return Provider(
+        backends=[(models.ec2_backends, LocalEC2Backend)],
+        routes=[Routes(table=urls.url_paths, paths=["{0}/"], responses=LocalEC2Response)],
+        replaced=[
+            (instances, "Instance", LocalInstance),
+            (security_groups, "SecurityGroupRule", LocalSecurityGroupRule),
+        ],
+        on_start=[running.resume, report],
+        on_stop=[running.halt],
+    )

@@ -1,0 +1,45 @@
+"""The default event bus: events that services emit, for the rules that match."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timezone
+from typing import Any
+
+from embedded_aws import ACCOUNT_ID
+
+
+def rules(region: str) -> list[Any]:
+    """Those of the default bus: without any, nobody listens, and an event need not be made."""
+    from moto.events.models import events_backends
+
+    return list(events_backends[ACCOUNT_ID][region].event_buses["default"].rules.values())
+
+
+def emit(region: str, source: str, detail_type: str, resources: list[str], detail: dict[str, Any]) -> None:
+    """Put a service's event on the default bus; rules take it in the background.
+
+    source: e.g. "aws.ec2". resources: ARNs. detail: JSON.
+    """
+    listening = rules(region)
+    if listening:
+        event = made(region, source, detail_type, resources, detail)
+        for rule in listening:
+            rule.send_to_targets(event)
+
+
+def made(
+    region: str, source: str, detail_type: str, resources: list[str], detail: dict[str, Any]
+) -> dict[str, Any]:
+    """An event of now."""
+    return {
+        "version": "0",
+        "id": str(uuid.uuid4()),
+        "detail-type": detail_type,
+        "source": source,
+        "account": ACCOUNT_ID,
+        "time": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": region,
+        "resources": resources,
+        "detail": detail,
+    }

@@ -1,0 +1,26 @@
+"""Amazon EventBridge in moto's place."""
+
+from __future__ import annotations
+
+import threading
+
+from moto.events import models, urls
+
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.events import delivery, schedules
+from embedded_aws.services.events.backend import LocalEventsBackend, LocalRule
+from embedded_aws.services.events.responses import LocalEventsResponse
+from embedded_aws.services.provider import Provider, Routes
+
+
+def provider(runtime: Runtime) -> Provider:
+    def start() -> None:
+        delivery.started.set()
+        threading.Thread(target=schedules.run, args=(runtime,), name="schedules", daemon=True).start()
+
+    return Provider(
+        backends=[(models.events_backends, LocalEventsBackend)],
+        routes=[Routes(table=urls.url_paths, paths=list(urls.url_paths), responses=LocalEventsResponse)],
+        replaced=[(models, "Rule", LocalRule)],
+        on_start=[start],
+    )

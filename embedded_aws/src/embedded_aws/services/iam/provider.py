@@ -1,0 +1,18 @@
+"""AWS IAM in moto's place."""
+
+from __future__ import annotations
+
+from moto.iam import urls
+from moto.s3 import models as s3
+
+from embedded_aws.iam import moto_checks
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.iam.responses import LocalIamResponse
+from embedded_aws.services.provider import Provider, Routes
+
+
+def provider(runtime: Runtime) -> Provider:
+    return Provider(
+        routes=[Routes(table=urls.url_paths, paths=["{0}/$"], responses=LocalIamResponse)],
+        replaced=[(s3.FakeBucket, "get_permission", moto_checks.get_permission)],
+    )

@@ -1,0 +1,26 @@
+"""AWS Lambda in moto's place."""
+
+from __future__ import annotations
+
+from moto.awslambda import models, urls
+
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.lambda_ import service
+from embedded_aws.services.lambda_.backend import LocalLambdaBackend
+from embedded_aws.services.lambda_.responses import LocalLambdaResponse, paths
+from embedded_aws.services.lambda_.service import LambdaService
+from embedded_aws.services.provider import Provider, Routes
+
+
+def provider(runtime: Runtime) -> Provider:
+    running = LambdaService(runtime)
+    runtime.add(running)
+    service.install(running)
+    return Provider(
+        backends=[(models.lambda_backends, LocalLambdaBackend)],
+        routes=[
+            Routes(table=urls.url_paths, paths=[*urls.url_paths, *paths()], responses=LocalLambdaResponse)
+        ],
+        on_start=[running.start],
+        on_stop=[running.stop],
+    )

@@ -1,0 +1,64 @@
+"""What a service folder puts in moto's place: backends, response classes, replaced names, and what to start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from embedded_aws.runtime import Runtime
+
+if TYPE_CHECKING:
+    from moto.core.base_backend import BackendDict, BaseBackend
+    from moto.core.responses import BaseResponse
+
+
+@dataclass(frozen=True, kw_only=True)
+class Routes:
+    """Paths of moto's URL table that a response class of ours answers."""
+
+    table: dict[str, Any]
+    paths: Iterable[str]
+    responses: type[BaseResponse]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider:
+    """The changes to moto for one service.
+
+    Every folder of `services` that changes moto has a module `provider` with a function `provider(runtime)`.
+    """
+
+    backends: list[tuple[BackendDict, type[BaseBackend]]] = field(default_factory=list)
+    """moto's dictionaries of backends, each with the class that it creates from now on."""
+
+    routes: list[Routes] = field(default_factory=list)
+    """URLs that our response classes answer."""
+
+    replaced: list[tuple[ModuleType | type, str, Any]] = field(default_factory=list)
+    """Names that moto looks up in a module or class, with our values."""
+
+    on_start: list[Callable[[], None]] = field(default_factory=list)
+    """Called once the state is loaded, before the first request."""
+
+    on_stop: list[Callable[[], None]] = field(default_factory=list)
+    """Called while requests are still answered, before child processes end and the state is saved."""
+
+    def install(self, runtime: Runtime) -> None:
+        """Apply the changes. Call once per process, before moto's first request."""
+        for backends, kind in self.backends:
+            backends.backend = _bound(kind, runtime)  # type: ignore[attr-defined]
+        for routes in self.routes:
+            for path in routes.paths:
+                routes.table[path] = routes.responses.dispatch
+        for owner, name, value in self.replaced:
+            setattr(owner, name, value)
+        runtime.on_start += self.on_start
+        runtime.on_stop += self.on_stop
+
+
+def _bound(kind: type[BaseBackend], runtime: Runtime) -> type[BaseBackend]:
+    """A subclass whose instances have the runtime: moto creates backends with arguments of its own."""
+    names = {"runtime": runtime, "__module__": kind.__module__, "__doc__": kind.__doc__}
+    return type(kind.__name__, (kind,), names)

@@ -1,0 +1,13 @@
+"""Amazon SNS in moto's place."""
+
+from __future__ import annotations
+
+from moto.sns import models
+
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.provider import Provider
+from embedded_aws.services.sns.models import LocalSubscription
+
+
+def provider(runtime: Runtime) -> Provider:
+    return Provider(replaced=[(models, "Subscription", LocalSubscription)])

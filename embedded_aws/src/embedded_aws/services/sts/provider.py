@@ -1,0 +1,16 @@
+"""AWS STS in moto's place."""
+
+from __future__ import annotations
+
+from moto.sts import models, urls
+
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.provider import Provider, Routes
+from embedded_aws.services.sts.backend import LocalSTSBackend, LocalTokenResponse
+
+
+def provider(runtime: Runtime) -> Provider:
+    return Provider(
+        backends=[(models.sts_backends, LocalSTSBackend)],
+        routes=[Routes(table=urls.url_paths, paths=list(urls.url_paths), responses=LocalTokenResponse)],
+    )
