@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from ml.jobs import job_inputs as program
-from ml.runner.registration import APPROVED, PENDING, is_good, with_results
+from ml.runner.registration import APPROVED, PENDING, meets_minimum, with_results
 from ops.aws import client
 from ops.errors import OperatorError
 from ops.outputs import Foundation
@@ -75,7 +75,7 @@ def register(
     took: machines and seconds, kept beside the lineage.
     """
     minimum = settings.training.minimum_accuracy
-    good = is_good(metrics, minimum)
+    good = meets_minimum(metrics, minimum)
     for version in versions(settings, foundation):
         if version.lineage.get("training_job") == training_job:
             if good and version.approval == PENDING:

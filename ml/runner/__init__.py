@@ -1,5 +1,6 @@
-"""Runs one training job on one machine, as SageMaker would: fetches, trains, uploads, registers.
+"""Run one training job on one machine, as SageMaker would: download, train, upload, register.
 
-`python -m runner s3://…/job.json` on an EC2 host, where this folder lies unpacked, or `python -m ml.runner` on the machine
-of whoever works here. It needs PyTorch for the training program, and boto3.
+`python -m runner s3://BUCKET/KEY/job.json` on an EC2 host, where this package is unpacked.
+`python -m ml.runner s3://BUCKET/KEY/job.json` on this machine.
+Needs boto3, and PyTorch for the training program.
 """

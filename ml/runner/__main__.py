@@ -7,29 +7,30 @@ import sys
 import tempfile
 from pathlib import Path
 
-from . import machine, run
-from .log import Log
-from .storage import Storage
+from .attempt import run_attempt
+from .job_log import JobLog
+from .machine import EC2Instance, LocalMachine
+from .storage import JobStorage
 
 
 def main(argv: list[str]) -> int:
-    """Run a job. Exit status: 0 trained and registered, 1 failed, 75 interrupted (to be run again elsewhere)."""
+    """Run a job. Returns 0 (trained and registered), 1 (failed) or 75 (interrupted: run it again to resume)."""
     parser = argparse.ArgumentParser(prog="runner", description="Train one job and register its model.")
-    parser.add_argument("job", help="s3:// address of the job's description")
+    parser.add_argument("job", help="s3:// URI of the job's description")
     parser.add_argument("--work", type=Path, help="folder to work in (default: a temporary one)")
     parser.add_argument(
-        "--instance", action="store_true", help="this is an EC2 instance: ask its metadata service"
+        "--instance", action="store_true", help="this is an EC2 instance: read its metadata service"
     )
-    given = parser.parse_args(argv)
-    storage = Storage()
-    job = storage.read_job(given.job)
-    here = machine.Instance() if given.instance else machine.Computer()
-    stream = f"{job.name}/{here.id}" if job.log_group else None
+    arguments = parser.parse_args(argv)
+    storage = JobStorage()
+    job = storage.read_job(arguments.job)
+    machine = EC2Instance() if arguments.instance else LocalMachine()
+    stream = f"{job.name}/{machine.id}" if job.log_group else None
     with (
         tempfile.TemporaryDirectory(prefix="training-") as scratch,
-        Log(job.log_group, stream, job.region) as log,
+        JobLog(job.log_group, stream, job.region) as log,
     ):
-        return run.run(job, storage, here, given.work or Path(scratch), log.say)
+        return run_attempt(job, storage, machine, arguments.work or Path(scratch), log.write)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a job is about, as whoever starts it has written it to S3."""
+"""A job's description and status: the JSON files in S3 that the launcher and the runner share."""
 
 from __future__ import annotations
 
@@ -6,16 +6,28 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+STATUS_FILE = "status.json"
 
-@dataclass(frozen=True, kw_only=True)
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """One training job.
+    """The description of one training job, `job.json`.
 
-    source: s3:// of the training program's tar.gz; source_digest: its SHA-256, hexadecimal. program: its file. hyperparameters: its command line.
-    channels: name to s3:// prefix. output, checkpoints: s3:// prefixes of results and of what a next attempt starts from.
-    metrics: name to a regular expression whose group is the value. registration: CreateModelPackage's request, but for
-    what training tells; minimum_accuracy: on the test split, from which the model is approved. log_group: of CloudWatch
-    Logs; None to print only. max_runtime_seconds: of the training program.
+    name: of the job.
+    region: AWS region of the bucket and the model registry.
+    kms_key_arn: key that encrypts every object the job writes.
+    source: s3:// URI of the training program, a tar.gz.
+    source_digest: SHA-256 of that archive, hexadecimal.
+    program: file in the archive to run.
+    hyperparameters: name to value, passed as `--name value`.
+    channels: channel name to s3:// prefix.
+    output: s3:// prefix of the model, the metrics and the status.
+    checkpoints: s3:// prefix of the checkpoints, which the next attempt resumes from.
+    metrics: metric name to a regular expression whose group is the value.
+    registration: CreateModelPackage request, without what only the trained model provides.
+    minimum_accuracy: accuracy on the test split, 0 to 1, from which the model is approved.
+    max_runtime_seconds: limit for the training program.
+    log_group: CloudWatch Logs group; None prints only.
     """
 
     name: str
@@ -31,30 +43,40 @@ class Job:
     metrics: dict[str, str]
     registration: dict[str, Any]
     minimum_accuracy: float
-    max_runtime_seconds: int
+    max_runtime_seconds: float
     log_group: str | None = None
 
     def to_json(self) -> str:
+        """Return the content of job.json."""
         return json.dumps(asdict(self), indent=2, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Job:
+        """Read job.json. Raises TypeError for missing or unknown fields."""
         return cls(**json.loads(text))
 
     @property
     def artifact(self) -> str:
-        """Where the model lies once it is trained."""
+        """s3:// URI of the trained model."""
         return f"{self.output}output/model.tar.gz"
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Status:
-    """How far a job is: `status.json` below its output, written by the machine that runs it.
+    """The progress of a job, `status.json`, written by the machine that runs it.
 
-    status: as of a SageMaker training job, or Interrupted, after which the next machine goes on from the checkpoint.
-    machine, machine_type: of the attempt under way, or the last one. training_seconds: from the first byte fetched to
-    the model uploaded; billable_seconds: from the machine's launch; both over all attempts, and written down every half a
-    minute. reclaimed: whether it was interrupted as EC2 takes its Spot Instance back.
+    status: a SageMaker training job status, or Interrupted: the next machine resumes from the checkpoint.
+    stage: what the current attempt is doing.
+    machine: ID of the machine of the current or last attempt.
+    machine_type: its EC2 instance type, or the local machine's processors.
+    spot: whether it is a Spot Instance.
+    attempts: number of attempts so far.
+    training_seconds: from the first download to the uploaded model, over all attempts.
+    billable_seconds: from the launch of the machine, over all attempts.
+    failure: reason of the failure or interruption.
+    reclaimed: whether EC2 reclaimed the Spot Instance.
+    metrics: last value of each metric.
+    model_package_arn: of the registered model.
     """
 
     status: str = "InProgress"
@@ -71,13 +93,11 @@ class Status:
     model_package_arn: str = ""
 
     def to_json(self) -> str:
+        """Return the content of status.json."""
         return json.dumps(asdict(self), indent=2, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Status:
-        """What another version of this program has written besides is left out."""
+        """Read status.json. Fields that another version of the runner added are ignored."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in json.loads(text).items() if name in known})
-
-
-STATUS = "status.json"

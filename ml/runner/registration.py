@@ -1,4 +1,4 @@
-"""A model version in the registry: what of its request only the trained model tells."""
+"""Complete a CreateModelPackage request with the results of training."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from typing import Any
 
 APPROVED, PENDING = "Approved", "PendingManualApproval"
-LONGEST = 256  # characters of a property's value
-# What SageMaker refuses in one; \w are letters and digits of every language, and the underscore.
+PROPERTY_CHARACTERS = 256  # SageMaker's limit for a metadata value
+# Characters that SageMaker refuses in a metadata value. \w: letters and digits of every language, underscore.
 _REFUSED = re.compile(r"[^\w .:/=+@-]")
 
 
-def is_good(metrics: dict[str, float], minimum: float) -> bool:
-    """Whether a model may serve: its accuracy on the test split reaches the minimum, 0 to 1."""
+def meets_minimum(metrics: dict[str, float], minimum: float) -> bool:
+    """Return whether the accuracy on the test split reaches the minimum, 0 to 1. False without a test split."""
     accuracy = metrics.get("test:accuracy")
     return accuracy is not None and accuracy >= minimum
 
@@ -20,13 +20,22 @@ def is_good(metrics: dict[str, float], minimum: float) -> bool:
 def with_results(
     request: dict[str, Any], metrics: dict[str, float], minimum: float, properties: dict[str, str]
 ) -> dict[str, Any]:
-    """CreateModelPackage's request with approval by accuracy, metrics and further properties, such as what it took."""
-    told = {**properties, **{name.replace(":", "_"): str(value) for name, value in metrics.items()}}
+    """Return the request with an approval status, the metrics and more metadata properties.
+
+    request: of CreateModelPackage; not changed.
+    metrics: name to value. `:` in a name becomes `_`.
+    minimum: accuracy on the test split from which the model is approved.
+    properties: run stats, such as the instance type.
+    """
+    values = {
+        **request.get("CustomerMetadataProperties", {}),
+        **properties,
+        **{name.replace(":", "_"): str(value) for name, value in metrics.items()},
+    }
     return {
         **request,
-        "ModelApprovalStatus": APPROVED if is_good(metrics, minimum) else PENDING,
+        "ModelApprovalStatus": APPROVED if meets_minimum(metrics, minimum) else PENDING,
         "CustomerMetadataProperties": {
-            name: _REFUSED.sub(" ", value)[:LONGEST]
-            for name, value in {**request.get("CustomerMetadataProperties", {}), **told}.items()
+            name: _REFUSED.sub(" ", value)[:PROPERTY_CHARACTERS] for name, value in values.items()
         },
     }

@@ -1,137 +1,115 @@
-"""The training program as a process, in the folders and variables that SageMaker's container would give it."""
+"""The training program as a child process, with the environment variables of SageMaker's container."""
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
+from .directories import TrainingDirectories
 from .job import Job
 
-PATIENCE = 100  # seconds from SIGTERM to SIGKILL: a Spot Instance has 120 from its notice
+STOP_TIMEOUT = 100  # seconds from SIGTERM to SIGKILL; EC2 reclaims a Spot Instance 120 s after its notice
 
 
-@dataclass
-class Folders:
-    """Where the program finds and leaves things, below one folder, as /opt/ml of a container."""
+def training_environment(
+    directories: TrainingDirectories, inherited: Mapping[str, str] = os.environ
+) -> dict[str, str]:
+    """Return the environment variables of the training process.
 
-    base: Path
-    channels: dict[str, Path] = field(default_factory=dict)
-
-    @property
-    def code(self) -> Path:
-        return self.base / "code"
-
-    @property
-    def model(self) -> Path:
-        return self.base / "model"
-
-    @property
-    def output(self) -> Path:
-        return self.base / "output"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.base / "checkpoints"
-
-    def make(self, channels: list[str]) -> None:
-        """Make them, with nothing in those of results that an attempt before has left."""
-        self.channels = {name: self.base / "input" / "data" / name for name in channels}
-        for results in (self.model, self.output):
-            shutil.rmtree(results, ignore_errors=True)
-        for folder in (
-            self.code,
-            self.model,
-            self.output / "data",
-            self.checkpoints,
-            *self.channels.values(),
-        ):
-            folder.mkdir(parents=True, exist_ok=True)
-
-    def variables(self) -> dict[str, str]:
-        return {
-            "SAGEMAKER_BASE_DIR": str(self.base),
-            "SM_MODEL_DIR": str(self.model),
-            "SM_OUTPUT_DIR": str(self.output),
-            "SM_OUTPUT_DATA_DIR": str(self.output / "data"),
-            **{f"SM_CHANNEL_{name.upper()}": str(folder) for name, folder in self.channels.items()},
-        }
+    Leaves out AWS_ and SM_ variables: the program needs no AWS, and its SM_ variables are set here.
+    """
+    return {
+        # OpenMP threads that wait actively on busy cores slow training down twenty times.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        **{name: value for name, value in inherited.items() if not name.startswith(("AWS_", "SM_"))},
+        **directories.variables(),
+        "PYTHONUNBUFFERED": "1",
+    }
 
 
-class Program:
-    """`run(say)` once; `stop()` from another thread or a signal asks it to end after its next step."""
+class TrainingProcess:
+    """One run of the training program. Call `run` once; `stop` works from any thread or signal handler.
 
-    def __init__(self, job: Job, folders: Folders) -> None:
-        self._job, self._folders = job, folders
-        self._process: subprocess.Popen | None = None
-        self.stopped = threading.Event()
-        self.out_of_time = False
+    stop_requested: set by `stop`.
+    timed_out: whether the program exceeded the job's max_runtime_seconds.
+    metrics: last value of each metric in the log.
+    """
+
+    def __init__(self, job: Job, directories: TrainingDirectories) -> None:
+        self._job, self._directories = job, directories
+        self._process: subprocess.Popen[str] | None = None
+        self.stop_requested = threading.Event()
+        self.timed_out = False
         self.metrics: dict[str, float] = {}
 
-    def run(self, say: Callable[[str], None]) -> int:
-        """Returns its exit status. metrics then has the last value of each."""
-        if self.stopped.is_set():
+    def run(self, log: Callable[[str], None]) -> int:
+        """Run the program, pass its output to `log` line by line, and return its exit status."""
+        if self.stop_requested.is_set():
             return 0
+        self._process = process = self._start()
+        timer = _start_timer(self._job.max_runtime_seconds, self._time_out)
+        if self.stop_requested.is_set():  # requested while the process was being started
+            self.stop()
+        patterns = {name: re.compile(regex) for name, regex in self._job.metrics.items()}
+        assert process.stdout is not None
+        for line in process.stdout:
+            log(line.rstrip("\n"))
+            for name, pattern in patterns.items():
+                if match := pattern.search(line):
+                    self.metrics[name] = float(match.group(1))
+        timer.cancel()
+        return process.wait()
+
+    def stop(self) -> None:
+        """Send SIGTERM, and after STOP_TIMEOUT seconds SIGKILL to the process group."""
+        self.stop_requested.set()
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        process.terminate()
+
+        def kill() -> None:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+        _start_timer(STOP_TIMEOUT, kill)
+
+    def failure(self) -> str:
+        """Return the failure reason that the program wrote, on one line, or an empty string."""
+        file = self._directories.output / "failure"
+        return " ".join(file.read_text(errors="replace").split())[:1024] if file.is_file() else ""
+
+    def has_model(self) -> bool:
+        """Return whether the program wrote a model."""
+        return any(self._directories.model.iterdir())
+
+    def _start(self) -> subprocess.Popen[str]:
         arguments = [
             word for name, value in self._job.hyperparameters.items() for word in (f"--{name}", value)
         ]
-        hidden = ("AWS_", "SM_")  # it needs nothing of AWS, and what it is told is told here
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
-        self._process = subprocess.Popen(
-            [sys.executable, str(self._folders.code / self._job.program), *arguments],
-            env={**inherited, **self._folders.variables(), "PYTHONUNBUFFERED": "1"},
-            cwd=self._folders.code,
+        return subprocess.Popen(
+            [sys.executable, str(self._directories.code / self._job.program), *arguments],
+            env=training_environment(self._directories),
+            cwd=self._directories.code,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
             start_new_session=True,
         )
-        clock = threading.Timer(self._job.max_runtime_seconds, self._end_in_time)
-        clock.daemon = True
-        clock.start()
-        if self.stopped.is_set():  # while it was being started
-            self.stop()
-        patterns = {name: re.compile(regex) for name, regex in self._job.metrics.items()}
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            say(line.rstrip("\n"))
-            for name, pattern in patterns.items():
-                if found := pattern.search(line):
-                    self.metrics[name] = float(found.group(1))
-        clock.cancel()
-        return self._process.wait()
 
-    def stop(self) -> None:
-        """SIGTERM, and SIGKILL to its whole session if it has not ended in time."""
-        self.stopped.set()
-        if self._process is None or self._process.poll() is not None:
-            return
-        self._process.terminate()
-        last = threading.Timer(PATIENCE, self._kill, (self._process,))
-        last.daemon = True
-        last.start()
-
-    def failure(self) -> str:
-        """What it says of its failure, in one line; empty if nothing."""
-        file = self._folders.output / "failure"
-        return " ".join(file.read_text(errors="replace").split())[:1024] if file.is_file() else ""
-
-    def has_model(self) -> bool:
-        return any(self._folders.model.iterdir())
-
-    def _end_in_time(self) -> None:
-        self.out_of_time = True
+    def _time_out(self) -> None:
+        self.timed_out = True
         self.stop()
 
-    @staticmethod
-    def _kill(process: subprocess.Popen) -> None:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
+
+def _start_timer(seconds: float, function: Callable[[], None]) -> threading.Timer:
+    timer = threading.Timer(seconds, function)
+    timer.daemon = True
+    timer.start()
+    return timer

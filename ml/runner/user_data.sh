@@ -1,8 +1,16 @@
 #!/bin/bash
-# Trains one job on this EC2 host and switches the host off, whatever happened. What it is about is set here:
-#   REGION, JOB (s3:// of job.json), JOB_NAME, HOST_PROGRAM (s3:// of the tar.gz of ml/runner) and its HOST_DIGEST (SHA-256),
-#   LAUNCHED and ENDED (s3:// prefixes of marks, read and left), LOG_GROUP, PACKAGES (what to install where an image has
-#   no PyTorch), KMS_KEY, KEEP (yes: the host stays)
+# Trains one job on this EC2 host, then shuts the host down, also after a failure. The launcher sets these variables:
+#   REGION           AWS region
+#   JOB_URI          s3:// URI of job.json
+#   JOB_NAME         name of the job, and prefix of its log streams
+#   RUNNER_URI       s3:// URI of runner.tar.gz, the package `runner`
+#   RUNNER_SHA256    its SHA-256, hexadecimal
+#   LAUNCHED_PREFIX  s3:// prefix; the launcher writes <prefix><instance ID> once Terraform has seen the host running
+#   ENDED_PREFIX     s3:// prefix; a kept host writes <prefix><instance ID> when its job has ended
+#   LOG_GROUP        CloudWatch Logs group
+#   PIP_PACKAGES     packages to install when the image has no PyTorch, separated by spaces
+#   KMS_KEY          key that encrypts what the host writes
+#   KEEP             yes: keep the host running after the job
 @SETTINGS@
 set -uo pipefail
 export AWS_DEFAULT_REGION=$REGION HOME=${HOME:-/root}
@@ -13,8 +21,8 @@ mkdir -p "$work" && cd "$work"
 token=$(curl --silent --request PUT --header "X-aws-ec2-metadata-token-ttl-seconds: 300" "$metadata/api/token")
 instance=$(curl --silent --header "X-aws-ec2-metadata-token: $token" "$metadata/meta-data/instance-id")
 
-# One event beside the program's own log, for what goes wrong before there is a program.
-tell() {
+# Write one event to the host's own log stream. For errors before the runner starts its stream.
+log_event() {
     echo "$1"
     local stream="$JOB_NAME/$instance-boot" events
     events=$(printf '%s' "$1" | python3 -c '
@@ -24,12 +32,14 @@ print(json.dumps([{"timestamp": int(time.time() * 1000), "message": sys.stdin.re
     aws logs put-log-events --log-group-name "$LOG_GROUP" --log-stream-name "$stream" --log-events "$events" > /dev/null
 }
 
-# Terraform takes a host that ends before it was seen to run for a failure: wait for the mark that it has seen it.
+# Shut down, or keep the host. Terraform reports an error for an instance that terminates before it has seen it running,
+# so wait for the launcher's mark first.
 finish() {
-    local status=$? bucket_and_key=${LAUNCHED#s3://}$instance
+    local status=$? bucket_and_key=${LAUNCHED_PREFIX#s3://}$instance
     if [ "$KEEP" = yes ]; then
-        echo "$status" | aws s3 cp - "$ENDED$instance" --sse aws:kms --sse-kms-key-id "$KMS_KEY" --only-show-errors
-        echo "The host stays, as asked for."
+        echo "$status" |
+            aws s3 cp - "$ENDED_PREFIX$instance" --sse aws:kms --sse-kms-key-id "$KMS_KEY" --only-show-errors
+        echo "The host keeps running (--keep)."
         return
     fi
     timeout 180 bash -c 'until aws s3api head-object --bucket "$1" --key "$2" > /dev/null 2>&1; do sleep 1; done' \
@@ -39,7 +49,7 @@ finish() {
 trap finish EXIT
 trap 'exit 143' TERM
 
-# The Deep Learning AMI's environment, a conda one, the system's own Python; the first that has what a job needs.
+# Print the first Python with everything the job needs: the Deep Learning AMI's, a conda environment's, the system's.
 find_python() {
     local python
     for python in /opt/pytorch/bin/python {/opt,/root,/home/*}/*conda*/envs/pytorch/bin/python python3; do
@@ -55,40 +65,45 @@ sys.exit(sys.version_info < (3, 10) or not all(map(find_spec, needed)))' 2> /dev
     return 1
 }
 
-# Or an environment made here, which takes the internet and some minutes. Amazon Linux's own Python is too old.
-make_python() {
+# Create a virtual environment and print its Python. Needs a package index and takes minutes. Amazon Linux's own Python
+# is too old.
+create_python() {
     local system=python3
     if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
         dnf --assumeyes --quiet install python3.12 >&2 && system=python3.12 || return 1
     fi
     "$system" -m venv "$work/venv" &&
-        "$work/venv/bin/pip" install --quiet $PACKAGES >&2 && # each a word
+        "$work/venv/bin/pip" install --quiet $PIP_PACKAGES >&2 && # unquoted: one word per package
         echo "$work/venv/bin/python"
 }
 
 if ! python=$(find_python); then
-    tell "This image has no environment with PyTorch: making one with $PACKAGES."
-    if ! python=$(make_python); then
-        tell "An environment with $PACKAGES could not be made: choose a Deep Learning AMI, or give the host a way to a package index."
+    log_event "This image has no Python environment with PyTorch. Installing $PIP_PACKAGES."
+    if ! python=$(create_python); then
+        log_event "Cannot install $PIP_PACKAGES: use a Deep Learning AMI, or give the host access to a package index."
         exit 1
     fi
 fi
-echo "PyTorch's environment: $python"
+echo "Python with PyTorch: $python"
 
-if ! aws s3 cp "$HOST_PROGRAM" host.tar.gz --only-show-errors 2> fetch.log; then
-    tell "$HOST_PROGRAM could not be fetched: $(tail -c 500 fetch.log)"
+if ! aws s3 cp "$RUNNER_URI" runner.tar.gz --only-show-errors 2> download.log; then
+    log_event "Cannot download $RUNNER_URI: $(tail -c 500 download.log)"
     exit 1
 fi
-if ! echo "$HOST_DIGEST  host.tar.gz" | sha256sum --check --quiet || ! tar --extract --gzip --file host.tar.gz; then
-    tell "$HOST_PROGRAM is not what was asked for: somebody has changed it; remove it and start anew."
+if ! echo "$RUNNER_SHA256  runner.tar.gz" | sha256sum --check --quiet; then
+    log_event "$RUNNER_URI does not have the expected SHA-256: the object was changed. Delete it and start the job again."
+    exit 1
+fi
+if ! tar --extract --gzip --file runner.tar.gz 2> tar.log; then
+    log_event "Cannot unpack $RUNNER_URI: $(tail -c 500 tar.log)"
     exit 1
 fi
 
-# In the background: bash hears a signal while it waits, and hands it on.
-"$python" -m runner "$JOB" --instance --work "$work/job" 2> >(tee errors.log >&2) &
-program=$!
-trap 'kill -TERM "$program" 2> /dev/null; wait "$program"; exit 143' TERM
-wait "$program"
+# In the background, because bash handles a signal only while it waits. The trap passes SIGTERM on to the runner.
+"$python" -m runner "$JOB_URI" --instance --work "$work/job" 2> >(tee errors.log >&2) &
+runner=$!
+trap 'kill -TERM "$runner" 2> /dev/null; wait "$runner"; exit 143' TERM
+wait "$runner"
 status=$?
-if [ "$status" != 0 ] && [ -s errors.log ]; then tell "$(tail -c 1000 errors.log)"; fi
+if [ "$status" != 0 ] && [ -s errors.log ]; then log_event "$(tail -c 1000 errors.log)"; fi
 exit "$status"

@@ -242,7 +242,7 @@ def test_a_spot_host_that_is_taken_back_is_followed_by_one_that_goes_on(inv, dem
         found = logs.filter_log_events(logGroupName=host["log_group"], logStreamNamePrefix=f"{host['job']}/")
         return [event["message"] for event in found["events"] if text in event["message"]]
 
-    until(lambda: told("EC2 takes this Spot Instance back at"))
+    until(lambda: told("EC2 reclaims this Spot Instance at"))
     os.kill(training, signal.SIGCONT)
     finished = inv("ec2.train", "--spot", "--json")
     assert finished.code == 0, finished.told
@@ -250,7 +250,7 @@ def test_a_spot_host_that_is_taken_back_is_followed_by_one_that_goes_on(inv, dem
     assert finished.json["metrics"]["test:accuracy"] == pytest.approx(
         demo.json["train"]["metrics"]["test:accuracy"], abs=0.01
     )
-    assert told("resumed after epoch") and len(told("fetched the checkpoint")) == 1
+    assert told("resumed after epoch") and len(told("downloaded the checkpoint")) == 1
     assert len(told("registered arn:aws:sagemaker:")) == 1
     states = [
         (i["State"]["Name"], i["InstanceLifecycle"])

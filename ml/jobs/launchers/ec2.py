@@ -153,14 +153,14 @@ class Ec2Launcher:
         uri, digest = jobs_in_s3.upload_host_program(self._settings, self._foundation)
         return user_data(
             REGION=self._settings.region,
-            JOB=jobs_in_s3.write(training, name, self.name, log_group),
+            JOB_URI=jobs_in_s3.write(training, name, self.name, log_group),
             JOB_NAME=name,
-            HOST_PROGRAM=uri,
-            HOST_DIGEST=digest,
-            LAUNCHED=jobs_in_s3.launched_prefix(self._foundation, name),
-            ENDED=jobs_in_s3.ended_prefix(self._foundation, name),
+            RUNNER_URI=uri,
+            RUNNER_SHA256=digest,
+            LAUNCHED_PREFIX=jobs_in_s3.launched_prefix(self._foundation, name),
+            ENDED_PREFIX=jobs_in_s3.ended_prefix(self._foundation, name),
             LOG_GROUP=log_group,
-            PACKAGES=" ".join(program.host_packages()),
+            PIP_PACKAGES=" ".join(program.host_packages()),
             KMS_KEY=self._foundation.kms_key_arn,
             KEEP="yes" if self._keep else "no",
         )

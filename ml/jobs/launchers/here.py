@@ -16,8 +16,8 @@ from typing import Any
 
 from ml.jobs.launchers import jobs_in_s3
 from ml.jobs.launchers.base import Outcome, Tell, TellStatus, Training
-from ml.runner.run import INTERRUPTED
-from ml.runner.training_process import PATIENCE
+from ml.runner.attempt import INTERRUPTED
+from ml.runner.training_process import STOP_TIMEOUT
 from ops.errors import OperatorError
 from ops.outputs import Foundation
 from ops.paths import ROOT, WORK
@@ -100,7 +100,7 @@ class HereLauncher:
         except BaseException:  # Ctrl-C, mostly: it leaves its checkpoint before it goes
             process.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.communicate(timeout=PATIENCE + 20)
+                process.communicate(timeout=STOP_TIMEOUT + 20)
             process.kill()
             raise
         return process.wait(), last

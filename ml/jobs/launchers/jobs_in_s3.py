@@ -9,7 +9,7 @@ from ml.jobs import job_inputs as program
 from ml.jobs import registry, weights
 from ml.jobs.launchers.base import Outcome, Training
 from ml.jobs.launchers.sagemaker import exists
-from ml.runner.job import STATUS, Job, Status
+from ml.runner.job import STATUS_FILE, Job, Status
 from ops import packaging
 from ops.aws import acting_as, client
 from ops.outputs import Foundation
@@ -34,7 +34,7 @@ def read(settings: Settings, foundation: Foundation, name: str) -> Status | None
     """How far a job is; None until a machine has begun."""
     s3 = client("s3", settings.region)
     try:
-        answer = s3.get_object(Bucket=foundation.bucket, Key=f"training/{name}/{STATUS}")
+        answer = s3.get_object(Bucket=foundation.bucket, Key=f"training/{name}/{STATUS_FILE}")
     except s3.exceptions.NoSuchKey:
         return None
     return Status.from_json(answer["Body"].read())
@@ -86,7 +86,7 @@ def write(training: Training, name: str, launcher: str, log_group: str | None) -
 def upload_host_program(settings: Settings, foundation: Foundation) -> tuple[str, str]:
     """Put ml/runner into S3, once per content. Returns its s3:// address and its SHA-256, hexadecimal."""
     body, digest = packaging.source_bundle(HOST, prefix="runner/")
-    key = f"code/{digest[:16]}/host.tar.gz"
+    key = f"code/{digest[:16]}/runner.tar.gz"
     with acting_as(foundation.tuning_role_arn):
         s3 = client("s3", settings.region)
         if s3.list_objects_v2(Bucket=foundation.bucket, Prefix=key, MaxKeys=1)["KeyCount"]:

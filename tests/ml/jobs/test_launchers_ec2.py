@@ -481,20 +481,20 @@ def test_the_host_s_program_is_uploaded_once_per_content(training, dev, foundati
         .stdout.decode()
         .split()
     )
-    assert {"runner/__main__.py", "runner/run.py"} <= set(names)
+    assert {"runner/__main__.py", "runner/attempt.py"} <= set(names)
     assert all(name.startswith("runner/") for name in names)
 
 
 SETTINGS = (
     "REGION",
-    "JOB",
+    "JOB_URI",
     "JOB_NAME",
-    "HOST_PROGRAM",
-    "HOST_DIGEST",
-    "LAUNCHED",
-    "ENDED",
+    "RUNNER_URI",
+    "RUNNER_SHA256",
+    "LAUNCHED_PREFIX",
+    "ENDED_PREFIX",
     "LOG_GROUP",
-    "PACKAGES",
+    "PIP_PACKAGES",
     "KMS_KEY",
     "KEEP",
 )

@@ -1,4 +1,4 @@
-"""A job in an account inside the test's process, with training programs that are quick."""
+"""A job in a moto account, with training programs that finish at once."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import pytest
 from moto import mock_aws
 
 from ml.runner.job import Job
-from ml.runner.storage import Storage
+from ml.runner.storage import JobStorage
 
 BUCKET = "image-classifier-dev-123456789012-us-east-1"
 OUTPUT = f"s3://{BUCKET}/training/job-1/"
 GROUP = "image-classifier-dev"
-# What a training program of this project prints and leaves.
-TRAINS = """
+# Prints and writes what the real training program does.
+TRAINING_PROGRAM = """
 import os, pathlib, sys
 print("hyperparameters", *sys.argv[1:])
-pictures = sorted(p.name for p in pathlib.Path(os.environ["SM_CHANNEL_TRAIN"]).rglob("*.png"))
-print("pictures", *pictures)
+images = sorted(p.name for p in pathlib.Path(os.environ["SM_CHANNEL_TRAIN"]).rglob("*.png"))
+print("images", *images)
 print("validation:accuracy=0.5")
 print("validation:accuracy=0.75 test:accuracy=0.875")
 pathlib.Path(os.environ["SM_MODEL_DIR"], "model.json").write_text("{}")
@@ -32,7 +32,7 @@ pathlib.Path(os.environ["SM_MODEL_DIR"], "model.json").write_text("{}")
 
 
 def archive(text: str) -> bytes:
-    """A training program as its tar.gz."""
+    """Return the tar.gz of a training program."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as packed:
         info = tarfile.TarInfo("train.py")
@@ -42,14 +42,14 @@ def archive(text: str) -> bytes:
 
 
 def job(**changes: Any) -> Job:
-    """A job on two pictures."""
-    given: dict[str, Any] = {
+    """Return a job that trains on two images, with some fields changed."""
+    fields: dict[str, Any] = {
         "name": "job-1",
         "region": "us-east-1",
         "kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/k",
         "source": f"s3://{BUCKET}/code/abc/source.tar.gz",
         "program": "train.py",
-        "source_digest": hashlib.sha256(archive(TRAINS)).hexdigest(),
+        "source_digest": hashlib.sha256(archive(TRAINING_PROGRAM)).hexdigest(),
         "hyperparameters": {"epochs": "3", "optimizer": "sgd"},
         "channels": {"train": f"s3://{BUCKET}/datasets/d/train/"},
         "output": OUTPUT,
@@ -67,11 +67,11 @@ def job(**changes: Any) -> Job:
         "minimum_accuracy": 0.8,
         "max_runtime_seconds": 60,
     }
-    return Job(**{**given, **changes})
+    return Job(**{**fields, **changes})
 
 
 class Account:
-    """`program(text)` sets the training program. `objects(prefix)`, `read(key)`: what lies in the bucket."""
+    """The account's bucket and model registry. `set_program(text)` replaces the training program."""
 
     def __init__(self) -> None:
         self.s3 = boto3.client("s3", region_name="us-east-1")
@@ -81,16 +81,17 @@ class Account:
         )
         for name in ("a/1.png", "b/2.png"):
             self.put(f"datasets/d/train/{name}", name.encode())
-        self.program(TRAINS)
+        self.set_program(TRAINING_PROGRAM)
 
     def put(self, key: str, body: bytes) -> None:
         self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)
 
-    def program(self, text: str) -> None:
+    def set_program(self, text: str) -> None:
         self.put("code/abc/source.tar.gz", archive(text))
         self.digest = hashlib.sha256(archive(text)).hexdigest()
 
-    def objects(self, prefix: str) -> list[str]:
+    def keys(self, prefix: str) -> list[str]:
+        """Return the keys below a prefix, without the prefix."""
         found = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
         return [item["Key"].removeprefix(prefix) for item in found]
 
@@ -111,8 +112,8 @@ def account(monkeypatch):
 
 
 @pytest.fixture
-def storage(account) -> Storage:
-    return Storage()
+def storage(account) -> JobStorage:
+    return JobStorage()
 
 
 @pytest.fixture
