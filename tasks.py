@@ -71,11 +71,11 @@ def down(c, env=None, json=False):
             return
     settings = environment(env)
     deployed, endpoints = stacks.deployed(settings), stacks.deployed_endpoints(settings)
-    teardown.check_foundation(settings, [*endpoints, *teardown.BY_HAND])
+    teardown.check_foundation(settings, [*endpoints, *teardown.ON_DEMAND])
     with Step("jobs") as step:
         stopped = jobs.stop_all(settings, step)
         step.note = f"{len(stopped)} stopped"
-    if "workbench/host" in deployed:
+    if "training_host" in deployed:
         with Step("training host") as step:
             step.note = f"{len(stacks.training_host(settings, step).down())} resources removed"
     if bench.STACK in deployed:

@@ -15,14 +15,14 @@ from ops import settings as environments
 from ops.console import Step, emit, say
 from ops.errors import OperatorError
 from ops.paths import ROOT, WORK
-from pipeline.plan_from_scratch import WORKBENCH, plans_as_new
+from pipeline.plan_from_scratch import ON_DEMAND, WORKBENCHES, plans_as_new
 
 
 @operator_task(
     help={
         **ENV,
         **JSON,
-        "stack": "plan only this stack: access, foundation, serving or workbench (default: all)",
+        "stack": "plan only this stack: access, foundation, serving, training_host or workbench (default: all)",
         "tests": "also run terraform test, of every module and root (a minute more)",
         "report-dir": "write check.sarif and check.xml (JUnit) to this folder",
     }
@@ -77,15 +77,16 @@ def check(c, env=None, stack=None, tests=False, report_dir=None, json=False):
 
 
 def _chosen(stack: str | None) -> list[str]:
-    """What is planned: every root, and of root workbench each part. Raises OperatorError for an unknown one."""
+    """Return the plans to make: every root's, and one for each kind of workbench. Raises OperatorError if unknown."""
     from ops.terraform import stacks
 
     if stack is None:
-        return [*stacks.NAMES, *WORKBENCH]
+        return [*stacks.NAMES, *ON_DEMAND]
     if stack == "workbench":
-        return list(WORKBENCH)
-    if stack not in stacks.NAMES:
-        raise OperatorError(f"There is no stack {stack!r}: choose {', '.join(stacks.NAMES)} or workbench.")
+        return list(WORKBENCHES)
+    if stack not in (*stacks.NAMES, "training_host"):
+        choices = ", ".join([*stacks.NAMES, "training_host"])
+        raise OperatorError(f"There is no stack {stack!r}: choose {choices} or workbench.")
     return [stack]
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from ops.console import Step
 from ops.settings import Settings
 
-WORKBENCH = ("workbench/host", "workbench/studio", "workbench/notebook")
-"""What of root workbench is planned, each alone, as each comes and goes alone."""
+WORKBENCHES = ("workbench/studio", "workbench/notebook")
+"""Each kind of workbench, planned separately."""
+
+ON_DEMAND = ("training_host", *WORKBENCHES)
 
 
 def plans_as_new(
@@ -21,7 +23,7 @@ def plans_as_new(
 ) -> Iterator[tuple[str, dict]]:
     """The chosen stacks in order, each with its plan as `terraform show -json` gives it.
 
-    Serving and what is chosen of WORKBENCH are planned with what the foundation's plan would hand over, and a
+    Serving and what is chosen of ON_DEMAND are planned with what the foundation's plan would hand over, and a
     well-formed model version; where the environment has no private network, in the default VPC, with internet access.
     home: a folder for the embedded AWS; what lies there is removed.
     """
@@ -35,16 +37,16 @@ def plans_as_new(
     with _scratch_aws(settings, home, step):
         if "access" in chosen:
             yield "access", planned("access", stacks.access(settings, step, plan_only=True))
-        if {"foundation", "serving", *WORKBENCH} & set(chosen):
+        if {"foundation", "serving", *ON_DEMAND} & set(chosen):
             foundation = planned("foundation", stacks.foundation(settings, step, plan_only=True))
             if "foundation" in chosen:
                 yield "foundation", foundation
-        if {"serving", *WORKBENCH} & set(chosen):
+        if {"serving", *ON_DEMAND} & set(chosen):
             package = _publish(settings, plans.handover(foundation))
         if "serving" in chosen:
             yield "serving", planned("serving", stacks.serving(settings, settings.prefix, package, step))
-        if "workbench/host" in chosen:
-            yield "workbench/host", planned("the training host", stacks.training_host(settings, step, {}))
+        if "training_host" in chosen:
+            yield "training_host", planned("the training host", stacks.training_host(settings, step, {}))
         for kind in ("studio", "notebook"):
             if (name := f"workbench/{kind}") in chosen:
                 inputs = {

@@ -28,7 +28,7 @@ def collect(settings: Settings) -> dict:
     serving = handover.all_serving(settings)
     host, notebooks = _host(settings), _workbench(settings)
     published = {"foundation", *(f"serving/{s.endpoint_name}" for s in serving)}
-    published |= {name for name, there in (("workbench/host", host), (workbench.STACK, notebooks)) if there}
+    published |= {name for name, there in (("training_host", host), (workbench.STACK, notebooks)) if there}
     return {
         "foundation": {"bucket": foundation.bucket},
         "data": _data(settings, foundation.bucket),
@@ -54,7 +54,7 @@ def rows(settings: Settings, found: dict) -> list[tuple[str, str, str]]:
     env = settings.flag
     unfinished = [
         (
-            name.partition("/")[0],
+            name.partition("/")[0].replace("_", " "),
             name.partition("/")[2],
             f"unfinished: a run is at work or stopped half-way; {_finished_by(name, env)} finishes it",
         )
@@ -106,7 +106,7 @@ def _finished_by(stack: str, env: str) -> str:
     """The tasks that take up a stack where a run stopped."""
     if stack == workbench.STACK:
         return f"./inv workbench.up{env} or ./inv workbench.down{env}"
-    if stack == "workbench/host":
+    if stack == "training_host":
         return f"./inv ec2.train{env} or ./inv ec2.down{env}"
     return f"./inv up{env} or ./inv down{env}"
 

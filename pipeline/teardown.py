@@ -15,8 +15,8 @@ from ops.settings import Settings
 from ops.terraform.stacks import ACCESS_PATH, access_key, data_bucket, deployed, state_bucket
 from pipeline.workbench import studio
 
-BY_HAND = {"workbench/host": "./inv ec2.down", "workbench/notebooks": "./inv workbench.down"}
-"""The stacks that a person asks for by hand, and the task that removes each."""
+ON_DEMAND = {"training_host": "./inv ec2.down", "workbench": "./inv workbench.down"}
+"""Stacks that are made on demand, and the task that removes each."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,15 @@ class Leftover:
 def check_foundation(settings: Settings, going: list[str]) -> None:
     """Raise OperatorError unless the foundation may go once the stacks `going` have gone: before anything does.
 
-    going: endpoints by name, and `workbench/host` or `workbench/notebooks`.
+    going: endpoints by name, and `training_host` or `workbench`.
     """
     stand = [name.removeprefix("serving/") for name in deployed(settings) if name != "foundation"]
     if stays := [name for name in stand if name not in going]:
         flag = settings.flag
-        first = [f"./inv destroy{flag} --stack serving --endpoint NAME"] if set(stays) - set(BY_HAND) else []
-        first += [f"{BY_HAND[name]}{flag}" for name in stays if name in BY_HAND]
+        first = (
+            [f"./inv destroy{flag} --stack serving --endpoint NAME"] if set(stays) - set(ON_DEMAND) else []
+        )
+        first += [f"{ON_DEMAND[name]}{flag}" for name in stays if name in ON_DEMAND]
         raise OperatorError(
             f"The foundation of {settings.environment} carries {', '.join(stays)}: run ./inv down{flag} to remove "
             f"everything, or first {' and '.join(first)}."

@@ -43,7 +43,7 @@ class HostSettings(Section):
     )
 
     def variables(self) -> dict[str, Any]:
-        """Return the value of variable `host` of the Terraform root."""
+        """Return variable `host` of Terraform root training_host."""
         return {
             "instance_type": self.instance_type,
             "spot": self.spot,

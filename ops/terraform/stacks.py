@@ -203,34 +203,36 @@ def serving(settings: Settings, endpoint: str, model_package_arn: str, progress:
 
 
 def training_host(settings: Settings, progress: Progress, host: dict | None = None) -> Stack:
-    """One EC2 host of stack workbench; without `host`, to be destroyed. host: as the stack's variable, without `enabled`."""
-    return _by_hand(
-        settings, progress, "host", {"host": {"enabled": True, **host} if host is not None else {}}
+    """Return the stack of one EC2 host that trains. host: its variable `host`; destroying needs none."""
+    return Stack(
+        root="training_host",
+        key=f"{settings.environment}/training_host.tfstate",
+        state_bucket=ensure_state_bucket(settings),
+        region=settings.region,
+        progress=progress,
+        variables={**_common(settings), "host": host or {}},
     )
 
 
 def workbench(settings: Settings, progress: Progress, notebooks: dict | None = None) -> Stack:
-    """A place to work in notebooks; without `notebooks`, to be destroyed. notebooks: as the stack's variable `workbench`,
-    without `enabled`."""
-    wanted = {"enabled": True, **notebooks} if notebooks is not None else {}
-    return _by_hand(settings, progress, "notebooks", {"workbench": wanted})
-
-
-def _by_hand(settings: Settings, progress: Progress, part: str, wanted: dict) -> Stack:
-    """Root workbench, of which a host and a place to work are two stacks: one comes and goes without the other."""
+    """Return the stack of a place to work in notebooks. notebooks: its variable `workbench`; destroying needs none."""
     return Stack(
         root="workbench",
-        key=f"{settings.environment}/workbench/{part}.tfstate",
+        key=f"{settings.environment}/workbench.tfstate",
         state_bucket=ensure_state_bucket(settings),
         region=settings.region,
         progress=progress,
-        variables={**_common(settings), "boundary_arn": boundary(settings), **wanted},
+        variables={
+            **_common(settings),
+            "boundary_arn": boundary(settings),
+            "workbench": notebooks or {},
+        },
     )
 
 
 def deployed(settings: Settings) -> list[str]:
-    """The stacks whose state holds anything, half-made ones too: `foundation`, `serving/<endpoint>`, `workbench/host`,
-    `workbench/notebooks`."""
+    """Return the stacks whose state holds resources, partly applied ones included: `foundation`, `serving/<endpoint>`,
+    `training_host`, `workbench`."""
     prefix, bucket, s3 = f"{settings.environment}/", state_bucket(settings), client("s3", settings.region)
     try:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)

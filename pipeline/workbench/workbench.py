@@ -18,7 +18,7 @@ from ops.terraform import stacks
 from pipeline.workbench import studio, wheels
 from pipeline.workbench.studio import Progress
 
-STACK = "workbench/notebooks"
+STACK = "workbench"
 URL_SECONDS = 300  # for which a presigned URL can be opened; AWS has no longer
 ARCHIVE = "repository.tar.gz"
 

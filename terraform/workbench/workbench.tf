@@ -1,30 +1,28 @@
-# Studio or a notebook instance, with a role of its own.
+# SageMaker Studio or a notebook instance, with its own role.
 
 module "workbench_role" {
-  count        = var.workbench.enabled ? 1 : 0
   source       = "../modules/role"
   boundary_arn = var.boundary_arn
-  name         = local.workbench_name
+  name         = local.name
   description  = "Works on the pipeline in notebooks"
   trust_policy = templatefile("${local.policies}/trust/sagemaker.json", local.policy_values)
   policy       = templatefile("${local.policies}/workbench.json", local.policy_values)
 
-  # SageMaker puts the workbench's interfaces into the private network with its role.
-  further_policies = var.workbench.internet_access ? {} : {
+  # SageMaker creates the workbench's network interfaces in the private network with this role.
+  further_policies = module.workbench.internet_access ? {} : {
     network-interfaces = templatefile("${local.policies}/network_interfaces.json", local.policy_values)
   }
 }
 
 module "workbench" {
-  count           = var.workbench.enabled ? 1 : 0
   source          = "../modules/workbench"
-  name            = local.workbench_name
+  name            = local.name
   kind            = var.workbench.kind
   instance_type   = var.workbench.instance_type
   volume_size_gb  = var.workbench.volume_size_gb
   idle_minutes    = var.workbench.idle_minutes
   internet_access = var.workbench.internet_access
-  role_arn        = module.workbench_role[0].arn
+  role_arn        = module.workbench_role.arn
   kms_key_arn     = local.foundation.kms_key_arn
 
   repository = {
@@ -34,8 +32,8 @@ module "workbench" {
   }
 
   network = {
-    vpc_id             = local.vpc_id
-    subnet_ids         = local.subnet_ids
+    vpc_id             = try(local.private.vpc_id, one(data.aws_vpc.default[*].id))
+    subnet_ids         = try(local.private.subnet_ids, sort(flatten(data.aws_subnets.default[*].ids)))
     security_group_ids = try(local.private.training_security_group_ids, [])
   }
 }

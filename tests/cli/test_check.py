@@ -15,7 +15,7 @@ from ops import settings as environments
 from ops.checks.gates import GATES
 from ops.console import Step
 from ops.terraform import stacks
-from pipeline.plan_from_scratch import WORKBENCH, plans_as_new
+from pipeline.plan_from_scratch import ON_DEMAND, plans_as_new
 
 pytestmark = pytest.mark.slow
 
@@ -60,27 +60,25 @@ def test_this_repository_passes_every_gate(checked):
 
 def test_every_policy_of_the_plans_was_read(checked):
     plans = {path.stem: json.loads(path.read_text()) for path in (checked[2] / "check/plans").glob("*.json")}
-    assert set(plans) == {*stacks.NAMES, *(name.replace("/", "-") for name in WORKBENCH)}
+    assert set(plans) == {*stacks.NAMES, *(name.replace("/", "-") for name in ON_DEMAND)}
     for name, plan in plans.items():
         roles = [c for c in plan["resource_changes"] if c["type"] == "aws_iam_role_policy"]
-        assert bool(roles) == (name != "workbench-host")  # whose role is the foundation's
+        assert bool(roles) == (name != "training_host")  # its role is the foundation's
         assert all("Statement" in json.loads(c["change"]["after"]["policy"]) for c in roles)
 
 
-def test_each_part_of_the_workbench_is_planned_alone(checked):
+def test_host_and_each_kind_of_workbench_are_planned_separately(checked):
     made = {
         name: {
             c["type"]
-            for c in json.loads((checked[2] / f"check/plans/workbench-{name}.json").read_text())[
-                "resource_changes"
-            ]
+            for c in json.loads((checked[2] / f"check/plans/{name}.json").read_text())["resource_changes"]
         }
-        for name in ("host", "studio", "notebook")
+        for name in ("training_host", "workbench-studio", "workbench-notebook")
     }
-    assert {name for name, types in made.items() if "aws_instance" in types} == {"host"}
-    assert {name for name, types in made.items() if "aws_sagemaker_space" in types} == {"studio"}
+    assert {name for name, types in made.items() if "aws_instance" in types} == {"training_host"}
+    assert {name for name, types in made.items() if "aws_sagemaker_space" in types} == {"workbench-studio"}
     assert {name for name, types in made.items() if "aws_sagemaker_notebook_instance" in types} == {
-        "notebook"
+        "workbench-notebook"
     }
 
 
@@ -90,7 +88,7 @@ def test_in_a_private_network_the_plans_find_subnets(monkeypatch, tmp_path):
     private = dev.model_copy(update={"network": dev.network.model_copy(update={"vpc": True})})
     monkeypatch.setattr("ops.terraform.stack.WORK", tmp_path / "work")
     with Step("plan") as step:
-        ((_, plan),) = plans_as_new(private, ["workbench/host"], tmp_path / "aws", step)
+        ((_, plan),) = plans_as_new(private, ["training_host"], tmp_path / "aws", step)
     (host,) = (c["change"]["after"] for c in plan["resource_changes"] if c["type"] == "aws_instance")
     assert host["subnet_id"].startswith("subnet-") and not host["associate_public_ip_address"]
 

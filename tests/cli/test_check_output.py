@@ -85,7 +85,7 @@ def test_a_plan_that_fails_fails_its_gate_and_the_others_are_told_all_the_same(r
 
 def test_a_stack_that_nobody_plans_fails_the_gate(run, monkeypatch):
     monkeypatch.setattr(stacks, "NAMES", ("another",))
-    monkeypatch.setattr(check, "WORKBENCH", ())
+    monkeypatch.setattr(check, "ON_DEMAND", ())
     code, _, error, _ = run([Result("format", 9)], plans=check._plans)
     assert code == 1
     assert "terraform/another:1: plan: did not run: the plan of another was not checked\n" in error

@@ -230,7 +230,7 @@ def test_a_spot_host_that_is_taken_back_is_followed_by_one_that_goes_on(inv, dem
     for line in process.stderr:
         if "epoch 1:" in line:
             break
-    name = "/image-classifier/local/workbench/host"
+    name = "/image-classifier/local/training_host"
     host = json.loads(inv.root("ssm").get_parameter(Name=name)["Parameter"]["Value"])
     training, logs = training_process(host["instance_id"]), inv.root("logs")
     os.kill(training, signal.SIGSTOP)  # it has more epochs to go when its notice comes

@@ -145,7 +145,7 @@ def test_a_host_and_a_workbench_are_told(live, account, dev, monkeypatch):
     )["Instances"]
     made = host["InstanceId"]
     there = {"name": "w", "kind": "studio", "instance_type": "ml.t3.medium", "domain_id": "d-1"}
-    account.publish("workbench/notebooks", there)
+    account.publish("workbench", there)
     told = [
         ("training host", made, "running, t3.medium"),
         ("workbench", "w", "asleep, studio on ml.t3.medium"),
@@ -157,9 +157,9 @@ def test_a_host_and_a_workbench_are_told(live, account, dev, monkeypatch):
 
 def test_a_half_made_host_or_workbench_is_finished_by_its_own_tasks(live, account, dev):
     bucket = stacks.ensure_state_bucket(dev)
-    for name in ("workbench/host", "workbench/notebooks"):
+    for name in ("training_host", "workbench"):
         body = b'{"resources": [{"type": "x"}]}'
         client("s3", dev.region).put_object(Bucket=bucket, Key=f"dev/{name}.tfstate", Body=body)
     host, notebooks = status.rows(dev, status.collect(dev))[-2:]
-    assert host[:2] == ("workbench", "host") and "./inv ec2.down --env dev finishes it" in host[2]
+    assert host[:2] == ("training host", "") and "./inv ec2.down --env dev finishes it" in host[2]
     assert "./inv workbench.up --env dev or ./inv workbench.down --env dev" in notebooks[2]

@@ -276,19 +276,19 @@ def test_a_foundation_that_carries_an_endpoint_stays(dev):
 
 
 def test_a_foundation_that_carries_a_host_or_a_workbench_stays(dev):
-    for name in ("foundation", "workbench/host", "workbench/notebooks"):
+    for name in ("foundation", "training_host", "workbench"):
         hold(dev, f"dev/{name}.tfstate", b'{"resources": [{}]}')
     with pytest.raises(
         OperatorError,
-        match=r"carries workbench/host, workbench/notebooks: .* first \./inv ec2\.down --env dev "
+        match=r"carries training_host, workbench: .* first \./inv ec2\.down --env dev "
         r"and \./inv workbench\.down --env dev\.$",
     ):
         teardown.check_foundation(dev, going=[])
     with pytest.raises(
-        OperatorError, match=r"carries workbench/notebooks: .* first \./inv workbench\.down --env dev\.$"
+        OperatorError, match=r"carries workbench: .* first \./inv workbench\.down --env dev\.$"
     ):
-        teardown.check_foundation(dev, going=["workbench/host"])
-    teardown.check_foundation(dev, going=["workbench/host", "workbench/notebooks"])
+        teardown.check_foundation(dev, going=["training_host"])
+    teardown.check_foundation(dev, going=["training_host", "workbench"])
 
 
 def test_data_that_the_environment_keeps_is_refused_before_anything_goes(dev):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 TERRAFORM = Path(__file__).parents[2] / "terraform"
-ROOTS = ["access", "foundation", "serving", "workbench"]
+ROOTS = ["access", "foundation", "serving", "training_host", "workbench"]
 FILES = sorted(TERRAFORM.rglob("*.tf"))
 BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
 BLOCKS = [
@@ -17,8 +17,8 @@ BLOCKS = [
 
 
 @pytest.mark.parametrize(("kind", "body"), BLOCKS)
-def test_variable_and_output_say_what_they_are(kind, body):
-    assert re.search(r'^  description = ".{10,}"$', body, re.MULTILINE)
+def test_every_variable_and_output_is_described(kind, body):
+    assert re.search(r'^  description = (".{10,}"|<<-EOT\n    .{10,})$', body, re.MULTILINE)
     if kind == "variable":
         assert re.search(r"^  type\s+= ", body, re.MULTILINE)
         assert re.search(r"^  nullable\s+= false$", body, re.MULTILINE)

@@ -14,7 +14,7 @@ from policies.checks.policy_rules import arn_shapes, as_list
 ROOT = Path(__file__).parents[2]
 POLICIES = ROOT / "policies"
 ROLE_DOCUMENTS = sorted(POLICIES.glob("*.json")) + sorted((POLICIES / "stacks").glob("*.json"))
-ROOTS = ("access", "foundation", "serving", "workbench")
+ROOTS = ("access", "foundation", "serving", "training_host", "workbench")
 TRUST_DOCUMENTS = sorted((POLICIES / "trust").glob("*.json"))
 RESOURCE_DOCUMENTS = sorted((POLICIES / "resources").glob("*.json"))
 ALL_DOCUMENTS = ROLE_DOCUMENTS + TRUST_DOCUMENTS + RESOURCE_DOCUMENTS

@@ -1,10 +1,11 @@
-"""Stack workbench on the embedded AWS: applied, found unchanged, its host's program run, destroyed to the last resource."""
+"""Stacks training_host and workbench on the embedded AWS: apply, plan without changes, run the script, destroy."""
 
 import json
 from pathlib import Path
 
 import pytest
 
+from ops.errors import OperatorError
 from ops.terraform import stack as terraform
 from ops.terraform.stack import Stack
 
@@ -34,7 +35,7 @@ LIST = {
 
 @pytest.fixture(scope="module")
 def aws(embedded_aws, tmp_path_factory):
-    """The embedded AWS with the foundation's hand-over, the profile and the key that it tells of."""
+    """The embedded AWS with the foundation's outputs, and the profile, key and network that they name."""
     iam, ssm, ec2 = (embedded_aws.client(name) for name in ("iam", "ssm", "ec2"))
     iam.create_role(RoleName=PROFILE, AssumeRolePolicyDocument=json.dumps(TRUST))
     iam.put_role_policy(RoleName=PROFILE, PolicyName="list", PolicyDocument=json.dumps(LIST))
@@ -48,7 +49,7 @@ def aws(embedded_aws, tmp_path_factory):
         "SubnetId"
     ]
     group = ec2.create_security_group(GroupName="bench-test-training", Description="t", VpcId=vpc)["GroupId"]
-    handover = {
+    outputs = {
         "account_id": "123456789012",
         "bucket_arn": "arn:aws:s3:::bench-test",
         "ec2_host_instance_profile": PROFILE,
@@ -58,7 +59,7 @@ def aws(embedded_aws, tmp_path_factory):
         "prefix": "bench-test",
         "tuning_role_arn": "arn:aws:iam::123456789012:role/bench-test-tuning",
     }
-    ssm.put_parameter(Name="/bench/test/foundation", Type="String", Value=json.dumps(handover))
+    ssm.put_parameter(Name="/bench/test/foundation", Type="String", Value=json.dumps(outputs))
     with pytest.MonkeyPatch.context() as patch:
         for name, value in embedded_aws.credentials.items():
             patch.setenv(name, value)
@@ -74,47 +75,42 @@ def _in_reach(_no_real_account, aws, monkeypatch):
         monkeypatch.setenv(name, value)
 
 
-def workbench(**variables) -> Stack:
+@pytest.fixture
+def without_network(aws):
+    """The foundation's outputs without a private network."""
+    ssm, name = aws.client("ssm"), "/bench/test/foundation"
+    before = ssm.get_parameter(Name=name)["Parameter"]["Value"]
+    value = json.dumps({**json.loads(before), "network": None})
+    ssm.put_parameter(Name=name, Type="String", Value=value, Overwrite=True)
+    yield
+    ssm.put_parameter(Name=name, Type="String", Value=before, Overwrite=True)
+
+
+def stack(root: str, **variables) -> Stack:
     return Stack(
-        root="workbench",
-        key="workbench.tfstate",
+        root=root,
+        key=f"{root}.tfstate",
         state_bucket="bench-test-state",
         region=REGION,
         variables={**COMMON, **variables},
     )
 
 
-def read(aws, part: str) -> dict:
-    name = f"/bench/test/workbench/{part}"
+def outputs(aws, root: str) -> dict:
+    name = f"/bench/test/{root}"
     return json.loads(aws.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
 
 
-def test_a_host_trains_and_terminates_beside_studio(aws, until):
-    ec2, cloudwatch, sagemaker = (aws.client(name) for name in ("ec2", "cloudwatch", "sagemaker"))
-    stack = workbench(
-        host={"enabled": True, "user_data": TRAIN, "spot": True},
-        workbench={"enabled": True, "repository_uri": "s3://bench-test/code/repository.tar.gz"},
-    )
-    stack.up()
-    instance, domain = read(aws, "host")["instance_id"], read(aws, "notebooks")["domain_id"]
-    handed_over = read(aws, "notebooks")  # by which a later apply knows what it would change
-    assert (handed_over["internet_access"], handed_over["repository_uri"]) == (
-        False,
-        "s3://bench-test/code/repository.tar.gz",
-    )
+def test_training_host_runs_its_script_and_is_destroyed_without_inputs(aws, until):
+    ec2, cloudwatch = aws.client("ec2"), aws.client("cloudwatch")
+    host = stack("training_host", host={"user_data": TRAIN, "spot": True, "instance_type": "t3.large"})
+    host.up()
+    assert host.plan().changes == ()
+    instance = outputs(aws, "training_host")["instance_id"]
 
     def described() -> dict:
         return ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
 
-    assert stack.plan().changes == ()
-    (space,) = sagemaker.list_spaces(DomainIdEquals=domain)["Spaces"]
-    assert (space["SpaceName"], space["Status"]) == ("bench-test-workbench", "InService")
-    (config,) = sagemaker.list_studio_lifecycle_configs(NameContains="bench-test-workbench")[
-        "StudioLifecycleConfigs"
-    ]
-    described_domain = sagemaker.describe_domain(DomainId=domain)
-    profile = sagemaker.describe_user_profile(DomainId=domain, UserProfileName="bench-test-workbench")
-    assert config["StudioLifecycleConfigArn"] in json.dumps(profile["UserSettings"])
     assert described()["InstanceLifecycle"] == "spot" and "PublicIpAddress" not in described()
     (alarm,) = cloudwatch.describe_alarms(AlarmNames=["bench-test-host-idle"])["MetricAlarms"]
     assert alarm["Dimensions"] == [{"Name": "InstanceId", "Value": instance}]
@@ -124,8 +120,38 @@ def test_a_host_trains_and_terminates_beside_studio(aws, until):
     console = ec2.get_console_output(InstanceId=instance, Latest=True)["Output"]
     assert f"assumed-role/{PROFILE}/{instance}" in console and "\ntrained\n" in console
     assert described()["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
-    stack.down()
-    files = aws.client("efs").describe_file_systems()["FileSystems"]
-    assert described_domain["HomeEfsFileSystemId"] not in [system["FileSystemId"] for system in files]
-    assert domain not in [d["DomainId"] for d in sagemaker.list_domains()["Domains"]]
+    stack("training_host").down()
     assert cloudwatch.describe_alarms(AlarmNames=["bench-test-host-idle"])["MetricAlarms"] == []
+
+
+def test_studio_is_destroyed_without_inputs_and_with_its_file_system(aws):
+    sagemaker = aws.client("sagemaker")
+    repository = "s3://bench-test/code/repository.tar.gz"
+    workbench = stack("workbench", workbench={"repository_uri": repository})
+    workbench.up()
+    assert workbench.plan().changes == ()
+    written = outputs(aws, "workbench")  # a later apply compares them with what it is asked for
+    assert (written["internet_access"], written["repository_uri"]) == (False, repository)
+    domain = written["domain_id"]
+    (space,) = sagemaker.list_spaces(DomainIdEquals=domain)["Spaces"]
+    assert (space["SpaceName"], space["Status"]) == ("bench-test-workbench", "InService")
+    (config,) = sagemaker.list_studio_lifecycle_configs(NameContains="bench-test-workbench")[
+        "StudioLifecycleConfigs"
+    ]
+    file_system = sagemaker.describe_domain(DomainId=domain)["HomeEfsFileSystemId"]
+    profile = sagemaker.describe_user_profile(DomainId=domain, UserProfileName="bench-test-workbench")
+    assert config["StudioLifecycleConfigArn"] in json.dumps(profile["UserSettings"])
+    stack("workbench").down()
+    files = aws.client("efs").describe_file_systems()["FileSystems"]
+    assert file_system not in [system["FileSystemId"] for system in files]
+    assert domain not in [d["DomainId"] for d in sagemaker.list_domains()["Domains"]]
+
+
+def test_a_notebook_instance_outside_a_private_network_is_destroyed_without_inputs(aws, without_network):
+    """By default the plan of such a workbench fails: destroying must not ask for the inputs it was made with."""
+    stack("workbench", workbench={"kind": "notebook", "internet_access": True}).up()
+    assert outputs(aws, "workbench")["kind"] == "notebook"
+    with pytest.raises(OperatorError, match="Without internet_access"):
+        stack("workbench").plan()
+    stack("workbench").down()
+    assert aws.client("sagemaker").list_notebook_instances()["NotebookInstances"] == []

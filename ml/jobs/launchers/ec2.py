@@ -1,4 +1,4 @@
-"""A host of EC2 that trains one job and is gone: brought up by stack workbench, followed by its log."""
+"""A host of EC2 that trains one job and is gone: brought up by stack training_host, followed by its log."""
 
 from __future__ import annotations
 

@@ -1,3 +1,13 @@
+output "name" {
+  description = "Name of the host."
+  value       = var.name
+}
+
+output "instance_type" {
+  description = "EC2 instance type of the host."
+  value       = var.instance_type
+}
+
 output "instance_id" {
   description = "Id of the instance; EC2 chooses it, so it is known only after the apply."
   value       = aws_instance.this.id

@@ -9,6 +9,7 @@ locals {
 
   # SageMaker's own network takes none.
   security_group_ids = var.internet_access ? null : var.network.security_group_ids
+  network_has_group  = var.internet_access || length(var.network.security_group_ids) > 0
 
   # Runs as whoever starts the application or instance; what takes long goes on in the background.
   prepare = var.repository.uri == "" ? "" : templatefile("${path.module}/scripts/prepare.sh", {

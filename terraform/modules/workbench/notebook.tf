@@ -20,6 +20,14 @@ resource "aws_sagemaker_notebook_instance" "this" {
   instance_metadata_service_configuration {
     minimum_instance_metadata_service_version = "2"
   }
+
+  lifecycle {
+    # A validation of the variable would also run when everything is destroyed, without these inputs.
+    precondition {
+      condition     = local.network_has_group
+      error_message = "Without internet_access, network.security_group_ids needs a group whose rules lead to AWS's services."
+    }
+  }
 }
 
 resource "aws_sagemaker_notebook_instance_lifecycle_configuration" "this" {

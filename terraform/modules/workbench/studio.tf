@@ -23,6 +23,14 @@ resource "aws_sagemaker_domain" "this" {
   retention_policy {
     home_efs_file_system = "Delete"
   }
+
+  lifecycle {
+    # A validation of the variable would also run when everything is destroyed, without these inputs.
+    precondition {
+      condition     = local.network_has_group
+      error_message = "Without internet_access, network.security_group_ids needs a group whose rules lead to AWS's services."
+    }
+  }
 }
 
 resource "aws_sagemaker_user_profile" "this" {

@@ -71,8 +71,8 @@ variable "network" {
   }
 
   validation {
-    condition     = length(var.network.security_group_ids) <= 5 && (var.internet_access || length(var.network.security_group_ids) >= 1)
-    error_message = "security_group_ids has ${length(var.network.security_group_ids)} groups: 1 to 5, as nothing leads out without one."
+    condition     = length(var.network.security_group_ids) <= 5
+    error_message = "security_group_ids has ${length(var.network.security_group_ids)} groups: SageMaker takes 5 at most."
   }
 }
 

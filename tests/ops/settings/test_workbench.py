@@ -11,9 +11,8 @@ from ops.settings.workbench import WorkbenchSettings
 
 
 def test_defaults_are_those_of_terraform():
-    text = (ROOT / "terraform" / "workbench" / "variables.tf").read_text()
-    (block,) = re.findall(r'^variable "workbench" \{\n(.*?)^\}', text, re.M | re.S)
-    declared = dict(re.findall(r"(\w+)\s+= optional\(\w+, (.+)\)", block))
+    text = (ROOT / "terraform" / "modules" / "workbench" / "variables.tf").read_text()
+    declared = dict(re.findall(r'^variable "(\w+)" \{[^}]*?^  default += (.+)$', text, re.M))
     defaults = WorkbenchSettings().model_dump()
     assert (
         declared["kind"] == f'"{defaults["kind"]}"'

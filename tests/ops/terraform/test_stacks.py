@@ -104,9 +104,8 @@ def test_inputs_are_variables_that_the_stacks_declare(name):
     assert set(stacks.access(settings, quiet).variables) <= declared("access")
     host = stacks.training_host(settings, quiet, {"spot": True}).variables
     bench = stacks.workbench(settings, quiet, {"kind": "notebook"}).variables
-    assert {*host, *bench} <= declared("workbench")
-    assert host["host"] == {"enabled": True, "spot": True} and "workbench" not in host
-    assert bench["workbench"] == {"enabled": True, "kind": "notebook"} and "host" not in bench
+    assert set(host) <= declared("training_host") and host["host"] == {"spot": True}
+    assert set(bench) <= declared("workbench") and bench["workbench"] == {"kind": "notebook"}
     assert set(foundation) <= declared("foundation")
     assert set(serving) <= declared("serving")
     assert foundation["storage"]["force_destroy"] == settings.storage.force_destroy

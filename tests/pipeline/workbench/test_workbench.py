@@ -72,7 +72,7 @@ def hand_over(kind: str = "studio", instance_type: str = "ml.t3.medium", domain:
         "internet_access": True,
         "repository_uri": "s3://b/r.tar.gz",
     }
-    name = "/image-classifier/dev/workbench/notebooks"
+    name = "/image-classifier/dev/workbench"
     client("ssm", REGION).put_parameter(Name=name, Type="String", Value=json.dumps(value), Overwrite=True)
 
 
@@ -362,7 +362,7 @@ def test_what_never_ends_is_told(dev, sagemaker, monkeypatch):
 def applied(dev) -> None:
     body = b'{"resources": [{}]}'
     bucket = stacks.ensure_state_bucket(dev)
-    client("s3", REGION).put_object(Bucket=bucket, Key="dev/workbench/notebooks.tfstate", Body=body)
+    client("s3", REGION).put_object(Bucket=bucket, Key="dev/workbench.tfstate", Body=body)
 
 
 def test_applications_end_before_the_domain_goes_and_its_file_system_with_it(dev, sagemaker, stack):

@@ -79,11 +79,32 @@ run "no_subnet_is_refused" {
   expect_failures = [var.network]
 }
 
-run "no_security_group_is_refused" {
+run "refuses_studio_without_a_security_group" {
   command = plan
 
   variables {
     network = { vpc_id = "vpc-1", subnet_ids = ["subnet-1"], security_group_ids = [] }
+  }
+
+  expect_failures = [aws_sagemaker_domain.this]
+}
+
+run "refuses_a_notebook_instance_without_a_security_group" {
+  command = plan
+
+  variables {
+    kind    = "notebook"
+    network = { vpc_id = "vpc-1", subnet_ids = ["subnet-1"], security_group_ids = [] }
+  }
+
+  expect_failures = [aws_sagemaker_notebook_instance.this]
+}
+
+run "refuses_more_security_groups_than_sagemaker_takes" {
+  command = plan
+
+  variables {
+    network = { vpc_id = "vpc-1", subnet_ids = ["subnet-1"], security_group_ids = ["sg-1", "sg-2", "sg-3", "sg-4", "sg-5", "sg-6"] }
   }
 
   expect_failures = [var.network]
