@@ -17,14 +17,14 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from embedded_aws.iam import errors
 from embedded_aws.iam.gate import CALL, PROTOCOL
 from embedded_aws.server import limits
-from embedded_aws.services.lambda_.responses import LocalLambdaResponse
+from embedded_aws.services.lambda_.responses import EmbeddedLambdaResponse
 from embedded_aws.services.sagemaker.invocations import LocalSageMakerRuntimeResponse
 
 log = logging.getLogger("embedded_aws")
 
 # The data planes, answered without a web framework in between: a third of a millisecond instead of two.
 _DIRECT: dict[tuple[str, str], type[BaseResponse]] = {
-    ("lambda", "Invoke"): LocalLambdaResponse,
+    ("lambda", "Invoke"): EmbeddedLambdaResponse,
     ("sagemaker-runtime", "InvokeEndpoint"): LocalSageMakerRuntimeResponse,
 }
 _SERVICES = {"awslambda": "lambda"}  # moto's names, where AWS's differ

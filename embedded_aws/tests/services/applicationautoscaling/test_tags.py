@@ -21,10 +21,8 @@ TARGET = {
 def client(tmp_path):
     runtime = Runtime(home=tmp_path, port=1)
     Provider(
-        backends=[(models.applicationautoscaling_backends, tags.LocalApplicationAutoscalingBackend)],
-        routes=[
-            Routes(table=urls.url_paths, paths=["{0}/$"], responses=tags.LocalApplicationAutoScalingResponse)
-        ],
+        backends=[(models.applicationautoscaling_backends, tags.TagsBackend)],
+        routes=[Routes(table=urls.url_paths, paths=["{0}/$"], responses=tags.TagsResponse)],
     ).install(runtime)
     with mock_aws():
         yield boto3.client(

@@ -13,7 +13,7 @@ import pytest
 from embedded_aws.processes.supervisor import Supervisor
 from embedded_aws.services.lambda_ import code, environment, pool
 from embedded_aws.services.lambda_.environment import ExecutionEnvironment, Version, python_path
-from embedded_aws.services.lambda_.errors import TooManyRequestsException
+from embedded_aws.services.lambda_.exceptions import TooManyRequestsException
 from embedded_aws.services.lambda_.pool import Limits, Pool, Wanted
 from embedded_aws.services.lambda_.runtime_api import PREFIX, Invocation, RuntimeApi
 

@@ -34,7 +34,7 @@ def answer(environ: Mapping[str, Any], runtime: Runtime, identity: str, region: 
     from moto.core.exceptions import JsonRESTError
 
     from embedded_aws.iam.errors import Refusal
-    from embedded_aws.services.lambda_.errors import RequestTooLargeException, TooManyRequestsException
+    from embedded_aws.services.lambda_.exceptions import RequestTooLargeException, TooManyRequestsException
 
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     try:

@@ -6,12 +6,14 @@ from moto.apigateway import urls as apigateway_urls
 from moto.apigatewayv2 import urls
 
 from embedded_aws.runtime import Runtime
-from embedded_aws.services.apigatewayv2.responses import LocalApiGatewayV2Response, paths
+from embedded_aws.services.apigatewayv2.responses import EmbeddedApiGatewayV2Response, paths
 from embedded_aws.services.provider import Provider, Routes
 
 
 def provider(runtime: Runtime) -> Provider:
     tables = (urls.url_paths, apigateway_urls.url_paths)  # moto serves both versions at one host name
     return Provider(
-        routes=[Routes(table=table, paths=paths(), responses=LocalApiGatewayV2Response) for table in tables]
+        routes=[
+            Routes(table=table, paths=paths(), responses=EmbeddedApiGatewayV2Response) for table in tables
+        ]
     )

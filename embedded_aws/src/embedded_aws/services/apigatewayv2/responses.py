@@ -25,7 +25,7 @@ def paths() -> list[str]:
     return [path for path in (*url_paths, *more) if path != "{0}/v2/apis/$"]
 
 
-class LocalApiGatewayV2Response(ApiGatewayV2Response):
+class EmbeddedApiGatewayV2Response(ApiGatewayV2Response):
     """What would be recorded and not done is refused, so that no route is open that is meant to be closed."""
 
     def create_api(self) -> TYPE_RESPONSE:

@@ -18,7 +18,7 @@ from embedded_aws.services.applicationautoscaling import alarms, dimensions
 from embedded_aws.services.applicationautoscaling.dimensions import Dimension
 from embedded_aws.services.applicationautoscaling.rules import StepScaling, TargetTracking
 from embedded_aws.services.applicationautoscaling.schedules import Schedule
-from embedded_aws.services.applicationautoscaling.tags import LocalApplicationAutoscalingBackend
+from embedded_aws.services.applicationautoscaling.tags import TagsBackend
 from embedded_aws.services.sagemaker.hosting import metrics
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class ObjectNotFoundException(JsonRESTError):
         super().__init__("ObjectNotFoundException", message)
 
 
-class ScalingBackend(LocalApplicationAutoscalingBackend):
+class EmbeddedApplicationAutoscalingBackend(TagsBackend):
     """moto's backend; alarms call `triggered`, the clock calls `tick`."""
 
     def __init__(self, region_name: str, account_id: str) -> None:
@@ -301,7 +301,7 @@ def _since(last: dict[str, float], what: str, now: float) -> float:
 
 def act(region: str, arn: str, alarm: Alarm, values: list[float]) -> None:
     backend = models.applicationautoscaling_backends[arn.split(":")[4]][region]
-    cast(ScalingBackend, backend).triggered(arn, alarm, values, time.time())
+    cast(EmbeddedApplicationAutoscalingBackend, backend).triggered(arn, alarm, values, time.time())
 
 
 def run(current: runtime.Runtime) -> None:
@@ -311,6 +311,6 @@ def run(current: runtime.Runtime) -> None:
         for regions in list(models.applicationautoscaling_backends.values()):
             for backend in list(regions.values()):
                 try:
-                    cast(ScalingBackend, backend).tick(time.time())
+                    cast(EmbeddedApplicationAutoscalingBackend, backend).tick(time.time())
                 except Exception:  # one broken target must not end the scaling of the others
                     log.exception("scaling in %s failed", backend.region_name)

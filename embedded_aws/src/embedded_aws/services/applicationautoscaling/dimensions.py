@@ -14,7 +14,7 @@ from moto.sagemaker.models import sagemaker_backends
 
 from embedded_aws.services.applicationautoscaling.alarms import PROVISIONED, VARIANT
 from embedded_aws.services.lambda_ import service as functions
-from embedded_aws.services.lambda_.backend import LATEST, LocalLambdaBackend
+from embedded_aws.services.lambda_.backend import LATEST, EmbeddedLambdaBackend
 from embedded_aws.services.sagemaker.hosting import metrics, variants
 
 POLL_SECONDS = 0.2  # while environments start
@@ -203,7 +203,7 @@ class ProvisionedConcurrency(Dimension):
         return functions.current().provisioned(self._lambda, key)
 
     @property
-    def _lambda(self) -> LocalLambdaBackend:
+    def _lambda(self) -> EmbeddedLambdaBackend:
         return functions.current().backend(self.region)
 
     @staticmethod

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from embedded_aws.services.applicationautoscaling.tags import LocalApplicationAutoScalingResponse
+from embedded_aws.services.applicationautoscaling.tags import TagsResponse
 
 
-class ScalingResponse(LocalApplicationAutoScalingResponse):
+class EmbeddedApplicationAutoScalingResponse(TagsResponse):
     """moto's responses, with ours in front."""
 
     def describe_scaling_activities(self) -> str:

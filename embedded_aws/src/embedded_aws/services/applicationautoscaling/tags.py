@@ -17,7 +17,7 @@ class ResourceNotFoundException(JsonRESTError):
         super().__init__("ResourceNotFoundException", f"No scalable target found for ARN: {arn}")
 
 
-class LocalApplicationAutoscalingBackend(ApplicationAutoscalingBackend):
+class TagsBackend(ApplicationAutoscalingBackend):
     """moto's backend, with the tags of each scalable target by its ARN."""
 
     _url_module = urls  # moto derives it from __module__ otherwise
@@ -40,7 +40,7 @@ class LocalApplicationAutoscalingBackend(ApplicationAutoscalingBackend):
             self.tags.pop(target.arn, None)
 
 
-class LocalApplicationAutoScalingResponse(ApplicationAutoScalingResponse):
+class TagsResponse(ApplicationAutoScalingResponse):
     """moto's responses, with ours in front."""
 
     def register_scalable_target(self) -> str:

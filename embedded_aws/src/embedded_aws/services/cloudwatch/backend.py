@@ -22,7 +22,7 @@ RETENTION = timedelta(days=15)  # as CloudWatch keeps one-minute data
 PERIODS = (10, 20, 30)  # seconds; else a multiple of 60
 
 
-class AlarmsBackend(CloudWatchBackend):
+class EmbeddedCloudWatchBackend(CloudWatchBackend):
     """moto's backend, whose alarms are evaluated by `embedded_aws.services.cloudwatch.evaluator`."""
 
     _url_module = urls  # moto derives it from __module__ otherwise

@@ -8,8 +8,8 @@ from moto.cloudwatch import models, urls
 
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.cloudwatch import evaluator
-from embedded_aws.services.cloudwatch.backend import AlarmsBackend
-from embedded_aws.services.cloudwatch.responses import AlarmsResponse
+from embedded_aws.services.cloudwatch.backend import EmbeddedCloudWatchBackend
+from embedded_aws.services.cloudwatch.responses import EmbeddedCloudWatchResponse
 from embedded_aws.services.provider import Provider, Routes
 
 
@@ -18,7 +18,7 @@ def provider(runtime: Runtime) -> Provider:
         threading.Thread(target=evaluator.run, args=(runtime,), name="alarms", daemon=True).start()
 
     return Provider(
-        backends=[(models.cloudwatch_backends, AlarmsBackend)],
-        routes=[Routes(table=urls.url_paths, paths=["{0}/$"], responses=AlarmsResponse)],
+        backends=[(models.cloudwatch_backends, EmbeddedCloudWatchBackend)],
+        routes=[Routes(table=urls.url_paths, paths=["{0}/$"], responses=EmbeddedCloudWatchResponse)],
         on_start=[start],
     )

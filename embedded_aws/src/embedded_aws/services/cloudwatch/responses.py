@@ -14,7 +14,7 @@ from embedded_aws.services.cloudwatch import composite
 from embedded_aws.services.cloudwatch.data import unix
 
 
-class AlarmsResponse(CloudWatchResponse):
+class EmbeddedCloudWatchResponse(CloudWatchResponse):
     """moto's responses, with ours in front."""
 
     def put_composite_alarm(self) -> ActionResult:

@@ -12,7 +12,7 @@ from moto.iam.models import InstanceProfile
 
 from embedded_aws import ACCOUNT_ID
 from embedded_aws.services.ec2 import images
-from embedded_aws.services.ec2.security_groups import DependenciesBackend
+from embedded_aws.services.ec2.security_groups import SecurityGroupsBackend
 from embedded_aws.services.events import bus
 
 STATES = {
@@ -29,7 +29,7 @@ USER = ("Client.UserInitiatedShutdown", "User initiated shutdown")
 class IncorrectInstanceState(EC2ClientError):
     """AWS's answer to a change that the state does not allow."""
 
-    def __init__(self, instance: LocalInstance, verb: str) -> None:
+    def __init__(self, instance: EmbeddedInstance, verb: str) -> None:
         code = "IncorrectState" if verb == "rebooted" else "IncorrectInstanceState"
         super().__init__(code, f"The instance '{instance.id}' is not in a state from which it can be {verb}.")
 
@@ -37,7 +37,7 @@ class IncorrectInstanceState(EC2ClientError):
 class UnsupportedOperation(EC2ClientError):
     """AWS's answer to stopping a Spot Instance of a one-time request."""
 
-    def __init__(self, instance: LocalInstance) -> None:
+    def __init__(self, instance: EmbeddedInstance) -> None:
         super().__init__(
             "UnsupportedOperation",
             f"You can't stop the Spot Instance '{instance.id}' because it is associated with a one-time Spot Instance "
@@ -45,7 +45,7 @@ class UnsupportedOperation(EC2ClientError):
         )
 
 
-class LocalInstance(Instance):
+class EmbeddedInstance(Instance):
     """moto's instance; one that RunInstances made is `hosted`: its processes are what its state tells of.
 
     interruption: when a Spot Instance will be reclaimed, once it has its notice; else empty.
@@ -136,7 +136,7 @@ class LocalInstance(Instance):
         self._tell()
 
 
-class LocalEC2Backend(DependenciesBackend):
+class EmbeddedEC2Backend(SecurityGroupsBackend):
     """moto's backend, with the Deep Learning AMIs."""
 
     _url_module = urls  # moto derives it from __module__ otherwise

@@ -17,7 +17,7 @@ from embedded_aws import ACCOUNT_ID
 from embedded_aws.iam.trust import RoleNotAssumable
 
 if TYPE_CHECKING:
-    from embedded_aws.services.ec2.backend import LocalInstance
+    from embedded_aws.services.ec2.backend import EmbeddedInstance
 
 LARGEST_TTL = 21_600
 CREDENTIALS_SECONDS, RENEWED_AFTER = 6 * 3600, 3600
@@ -127,7 +127,7 @@ class MetadataService(ThreadingHTTPServer):
 class MetadataServer(MetadataService):
     """Of an EC2 instance, as its metadata options say."""
 
-    def __init__(self, instance: LocalInstance, assume: Assume) -> None:
+    def __init__(self, instance: EmbeddedInstance, assume: Assume) -> None:
         self.instance = instance
         super().__init__(instance.id, assume)
 

@@ -26,7 +26,7 @@ from embedded_aws.services.ec2.imds import Assume, MetadataServer, MetadataServi
 from embedded_aws.services.ec2.user_data import Script
 
 if TYPE_CHECKING:
-    from embedded_aws.services.ec2.backend import LocalInstance
+    from embedded_aws.services.ec2.backend import EmbeddedInstance
 
 log = logging.getLogger(__name__)
 
@@ -271,7 +271,7 @@ class Machine(Host):
     """A boot of an EC2 instance."""
 
     def __init__(
-        self, instance: LocalInstance, folder: Path, supervisor: Supervisor, endpoint_url: str, home: Path
+        self, instance: EmbeddedInstance, folder: Path, supervisor: Supervisor, endpoint_url: str, home: Path
     ) -> None:
         super().__init__(instance.id, instance.private_dns_name, folder, supervisor, endpoint_url, home)
         self.instance = instance

@@ -17,7 +17,7 @@ from embedded_aws import ACCOUNT_ID
 from embedded_aws.runtime import Runtime
 
 if TYPE_CHECKING:
-    from embedded_aws.services.ec2.backend import LocalInstance
+    from embedded_aws.services.ec2.backend import EmbeddedInstance
     from embedded_aws.services.ec2.service import InstanceService
 
 NAMESPACE = "AWS/EC2"
@@ -128,7 +128,7 @@ class Reporter:
         for region, found in data.items():
             cloudwatch_backends[ACCOUNT_ID][region].put_metric_data(NAMESPACE, found)
 
-    def _percent(self, instance: LocalInstance, first: int, seconds: float, due: bool) -> float | None:
+    def _percent(self, instance: EmbeddedInstance, first: int, seconds: float, due: bool) -> float | None:
         """Of the instance's vCPUs, or of this machine's processors where it has fewer, since the last point.
 
         None unless a point is due. The first one after a boot is from the minute after it.

@@ -15,11 +15,11 @@ from moto.ec2.utils import parse_user_data
 from moto.iam.models import iam_backends
 
 from embedded_aws.services.ec2 import spot, user_data
-from embedded_aws.services.ec2.backend import LocalInstance
+from embedded_aws.services.ec2.backend import EmbeddedInstance
 from embedded_aws.services.ec2.service import current
 
 
-class LocalEC2Response(EC2Response):
+class EmbeddedEC2Response(EC2Response):
     """moto's responses, with ours in front."""
 
     RESPONSE_KEY_PATH_TO_TRANSFORMER = {  # noqa: RUF012
@@ -42,7 +42,7 @@ class LocalEC2Response(EC2Response):
             raise EC2ClientError("InvalidParameterValue", f"Invalid value '{kind}' for InstanceType.")
         self._check_profile()
         answer = super().run_instances()
-        instances: list[LocalInstance] = answer._result.instances  # type: ignore[attr-defined]
+        instances: list[EmbeddedInstance] = answer._result.instances  # type: ignore[attr-defined]
         profile = {
             "iam_instance_profile_name": self._get_param("IamInstanceProfile.Name"),
             "iam_instance_profile_arn": self._get_param("IamInstanceProfile.Arn"),
@@ -57,7 +57,7 @@ class LocalEC2Response(EC2Response):
             current().launch(instance)
         return answer
 
-    def _keep_speed(self, instance: LocalInstance, disks: dict[str, dict[str, Any]]) -> None:
+    def _keep_speed(self, instance: EmbeddedInstance, disks: dict[str, dict[str, Any]]) -> None:
         """Record what its gp3 volumes were asked to do, or what they do unasked; moto forgets both."""
         for device, block in instance.block_device_mapping.items():
             volume = self.ec2_backend.volumes[block.volume_id]

@@ -10,7 +10,7 @@ from moto.ec2.models import EC2Backend
 from moto.ec2.models.security_groups import SecurityGroupRule
 
 
-class LocalSecurityGroupRule(SecurityGroupRule):
+class EmbeddedSecurityGroupRule(SecurityGroupRule):
     """moto's rule, which describes itself by its address range alone. Pickled with moto's state."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
@@ -23,7 +23,7 @@ class LocalSecurityGroupRule(SecurityGroupRule):
         return super().description or self.source_group.get("Description") or self.of_prefix_list
 
 
-class DependenciesBackend(EC2Backend):
+class SecurityGroupsBackend(EC2Backend):
     """moto's, which deletes security groups that other groups' rules name, and a VPC whose groups are still there."""
 
     def delete_security_group(self, name: str | None = None, group_id: str | None = None) -> None:

@@ -15,7 +15,7 @@ from moto.ec2.models.instances import InstanceState
 from embedded_aws import ACCOUNT_ID
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.ec2 import init, user_data
-from embedded_aws.services.ec2.backend import IncorrectInstanceState, LocalInstance, UnsupportedOperation
+from embedded_aws.services.ec2.backend import EmbeddedInstance, IncorrectInstanceState, UnsupportedOperation
 from embedded_aws.services.ec2.machine import Console, Machine
 
 log = logging.getLogger(__name__)
@@ -43,13 +43,13 @@ class InstanceService:
 
     # What requests do
 
-    def launch(self, instance: LocalInstance) -> None:
+    def launch(self, instance: EmbeddedInstance) -> None:
         """Boot a new instance, in the background."""
         instance.hosted = True
         instance.move("pending")
         self._later(self._boot, instance)
 
-    def start(self, instance: LocalInstance) -> InstanceState:
+    def start(self, instance: EmbeddedInstance) -> InstanceState:
         with self._states:
             if instance.state in ("pending", "running"):
                 return InstanceState(instance.state, instance.state_code)
@@ -60,7 +60,7 @@ class InstanceService:
         self._later(self._boot, instance)
         return previous
 
-    def stop(self, instance: LocalInstance, reason: tuple[str, str]) -> InstanceState:
+    def stop(self, instance: EmbeddedInstance, reason: tuple[str, str]) -> InstanceState:
         with self._states:
             if instance.spot:
                 raise UnsupportedOperation(instance)
@@ -73,7 +73,7 @@ class InstanceService:
         self._later(self._end, instance, "stopping", reason)
         return previous
 
-    def terminate(self, instance: LocalInstance, reason: tuple[str, str]) -> InstanceState:
+    def terminate(self, instance: EmbeddedInstance, reason: tuple[str, str]) -> InstanceState:
         with self._states:
             if instance.state in ("shutting-down", "terminated"):
                 return InstanceState(instance.state, instance.state_code)
@@ -82,13 +82,13 @@ class InstanceService:
         self._later(self._end, instance, "shutting-down", reason)
         return previous
 
-    def reboot(self, instance: LocalInstance) -> None:
+    def reboot(self, instance: EmbeddedInstance) -> None:
         with self._states:
             if instance.state not in ("pending", "running"):
                 raise IncorrectInstanceState(instance, "rebooted")
         self._later(self._reboot, instance)
 
-    def interrupt(self, instance: LocalInstance) -> str:
+    def interrupt(self, instance: EmbeddedInstance) -> str:
         """Give a Spot Instance its two minutes' notice, faster by the time scale. Returns when it ends (ISO 8601)."""
         seconds = NOTICE_SECONDS / self.runtime.time_scale
         with self._states:
@@ -102,11 +102,11 @@ class InstanceService:
         timer.start()
         return instance.interruption
 
-    def console(self, instance: LocalInstance) -> bytes:
+    def console(self, instance: EmbeddedInstance) -> bytes:
         """The last 64 KB that the instance printed, from all of its boots."""
         return Console(self._folder(instance) / "console.log").tail()
 
-    def running(self) -> list[tuple[LocalInstance, int]]:
+    def running(self) -> list[tuple[EmbeddedInstance, int]]:
         """Instances that run, with their first process's id."""
         with self._states:
             machines = list(self._machines.values())
@@ -138,7 +138,7 @@ class InstanceService:
             with ThreadPoolExecutor(len(machines)) as pool:
                 list(pool.map(lambda machine: machine.end(), machines))
 
-    def _instances(self) -> Iterator[LocalInstance]:
+    def _instances(self) -> Iterator[EmbeddedInstance]:
         from moto.ec2.models import ec2_backends
 
         for backend in ec2_backends[ACCOUNT_ID].values():
@@ -146,7 +146,7 @@ class InstanceService:
                 if getattr(instance, "hosted", False):
                     yield instance  # type: ignore[misc]
 
-    def _folder(self, instance: LocalInstance):
+    def _folder(self, instance: EmbeddedInstance):
         return self.runtime.folder("instances", instance.id)
 
     def _later(self, act, *arguments) -> None:
@@ -159,7 +159,7 @@ class InstanceService:
             log.exception("instance %s", arguments[0].id)
         self.runtime.changed()
 
-    def _boot(self, instance: LocalInstance) -> None:
+    def _boot(self, instance: EmbeddedInstance) -> None:
         with self._locks[instance.id]:
             if instance.state not in ("pending", "running") or self.runtime.stopping.is_set():
                 return
@@ -188,7 +188,7 @@ class InstanceService:
                 if instance.state == "pending":
                     instance.move("running")
 
-    def _end(self, instance: LocalInstance, state: str, reason: tuple[str, str]) -> None:
+    def _end(self, instance: EmbeddedInstance, state: str, reason: tuple[str, str]) -> None:
         """state: "stopping" or "shutting-down", which it has been given."""
         with self._locks[instance.id]:
             self._end_processes(instance)
@@ -198,13 +198,13 @@ class InstanceService:
             if instance.state == "terminated":
                 shutil.rmtree(self._folder(instance) / "disk", ignore_errors=True)
 
-    def _end_processes(self, instance: LocalInstance) -> None:
+    def _end_processes(self, instance: EmbeddedInstance) -> None:
         with self._states:
             machine = self._machines.pop(instance.id, None)
         if machine is not None:
             machine.end()
 
-    def _reboot(self, instance: LocalInstance) -> None:
+    def _reboot(self, instance: EmbeddedInstance) -> None:
         with self._locks[instance.id]:
             self._end_processes(instance)
             self._boot(instance)

@@ -7,13 +7,13 @@ from typing import Any
 from moto.ec2.models.spot_requests import SpotInstanceRequest
 from moto.ec2.utils import random_spot_request_id
 
-from embedded_aws.services.ec2.backend import LocalInstance
+from embedded_aws.services.ec2.backend import EmbeddedInstance
 
 
-class LocalSpotRequest(SpotInstanceRequest):
+class EmbeddedSpotRequest(SpotInstanceRequest):
     """A fulfilled one-time request."""
 
-    def __init__(self, instance: LocalInstance, price: str) -> None:
+    def __init__(self, instance: EmbeddedInstance, price: str) -> None:
         self._launched = instance
         super().__init__(
             instance.ec2_backend,
@@ -39,12 +39,12 @@ class LocalSpotRequest(SpotInstanceRequest):
             instance_interruption_behaviour="terminate",
         )
 
-    def launch_instance(self) -> LocalInstance:
+    def launch_instance(self) -> EmbeddedInstance:
         return self._launched
 
 
-def request_for(instance: LocalInstance, options: dict[str, Any]) -> None:
+def request_for(instance: EmbeddedInstance, options: dict[str, Any]) -> None:
     """Record the request of an instance. options: SpotOptions of RunInstances."""
-    request = LocalSpotRequest(instance, options.get("MaxPrice") or "")
+    request = EmbeddedSpotRequest(instance, options.get("MaxPrice") or "")
     instance.ec2_backend.spot_instance_requests[request.id] = request
     instance.spot_instance_request_id = request.id

@@ -27,7 +27,7 @@ FORGED = {
 }
 
 
-class LocalRule(Rule):
+class EmbeddedRule(Rule):
     """moto's rule, which would deliver to few targets, in the request that brought the event.
 
     since: Unix time from which the rate of a schedule counts.
@@ -106,7 +106,7 @@ class LocalRule(Rule):
             targets.to_log_group(arn, body)
 
 
-class LocalEventsBackend(EventsBackend):
+class EmbeddedEventsBackend(EventsBackend):
     """moto's backend, without what it would record and never do."""
 
     _url_module = urls  # moto derives it from __module__ otherwise

@@ -8,8 +8,8 @@ from moto.events import models, urls
 
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.events import delivery, schedules
-from embedded_aws.services.events.backend import LocalEventsBackend, LocalRule
-from embedded_aws.services.events.responses import LocalEventsResponse
+from embedded_aws.services.events.backend import EmbeddedEventsBackend, EmbeddedRule
+from embedded_aws.services.events.responses import EmbeddedEventsResponse
 from embedded_aws.services.provider import Provider, Routes
 
 
@@ -19,8 +19,8 @@ def provider(runtime: Runtime) -> Provider:
         threading.Thread(target=schedules.run, args=(runtime,), name="schedules", daemon=True).start()
 
     return Provider(
-        backends=[(models.events_backends, LocalEventsBackend)],
-        routes=[Routes(table=urls.url_paths, paths=list(urls.url_paths), responses=LocalEventsResponse)],
-        replaced=[(models, "Rule", LocalRule)],
+        backends=[(models.events_backends, EmbeddedEventsBackend)],
+        routes=[Routes(table=urls.url_paths, paths=list(urls.url_paths), responses=EmbeddedEventsResponse)],
+        replaced=[(models, "Rule", EmbeddedRule)],
         on_start=[start],
     )

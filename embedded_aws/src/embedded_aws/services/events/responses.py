@@ -12,7 +12,7 @@ from moto.events.responses import EventsHandler
 REQUIRED = ("id", "account", "source", "time", "region", "resources", "detail-type")
 
 
-class LocalEventsResponse(EventsHandler):
+class EmbeddedEventsResponse(EventsHandler):
     """moto's responses, with ours in front."""
 
     def test_event_pattern(self) -> Any:  # type: ignore[override]

@@ -20,13 +20,13 @@ from moto.awslambda.exceptions import (
 from moto.awslambda.models import EventInvokeConfig, FunctionUrlConfig, LambdaAlias, LambdaBackend
 from moto.awslambda.policy import Policy
 
-from embedded_aws.services.lambda_.errors import (
+from embedded_aws.services.lambda_.exceptions import (
     PreconditionFailedException,
     ProvisionedConcurrencyConfigNotFoundException,
     ResourceConflictException,
     ResourceNotFoundException,
 )
-from embedded_aws.services.lambda_.function import LocalFunction
+from embedded_aws.services.lambda_.function import EmbeddedFunction
 from embedded_aws.services.lambda_.pool import ACCOUNT_CONCURRENCY, MINIMUM_UNRESERVED
 
 LATEST = "$LATEST"
@@ -37,13 +37,13 @@ DESTINATION_SERVICES = ("sqs", "sns", "lambda")
 class Target:
     """What a name and qualifier mean for one invocation: the version to run, the ARN the handler is told."""
 
-    function: LocalFunction
-    latest: LocalFunction
+    function: EmbeddedFunction
+    latest: EmbeddedFunction
     invoked_arn: str
     qualifier: str | None
 
 
-class LocalLambdaBackend(LambdaBackend):
+class EmbeddedLambdaBackend(LambdaBackend):
     """Our records are attributes, so that they are saved with moto's. Keys start with the function's name."""
 
     _url_module = urls  # moto derives it from __module__ otherwise
@@ -69,17 +69,17 @@ class LocalLambdaBackend(LambdaBackend):
             )
         return name, inline or qualifier
 
-    def latest(self, reference: str) -> LocalFunction:
+    def latest(self, reference: str) -> EmbeddedFunction:
         """`$LATEST` of a function. Raises UnknownFunctionException."""
         name, qualifier = self.split(reference)
         if name not in self._lambdas._functions:
             raise self._lambdas.construct_unknown_function_exception(name, qualifier)
         return self._lambdas._functions[name]["latest"]
 
-    def latest_functions(self) -> list[LocalFunction]:
+    def latest_functions(self) -> list[EmbeddedFunction]:
         return [entry["latest"] for entry in list(self._lambdas._functions.values())]
 
-    def versions(self, name: str) -> list[LocalFunction]:
+    def versions(self, name: str) -> list[EmbeddedFunction]:
         """Published versions, oldest first."""
         return list(self._lambdas._functions[name]["versions"])
 
@@ -102,17 +102,17 @@ class LocalLambdaBackend(LambdaBackend):
         self.get_function(name, qualifier)
         return name, qualifier
 
-    def create_function(self, spec: dict[str, Any]) -> LocalFunction:
+    def create_function(self, spec: dict[str, Any]) -> EmbeddedFunction:
         name, _ = self.split(spec["FunctionName"])
         if name in self._lambdas._functions:
             raise FunctionAlreadyExists(name)
-        function = LocalFunction(self.account_id, {**spec, "FunctionName": name}, self.region_name, LATEST)
+        function = EmbeddedFunction(self.account_id, {**spec, "FunctionName": name}, self.region_name, LATEST)
         self._lambdas.put_function(function)
         return self.publish_version(name) if spec.get("Publish") else function
 
     def publish_version(
         self, function_name: str, description: str = "", code_sha256: str = "", revision_id: str = ""
-    ) -> LocalFunction:
+    ) -> EmbeddedFunction:
         """A new version, or the last one if code and configuration are still the same."""
         latest = self.latest(function_name)
         if code_sha256 and code_sha256 != latest.code_sha_256:
@@ -144,7 +144,7 @@ class LocalLambdaBackend(LambdaBackend):
     ) -> dict[str, Any]:
         return self._latest_for_update(function_name, body).update_configuration(body)
 
-    def _latest_for_update(self, reference: str, body: dict[str, Any]) -> LocalFunction:
+    def _latest_for_update(self, reference: str, body: dict[str, Any]) -> EmbeddedFunction:
         latest = self.latest(reference)
         if body.get("RevisionId", latest.revision_id) != latest.revision_id:
             raise PreconditionFailedException()
@@ -381,4 +381,4 @@ def _weights(alias: LambdaAlias) -> dict[str, float]:
     return {alias.function_version: 1 - sum(others.values()), **others}
 
 
-__all__ = ["LATEST", "LocalLambdaBackend", "Target", "UnknownFunctionException"]
+__all__ = ["LATEST", "EmbeddedLambdaBackend", "Target", "UnknownFunctionException"]

@@ -41,7 +41,7 @@ RESERVED_VARIABLES = frozenset(
 ECHOED: dict[str, Any] = {"DeadLetterConfig": None, "LoggingConfig": {}}
 
 
-class LocalFunction(LambdaFunction):
+class EmbeddedFunction(LambdaFunction):
     """`$LATEST` of a function, or a published version (a copy, frozen)."""
 
     def __init__(self, account_id: str, spec: dict[str, Any], region: str, version: str) -> None:
@@ -123,7 +123,7 @@ class LocalFunction(LambdaFunction):
         self._touch()
         return self.get_configuration()
 
-    def new_version(self, description: str) -> LocalFunction:
+    def new_version(self, description: str) -> EmbeddedFunction:
         """A new version of this `$LATEST`."""
         self.last_version += 1
         version = copy.copy(self)

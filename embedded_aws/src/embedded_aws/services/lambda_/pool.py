@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from embedded_aws.services.lambda_.environment import ExecutionEnvironment
-from embedded_aws.services.lambda_.errors import TooManyRequestsException
+from embedded_aws.services.lambda_.exceptions import TooManyRequestsException
 
 log = logging.getLogger(__name__)
 

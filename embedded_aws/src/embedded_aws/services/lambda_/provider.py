@@ -6,8 +6,8 @@ from moto.awslambda import models, urls
 
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.lambda_ import service
-from embedded_aws.services.lambda_.backend import LocalLambdaBackend
-from embedded_aws.services.lambda_.responses import LocalLambdaResponse, paths
+from embedded_aws.services.lambda_.backend import EmbeddedLambdaBackend
+from embedded_aws.services.lambda_.responses import EmbeddedLambdaResponse, paths
 from embedded_aws.services.lambda_.service import LambdaService
 from embedded_aws.services.provider import Provider, Routes
 
@@ -17,9 +17,9 @@ def provider(runtime: Runtime) -> Provider:
     runtime.add(running)
     service.install(running)
     return Provider(
-        backends=[(models.lambda_backends, LocalLambdaBackend)],
+        backends=[(models.lambda_backends, EmbeddedLambdaBackend)],
         routes=[
-            Routes(table=urls.url_paths, paths=[*urls.url_paths, *paths()], responses=LocalLambdaResponse)
+            Routes(table=urls.url_paths, paths=[*urls.url_paths, *paths()], responses=EmbeddedLambdaResponse)
         ],
         on_start=[running.start],
         on_stop=[running.stop],

@@ -14,8 +14,8 @@ from moto.awslambda.responses import LambdaResponse
 from moto.core.responses import TYPE_RESPONSE
 from moto.core.utils import get_service_model
 
-from embedded_aws.services.lambda_.backend import LATEST, LocalLambdaBackend
-from embedded_aws.services.lambda_.errors import InvalidRequestContentException, ResourceConflictException
+from embedded_aws.services.lambda_.backend import LATEST, EmbeddedLambdaBackend
+from embedded_aws.services.lambda_.exceptions import InvalidRequestContentException, ResourceConflictException
 from embedded_aws.services.lambda_.function import check_specification
 from embedded_aws.services.lambda_.pool import ACCOUNT_CONCURRENCY
 from embedded_aws.services.lambda_.service import current
@@ -30,11 +30,11 @@ def paths() -> list[str]:
     return sorted("{0}" + re.sub(r"\{(\w+)\+?\}", r"(?P<\1>[^/]+)", uri) + "/?$" for uri in uris)
 
 
-class LocalLambdaResponse(LambdaResponse):
+class EmbeddedLambdaResponse(LambdaResponse):
     """Bodies stay bytes: a payload is the function's affair."""
 
     use_raw_body = True
-    backend: LocalLambdaBackend
+    backend: EmbeddedLambdaBackend
     request_id = ""
 
     @property

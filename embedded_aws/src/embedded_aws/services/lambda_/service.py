@@ -17,16 +17,16 @@ from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.processes.log_shipper import LogShipper, Stream
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.lambda_ import code
-from embedded_aws.services.lambda_.backend import LATEST, LocalLambdaBackend, Target
+from embedded_aws.services.lambda_.asynchronous import Events
+from embedded_aws.services.lambda_.backend import LATEST, EmbeddedLambdaBackend, Target
 from embedded_aws.services.lambda_.environment import ExecutionEnvironment, Version, python_path
-from embedded_aws.services.lambda_.errors import (
+from embedded_aws.services.lambda_.exceptions import (
     InvalidRequestContentException,
     RequestTooLargeException,
     RoleCannotBeAssumed,
     TooManyRequestsException,
 )
-from embedded_aws.services.lambda_.events import Events
-from embedded_aws.services.lambda_.function import LocalFunction
+from embedded_aws.services.lambda_.function import EmbeddedFunction
 from embedded_aws.services.lambda_.metrics import Metrics
 from embedded_aws.services.lambda_.pool import Limits, Pool, Wanted
 from embedded_aws.services.lambda_.runtime_api import Invocation
@@ -68,12 +68,12 @@ class LambdaService:
         self.pool.close()
         self.metrics.flush()
 
-    def backend(self, region: str) -> LocalLambdaBackend:
+    def backend(self, region: str) -> EmbeddedLambdaBackend:
         from moto.awslambda.models import lambda_backends
 
         return lambda_backends[ACCOUNT_ID][region]  # type: ignore[return-value]
 
-    def backends(self) -> list[LocalLambdaBackend]:
+    def backends(self) -> list[EmbeddedLambdaBackend]:
         from moto.awslambda.models import lambda_backends
 
         return list(lambda_backends[ACCOUNT_ID].values())  # type: ignore[arg-type]
@@ -177,7 +177,7 @@ class LambdaService:
             log_tail=result.log_tail,
         )
 
-    def provisioned(self, backend: LocalLambdaBackend, key: tuple[str, str]) -> dict[str, Any]:
+    def provisioned(self, backend: EmbeddedLambdaBackend, key: tuple[str, str]) -> dict[str, Any]:
         """The live state of a provisioned concurrency configuration, as GetProvisionedConcurrencyConfig tells it."""
         record = backend.provisioned[key]
         shares = backend.shares(*key, record["requested"])
@@ -194,7 +194,7 @@ class LambdaService:
         }
         return answer | ({"StatusReason": failure} if answer["Status"] == "FAILED" else {})
 
-    def _measure_provisioned(self, region: str, function: LocalFunction, provisioned: bool) -> None:
+    def _measure_provisioned(self, region: str, function: EmbeddedFunction, provisioned: bool) -> None:
         """Record how far the provisioned concurrency that covers a version is used, if any does."""
         backend, name = self.backend(region), function.function_name
         for key, record in list(backend.provisioned.items()):
@@ -227,13 +227,13 @@ class LambdaService:
                     versions[function.key] = self._wanted(function, count)
         return versions
 
-    def _wanted(self, function: LocalFunction, provisioned: int) -> Wanted:
+    def _wanted(self, function: EmbeddedFunction, provisioned: int) -> Wanted:
         frozen = copy.copy(function)  # $LATEST may be updated before an environment is started
         return Wanted(
             function=function.unqualified_arn, launch=lambda: self._launch(frozen), provisioned=provisioned
         )
 
-    def _launch(self, function: LocalFunction) -> ExecutionEnvironment:
+    def _launch(self, function: EmbeddedFunction) -> ExecutionEnvironment:
         try:
             keys = self.runtime.assume(
                 function.role, SERVICE, function.region, function.function_name, function.unqualified_arn

@@ -18,7 +18,7 @@ from embedded_aws.runtime import Runtime
 
 if TYPE_CHECKING:
     from embedded_aws.iam.principals import Principal
-    from embedded_aws.services.lambda_.backend import LocalLambdaBackend
+    from embedded_aws.services.lambda_.backend import EmbeddedLambdaBackend
 
 TEXT = re.compile(r"(text/.*|application/(json|javascript|xml|x-www-form-urlencoded|.*\+(json|xml)))(;.*)?")
 
@@ -56,7 +56,7 @@ def context(environ: Mapping[str, Any], region: str, principal: Principal) -> di
     }
 
 
-def policy(backend: LocalLambdaBackend, name: str, qualifier: str) -> str | None:
+def policy(backend: EmbeddedLambdaBackend, name: str, qualifier: str) -> str | None:
     """The resource policy of a function, or of its version or alias; None without one."""
     found = backend.policies.get((name, qualifier))
     return json.dumps({"Version": "2012-10-17", "Statement": found.statements}) if found else None

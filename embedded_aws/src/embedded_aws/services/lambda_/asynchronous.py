@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.exceptions import JsonRESTError
 
-from embedded_aws.services.lambda_.errors import TooManyRequestsException
+from embedded_aws.services.lambda_.exceptions import TooManyRequestsException
 
 if TYPE_CHECKING:
     from embedded_aws.services.lambda_.backend import Target
