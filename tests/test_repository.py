@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-import tasks
-
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -154,15 +152,6 @@ def test_ci_runs_the_readme_s_test_command():
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & 0o111
     assert script.read_text().rstrip().endswith("exec ./inv test")
-
-
-def test_the_readme_lists_every_task():
-    readme = ROOT / "README.md"
-    if not readme.exists():
-        pytest.skip("there is no README.md")
-    table = [line for line in readme.read_text().splitlines() if line.startswith("|")]
-    missing = [name for name in tasks.namespace.task_names if not any(f"`{name}`" in row for row in table)]
-    assert missing == []
 
 
 def test_inv_is_executable():
