@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any, get_args
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -18,17 +19,23 @@ from invoke.exceptions import ParseError
 from invoke.parser import Parser
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from pydantic import BaseModel
 
 import tasks
 from cli import reference
+from ops.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 COMMAND = re.compile(r"(?<![\w/])\./inv\b(?P<arguments>[^\n;|&()`]*)")
 PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9_]*|<[\w -]+>|\S*…")
 PATH = re.compile(r"\.?[\w*<>-][\w.*<>-]*(/[\w.*<>-]+)*/?")
-SKIPPED_HEADS = {"AWS", "hashicorp", "runner", "_access", "access", "async", "capture", "code", "datasets"}
-"""First parts of names with a slash that are no path here: S3 prefixes, name spaces, a Terraform provider."""
+NOT_PATHS = {"AWS", "hashicorp", "runner", "_access", "access", "async", "capture", "code", "datasets"}
+"""First parts of names with a slash that are not paths here: S3 prefixes, namespaces, a Terraform provider."""
+SETTING = re.compile(
+    r"(\[(?P<section>[a-z0-9_.]+)\]( (?P<name>[a-z0-9_]+))?|(?P<dotted>[a-z0-9_]+(\.[a-z0-9_]+)+))( = .+)?"
+)
+FILE_SUFFIXES = {".gz", ".json", ".md", ".pt", ".py", ".toml"}
 
 
 def documents() -> list[Path]:
@@ -41,6 +48,7 @@ def documents() -> list[Path]:
 
 
 DOCUMENTS = documents()
+OURS = [path for path in DOCUMENTS if "embedded_aws" not in path.parts]
 
 
 @cache
@@ -193,7 +201,7 @@ def paths(path: Path) -> list[str]:
     return [
         span
         for span in spans
-        if "/" in span and PATH.fullmatch(span) and span.split("/")[0] not in SKIPPED_HEADS | ignored()
+        if "/" in span and PATH.fullmatch(span) and span.split("/")[0] not in NOT_PATHS | ignored()
     ]
 
 
@@ -208,7 +216,7 @@ def matches(folder: Path, span: str) -> bool:
     return any(folder.glob(pattern)) if "*" in pattern else (folder / pattern).exists()
 
 
-@pytest.mark.parametrize("path", [path for path in DOCUMENTS if "embedded_aws" not in path.parts], ids=named)
+@pytest.mark.parametrize("path", OURS, ids=named)
 def test_named_paths_exist(path):
     assert missing_paths(path) == []
 
@@ -221,6 +229,64 @@ def test_a_missing_path_is_found(tmp_path):
         "`environments/<name>.toml`, `gone/`, `environments/gone.toml`, `environments/*.gone`\n"
     )
     assert missing_paths(page) == ["gone/", "environments/gone.toml", "environments/*.gone"]
+
+
+# ---- settings ----
+
+
+def settings_named(path: Path) -> list[str]:
+    """Return the settings that code spans of a document name: `[section]`, `[section] name` or `section.name`."""
+    found = []
+    for child in inline(path):
+        match = SETTING.fullmatch(child.content) if child.type == "code_inline" else None
+        if match and match["section"]:
+            found.append(".".join(filter(None, (match["section"], match["name"]))))
+        elif match and is_dotted_setting(match["dotted"]):
+            found.append(match["dotted"])
+    return found
+
+
+def is_dotted_setting(text: str) -> bool:
+    """Return whether a dotted name begins like a setting and is neither a task nor a file."""
+    begins = text.split(".")[0] in Settings.model_fields
+    return begins and text not in names() and Path(text).suffix not in FILE_SUFFIXES
+
+
+def is_setting(dotted: str) -> bool:
+    """Return whether environments/*.toml may hold this setting or section."""
+    kind: Any = Settings
+    for name in dotted.split("."):
+        models = [k for k in (kind, *get_args(kind)) if isinstance(k, type) and issubclass(k, BaseModel)]
+        if not models or name not in models[0].model_fields:
+            return False
+        kind = models[0].model_fields[name].annotation
+    return True
+
+
+# The documents of Terraform's modules name their variables in the same way.
+@pytest.mark.parametrize("path", [p for p in OURS if "terraform" not in p.parts], ids=named)
+def test_named_settings_exist(path):
+    assert [setting for setting in settings_named(path) if not is_setting(setting)] == []
+
+
+def test_an_unknown_setting_is_found(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "`[storage]`, `[budget] monthly_usd = 300`, `serving.autoscaling.min_capacity`, `[serving.second]`, `ec2.train`, "
+        "`model.json`, `ml.m5.large`, `[storge]`, `[budget] monthly_eur`, `serving.autoscaling.least = 1`\n"
+    )
+    found = settings_named(page)
+    assert [setting for setting in found if is_setting(setting)] == [
+        "storage",
+        "budget.monthly_usd",
+        "serving.autoscaling.min_capacity",
+        "serving.second",
+    ]
+    assert [setting for setting in found if not is_setting(setting)] == [
+        "storge",
+        "budget.monthly_eur",
+        "serving.autoscaling.least",
+    ]
 
 
 # ---- what each document promises ----
