@@ -1,4 +1,4 @@
-"""The application as AWS's Ray Serve container runs it (SM_RAYSERVE_APP=app:app)."""
+"""The application that AWS's Ray Serve container runs (SM_RAYSERVE_APP=app:app)."""
 
 from pathlib import Path
 
@@ -6,14 +6,14 @@ from ray import serve
 
 from service import create_app
 
-# This file is <model folder>/code/app.py in the artifact.
+# The artifact has this file at code/app.py.
 asgi = create_app(Path(__file__).resolve().parent.parent)
 
 
 @serve.deployment
 @serve.ingress(asgi)
 class ImageClassifier:
-    """One replica of the application; the model is loaded when the replica starts."""
+    """One replica of the application. It loads the model when it starts."""
 
 
 app = ImageClassifier.bind()  # type: ignore[attr-defined]

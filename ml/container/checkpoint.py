@@ -1,4 +1,4 @@
-"""The state of a training run between epochs: saved whole, resumed exactly."""
+"""Save and restore the state of a training run between epochs."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 import torch
 
 from errors import InputError
-from optimize import TrainingState
+from training_state import TrainingState
 
 FILE_NAME = "checkpoint.pt"
 
 
 def save(folder: Path, state: TrainingState, run: dict[str, Any]) -> None:
-    """Replace the checkpoint in one step: a reader, or SageMaker's upload, sees the old or the new one.
+    """Replace the checkpoint atomically: a reader, or SageMaker's upload, sees the old one or the new one.
 
-    run: what the run was given; only a run that was given the same may resume from it.
+    run: hyperparameters and classes. Only a run with the same values can resume from the checkpoint.
     """
     partial = folder / f"{FILE_NAME}.partial"
     content = {
         "run": run,
         "model": state.model.state_dict(),
         "optimizer": state.optimizer.state_dict(),
-        "schedule": state.schedule.state_dict(),
+        "scheduler": state.scheduler.state_dict(),
         "history": state.history,
     }
     torch.save(content, partial)
@@ -33,21 +33,21 @@ def save(folder: Path, state: TrainingState, run: dict[str, Any]) -> None:
 
 
 def read(folder: Path | None) -> bytes | None:
-    """The checkpoint's bytes, or None when there is none."""
+    """Return the checkpoint's bytes, or None when there is no checkpoint or no folder."""
     if folder is None or not (folder / FILE_NAME).is_file():
         return None
     return (folder / FILE_NAME).read_bytes()
 
 
 def restore(data: bytes, state: TrainingState, run: dict[str, Any]) -> None:
-    """Set the state to a checkpoint's. Raises InputError for a checkpoint of another run."""
+    """Set the state to a checkpoint's. Raises InputError for the checkpoint of another run."""
     content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     different = sorted(name for name in run if run[name] != content["run"].get(name))
     if different:
         raise InputError(
-            f"the checkpoint is of another run: {', '.join(different)} differ; use an empty checkpoint location"
+            f"the checkpoint is from another run: {', '.join(different)} differ; use an empty checkpoint location"
         )
     state.model.load_state_dict(content["model"])
     state.optimizer.load_state_dict(content["optimizer"])
-    state.schedule.load_state_dict(content["schedule"])
+    state.scheduler.load_state_dict(content["scheduler"])
     state.history[:] = content["history"]

@@ -1,12 +1,13 @@
-"""Labelled pictures: ImageFolder splits, their decoded pictures and the batches of an epoch."""
+"""ImageFolder splits and their decoded images."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -14,14 +15,22 @@ from torch.utils.data import DataLoader, Dataset
 from errors import InputError
 from preprocess import SUFFIXES, ImageError, Preprocess, open_image
 
-# Splits that decode to less than this are kept in memory; larger ones are decoded again every epoch.
-MEMORY_LIMIT = 512 * 2**20
+# A split that decodes to at most this size is kept in memory. A larger one is decoded again every epoch.
+MEMORY_LIMIT = 512 * 2**20  # bytes
 GRAYSCALE_MODES = ("1", "L", "LA", "I", "I;16")
 
+Decoded = TypeVar("Decoded")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Split:
-    """One split of an ImageFolder tree. paths[i] has the class classes[labels[i]]; classes are sorted."""
+    """One split of an ImageFolder tree.
+
+    name: of the channel.
+    paths: image files.
+    labels: int64 [len(paths)]; paths[i] is of class classes[labels[i]].
+    classes: class names, sorted.
+    """
 
     name: str
     paths: tuple[Path, ...]
@@ -30,25 +39,25 @@ class Split:
 
 
 def read_split(name: str, folder: Path) -> Split:
-    """List `<folder>/<class>/<picture>`. Raises InputError where there is no class or a class is empty."""
+    """List `<folder>/<class>/<image>`. Raises InputError without classes or for a class without images."""
     classes = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
     if not classes:
-        raise InputError(f"channel {name!r} has no class folders in {folder}; expected <class>/<picture>")
+        raise InputError(f"channel {name!r} has no class folders in {folder}; expected <class>/<image>")
     paths: list[Path] = []
     labels: list[int] = []
     for label, class_name in enumerate(classes):
-        found = sorted(p for p in (folder / class_name).rglob("*") if p.suffix.lower() in SUFFIXES)
-        if not found:
+        images = sorted(p for p in (folder / class_name).rglob("*") if p.suffix.lower() in SUFFIXES)
+        if not images:
             raise InputError(
-                f"class {class_name!r} of channel {name!r} has no pictures ({', '.join(SUFFIXES)})"
+                f"class {class_name!r} of channel {name!r} has no images ({', '.join(SUFFIXES)})"
             )
-        paths += found
-        labels += [label] * len(found)
+        paths += images
+        labels += [label] * len(images)
     return Split(name, tuple(paths), torch.tensor(labels), classes)
 
 
 def check_classes(train: Split, other: Split) -> None:
-    """Raises InputError when two splits do not have the same classes."""
+    """Raise InputError when two splits do not have the same classes."""
     missing = sorted(set(train.classes) - set(other.classes))
     unknown = sorted(set(other.classes) - set(train.classes))
     if missing or unknown:
@@ -58,17 +67,18 @@ def check_classes(train: Split, other: Split) -> None:
         )
 
 
-def channels_of(split: Split) -> int:
-    """1 when the first picture of every class is grayscale, otherwise 3."""
-    firsts = [split.labels.tolist().index(label) for label in range(len(split.classes))]
-    modes = [_read(split.paths[first], open_image).mode for first in firsts]
+def detect_channels(split: Split) -> int:
+    """Return 1 when the first image of every class is grayscale, otherwise 3."""
+    labels = split.labels.tolist()
+    first_images = [split.paths[labels.index(label)] for label in range(len(split.classes))]
+    modes = [_read(path, open_image).mode for path in first_images]
     return 1 if all(mode in GRAYSCALE_MODES for mode in modes) else 3
 
 
-class Pictures:
-    """The decoded pictures of a split, in memory where they fit.
+class SplitImages:
+    """The decoded images of a split, kept in memory when they fit.
 
-    Raises InputError, naming the file, for one that cannot be decoded.
+    Raises InputError, with the file, for an image that cannot be decoded.
     """
 
     def __init__(self, split: Split, preprocess: Preprocess, memory_limit: int = MEMORY_LIMIT) -> None:
@@ -89,13 +99,15 @@ class Pictures:
         loader = DataLoader(
             self._dataset,
             batch_sampler=[batch.tolist() for batch in indices],
-            num_workers=_cpus(),
+            num_workers=_available_cpus(),
             pin_memory=torch.cuda.is_available(),
         )
         yield from ((images, labels[batch]) for images, batch in zip(loader, indices, strict=True))
 
     def _decode_all(self) -> torch.Tensor:
-        with ThreadPoolExecutor(_cpus()) as pool:  # PIL decodes without the interpreter's lock
+        with ThreadPoolExecutor(
+            _available_cpus()
+        ) as pool:  # PIL releases the interpreter lock while it decodes
             return torch.stack(list(pool.map(self._dataset.__getitem__, range(len(self)))))
 
 
@@ -111,61 +123,12 @@ class _DecodedDataset(Dataset):
         return _read(self._paths[index], self._preprocess.decode)
 
 
-def train_batches(count: int, batch_size: int, seed: int, epoch: int) -> list[torch.Tensor]:
-    """The global batches of an epoch: all indices once, shuffled by seed and epoch alone.
-
-    The batches differ in size by at most one, so that no step rests on a few left-over pictures.
-    """
-    generator = torch.Generator().manual_seed(seed + 1_000_003 * epoch)
-    order = torch.randperm(count, generator=generator)
-    return list(order.tensor_split(-(-count // batch_size)))
-
-
-def evaluation_batches(count: int, batch_size: int, rank: int, world_size: int) -> list[torch.Tensor]:
-    """The indices of one rank's share of a split: every picture is in exactly one rank's batches, once."""
-    share = torch.arange(count)[rank::world_size]
-    return list(share.split(batch_size)) if len(share) else []
-
-
-def random_places(
-    count: int, preprocess: Preprocess, mirror: bool, generator: torch.Generator
-) -> torch.Tensor:
-    """Where to crop each of count training pictures: int64 [count, 3] of top, left and whether to mirror."""
-    places = torch.randint(_margin(preprocess) + 1, (count, 2), generator=generator)
-    mirrored = torch.randint(2, (count, 1), generator=generator) * int(mirror)
-    return torch.cat([places, mirrored], dim=1)
-
-
-def augment(images: torch.Tensor, places: torch.Tensor, preprocess: Preprocess) -> torch.Tensor:
-    """Crop every picture of uint8 [N, C, resize_size, resize_size] at its place, to image_size.
-
-    The places vary over the margin that evaluation crops away, or, where there is none, over a border
-    around the picture that repeats its edge.
-    """
-    size = preprocess.image_size
-    if preprocess.resize_size == size:
-        border = [_margin(preprocess) // 2] * 4
-        images = torch.nn.functional.pad(images.float(), border, mode="replicate").to(torch.uint8)
-    top, left, mirrored = places.unbind(dim=1)
-    rows = top[:, None] + torch.arange(size)
-    columns = left[:, None] + torch.arange(size)
-    columns = torch.where(mirrored[:, None].bool(), columns.flip(1), columns)
-    # One gather for the whole batch: [N, 1, 1], [N, S, 1] and [N, 1, S] pick [N, S, S, C].
-    pick = torch.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]
-    return images.permute(0, 2, 3, 1)[pick].permute(0, 3, 1, 2)
-
-
-def _margin(preprocess: Preprocess) -> int:
-    """How far a training crop may move, in pixels: the margin evaluation crops, or an eighth of the picture."""
-    return preprocess.resize_size - preprocess.image_size or preprocess.image_size // 16 * 2
-
-
-def _read(path: Path, reader):
+def _read(path: Path, decode: Callable[[bytes], Decoded]) -> Decoded:
     try:
-        return reader(path.read_bytes())
+        return decode(path.read_bytes())
     except ImageError as error:
         raise InputError(f"{path.parent.name}/{path.name}: {error}") from error
 
 
-def _cpus() -> int:
+def _available_cpus() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

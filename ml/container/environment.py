@@ -1,4 +1,4 @@
-"""What SageMaker tells the training program: folders, channels and hosts, from the SM_ variables."""
+"""The training container's folders, channels and hosts, from the variables of the SageMaker toolkit."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ from pathlib import Path
 
 from errors import InputError
 
+_CHANNEL_PREFIX = "SM_CHANNEL_"
 
-@dataclass(frozen=True)
+
+@dataclass(kw_only=True, frozen=True, slots=True)
 class TrainingEnvironment:
     """The training container as the SageMaker toolkit describes it.
 
-    channels: name to folder. checkpoint_dir: None when the job has no checkpoint location.
-    hosts are in the toolkit's order; the first is the master.
+    channels: channel name to folder.
+    model_dir: for the model artifact.
+    output_dir: for the failure reason.
+    output_data_dir: for other results.
+    checkpoint_dir: shared with S3; None when the job has no checkpoint location.
+    hosts: in the toolkit's order; the first is the master.
+    current_host: this host.
     """
 
     channels: dict[str, Path]
@@ -29,17 +36,16 @@ class TrainingEnvironment:
 
     @classmethod
     def read(cls, variables: Mapping[str, str] = os.environ) -> TrainingEnvironment:
-        """Read the SM_ variables; unset ones have the container's defaults under SAGEMAKER_BASE_DIR or /opt/ml."""
+        """Read the SM_ variables. The defaults are the container's paths below SAGEMAKER_BASE_DIR or /opt/ml."""
         base = Path(variables.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
         checkpoints = base / "checkpoints"
         hosts = tuple(json.loads(variables.get("SM_HOSTS", '["localhost"]')))
         output_dir = Path(variables.get("SM_OUTPUT_DIR", base / "output"))
-        prefix = "SM_CHANNEL_"
         return cls(
             channels={
-                name.removeprefix(prefix).lower(): Path(folder)
+                name.removeprefix(_CHANNEL_PREFIX).lower(): Path(folder)
                 for name, folder in variables.items()
-                if name.startswith(prefix)
+                if name.startswith(_CHANNEL_PREFIX)
             },
             model_dir=Path(variables.get("SM_MODEL_DIR", base / "model")),
             output_dir=output_dir,
@@ -50,17 +56,22 @@ class TrainingEnvironment:
         )
 
     def channel(self, name: str) -> Path:
-        """The folder of a required channel. Raises InputError naming it when it is missing."""
+        """Return the folder of a channel. Raises InputError when the job has no such channel."""
         if name not in self.channels:
-            given = ", ".join(sorted(self.channels)) or "none"
-            raise InputError(f"the job has no channel {name!r} (it has: {given}); add it to InputDataConfig")
+            existing = ", ".join(sorted(self.channels)) or "none"
+            raise InputError(
+                f"the job has no channel {name!r} (it has: {existing}); add it to InputDataConfig"
+            )
         folder = self.channels[name]
         if not folder.is_dir():
             raise InputError(f"channel {name!r} has no folder {folder}; check the S3 prefix of the channel")
         return folder
 
     def weights(self, architecture: str) -> Path:
-        """The state_dict file of the `weights` channel: the only one, or the one named after the architecture."""
+        """Return the state_dict file of the `weights` channel.
+
+        The channel has one file, or one whose name starts with the architecture. Raises InputError otherwise.
+        """
         if "weights" not in self.channels:
             raise InputError(
                 "--pretrained true needs a channel 'weights' with a torchvision state_dict; "
@@ -68,10 +79,10 @@ class TrainingEnvironment:
             )
         files = sorted(path for path in self.channel("weights").rglob("*.pt*") if path.is_file())
         matching = [path for path in files if path.name.startswith(architecture)]
-        chosen = matching or files
-        if len(chosen) != 1:
+        candidates = matching or files
+        if len(candidates) != 1:
             raise InputError(
-                f"channel 'weights' has {len(chosen)} state_dict files for {architecture} (*.pt, *.pth); "
+                f"channel 'weights' has {len(candidates)} state_dict files for {architecture} (*.pt, *.pth); "
                 f"it must have one, or one whose name starts with {architecture}"
             )
-        return chosen[0]
+        return candidates[0]

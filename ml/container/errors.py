@@ -1,5 +1,5 @@
-"""The error of the container: what the caller gave cannot be used."""
+"""The container's error for invalid input."""
 
 
 class InputError(Exception):
-    """One clear sentence: what is wrong, the value, and what would be valid."""
+    """Invalid input. The message is one sentence: what is wrong, the value, and what would be valid."""

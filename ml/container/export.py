@@ -1,4 +1,4 @@
-"""Writes the model artifact: weights, description, metrics and the code that serves them."""
+"""Write the model artifact: weights, description, metrics and serving code."""
 
 from __future__ import annotations
 
@@ -9,8 +9,17 @@ from typing import Any
 
 import torch
 
-# What app.py needs in the serving container; a test imports it with nothing else on the path.
-SERVING_MODULES = ("app", "service", "predict", "model", "preprocess", "vision", "errors")
+# app.py and everything it imports. A test imports it with nothing else on the path.
+SERVING_MODULES = (
+    "app",
+    "service",
+    "serving_interface",
+    "predict",
+    "model",
+    "preprocess",
+    "vision",
+    "errors",
+)
 
 
 def export(
@@ -22,8 +31,9 @@ def export(
 ) -> None:
     """Write model.pt, model.json, metrics.json and code/ to model_dir, and metrics.json to output_data_dir.
 
-    state_dict: weights only, on the CPU, so that any later torch can read them with weights_only.
-    description: model.json. report: metrics.json.
+    state_dict: the weights; saved on the CPU, so that torch.load with weights_only can read them anywhere.
+    description: content of model.json.
+    report: content of metrics.json.
     """
     code = model_dir / "code"
     code.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The architectures, and how one is built for a set of classes."""
+"""The architectures, and their models for a number of classes."""
 
 from __future__ import annotations
 
@@ -17,31 +17,32 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Architecture:
-    """What is known of an architecture before it is built.
+    """An architecture.
 
     head: name of the submodule that is trained when the backbone is frozen.
-    natural: a torchvision model of natural pictures: RGB, ImageNet statistics, 256/224 resize, mirrored in training.
+    natural_images: a torchvision model for natural images. Its transform is RGB with ImageNet statistics, resized to
+        256/224 of the image size; training flips images horizontally.
     """
 
     head: str
-    natural: bool
+    natural_images: bool
 
 
 ARCHITECTURES = {
-    "small_cnn": Architecture(head="head", natural=False),
-    "resnet18": Architecture(head="fc", natural=True),
-    "resnet50": Architecture(head="fc", natural=True),
-    "mobilenet_v3_small": Architecture(head="classifier", natural=True),
+    "small_cnn": Architecture(head="head", natural_images=False),
+    "resnet18": Architecture(head="fc", natural_images=True),
+    "resnet50": Architecture(head="fc", natural_images=True),
+    "mobilenet_v3_small": Architecture(head="classifier", natural_images=True),
 }
 
 
 class SmallCNN(nn.Module):
-    """A three-stage convolutional network for small pictures, about 26,000 parameters.
+    """A three-stage convolutional network for small images, about 26,000 parameters.
 
-    Group normalisation: what a picture gets does not depend on its batch, so that training on several
-    machines is training on one, and serving is training.
+    Group normalization makes the output for an image independent of its batch: training on several machines gives the
+    result of training on one, and serving gives the result of evaluation.
     Input float32 [N, channels, H, W], H and W at least 8; output logits [N, classes].
     """
 
@@ -52,7 +53,7 @@ class SmallCNN(nn.Module):
         for inputs, outputs in pairwise(widths):
             stages += [
                 nn.Conv2d(inputs, outputs, kernel_size=3, padding=1, bias=False),
-                nn.MaxPool2d(2),  # before the normalisation: a quarter of its work
+                nn.MaxPool2d(2),  # before the normalization, which then does a quarter of the work
                 nn.GroupNorm(8, outputs),
                 nn.ReLU(inplace=True),
             ]
@@ -64,31 +65,31 @@ class SmallCNN(nn.Module):
 
 
 def default_preprocess(architecture: str, image_size: int, channels: int) -> Preprocess:
-    """The transform an architecture is trained with.
+    """Return the transform of an architecture.
 
-    torchvision's models see RGB with ImageNet's statistics, cropped as torchvision evaluates them
-    (256 to 224); small_cnn sees the whole square, in the channels of its data, scaled to [-1, 1].
+    torchvision's models get RGB with ImageNet statistics, cropped as torchvision evaluates them (256 to 224).
+    small_cnn gets the whole square with the channels of its data, scaled to [-1, 1].
     """
-    if ARCHITECTURES[architecture].natural:
+    if ARCHITECTURES[architecture].natural_images:
         return Preprocess(image_size, round(image_size * 256 / 224), 3, IMAGENET_MEAN, IMAGENET_STD)
     return Preprocess(image_size, image_size, channels, (0.5,) * channels, (0.5,) * channels)
 
 
 def build_model(architecture: str, classes: int, channels: int = 3, weights: Path | None = None) -> nn.Module:
-    """Build a classifier: input float32 [N, channels, H, W], output logits [N, classes].
+    """Return a classifier: input float32 [N, channels, H, W], output logits [N, classes].
 
-    weights: file with a torchvision ImageNet state_dict of the architecture. The backbone then takes
-    those weights and is frozen; only the head is trained. Without it everything is trained from scratch.
+    weights: file with a torchvision ImageNet state_dict of the architecture. The backbone gets these weights and is
+        frozen; only the head is trained. Without it, all parameters are trained from scratch.
     Raises InputError for an unknown architecture or weights that do not fit it.
     """
     if architecture not in ARCHITECTURES:
-        raise InputError(f"unknown architecture {architecture!r}; known are {', '.join(ARCHITECTURES)}")
+        raise InputError(f"unknown architecture {architecture!r}; use one of {', '.join(ARCHITECTURES)}")
     if architecture == "small_cnn":
         if weights is not None:
             raise InputError("small_cnn has no pretrained weights; train it with --pretrained false")
         return SmallCNN(channels, classes)
 
-    from vision import models  # seconds of import that small_cnn does without
+    from vision import models  # imported here because it takes seconds and small_cnn does not need it
 
     model = getattr(models, architecture)(weights=None)
     if weights is not None:
@@ -98,7 +99,7 @@ def build_model(architecture: str, classes: int, channels: int = 3, weights: Pat
 
 
 def train_mode(model: nn.Module, head: str) -> None:
-    """Switch to training; a frozen backbone stays in evaluation mode, so that its statistics do not drift."""
+    """Set training mode. A frozen backbone stays in evaluation mode, so that its batch statistics do not drift."""
     frozen = not all(parameter.requires_grad for parameter in model.parameters())
     model.train(not frozen)
     model.get_submodule(head).train()
@@ -116,7 +117,7 @@ def _load_backbone(model: nn.Module, weights: Path, architecture: str) -> None:
 
 
 def _replace_last_linear(model: nn.Module, head: str, classes: int) -> None:
-    """Give the head an output per class and make it trainable."""
+    """Replace the head's last layer by one with an output per class, and make the head trainable."""
     last: Any = model.get_submodule(head)
     if isinstance(last, nn.Linear):
         setattr(model, head, nn.Linear(last.in_features, classes))

@@ -1,4 +1,4 @@
-"""A trained model, loaded from its artifact, that classifies pictures."""
+"""Load a model artifact and classify images."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from preprocess import Preprocess
 
 
 class Predictor:
-    """Classifies the bytes of one picture at a time. Safe to call from several threads.
+    """Classifies one image at a time. Safe to call from several threads.
 
-    classes: in the order of the model's outputs. architecture: as in model.json.
+    architecture: as in model.json.
+    classes: in the order of the model's outputs.
+    preprocess: the transform of training.
     """
 
     def __init__(self, model_dir: Path) -> None:
-        """Load an artifact (model.json, model.pt). Raises InputError when it is incomplete."""
+        """Load model.json and model.pt. Raises InputError when one is missing."""
         for name in ("model.json", "model.pt"):
             if not (model_dir / name).is_file():
                 raise InputError(
@@ -45,14 +47,14 @@ class Predictor:
         self._lock = threading.Lock()
 
     def logits(self, data: bytes) -> torch.Tensor:
-        """Raw scores of a JPEG, PNG or WebP picture: float32 [classes]. Raises ImageError."""
+        """Return the logits of a JPEG, PNG or WebP image: float32 [classes]. Raises ImageError."""
         images = self.preprocess.crop(self.preprocess.decode(data)[None])
-        # Pictures are decoded in parallel; one at a time goes through the model, which uses every processor.
+        # Images are decoded in parallel. The model takes one at a time and uses every processor for it.
         with self._lock, torch.inference_mode():
-            return self._model(self.preprocess.normalise(images))[0]
+            return self._model(self.preprocess.normalize(images))[0]
 
     def predict(self, data: bytes, top_k: int, scores: bool = False) -> dict[str, Any]:
-        """The response to a request: the top_k classes by probability, and every raw score if asked for."""
+        """Return the response to a request: the top_k classes by probability; with `scores`, the logit of every class."""
         logits = self.logits(data)
         top = torch.topk(logits.softmax(dim=0), top_k)
         response: dict[str, Any] = {
@@ -68,8 +70,8 @@ class Predictor:
 
 
 def set_threads(architecture: str) -> None:
-    """Set how many processors work on one picture: all, or one where a picture is too little to share.
+    """Use every processor for one image, or one processor for small_cnn, whose images are too small to share.
 
-    Set here because Ray starts its workers with OMP_NUM_THREADS=1.
+    Necessary because Ray starts its workers with OMP_NUM_THREADS=1.
     """
     torch.set_num_threads(1 if architecture == "small_cnn" else os.cpu_count() or 1)

@@ -1,4 +1,4 @@
-"""The HTTP interface of the model: POST / classifies a picture, GET /healthz answers once it is loaded."""
+"""The HTTP service of the model: POST / classifies an image, GET /healthz responds once the model is loaded."""
 
 from __future__ import annotations
 
@@ -13,15 +13,11 @@ from fastapi.responses import JSONResponse
 
 from predict import Predictor, set_threads
 from preprocess import ImageError, ImageTooLargeError
-
-CONTENT_TYPES = ("image/png", "image/jpeg", "image/webp", "application/x-image")
-MAX_BODY_BYTES = 6_291_456  # InvokeEndpoint's own limit
-ATTRIBUTES_HEADER = "X-Amzn-SageMaker-Custom-Attributes"
-DEFAULT_TOP_K = 5
+from serving_interface import ATTRIBUTES_HEADER, CONTENT_TYPES, DEFAULT_TOP_K, MAX_BODY_BYTES
 
 
 class RequestError(Exception):
-    """A request that is refused: an HTTP status and one sentence."""
+    """A refused request: HTTP status and one sentence."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -29,7 +25,7 @@ class RequestError(Exception):
 
 
 def create_app(model_dir: Path) -> FastAPI:
-    """The application that serves the artifact in model_dir, which is loaded when the server starts."""
+    """Return the application that serves the artifact in model_dir. It loads the model when the server starts."""
 
     @asynccontextmanager
     async def load(app: FastAPI) -> AsyncIterator[None]:
@@ -45,12 +41,12 @@ def create_app(model_dir: Path) -> FastAPI:
 
 
 async def health() -> dict[str, str]:
-    """Answers only after start-up, that is with the model loaded."""
+    """Return "ok". The server accepts requests only after it has loaded the model."""
     return {"status": "ok"}
 
 
 async def classify(request: Request) -> dict[str, Any]:
-    """Body: the bytes of one picture. Response: see Predictor.predict."""
+    """Classify the image in the request body. Returns Predictor.predict's response."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type not in CONTENT_TYPES:
         raise RequestError(415, f"content type {content_type!r} is not one of {', '.join(CONTENT_TYPES)}")
@@ -75,11 +71,15 @@ async def _body(request: Request) -> bytes:
 
 
 def _options(header: str, classes: int) -> tuple[int, bool]:
-    """Read `top_k=5,scores=true`; other attributes are a caller's own business."""
+    """Parse `top_k=5,scores=true` to both values. Other attributes are ignored.
+
+    classes: number of classes, the largest top_k.
+    Raises RequestError for a value that is not allowed.
+    """
     attributes = dict(part.strip().partition("=")[::2] for part in header.split(","))
     text = attributes.get("top_k", str(min(DEFAULT_TOP_K, classes)))
     if not (text.isascii() and text.isdigit() and 1 <= int(text) <= classes):
-        raise RequestError(400, f"top_k is {text!r}; it must be a whole number from 1 to {classes}")
+        raise RequestError(400, f"top_k is {text!r}; it must be an integer from 1 to {classes}")
     scores = attributes.get("scores", "false").lower()
     if scores not in ("true", "false"):
         raise RequestError(400, f"scores is {scores!r}; it must be true or false")

@@ -1,16 +1,16 @@
-"""How a running training is asked to stop."""
+"""Stop a training run on SIGTERM."""
 
 from __future__ import annotations
 
 import signal
 
 
-class Stopped(Exception):
-    """The job was asked to stop; the checkpoint of the last whole epoch is kept."""
+class TrainingStopped(Exception):
+    """The job was stopped. The checkpoint of the last completed epoch remains."""
 
 
 class StopRequest:
-    """Remembers SIGTERM, which SageMaker sends when a job is stopped or its spot instance taken."""
+    """Records SIGTERM, which SageMaker sends when a job is stopped or its Spot Instance is reclaimed."""
 
     def __init__(self) -> None:
         self.received = False

@@ -1,7 +1,7 @@
-"""The training program, in SageMaker's script mode: `python train.py --key value`, the rest from SM_ variables.
+"""The training program, in SageMaker's script mode: `python train.py --name value`, with the toolkit's SM_ variables.
 
-On the 1,797 handwritten digits of scikit-learn (32 x 32, small_cnn, 8 epochs): about 98.8 % on the test
-split, in about 6 s on 2 cores, start-up included.
+On scikit-learn's 1,797 handwritten digits (32 x 32, small_cnn, 8 epochs): about 98.8 % accuracy on the test split, in
+about 6 s on 2 cores, start-up included.
 """
 
 from __future__ import annotations
@@ -10,148 +10,211 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
 import checkpoint
-import distributed
-from dataset import Pictures, Split, channels_of, check_classes, read_split
-from distributed import Ranks
+from dataset import Split, SplitImages, check_classes, detect_channels, read_split
 from environment import TrainingEnvironment
+from epoch import train_epoch
 from errors import InputError
-from evaluate import check_finite, evaluate, metric_line
+from evaluate import Metrics, check_finite, evaluate, metric_line
 from export import export
+from hyperparameters import Hyperparameters, parse_hyperparameters
 from model import ARCHITECTURES, build_model, default_preprocess
-from optimize import TrainingState, train_epoch
 from preprocess import Preprocess
-from settings import Hyperparameters, parse_hyperparameters
-from stop import Stopped, StopRequest
+from process_group import ProcessGroup, join_process_group
+from stop import StopRequest, TrainingStopped
+from training_state import TrainingState
 
 
-def train(
-    settings: Hyperparameters, environment: TrainingEnvironment, ranks: Ranks, stop: StopRequest
-) -> None:
-    """Train, evaluate and export one model. Every rank runs this; rank 0 prints and saves."""
+@dataclass(kw_only=True, frozen=True, slots=True)
+class Run:
+    """One training run.
 
-    def say(line: str) -> None:
-        if ranks.is_main:
+    hyperparameters: of the command line.
+    environment: folders and hosts.
+    group: the process group; only rank 0 prints and saves.
+    stop: whether SIGTERM was received.
+    """
+
+    hyperparameters: Hyperparameters
+    environment: TrainingEnvironment
+    group: ProcessGroup
+    stop: StopRequest
+
+    def log(self, line: str) -> None:
+        """Print a line on rank 0."""
+        if self.group.is_main:
             print(line, flush=True)
 
-    def check_stop() -> None:
-        if ranks.any(stop.received):
-            say(f"stopped after epoch {len(state.history)}")
-            raise Stopped
 
-    # Data
-    splits = _read_splits(environment, ranks)
-    training = splits["train"]
-    _check_shares(settings.batch_size, len(training.paths), ranks.world_size)
-    preprocess = default_preprocess(settings.architecture, settings.image_size, channels_of(training))
-    pictures = {name: Pictures(split, preprocess) for name, split in splits.items()}
-    counts = ", ".join(f"{len(split.paths)} {name}" for name, split in splits.items())
-    say(f"{len(training.classes)} classes, {counts} pictures, {ranks.world_size} x {ranks.device.type}")
+@dataclass(kw_only=True, frozen=True, slots=True)
+class Data:
+    """The decoded splits.
 
-    # Model
-    torch.manual_seed(settings.seed)
-    torch.backends.cudnn.deterministic = True
-    weights = environment.weights(settings.architecture) if settings.pretrained else None
-    model = build_model(settings.architecture, len(training.classes), preprocess.channels, weights)
-    parallel = ranks.wrap(model)
-    state = TrainingState.start(model, len(training.paths), settings)
+    images: split name to images; train, valid and, when the job has the channel, test.
+    preprocess: the transform of all splits.
+    """
 
-    # Resume
-    run = {**settings.as_dict(), "classes": list(training.classes)}
-    saved = ranks.from_main(checkpoint.read(environment.checkpoint_dir))
-    if saved is not None:
-        checkpoint.restore(saved, state, run)
-        say(f"resumed after epoch {len(state.history)}")
+    images: dict[str, SplitImages]
+    preprocess: Preprocess
 
-    # Epochs
-    for epoch in range(len(state.history) + 1, settings.epochs + 1):
-        started = time.perf_counter()
-        totals = train_epoch(
-            epoch, state, parallel, pictures["train"], preprocess, settings, ranks, check_stop
-        )
-        seconds = time.perf_counter() - started
-        validation = evaluate(model, pictures["valid"], preprocess, settings.batch_size, ranks)
-        metrics = {
-            **totals.named("train"),
-            **validation.named("validation"),
-            "images_per_second": totals.count / seconds,
-        }
-        check_finite(metrics, epoch)
-        say(metric_line(metrics, epoch))
-        state.history.append(metrics)
-        if ranks.is_main and environment.checkpoint_dir is not None:
-            checkpoint.save(environment.checkpoint_dir, state, run)
-
-    # Evaluate, once, on pictures that no choice was made on
-    held_out = "test" if "test" in pictures else "valid"
-    evaluated = evaluate(model, pictures[held_out], preprocess, settings.batch_size, ranks)
-    final = dict(state.history[-1])
-    if held_out == "test":
-        final |= evaluated.named("test")
-        say(metric_line(evaluated.named("test")))
-
-    # Export
-    if ranks.is_main:
-        confusion = {"split": held_out, "classes": training.classes, "matrix": evaluated.confusion.tolist()}
-        export(
-            environment.model_dir,
-            environment.output_data_dir,
-            model.state_dict(),
-            _describe(settings, training, preprocess, final),
-            {**final, "confusion_matrix": confusion, "history": state.history},
-        )
-        say(f"saved the model to {environment.model_dir}")
+    @property
+    def train(self) -> Split:
+        """The training split."""
+        return self.images["train"].split
 
 
-def _read_splits(environment: TrainingEnvironment, ranks: Ranks) -> dict[str, Split]:
-    """The train, valid and, where there is one, test channels: of the same classes, the same on every rank."""
-    names = ["train", "valid", *(["test"] if "test" in environment.channels else [])]
-    splits = {name: read_split(name, environment.channel(name)) for name in names}
+def train(run: Run) -> None:
+    """Train, evaluate and export one model. Every rank runs this."""
+    data = load_data(run)
+    state = build_state(run, data)
+    resume(run, data, state)
+    train_epochs(run, data, state)
+    split, metrics = evaluate_final(run, data, state)
+    save_artifact(run, data, state, split, metrics)
+
+
+def load_data(run: Run) -> Data:
+    """Read and decode the splits. Raises InputError for data that cannot be trained on."""
+    names = ["train", "valid", *(["test"] if "test" in run.environment.channels else [])]
+    splits = {name: read_split(name, run.environment.channel(name)) for name in names}
     for split in splits.values():
         check_classes(splits["train"], split)
-    ranks.check_same(repr([(split.classes, len(split.paths)) for split in splits.values()]).encode())
-    return splits
+    run.group.check_same_data(repr([(split.classes, len(split.paths)) for split in splits.values()]).encode())
+    training = splits["train"]
+    _check_batch_size(run, len(training.paths))
+    hyperparameters = run.hyperparameters
+    preprocess = default_preprocess(
+        hyperparameters.architecture, hyperparameters.image_size, detect_channels(training)
+    )
+    images = {name: SplitImages(split, preprocess) for name, split in splits.items()}
+    counts = ", ".join(f"{len(split.paths)} {name}" for name, split in splits.items())
+    world = f"{run.group.world_size} x {run.group.device.type}"
+    run.log(f"{len(training.classes)} classes; images: {counts}; devices: {world}")
+    return Data(images=images, preprocess=preprocess)
 
 
-def _check_shares(batch_size: int, pictures: int, world_size: int) -> None:
-    """Every rank must have a picture of every batch, and a batch may be half the size that was asked for."""
-    if world_size > 1 and min(batch_size, pictures) < 2 * world_size:
-        raise InputError(
-            f"{world_size} ranks need a --batch-size of at least {2 * world_size}, and as many training pictures; "
-            f"it is {batch_size}, for {pictures} pictures"
+def build_state(run: Run, data: Data) -> TrainingState:
+    """Build the model, optimizer and learning rate schedule."""
+    hyperparameters = run.hyperparameters
+    architecture = hyperparameters.architecture
+    torch.manual_seed(hyperparameters.seed)
+    torch.backends.cudnn.deterministic = True
+    weights = run.environment.weights(architecture) if hyperparameters.pretrained else None
+    model = build_model(architecture, len(data.train.classes), data.preprocess.channels, weights)
+    # The optimizer needs the parameters on the device.
+    return TrainingState.initial(model.to(run.group.device), len(data.train.paths), hyperparameters)
+
+
+def resume(run: Run, data: Data, state: TrainingState) -> None:
+    """Restore the checkpoint, if there is one. Raises InputError for the checkpoint of another run."""
+    saved = run.group.broadcast(checkpoint.read(run.environment.checkpoint_dir))
+    if saved is not None:
+        checkpoint.restore(saved, state, _checkpoint_key(run, data))
+        run.log(f"resumed after epoch {len(state.history)}")
+
+
+def train_epochs(run: Run, data: Data, state: TrainingState) -> None:
+    """Train the remaining epochs, and save a checkpoint after each.
+
+    Raises TrainingStopped after SIGTERM, FloatingPointError when a loss is not finite.
+    """
+    hyperparameters, group = run.hyperparameters, run.group
+    wrapped = group.wrap(state.model)
+
+    def check_stop() -> None:
+        if group.any(run.stop.received):
+            run.log(f"stopped after epoch {len(state.history)}")
+            raise TrainingStopped
+
+    for epoch in range(len(state.history) + 1, hyperparameters.epochs + 1):
+        started = time.perf_counter()
+        training = train_epoch(
+            epoch, state, wrapped, data.images["train"], data.preprocess, hyperparameters, group, check_stop
         )
+        seconds = time.perf_counter() - started
+        metrics = {
+            **training.named("train"),
+            **_evaluate(run, data, state, "valid").named("validation"),
+            "images_per_second": training.count / seconds,
+        }
+        check_finite(metrics, epoch)
+        run.log(metric_line(metrics, epoch))
+        state.history.append(metrics)
+        if group.is_main and run.environment.checkpoint_dir is not None:
+            checkpoint.save(run.environment.checkpoint_dir, state, _checkpoint_key(run, data))
 
 
-def _describe(
-    settings: Hyperparameters, training: Split, preprocess: Preprocess, metrics: dict[str, float]
-) -> dict[str, Any]:
-    """The content of model.json."""
-    return {
-        "architecture": settings.architecture,
-        "classes": training.classes,
-        **asdict(preprocess),
-        "hyperparameters": settings.as_dict(),
-        "metrics": metrics,
+def evaluate_final(run: Run, data: Data, state: TrainingState) -> tuple[str, Metrics]:
+    """Evaluate the trained model. Returns the name of the split and its metrics.
+
+    The split is test, which no hyperparameter was chosen on. Without a test channel it is valid: the search has chosen
+    the hyperparameters on it, so these metrics are not reported as test metrics.
+    """
+    if "test" not in data.images:
+        run.log("no test channel: the confusion matrix is of the valid split, and there are no test metrics")
+        return "valid", _evaluate(run, data, state, "valid")
+    metrics = _evaluate(run, data, state, "test")
+    run.log(metric_line(metrics.named("test")))
+    return "test", metrics
+
+
+def save_artifact(run: Run, data: Data, state: TrainingState, split: str, metrics: Metrics) -> None:
+    """Write the model artifact on rank 0. split, metrics: of the final evaluation."""
+    if not run.group.is_main:
+        return
+    final = {**state.history[-1], **(metrics.named("test") if split == "test" else {})}
+    description = {
+        "architecture": run.hyperparameters.architecture,
+        "classes": data.train.classes,
+        **asdict(data.preprocess),
+        "hyperparameters": run.hyperparameters.as_dict(),
+        "metrics": final,
     }
+    confusion = {"split": split, "classes": data.train.classes, "matrix": metrics.confusion.tolist()}
+    report = {**final, "confusion_matrix": confusion, "history": state.history}
+    environment = run.environment
+    export(environment.model_dir, environment.output_data_dir, state.model.state_dict(), description, report)
+    run.log(f"saved the model to {environment.model_dir}")
+
+
+def _evaluate(run: Run, data: Data, state: TrainingState, split: str) -> Metrics:
+    return evaluate(
+        state.model, data.images[split], data.preprocess, run.hyperparameters.batch_size, run.group
+    )
+
+
+def _checkpoint_key(run: Run, data: Data) -> dict[str, Any]:
+    """Return what must be equal for a run to resume from a checkpoint."""
+    return {**run.hyperparameters.as_dict(), "classes": list(data.train.classes)}
+
+
+def _check_batch_size(run: Run, images: int) -> None:
+    """Raise InputError when a rank could have an empty batch. Batches can be half of --batch-size."""
+    batch_size, world_size = run.hyperparameters.batch_size, run.group.world_size
+    if world_size > 1 and min(batch_size, images) < 2 * world_size:
+        raise InputError(
+            f"{world_size} ranks need a --batch-size of at least {2 * world_size}, and as many training images; "
+            f"it is {batch_size}, for {images} images"
+        )
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the job; the exit status. An operator's error becomes one sentence and the job's FailureReason."""
+    """Run the job and return its exit status. Writes invalid input and NaN losses to the job's failure file."""
     environment = TrainingEnvironment.read()
     stop = StopRequest()
     try:
-        settings = parse_hyperparameters(argv, tuple(ARCHITECTURES))
-        with distributed.join(environment) as ranks:
-            train(settings, environment, ranks, stop)
-    except Stopped:
+        hyperparameters = parse_hyperparameters(argv, tuple(ARCHITECTURES))
+        with join_process_group(environment) as group:
+            train(Run(hyperparameters=hyperparameters, environment=environment, group=group, stop=stop))
+    except TrainingStopped:
         return 0
     except (InputError, FloatingPointError) as error:
-        # The toolkit keeps this file, and SageMaker shows its first 1,024 characters.
+        # SageMaker shows the first 1,024 characters of this file as the job's FailureReason.
         environment.output_dir.mkdir(parents=True, exist_ok=True)
         (environment.output_dir / "failure").write_text(f"{error}\n", encoding="utf-8")
         print(f"train.py: error: {error}", file=sys.stderr, flush=True)
@@ -163,5 +226,5 @@ if __name__ == "__main__":
     status = main(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
-    # Not sys.exit: gloo's threads may outlast the interpreter's, and abort a process that has succeeded.
+    # Not sys.exit: gloo's threads can outlive the interpreter and abort a process that has succeeded.
     os._exit(status)

@@ -1,4 +1,4 @@
-"""The only place that imports torchvision, with or without its compiled operators."""
+"""Import torchvision, also when its compiled operators do not load."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import torch
 
 
 def _operators_load() -> bool:
-    """Whether torchvision's compiled extension loads beside this torch (it does in AWS's images)."""
+    """Return whether torchvision's compiled extension loads with this torch. It does in AWS's images."""
     import importlib.util
 
     spec = importlib.util.find_spec("torchvision")
@@ -21,9 +21,9 @@ def _operators_load() -> bool:
     return bool(extensions)
 
 
-# A CUDA build of torchvision beside a CPU torch fails on import, because it registers shapes for two
-# operators that were never defined. The models need neither: declaring them is enough.
-# The reference must live: torch drops the declarations with the object.
+# Importing a CUDA build of torchvision with a CPU build of torch fails: it registers shapes for two operators that do
+# not exist. The models need neither, so declaring them is enough.
+# Keep the reference: torch removes the declarations when the object is deleted.
 _declared: torch.library.Library | None = None
 if not _operators_load():
     _declared = torch.library.Library("torchvision", "FRAGMENT")

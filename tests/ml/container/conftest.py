@@ -1,4 +1,4 @@
-"""The container's modules are flat: their folder is on the path, as in the container."""
+"""Image sets, and the container's modules on the path, as in the container."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from PIL import Image
 
 CONTAINER = Path(__file__).resolve().parents[3] / "ml" / "container"
 sys.path.insert(0, str(CONTAINER))
-torch.set_num_threads(1)  # the pictures are tiny, and other tests want the processors
+torch.set_num_threads(1)  # the images are tiny, and other tests need the processors
 
 
 @pytest.fixture(scope="session")
 def shades(tmp_path_factory) -> Path:
-    """A tiny ImageFolder tree: dark and light 12 x 12 pictures, 20/8/8 per class in train/valid/test."""
+    """An ImageFolder tree of dark and light 12 x 12 images: 20, 8 and 8 per class in train, valid and test."""
     root = tmp_path_factory.mktemp("shades")
     noise = random.Random(0)
     for split, count in {"train": 20, "valid": 8, "test": 8}.items():
@@ -33,7 +33,7 @@ def shades(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def digits(tmp_path_factory) -> Path:
-    """scikit-learn's 1,797 handwritten digits as 8 x 8 PNG files, split 70/15/15 within every class."""
+    """scikit-learn's 1,797 handwritten digits as 8 x 8 PNG files, split 70/15/15 per class."""
     from sklearn.datasets import load_digits
 
     root = tmp_path_factory.mktemp("digits")

@@ -1,4 +1,4 @@
-"""The training program in this process, on a tiny set: artifact, reproducibility, resume, stop and errors."""
+"""The training program in this process: artifact, reproducibility, stop, resume and errors."""
 
 import json
 import os
@@ -16,7 +16,7 @@ FLAGS = "--image-size 8 --epochs 3 --batch-size 8 --learning-rate 0.01"
 
 @pytest.fixture
 def run(shades, tmp_path, monkeypatch, capsys):
-    """Run train.main in a base folder of its own; gives exit status, output and that folder."""
+    """Run train.main in a base folder. Returns exit status, output and the folder."""
     handler = signal.getsignal(signal.SIGTERM)
 
     def run(flags: str = FLAGS, base: str = "job", channels=("train", "valid", "test")):
@@ -38,7 +38,7 @@ def losses(output: str) -> list[str]:
     return re.findall(r"train:loss=(\S+)", output)
 
 
-def test_writes_the_artifact(run, shades):
+def test_training_writes_the_artifact(run, shades):
     status, output, folder = run()
     assert status == 0
     assert len(losses(output.out)) == 3
@@ -66,20 +66,22 @@ def test_writes_the_artifact(run, shades):
     assert (folder / "model" / "code" / "app.py").is_file()
     assert not (folder / "output" / "failure").exists()
 
-    picture = (shades / "test" / "light" / "0.png").read_bytes()
-    assert Predictor(folder / "model").predict(picture, top_k=1)["predictions"][0]["label"] == "light"
+    image = (shades / "test" / "light" / "0.png").read_bytes()
+    assert Predictor(folder / "model").predict(image, top_k=1)["predictions"][0]["label"] == "light"
 
 
-def test_without_a_test_channel_nothing_is_tested(run):
+def test_without_a_test_channel_the_confusion_matrix_is_of_the_valid_split(run):
     status, output, folder = run(channels=("train", "valid"))
     assert status == 0
-    assert "test:" not in output.out
+    assert "no test channel: the confusion matrix is of the valid split" in output.out
+    assert "test:" not in output.out  # the registry approves by test:accuracy, and must not find one
     metrics = json.loads((folder / "model" / "metrics.json").read_text())
-    assert "test:accuracy" not in metrics
+    assert not any(name.startswith("test:") for name in metrics)
     assert metrics["confusion_matrix"]["split"] == "valid"
+    assert sum(map(sum, metrics["confusion_matrix"]["matrix"])) == 16
 
 
-def test_the_seed_decides_the_run(run):
+def test_the_losses_depend_on_the_seed(run):
     first, second, other = (
         losses(run(f"{FLAGS} --seed {seed}", base)[1].out) for seed, base in ((1, "a"), (1, "b"), (2, "c"))
     )
@@ -87,7 +89,7 @@ def test_the_seed_decides_the_run(run):
     assert first != other
 
 
-def test_a_stopped_run_resumes_where_it_was(run, tmp_path, monkeypatch):
+def test_a_stopped_run_resumes_with_the_losses_of_an_uninterrupted_run(run, tmp_path, monkeypatch):
     whole = run(base="whole")[1].out
     (tmp_path / "stopped" / "checkpoints").mkdir(parents=True)
 
@@ -107,12 +109,12 @@ def test_a_stopped_run_resumes_where_it_was(run, tmp_path, monkeypatch):
     assert len(json.loads((folder / "model" / "metrics.json").read_text())["history"]) == 3
 
 
-def test_a_checkpoint_of_another_run_is_refused(run, tmp_path):
+def test_the_checkpoint_of_another_run_is_refused(run, tmp_path):
     (tmp_path / "job" / "checkpoints").mkdir(parents=True)
     assert run()[0] == 0
     status, output, _ = run(f"{FLAGS} --optimizer sgd")
     assert status == 1
-    assert "checkpoint is of another run: optimizer differ" in output.err
+    assert "checkpoint is from another run: optimizer differ" in output.err
 
 
 @pytest.mark.parametrize(
@@ -128,7 +130,7 @@ def test_a_checkpoint_of_another_run_is_refused(run, tmp_path):
         ),
     ],
 )
-def test_an_operator_s_error_is_one_sentence(run, flags, channels, message):
+def test_invalid_input_is_reported_in_one_sentence(run, flags, channels, message):
     status, output, folder = run(flags, channels=channels)
     assert status == 1
     assert message in output.err

@@ -1,4 +1,4 @@
-"""Metrics per picture, and the log lines that the job's regular expressions read."""
+"""Metrics per image, and the log lines that the job's metric definitions parse."""
 
 import math
 
@@ -8,7 +8,7 @@ import torch
 from evaluate import Metrics, check_finite, metric_line
 
 
-def test_averages_are_per_picture_whatever_the_batches():
+def test_metrics_do_not_depend_on_the_batch_sizes():
     logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
     labels = torch.tensor([0, 1, 1])
     losses = [math.log(1 + math.exp(-2)), math.log(1 + math.exp(-1)), math.log(1 + math.exp(3))]
@@ -23,7 +23,7 @@ def test_averages_are_per_picture_whatever_the_batches():
         assert metrics.confusion.tolist() == [[1, 0], [1, 1]]
 
 
-def test_the_epoch_s_line():
+def test_metric_line_of_an_epoch():
     metrics = {
         "train:loss": 0.1234,
         "train:accuracy": 0.9,
@@ -37,13 +37,13 @@ def test_the_epoch_s_line():
     )
 
 
-def test_the_test_line():
+def test_metric_line_without_an_epoch():
     assert (
         metric_line({"test:loss": 0.5, "test:accuracy": 0.75}) == "test:loss=0.500000 test:accuracy=0.750000"
     )
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_loss_that_is_not_a_number_names_the_epoch(value):
+def test_check_finite_names_the_metric_and_the_epoch(value):
     with pytest.raises(FloatingPointError, match=f"train:loss is {value} in epoch 4"):
         check_finite({"train:loss": value}, epoch=4)

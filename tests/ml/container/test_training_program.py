@@ -1,4 +1,4 @@
-"""The training program as a job runs it: under the toolkit, over several hosts; and its artifact alone."""
+"""The training program as a process: under the SageMaker toolkit, on several hosts, and its artifact."""
 
 import json
 import os
@@ -16,12 +16,13 @@ pytestmark = pytest.mark.slow
 
 
 def clean_environment() -> dict[str, str]:
+    """Return the environment of a child process, without SageMaker variables and with one thread."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SM_", "PYTHONPATH"))}
     return {**kept, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def write_job(base: Path, data: Path, hyperparameters: dict[str, str], channels: list[str]) -> None:
-    """The files that SageMaker gives a training container."""
+    """Write the files that SageMaker puts into a training container."""
     config = base / "input" / "config"
     config.mkdir(parents=True)
     (base / "input" / "data").mkdir()
@@ -55,7 +56,7 @@ def write_job(base: Path, data: Path, hyperparameters: dict[str, str], channels:
 
 
 def run_toolkit(base: Path) -> subprocess.CompletedProcess:
-    """AWS's own `train` command, as the container's entrypoint runs it."""
+    """Run AWS's `train` command, the container's entrypoint."""
     environment = {
         **clean_environment(),
         "SAGEMAKER_BASE_DIR": str(base),
@@ -68,7 +69,7 @@ def run_toolkit(base: Path) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="module")
 def trained(digits, tmp_path_factory) -> tuple[Path, str]:
-    """The digits, trained by the toolkit: base folder and log."""
+    """Train the digits with the toolkit. Returns the base folder and the log."""
     base = tmp_path_factory.mktemp("job")
     hyperparameters = {"architecture": "small_cnn", "image-size": "32", "epochs": "8", "pretrained": "false"}
     write_job(base, digits, hyperparameters, ["train", "valid", "test"])
@@ -81,21 +82,21 @@ def test_the_toolkit_trains_the_digits(trained):
     base, log = trained
     assert (base / "output" / "success").exists()
     assert len(re.findall(r"^epoch=\d+ train:loss=", log, re.MULTILINE)) == 8
-    # The last writers of the set are the hardest: 0.948 to 0.96, by how a processor rounds.
+    # 0.948 to 0.96, depending on how the processor rounds. The test split has the hardest handwriting.
     assert float(re.search(r"test:accuracy=(\S+)", log)[1]) >= 0.93
     metrics = json.loads((base / "model" / "metrics.json").read_text())
     assert sum(map(sum, metrics["confusion_matrix"]["matrix"])) == 269
 
 
-def test_the_toolkit_reports_an_operator_s_error(digits, tmp_path):
+def test_invalid_input_becomes_the_job_s_failure_reason(digits, tmp_path):
     write_job(tmp_path, digits, {"epochs": "8"}, ["train"])
     assert run_toolkit(tmp_path).returncode != 0
     reason = (tmp_path / "output" / "failure").read_text()
     assert reason == "the job has no channel 'valid' (it has: train); add it to InputDataConfig\n"
 
 
-def test_the_artifact_serves_by_itself(trained, digits, tmp_path):
-    """With the artifact's own code and a `ray.serve` that only records, and no torchvision needed."""
+def test_the_artifact_serves_with_its_own_code(trained, digits, tmp_path):
+    """Uses a `ray.serve` that does nothing, and imports neither torchvision nor the training code."""
     (tmp_path / "ray").mkdir()
     (tmp_path / "ray" / "__init__.py").touch()
     (tmp_path / "ray" / "serve.py").write_text(
@@ -135,7 +136,7 @@ def test_the_artifact_serves_by_itself(trained, digits, tmp_path):
 
 
 def run_hosts(digits: Path, folder: Path, hosts: list[str], changes: dict[int, dict] | None = None):
-    """train.py once per host, together: exit statuses, outputs and base folders."""
+    """Run train.py once per host, in parallel. Returns exit statuses, outputs and base folders."""
     flags = [
         "--image-size",
         "16",
@@ -178,17 +179,17 @@ def run_hosts(digits: Path, folder: Path, hosts: list[str], changes: dict[int, d
 
 @pytest.fixture
 def hosts() -> list[str]:
-    """Two loopback addresses of this test's own: the port is the toolkit's, the same for every job."""
+    """Two random loopback addresses: all jobs use the same port, the toolkit's."""
     network = f"127.{random.randint(1, 254)}.{random.randint(0, 254)}"
     return [f"{network}.1", f"{network}.2"]
 
 
-def test_two_hosts_train_the_model_of_one(digits, tmp_path, hosts):
+def test_two_hosts_train_the_same_model_as_one(digits, tmp_path, hosts):
     _, _, [base] = run_hosts(digits, tmp_path / "single", ["127.0.0.1"])
     status, double, bases = run_hosts(digits, tmp_path / "double", hosts)
     assert status == [0, 0], double
 
-    # Ranks that did not talk would each have learned from half of every batch, and counted half of it.
+    # Without communication, each rank would learn from, and count, half of every batch.
     one, two = (json.loads((b / "model" / "metrics.json").read_text()) for b in (base, bases[0]))
     for name in ("train:loss", "validation:loss", "test:loss"):
         assert two[name] == pytest.approx(one[name], abs=2e-3)
@@ -196,14 +197,14 @@ def test_two_hosts_train_the_model_of_one(digits, tmp_path, hosts):
     counts = [sum(map(sum, m["confusion_matrix"]["matrix"])) for m in (one, two)]
     assert counts == [269, 269]
 
-    # Only rank 0 prints and saves.
-    assert "2 x cpu" in double[0][0]
+    # Rank 0 prints and saves.
+    assert "devices: 2 x cpu" in double[0][0]
     assert double[1][0] == ""
     assert not (bases[1] / "model").exists()
 
 
-def test_hosts_that_see_different_data_are_refused(digits, tmp_path, hosts):
+def test_hosts_with_different_data_are_refused(digits, tmp_path, hosts):
     changes = {1: {"SM_CHANNEL_VALID": str(digits / "train")}}
     status, outputs, _ = run_hosts(digits, tmp_path, hosts, changes)
     assert status == [1, 1]
-    assert all("the hosts see different data" in stderr for _, stderr in outputs)
+    assert all("the hosts have different data" in stderr for _, stderr in outputs)

@@ -1,4 +1,4 @@
-"""The shared transform: what it accepts, what it refuses, and the exact tensors it makes."""
+"""The transform of training and serving: accepted formats, refused bytes, exact tensors."""
 
 import io
 import struct
@@ -21,37 +21,37 @@ def encode(image: Image.Image, kind: str = "PNG", **options) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_decodes_every_accepted_format(kind):
+def test_decode_accepts_every_format(kind):
     image = RGB.decode(encode(Image.new("RGB", (40, 30), (200, 100, 50)), kind))
     assert image.shape == (3, 10, 10)
     assert image.dtype == torch.uint8
     assert (image.float().mean(dim=(1, 2)) - torch.tensor([200.0, 100.0, 50.0])).abs().max() < 4
 
 
-def test_keeps_the_pixels_of_a_picture_of_the_right_size():
+def test_decode_keeps_the_pixels_of_an_image_that_has_the_size():
     image = Image.new("L", (8, 8))
     image.putdata(list(range(64)))
     assert GRAY.decode(encode(image)).flatten().tolist() == list(range(64))
 
 
-def test_keeps_the_centre_of_a_wide_picture():
+def test_decode_keeps_the_center_of_a_wide_image():
     image = Image.new("L", (24, 8), 0)
     image.paste(255, (8, 0, 16, 8))
     assert GRAY.decode(encode(image)).min() == 255
 
 
-def test_converts_colour_to_the_model_s_channels():
+def test_decode_converts_color_to_the_model_s_channels():
     gray = GRAY.decode(encode(Image.new("RGB", (8, 8), (255, 0, 0))))
     assert gray.unique().tolist() == [76]  # ITU-R 601 luma of red
     assert RGB.decode(encode(Image.new("L", (8, 8), 7))).unique().tolist() == [7]
 
 
-def test_scales_sixteen_bit_pictures():
+def test_decode_scales_sixteen_bit_images():
     image = Image.new("I;16", (8, 8), 0x8000)
     assert GRAY.decode(encode(image)).unique().tolist() == [0x80]
 
 
-def test_follows_the_exif_orientation():
+def test_decode_applies_the_exif_orientation():
     image = Image.new("RGB", (16, 16), "black")
     image.paste((255, 255, 255), (0, 0, 16, 8))  # white above black
     exif = Image.Exif()
@@ -61,33 +61,33 @@ def test_follows_the_exif_orientation():
     assert decoded[:, -1].float().mean() > 235
 
 
-def test_crops_the_centre_and_normalises():
+def test_crop_takes_the_center_and_normalize_applies_mean_and_std():
     images = torch.zeros(2, 3, 10, 10, dtype=torch.uint8)
     images[:, :, 1:9, 1:9] = 255
     cropped = RGB.crop(images)
     assert cropped.shape == (2, 3, 8, 8)
     assert cropped.min() == 255
-    assert RGB.normalise(cropped)[0, :, 0, 0].tolist() == [1.0, 1.0, 0.0]
-    assert RGB.normalise(cropped * 0)[0, :, 0, 0].tolist() == [0.0, -1.0, -4.0]
+    assert RGB.normalize(cropped)[0, :, 0, 0].tolist() == [1.0, 1.0, 0.0]
+    assert RGB.normalize(cropped * 0)[0, :, 0, 0].tolist() == [0.0, -1.0, -4.0]
 
 
 @pytest.mark.parametrize(
     "data",
     [
         b"",
-        b"not a picture",
+        b"not an image",
         encode(Image.new("RGB", (8, 8)), "GIF"),
         encode(Image.effect_noise((64, 64), 90))[:200],
         encode(Image.effect_noise((64, 64), 90), "JPEG")[:500],
     ],
     ids=["empty", "text", "gif", "truncated png", "truncated jpeg"],
 )
-def test_refuses_what_is_not_a_whole_picture(data):
+def test_decode_refuses_incomplete_and_unknown_files(data):
     with pytest.raises(ImageError):
         GRAY.decode(data)
 
 
-def test_refuses_too_many_pixels_before_decoding():
+def test_decode_refuses_too_many_pixels_before_decoding():
     def chunk(kind: bytes, content: bytes) -> bytes:
         return (
             struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

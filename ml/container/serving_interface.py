@@ -1,0 +1,12 @@
+"""The interface of the serving container: what its model package and its callers must match.
+
+Standard library only. The operator's code (ml/jobs/registry.py) does not import the container; a test compares both.
+"""
+
+# Variables that the model package sets. AWS's Ray Serve image reads SM_RAYSERVE_APP: the application as module:attribute.
+ENVIRONMENT = {"SM_RAYSERVE_APP": "app:app"}
+CONTENT_TYPES = ("image/png", "image/jpeg", "image/webp", "application/x-image")
+RESPONSE_TYPES = ("application/json",)
+MAX_BODY_BYTES = 6_291_456  # InvokeEndpoint's limit
+ATTRIBUTES_HEADER = "X-Amzn-SageMaker-Custom-Attributes"  # top_k=N,scores=true
+DEFAULT_TOP_K = 5
