@@ -14,6 +14,12 @@ from ops.errors import OperatorError
 from ops.outputs import Foundation
 from ops.settings import Settings
 
+# The serving container declares these (ml/container/serving_interface.py), and a test compares both: operators' code does
+# not import the container.
+SERVING_ENVIRONMENT = {"SM_RAYSERVE_APP": "app:app"}
+CONTENT_TYPES = ["image/png", "image/jpeg", "image/webp", "application/x-image"]
+RESPONSE_TYPES = ["application/json"]
+
 
 @dataclass(frozen=True)
 class Version:
@@ -41,11 +47,11 @@ def request(
                 {
                     "Image": program.serving_image(settings),
                     "ModelDataUrl": artifact,
-                    "Environment": {"SM_RAYSERVE_APP": "app:app"},
+                    "Environment": SERVING_ENVIRONMENT,
                 }
             ],
-            "SupportedContentTypes": ["image/png", "image/jpeg", "image/webp", "application/x-image"],
-            "SupportedResponseMIMETypes": ["application/json"],
+            "SupportedContentTypes": CONTENT_TYPES,
+            "SupportedResponseMIMETypes": RESPONSE_TYPES,
         },
         "ModelMetrics": {
             "ModelQuality": {
