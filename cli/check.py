@@ -28,24 +28,24 @@ from pipeline.plan_from_scratch import ON_DEMAND, WORKBENCHES, plans_as_new
     }
 )
 def check(c, env=None, stack=None, tests=False, report_dir=None, json=False):
-    """Hold Terraform and the policies against every gate: format, validity, checkov, policy linters. No account needed."""
-    from ops.checks import environment, gates, reports
+    """Check Terraform, policies and Python with every gate: format, types, validity, checkov, policy linters. Needs no account."""
+    from ops.checks import gates, reports, venv
 
     began = time.monotonic()
     settings = environments.load(env)
     chosen = _chosen(stack)
     with Step("checkov") as step:
-        python = environment.python(step)
-        step.note = "its environment is there"
+        python = venv.python(step)
+        step.note = "installed"
     with Step("gates") as step, _alone(step), gates.Gates(ROOT, WORK / "check", python) as running:
         running.start(tests=tests)
         _plans(settings, chosen, running, step)
         step("waiting for the last gates")
         results = running.results()
-        step.note = f"{sum(r.examined for r in results):,} things examined for {settings.environment}"
+        step.note = f"{sum(r.examined for r in results):,} objects examined for {settings.environment}"
     console.table(
         "Gates",
-        ["gate", "what", "result", "examined", "findings", "excused", "seconds"],
+        ["gate", "what", "result", "examined", "findings", "suppressed", "seconds"],
         [
             (
                 r.gate,
@@ -53,7 +53,7 @@ def check(c, env=None, stack=None, tests=False, report_dir=None, json=False):
                 "passed" if r.passed else "FAILED",
                 r.examined,
                 len(r.open),
-                len(r.excused),
+                len(r.suppressed),
                 f"{r.seconds:.1f}",
             )
             for r in results
@@ -73,7 +73,9 @@ def check(c, env=None, stack=None, tests=False, report_dir=None, json=False):
         json,
     )
     if found:
-        raise OperatorError(f"{len(found)} findings: each line above says where, what, and what to do.")
+        raise OperatorError(
+            f"{len(found)} findings: the lines above give each with its location and its fix."
+        )
 
 
 def _chosen(stack: str | None) -> list[str]:
@@ -100,7 +102,7 @@ def _plans(settings, chosen: list[str], running, step) -> None:
             running.start_plan(name, content)
             left.remove(name)
     except OperatorError as error:
-        running.fail("plan", Finding("did not run", str(error), "mend that and check again", "terraform"))
+        running.fail("plan", Finding("did not run", str(error), "fix the cause and check again", "terraform"))
     for name in sorted(left):
         what = f"the plan of {name} was not checked"
         root = f"terraform/{name.partition('/')[0]}"

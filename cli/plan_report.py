@@ -33,8 +33,7 @@ def plan_with_report(
 ) -> None:
     """Plan, write the report, judge; keep the plan if it passes. Raises OperatorError if a gate says no."""
     from ops.aws import is_signed_in
-    from ops.checks import checkov
-    from ops.checks import environment as linters
+    from ops.checks import checkov, venv
     from ops.plan_report import gates, markdown
     from ops.plan_report.build import stack_plan
 
@@ -47,7 +46,7 @@ def plan_with_report(
             "or leave --save out."
         )
     with Step("checkov") as step:
-        python = linters.python(step)
+        python = venv.python(step)
         step.note = "its environment is there"
     made = {}
     skipped: list[markdown.StackPlan] = []

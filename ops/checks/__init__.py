@@ -1,1 +1,1 @@
-"""What can be held against Terraform and the policies without an account: gates, each of which can fail."""
+"""Gates of `./inv check` on Terraform, policies and Python. They need no AWS account."""

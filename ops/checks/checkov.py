@@ -1,6 +1,6 @@
-"""checkov on sources, on plans, and on the documents in policies/ with this repository's own checks.
+"""Gates source, plan and policies: checkov on Terraform sources, on plans and, with custom checks, on policies/.
 
-checkov is silent about much that it could not look at; each gate here also fails on what was not examined.
+checkov does not report everything that it skips. These gates also fail on whatever it did not examine.
 """
 
 from __future__ import annotations
@@ -9,20 +9,23 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
-from ops.checks import documents, environment, plans, skips
+from ops.checks import documents, plans, skips, venv
 from ops.checks.findings import Finding, Findings, Result, relative
 from ops.errors import OperatorError
 
 TESTS = r"\.tftest\.hcl$"
-OWN_CHECKS = "policies/checks"
-OWN_ID = re.compile(r"CKV_POLICY_\d+")
+CUSTOM_CHECKS = "policies/checks"
+CUSTOM_ID = re.compile(r"CKV_POLICY_\d+")
 SEPARATOR = " | "
-"""Between the name of an own check and each of its complaints, as policies/checks writes them."""
+"""Separates the name of a custom check from each of its messages, as policies/checks writes them."""
+
+Json = dict[str, Any]
 
 
 def source(root: Path, python: Path) -> Result:
-    """The Terraform sources, every module seen through each root that uses it."""
+    """Examine the Terraform sources: every module once for each root that uses it."""
     reports = _run(
         root, python, "--directory", str(root / "terraform"), "--framework", "terraform", "--skip-path", TESTS
     )
@@ -33,20 +36,25 @@ def source(root: Path, python: Path) -> Result:
         for record in results["failed_checks"] + results["skipped_checks"]:
             findings.add(_finding(record, relative(record["file_abs_path"], root)))
         for path in results["parsing_errors"]:
-            findings.add(Finding("parse", "cannot be parsed", "mend it", relative(path, root)))
+            findings.add(Finding("parse", "cannot be parsed", "fix the syntax", relative(path, root)))
     if not examined:
-        findings.add(_unexamined("terraform", "no resource of the sources"))
+        findings.add(_unexamined("terraform", "any resource in the sources"))
     return Result("source", examined, findings.all())
 
 
-def plan(root: Path, python: Path, name: str, content: dict, work: Path) -> Result:
-    """A plan of a root: only there are the policies rendered. name: of the root, and behind a slash of what is planned
-    of it. content: `terraform show -json`. work: a folder."""
+def plan(root: Path, python: Path, name: str, content: Json, work: Path) -> Result:
+    """Examine a plan. Only a plan has the rendered policies.
+
+    name: name of the root; what follows a slash names a variant of its inputs.
+    content: output of `terraform show -json`.
+    work: folder for checkov's input.
+    """
     work.mkdir(parents=True, exist_ok=True)
     file = work / f"{name.replace('/', '-')}.json"
     file.write_text(json.dumps(content))
     folder = root / "terraform" / name.partition("/")[0]
-    findings, examined, seen = Findings(), 0, set()
+    findings, examined = Findings(), 0
+    seen: set[str] = set()
     for report in _run(root, python, "--file", str(file), "--framework", "terraform_plan"):
         results = report["results"]
         examined += len(results["passed_checks"]) + len(results["failed_checks"])
@@ -56,20 +64,22 @@ def plan(root: Path, python: Path, name: str, content: dict, work: Path) -> Resu
             found = _finding({**record, "file_line_range": [first, last]}, relative(path, root))
             if path.is_file():
                 skipped = skips.between(path.read_text(), first, last)
-                found = found.excused(skipped.get(found.rule, ""))
+                found = found.suppressed(skipped.get(found.rule, ""))
             findings.add(found)
     for address in plans.with_policies(content):
         if address not in seen:
-            findings.add(_unexamined(relative(folder, root), f"{address} of the plan"))
+            findings.add(_unexamined(relative(folder, root), f"{address} in the plan"))
     if not seen:
-        findings.add(_unexamined(relative(folder, root), f"nothing of the plan of {name}: is it one?"))
+        findings.add(
+            _unexamined(relative(folder, root), f"anything in the plan of {name}: check that it is a plan")
+        )
     for address, attribute in plans.unknown_policies(content):
         path, line, _ = plans.source(content, address, folder)
         findings.add(
             Finding(
                 rule="unknown-policy",
-                what=f"{attribute} of {address} is not known at plan, so that no check can read it",
-                advice="compute the ARNs in it from names, not from what is yet to be made",
+                what=f"{attribute} of {address} is unknown at plan time, so checkov cannot read it",
+                advice="compute its ARNs from names instead of attributes of new resources",
                 file=relative(path, root),
                 line=line,
             )
@@ -78,7 +88,7 @@ def plan(root: Path, python: Path, name: str, content: dict, work: Path) -> Resu
 
 
 def policies(root: Path, python: Path, exceptions: documents.Exceptions) -> Result:
-    """The documents in policies/, by the checks in policies/checks."""
+    """Examine the documents in policies/ with the custom checks in policies/checks."""
     found = documents.read(root)
     broken = documents.broken(found, documents.values(root))
     reports = _run(
@@ -89,9 +99,9 @@ def policies(root: Path, python: Path, exceptions: documents.Exceptions) -> Resu
         "--framework",
         "json",
         "--external-checks-dir",
-        str(root / OWN_CHECKS),
+        str(root / CUSTOM_CHECKS),
         "--skip-path",
-        OWN_CHECKS,
+        CUSTOM_CHECKS,
     )
     by_file = {document.file: document for document in found}
     failed: list[tuple[str, Finding]] = [("", finding) for finding in broken]
@@ -107,30 +117,37 @@ def policies(root: Path, python: Path, exceptions: documents.Exceptions) -> Resu
                 sid = complaint.partition(": ")[0]
                 line = document.line_of_sid(sid)
                 failed.append((sid, Finding(record["check_id"], complaint, title, document.file, line)))
-    ids = own_ids(root)
+    ids = custom_ids(root)
     if not ids:
-        failed.append(("", _unexamined(OWN_CHECKS, "no document: there are no checks")))
+        failed.append(("", _unexamined(CUSTOM_CHECKS, "any document: there are no custom checks")))
     unreadable = {finding.file for finding in broken if finding.rule == "json"}
     for file in sorted(by_file.keys() - unreadable):
         if missing := sorted(ids - {check for path, check in examined if path == file}):
-            failed.append(("", _unexamined(file, f"{', '.join(missing)}: does {OWN_CHECKS} load?")))
-    return Result("policies", len(examined), exceptions.apply(failed, OWN_ID))
+            failed.append(
+                (
+                    "",
+                    _unexamined(
+                        file, f"the document with {', '.join(missing)}: check that {CUSTOM_CHECKS} loads"
+                    ),
+                )
+            )
+    return Result("policies", len(examined), exceptions.apply(failed, CUSTOM_ID))
 
 
-def own_ids(root: Path) -> set[str]:
-    """The ids of the checks that policies/checks defines, read from its text."""
-    texts = [path.read_text() for path in (root / OWN_CHECKS).glob("*.py")]
+def custom_ids(root: Path) -> set[str]:
+    """Return the IDs of the custom checks, read from their sources."""
+    texts = [path.read_text() for path in (root / CUSTOM_CHECKS).glob("*.py")]
     return {
         f"CKV_POLICY_{number}" for text in texts for number in re.findall(r"^PolicyCheck\((\d+),", text, re.M)
     }
 
 
-def _run(root: Path, python: Path, *arguments: str) -> list[dict]:
-    """checkov's reports. It exits with 0 or 1 if it ran, and prints no report where it found nothing to look at."""
+def _run(root: Path, python: Path, *arguments: str) -> list[Json]:
+    """Return checkov's reports. It exits with 0 or 1 if it ran, and prints no report if there was nothing to examine."""
     configuration = (
         ("--config-file", str(root / ".checkov.yaml")) if (root / ".checkov.yaml").exists() else ()
     )
-    told = subprocess.run(
+    done = subprocess.run(
         [
             str(python),
             "-W",
@@ -144,28 +161,28 @@ def _run(root: Path, python: Path, *arguments: str) -> list[dict]:
             "json",
         ],
         cwd=root,
-        env=environment.variables(LOG_LEVEL="ERROR"),
+        env=venv.tool_environment(LOG_LEVEL="ERROR"),
         capture_output=True,
         text=True,
     )
     try:
-        answer = json.loads(told.stdout)
+        answer = json.loads(done.stdout)
     except ValueError:
         answer = None
-    if told.returncode not in (0, 1) or answer is None:
+    if done.returncode not in (0, 1) or answer is None:
         raise OperatorError(
-            f"checkov ended with {told.returncode}: {' '.join((told.stderr or told.stdout).split())[-600:]}"
+            f"checkov exited with {done.returncode}: {' '.join((done.stderr or done.stdout).split())[-600:]}"
         )
     return [report for report in (answer if isinstance(answer, list) else [answer]) if "results" in report]
 
 
-def _finding(record: dict, file: str) -> Finding:
+def _finding(record: Json, file: str) -> Finding:
     check = record["check_id"]
     guide = f" ({record['guideline']})" if record.get("guideline") else ""
     return Finding(
         rule=check,
         what=f"{record['check_name']}: {record['resource']}",
-        advice=f"change it, or say why it stays beside the resource: #checkov:skip={check}:REASON{guide}",
+        advice=f"change it, or give the reason in the resource: #checkov:skip={check}:REASON{guide}",
         file=file,
         line=record["file_line_range"][0],
         reason=record["check_result"].get("suppress_comment", ""),
@@ -173,4 +190,4 @@ def _finding(record: dict, file: str) -> Finding:
 
 
 def _unexamined(file: str, what: str) -> Finding:
-    return Finding("unexamined", f"checkov did not examine {what}", "mend what it cannot read", file)
+    return Finding("unexamined", f"checkov did not examine {what}", "fix what it cannot read", file)

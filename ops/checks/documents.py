@@ -1,4 +1,4 @@
-"""The IAM documents in policies/: read, rendered with sample values, and the findings that stay, with their reasons."""
+"""The IAM policy documents in policies/: reading, rendering with sample values, and suppressed findings."""
 
 from __future__ import annotations
 
@@ -18,43 +18,50 @@ else:
     import tomli as tomllib
 
 KINDS = {"policies": "identity", "resources": "resource", "trust": "trust"}
-"""What a document is, by its folder."""
+"""Policy type by folder."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """file: relative to the repository. text: as written. kind: identity, resource or trust."""
+    """A policy document.
+
+    file: path relative to the repository.
+    text: the source, with placeholders.
+    kind: identity, resource or trust.
+    """
 
     file: str
     text: str
     kind: str
 
     def rendered(self, values: dict[str, str]) -> str:
-        """The text with every placeholder filled; the lines stay what they are."""
+        """Return the text with placeholders replaced and the same line numbers."""
         return Template(self.text).substitute(values)
 
     def line_of_sid(self, sid: str) -> int:
+        """Return the line of a Sid, or 1."""
         return line_of(self.text, rf'"Sid"\s*:\s*"{re.escape(sid)}"')
 
     def sid_at(self, line: int) -> str:
-        """The statement that a line belongs to: the last one that starts at it or before; the first else."""
+        """Return the Sid of the statement that contains a line; empty before the first statement."""
         sids = [
             (number, match.group(1))
             for number, text in enumerate(self.text.splitlines(), start=1)
             for match in re.finditer(r'"Sid"\s*:\s*"(\w+)"', text)
         ]
-        # A statement is told by the line of its brace, one before the Sid's.
+        # A statement starts at its brace, one line before the Sid.
         started = [sid for number, sid in sids if number <= line + 1]
         return started[-1] if started else ""
 
 
 def values(root: Path) -> dict[str, str]:
-    """What each placeholder may look like once a root has rendered the document."""
-    return json.loads((root / "policies" / "checks" / "values.json").read_text())
+    """Return a sample value for each placeholder."""
+    samples: dict[str, str] = json.loads((root / "policies" / "checks" / "values.json").read_text())
+    return samples
 
 
 def read(root: Path) -> list[Document]:
-    """All documents of a repository, those that are no JSON included."""
+    """Return all policy documents of a repository, including invalid ones."""
     folder = root / "policies"
     return [
         Document(str(path.relative_to(root)), path.read_text(), KINDS.get(path.parent.name, "identity"))
@@ -64,23 +71,36 @@ def read(root: Path) -> list[Document]:
 
 
 def broken(documents: list[Document], samples: dict[str, str]) -> list[Finding]:
-    """Documents that no tool could read, though some would not say so: no JSON, no policy, unknown placeholders."""
+    """Return the documents that tools cannot read: invalid JSON, not a policy, unknown placeholder. Some tools skip them."""
     found = []
     for document in documents:
         try:
             content = json.loads(document.text)
         except ValueError as error:
             found.append(
-                Finding("json", f"is no JSON: {error}", "mend it", document.file, getattr(error, "lineno", 1))
+                Finding(
+                    "json",
+                    f"is not valid JSON: {error}",
+                    "fix the JSON",
+                    document.file,
+                    getattr(error, "lineno", 1),
+                )
             )
             continue
         if not isinstance(content, dict) or "Statement" not in content:
-            found.append(Finding("json", "has no Statement", "write a policy, or move it", document.file))
+            found.append(
+                Finding(
+                    "json",
+                    "has no Statement",
+                    "write a policy, or move the file out of policies/",
+                    document.file,
+                )
+            )
         for name in sorted(set(re.findall(r"\$\{(\w+)\}", document.text)) - samples.keys()):
             found.append(
                 Finding(
                     "placeholder",
-                    f"there is no sample value for ${{{name}}}",
+                    f"no sample value for ${{{name}}}",
                     "add one to policies/checks/values.json",
                     document.file,
                     line_of(document.text, re.escape(f"${{{name}}}")),
@@ -90,9 +110,9 @@ def broken(documents: list[Document], samples: dict[str, str]) -> list[Finding]:
 
 
 class Exceptions:
-    """policies/exceptions.toml: findings that stay, each with document, sid, rule and reason. JSON has no comments.
+    """Suppressions of findings in policies/exceptions.toml, as JSON has no comments.
 
-    One that no longer excuses anything, or that gives no reason, is a finding itself.
+    Each has document, sid, rule and reason. An exception without a reason or without effect is a finding.
     """
 
     FILE = "policies/exceptions.toml"
@@ -110,8 +130,12 @@ class Exceptions:
                     f"{self.FILE}: an exception lacks {', '.join(sorted(missing))}: {exception}."
                 )
 
-    def apply(self, findings: list[tuple[str, Finding]], rules: re.Pattern) -> tuple[Finding, ...]:
-        """Findings with the reasons of those that stay. findings: with the Sid of each. rules: those of this gate."""
+    def apply(self, findings: list[tuple[str, Finding]], rules: re.Pattern[str]) -> tuple[Finding, ...]:
+        """Return the findings, suppressed where an exception names them.
+
+        findings: with the Sid of each.
+        rules: pattern of the gate's rules; exceptions of other rules are ignored.
+        """
         done, used = [], set()
         starts = [n for n, line in enumerate(self.text.splitlines(), 1) if line.strip() == "[[exception]]"]
         for sid, finding in findings:
@@ -119,7 +143,7 @@ class Exceptions:
                 named = (f"policies/{exception['document']}", exception["sid"], exception["rule"])
                 if named == (finding.file, sid, finding.rule):
                     used.add(number)
-                    finding = finding.excused(exception["reason"].strip())
+                    finding = finding.suppressed(exception["reason"].strip())
             done.append(finding)
         for number, exception in enumerate(self.all):
             if not rules.fullmatch(exception["rule"]):
@@ -128,10 +152,12 @@ class Exceptions:
             line = starts[number]
             if len(exception["reason"].strip()) < 15:
                 done.append(
-                    Finding("reason", f"excuses {what} without a reason", "say why it stays", self.FILE, line)
+                    Finding(
+                        "reason", f"suppresses {what} without a reason", "add the reason", self.FILE, line
+                    )
                 )
             elif number not in used:
                 done.append(
-                    Finding("stale", f"excuses {what}, which nobody finds", "remove it", self.FILE, line)
+                    Finding("stale", f"suppresses {what}, which is not found", "remove it", self.FILE, line)
                 )
         return tuple(done)

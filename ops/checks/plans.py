@@ -1,15 +1,18 @@
-"""What a plan, as `terraform show -json` gives it, tells of policies and of what it would hand over."""
+"""Read plans, the output of `terraform show -json`: policies, source locations and stack outputs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ops.errors import OperatorError
 
+Json = dict[str, Any]
+
 POLICIES = ("policy", "assume_role_policy", "policy_document", "resource_policy", "inline_policy")
-"""Attributes of resources that hold an IAM document."""
+"""Attributes that hold a policy document."""
 
 SAMPLES = {
     "kms_key_arn": "arn:aws:kms:{region}:{account_id}:key/1234abcd-12ab-34cd-56ef-1234567890ab",
@@ -20,11 +23,11 @@ SAMPLES = {
         "serving_security_group_ids": ["sg-0123456789abcdef1"],
     },
 }
-"""Well-formed values for what the foundation hands over and only an apply knows."""
+"""Well-formed values of foundation outputs that are unknown until apply."""
 
 
-def with_policies(plan: dict) -> list[str]:
-    """Addresses of the IAM resources whose documents checkov has checks for: they must be among what it examined."""
+def with_policies(plan: Json) -> list[str]:
+    """Return the addresses of the policies that checkov has checks for, and so must have examined."""
     return [
         change["address"]
         for change in plan.get("resource_changes", [])
@@ -34,10 +37,10 @@ def with_policies(plan: dict) -> list[str]:
     ]
 
 
-def unknown_policies(plan: dict) -> Iterator[tuple[str, str]]:
-    """Address and attribute of policies that the plan does not know: checkov would pass them, unread.
+def unknown_policies(plan: Json) -> Iterator[tuple[str, str]]:
+    """Yield address and attribute of policies that are unknown at plan time: checkov passes them without reading.
 
-    An attribute that the configuration does not set (a default of AWS's) is not meant.
+    Attributes that the configuration does not set are left out: AWS chooses them.
     """
     for change in plan.get("resource_changes", []):
         unknown = change["change"].get("after_unknown") or {}
@@ -46,25 +49,27 @@ def unknown_policies(plan: dict) -> Iterator[tuple[str, str]]:
                 yield change["address"], attribute
 
 
-def handover(plan: dict, samples: dict = SAMPLES) -> dict:
-    """What a foundation would hand over once applied, with well-formed values for what only the apply knows.
+def handover(plan: Json, samples: Json = SAMPLES) -> Json:
+    """Return the outputs of a planned foundation, with sample values for those that are unknown until apply.
 
-    Raises OperatorError if there is no such value.
+    Raises:
+        OperatorError: An unknown output has no sample value.
     """
     output = plan["output_changes"]["handover"]
     after, unknown = dict(output["after"] or {}), output["after_unknown"] or {}
     for name in sorted(name for name, value in unknown.items() if _any_true(value)):
         if name not in samples:
             raise OperatorError(
-                f"The foundation hands over {name!r}, which its plan does not know: add a well-formed value to SAMPLES "
-                f"in ops/checks/plans.py, for the plan of what comes after it."
+                f"Output {name!r} of the foundation is unknown at plan time: add a sample value to SAMPLES in "
+                "ops/checks/plans.py, so that the stacks that use it can be planned."
             )
         sample = samples[name]
         after[name] = sample.format(**after) if isinstance(sample, str) else sample
     return after
 
 
-def _any_true(value) -> bool:
+def _any_true(value: Any) -> bool:
+    """Return whether an `after_unknown` value marks anything as unknown."""
     if isinstance(value, dict):
         return any(map(_any_true, value.values()))
     if isinstance(value, list):
@@ -72,8 +77,8 @@ def _any_true(value) -> bool:
     return value is True
 
 
-def _configured(plan: dict, address: str) -> set[str]:
-    """The arguments that the configuration sets for a resource. address: with modules and indices."""
+def _configured(plan: Json, address: str) -> set[str]:
+    """Return the arguments that the configuration sets for a resource."""
     modules, kind, name = _parts(address)
     module = plan["configuration"]["root_module"]
     for called in modules:
@@ -84,10 +89,10 @@ def _configured(plan: dict, address: str) -> set[str]:
     return set()
 
 
-def source(plan: dict, address: str, folder: Path) -> tuple[Path, int, int]:
-    """File, first and last line of a planned resource; the folder and 1, 1 if it is not found.
+def source(plan: Json, address: str, folder: Path) -> tuple[Path, int, int]:
+    """Return file, first and last line of a planned resource; the root's folder, 1 and 1 if it is not found.
 
-    folder: of the root. checkov itself knows a resource by type and name alone, and every module here has its `this`.
+    checkov finds a resource by type and name, which is ambiguous here: every module has a resource `this`.
     """
     modules, kind, name = _parts(address)
     module, place = plan["configuration"]["root_module"], folder
@@ -103,6 +108,6 @@ def source(plan: dict, address: str, folder: Path) -> tuple[Path, int, int]:
 
 
 def _parts(address: str) -> tuple[list[str], str, str]:
-    """module.a[0].module.b.aws_x.y["k"] → [a, b], aws_x, y."""
+    """Split an address: module.a[0].module.b.aws_x.y["k"] → [a, b], aws_x, y."""
     *modules, kind, name = re.sub(r"\[[^\]]*\]", "", address).split(".")
     return modules[1::2], kind, name

@@ -1,4 +1,4 @@
-"""The gates' results as SARIF 2.1.0 (code scanning) and JUnit XML (test reports), all gates in one file each."""
+"""Write the results of all gates as SARIF 2.1.0 (code scanning) and as JUnit XML (test reports)."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 from ops.checks.findings import Finding, Result
 from ops.checks.gates import GATES
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_INVALID_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write(results: list[Result], folder: Path) -> list[Path]:
-    """Write check.sarif and check.xml to a folder, which is made if it is missing. Returns their paths."""
+    """Write check.sarif and check.xml to a folder, create it if needed, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / "check.sarif", folder / "check.xml"]
     files[0].write_text(json.dumps(sarif(results), indent=2) + "\n")
@@ -24,8 +25,8 @@ def write(results: list[Result], folder: Path) -> list[Path]:
     return files
 
 
-def sarif(results: Iterable[Result]) -> dict:
-    """One run; a rule is named after its gate, and what stays is a suppressed result with its reason."""
+def sarif(results: Iterable[Result]) -> dict[str, Any]:
+    """Return one SARIF run. Rule IDs start with the gate; suppressed findings carry their reason."""
     found = [(result.gate, finding) for result in results for finding in result.findings]
     rules = sorted({(f"{gate}/{finding.rule}", gate) for gate, finding in found})
     numbers = {rule: number for number, (rule, _) in enumerate(rules)}
@@ -42,7 +43,7 @@ def sarif(results: Iterable[Result]) -> dict:
                         ],
                     }
                 },
-                "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "The repository's root."}}},
+                "originalUriBaseIds": {"%SRCROOT%": {"description": {"text": "Root of the repository."}}},
                 "results": [
                     _sarif_result(f"{gate}/{finding.rule}", numbers[f"{gate}/{finding.rule}"], finding)
                     for gate, finding in found
@@ -52,16 +53,16 @@ def sarif(results: Iterable[Result]) -> dict:
     }
 
 
-def _sarif_result(rule: str, number: int, finding: Finding) -> dict:
+def _sarif_result(rule: str, number: int, finding: Finding) -> dict[str, Any]:
     place = {
         "artifactLocation": {"uri": finding.file, "uriBaseId": "%SRCROOT%"},
         "region": {"startLine": max(1, finding.line)},
     }
-    result = {
+    result: dict[str, Any] = {
         "ruleId": rule,
         "ruleIndex": number,
         "level": "error",
-        "message": {"text": f"{finding.what}. To do: {finding.advice}."},
+        "message": {"text": f"{finding.what}. Fix: {finding.advice}."},
         "locations": [{"physicalLocation": place}],
     }
     if finding.reason:
@@ -70,7 +71,7 @@ def _sarif_result(rule: str, number: int, finding: Finding) -> dict:
 
 
 def junit(results: Iterable[Result]) -> ElementTree.ElementTree:
-    """A suite per gate, with a failed case per finding and a skipped one for what stays; else the gate as one case."""
+    """Return a suite per gate: a failed case per open finding, a skipped one per suppressed finding, one if it passed."""
     top = ElementTree.Element("testsuites", name="inv check")
     for result in results:
         suite = ElementTree.SubElement(
@@ -79,7 +80,7 @@ def junit(results: Iterable[Result]) -> ElementTree.ElementTree:
             name=result.gate,
             tests=str(len(result.findings) + result.passed),
             failures=str(len(result.open)),
-            skipped=str(len(result.excused)),
+            skipped=str(len(result.suppressed)),
             errors="0",
             time=f"{result.seconds:.1f}",
         )
@@ -101,5 +102,5 @@ def junit(results: Iterable[Result]) -> ElementTree.ElementTree:
 
 
 def _clean(text: str) -> str:
-    """Without what XML cannot hold, such as a terminal's colours."""
-    return _NO_XML.sub("", text)
+    """Remove characters that XML does not allow, such as terminal colors."""
+    return _INVALID_XML.sub("", text)

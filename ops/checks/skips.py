@@ -1,4 +1,4 @@
-"""Skips of checkov in the sources: each says why."""
+"""Gate skips: every checkov skip in the Terraform sources has a reason and takes effect."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ COMMENT = re.compile(
 )
 BLOCK = re.compile(r"^(?:resource|data|module|provider) .*\{\n(?:.*\n)*?\}", re.MULTILINE)
 SHORTEST = 15
-"""Characters of a reason: "legacy" is none."""
+"""Minimum length of a reason in characters: \"legacy\" is not a reason."""
 
 
 def comments(text: str) -> list[tuple[int, tuple[str, ...], str]]:
-    """Line, checks and reason of every skip in a source."""
+    """Return line, check IDs and reason of every skip in a source."""
     return [
         (number, tuple((match["ids"] or "").split(",")), (match["reason"] or "").strip())
         for number, line in enumerate(text.splitlines(), start=1)
@@ -25,7 +25,7 @@ def comments(text: str) -> list[tuple[int, tuple[str, ...], str]]:
 
 
 def reasons(root: Path) -> Result:
-    """Every skip under terraform/ has a reason, and stands where it takes effect. root: of the repository."""
+    """Return a finding for every skip under terraform/ without a reason or without effect."""
     files = sorted(path for path in (root / "terraform").rglob("*.tf") if ".terraform" not in path.parts)
     findings, examined = [], 0
     for path in files:
@@ -39,25 +39,25 @@ def reasons(root: Path) -> Result:
 
 
 def _wrong(text: str, line: int, ids: tuple[str, ...], reason: str) -> tuple[str, str] | None:
-    """What is wrong with a skip, and what to do about it."""
+    """Return the problem of a skip and its remedy, or None."""
     if not ids[0]:
-        return "names no check", "write #checkov:skip=ID:REASON"
+        return "does not name a check", "write #checkov:skip=ID:REASON"
     named = ",".join(ids)
     if len(reason) < SHORTEST:
-        told = f"only {reason!r}" if reason else "nothing"
+        problem = f"with the reason {reason!r} only" if reason else "without a reason"
         return (
-            f"skips {named} and says {told} as its reason",
-            f"write #checkov:skip={named}:REASON in a sentence",
+            f"skips {named} {problem}",
+            f"write #checkov:skip={named}:REASON, with a sentence as the reason",
         )
     blocks = [(text.count("\n", 0, m.start()) + 1, m.group().count("\n")) for m in BLOCK.finditer(text)]
     if not any(first < line < first + length for first, length in blocks):
         return (
-            f"skips {named} for nothing: it stands outside of a resource",
-            "move it inside, to the top of the block",
+            f"skips {named} without effect: the comment is outside a resource",
+            "move it to the top of the resource block",
         )
     return None
 
 
 def between(text: str, first: int, last: int) -> dict[str, str]:
-    """The checks that the lines of a resource skip, with their reasons."""
+    """Return the checks that are skipped between two lines, with their reasons."""
     return {i: reason for line, ids, reason in comments(text) if first <= line <= last for i in ids}

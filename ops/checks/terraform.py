@@ -1,4 +1,4 @@
-"""Terraform's own checks: format, validity of the roots, tests of modules and roots with mocked AWS."""
+"""Gates format, validate and tests: terraform fmt, validate and test (with mocked AWS)."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
-from ops.checks import environment
+from ops.checks import venv
 from ops.checks.findings import Finding, Findings, Result
 from ops.errors import OperatorError
-from ops.terraform import events as terraform_events
-from ops.terraform import providers as terraform_providers
-from ops.terraform import stack as terraform
+from ops.terraform import events, providers, stack
 
 HUNK = re.compile(r"^\+\+\+ new/(.+)\n@@ -(\d+)", re.MULTILINE)
 
 
 class Configuration:
-    """A copy of terraform/ and policies/ to work on: Terraform leaves files beside what it checks.
+    """A working copy of terraform/ and policies/, as Terraform writes files next to the sources.
 
-    root: of the repository. work: folder for the copy and for what `terraform init` installs, which is kept.
+    root: the repository.
+    work: folder for the copy and for the providers of `terraform init`, which are kept.
     """
 
     def __init__(self, root: Path, work: Path):
@@ -31,17 +31,17 @@ class Configuration:
         ignored = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfplan")
         shutil.copytree(root / "terraform", self.folder / "terraform", ignore=ignored)
         shutil.copytree(root / "policies", self.folder / "policies", ignore=ignored)
-        terraform.binary()  # raises here, once, if there is none
-        self._cli_config = terraform_providers.cli_config()
+        stack.binary()  # fails early if Terraform is missing
+        self._cli_config = providers.cli_config()
 
     @property
     def roots(self) -> list[str]:
-        """Folders with a lock file: what is planned by itself."""
+        """Folders of the roots: those with a lock file."""
         return sorted(str(p.parent.relative_to(self.folder)) for p in self._glob(".terraform.lock.hcl"))
 
     @property
     def tested(self) -> list[str]:
-        """Folders with tests, those with most runs first: two processors then end at about the same time."""
+        """Folders with tests, longest first, so that parallel workers finish at about the same time."""
         runs: dict[str, int] = {}
         for path in self._glob("tests/*.tftest.hcl"):
             name = str(path.parents[1].relative_to(self.folder))
@@ -49,87 +49,87 @@ class Configuration:
         return sorted(runs, key=lambda name: -runs[name])
 
     def formatting(self) -> Result:
-        """`terraform fmt` would change nothing."""
+        """Run `terraform fmt -check`."""
         files = [*self._glob("*.tf"), *self._glob("*.tftest.hcl")]
-        told = self._terraform("terraform", "fmt", "-check", "-recursive", "-diff")
-        lines = dict(HUNK.findall(told.stdout))
+        done = self._terraform("terraform", "fmt", "-check", "-recursive", "-diff")
+        lines = dict(HUNK.findall(done.stdout))
         found = tuple(
             Finding(
                 rule="fmt",
-                what="not formatted as terraform fmt would",
+                what="is not formatted",
                 advice="run: terraform fmt -recursive terraform",
                 file=f"terraform/{name}",
                 line=int(lines.get(name, 1)),
             )
-            for name in told.stdout.splitlines()
+            for name in done.stdout.splitlines()
             if (self.folder / "terraform" / name).is_file()
         )
-        if bool(told.returncode) != bool(found):
-            raise OperatorError(f"terraform fmt failed: {_one_line(told.stdout + told.stderr)}")
+        if bool(done.returncode) != bool(found):
+            raise OperatorError(f"terraform fmt failed: {_one_line(done.stdout + done.stderr)}")
         return Result("format", len(files), found)
 
     def validity(self, folder: str) -> Result:
-        """`terraform validate` of a root. folder: such as terraform/foundation."""
+        """Run `terraform validate` in a root, such as terraform/foundation."""
         if failed := self._init(folder):
             return Result("validate", 1, (failed,))
-        told = self._terraform(folder, "validate", "-json")
+        done = self._terraform(folder, "validate", "-json")
         try:
-            answer = json.loads(told.stdout)
+            answer = json.loads(done.stdout)
         except ValueError:
             raise OperatorError(
-                f"terraform validate of {folder} failed: {_one_line(told.stdout + told.stderr)}"
+                f"terraform validate of {folder} failed: {_one_line(done.stdout + done.stderr)}"
             ) from None
         return Result("validate", 1, tuple(self._finding(folder, d) for d in answer["diagnostics"]))
 
     def tests(self, folder: str) -> Result:
-        """`terraform test` of a module or root."""
+        """Run `terraform test` in a module or root."""
         if failed := self._init(folder):
             return Result("tests", 1, (failed,))
-        told = self._terraform(folder, "test", "-json")
-        events = [terraform_events.parse(line) for line in told.stdout.splitlines()]
-        runs = [e for e in events if e["type"] == "test_run" and e["test_run"]["progress"] == "complete"]
+        done = self._terraform(folder, "test", "-json")
+        lines = [events.parse(line) for line in done.stdout.splitlines()]
+        runs = [e for e in lines if e["type"] == "test_run" and e["test_run"]["progress"] == "complete"]
         findings = Findings()
-        for event in events:
+        for event in lines:
             if event["type"] == "diagnostic" and event["diagnostic"]["severity"] == "error":
                 findings.add(self._finding(folder, event["diagnostic"], event.get("@testrun", "")))
-        if bool(told.returncode) != bool(findings.found) or not runs:
+        if bool(done.returncode) != bool(findings.found) or not runs:
             raise OperatorError(
-                f"terraform test of {folder} ended with {told.returncode} after {len(runs)} runs: "
-                f"{_one_line(told.stdout[-400:] + told.stderr)}"
+                f"terraform test of {folder} exited with {done.returncode} after {len(runs)} runs: "
+                f"{_one_line(done.stdout[-400:] + done.stderr)}"
             )
         return Result("tests", len(runs), findings.all())
 
     def _init(self, folder: str) -> Finding | None:
-        """Install providers and modules of a folder; what is wrong if that fails."""
+        """Run `terraform init` in a folder. Return a finding if its configuration is invalid."""
         lock = self.folder / folder / ".terraform.lock.hcl"
-        if not lock.exists():  # a module: held to the roots' provider
+        if not lock.exists():  # a module: use the provider version of the roots
             shutil.copy(self.folder / "terraform" / "foundation" / lock.name, lock)
-        told = self._terraform(
+        done = self._terraform(
             folder, "init", "-backend=false", "-input=false", "-lockfile=readonly", "-json"
         )
-        if told.returncode == 0:
+        if done.returncode == 0:
             return None
-        events = [terraform_events.parse(line) for line in told.stdout.splitlines()]
+        lines = [events.parse(line) for line in done.stdout.splitlines()]
         errors = [
             e["diagnostic"]
-            for e in events
+            for e in lines
             if e["type"] == "diagnostic" and e["diagnostic"]["severity"] == "error"
         ]
-        text = _one_line(told.stdout + told.stderr)
-        if terraform_providers.is_unreachable(text):
-            raise OperatorError(f"{terraform_providers.HOW_TO} Terraform said: {text}")
+        text = _one_line(done.stdout + done.stderr)
+        if providers.is_unreachable(text):
+            raise OperatorError(f"{providers.HOW_TO} Terraform reported: {text}")
         if not errors:
             raise OperatorError(f"terraform init of {folder} failed: {text}")
         return self._finding(folder, errors[0])
 
-    def _finding(self, folder: str, diagnostic: dict, run: str = "") -> Finding:
+    def _finding(self, folder: str, diagnostic: dict[str, Any], run: str = "") -> Finding:
         place = diagnostic.get("range") or {}
         file = os.path.normpath(os.path.join(folder, place.get("filename", "")))
         detail = " ".join(diagnostic.get("detail", "").split())
         return Finding(
             rule=f"terraform {diagnostic['severity']}",
             what=f"{diagnostic['summary'].rstrip('.')}{f' ({run})' if run else ''}",
-            advice=detail or "see the line",
+            advice=detail or "see that line",
             file=file,
             line=place.get("start", {}).get("line", 1),
         )
@@ -137,14 +137,14 @@ class Configuration:
     def _glob(self, pattern: str) -> list[Path]:
         return sorted((self.folder / "terraform").rglob(pattern))
 
-    def _terraform(self, folder: str, *arguments: str) -> subprocess.CompletedProcess:
-        more = {"TF_DATA_DIR": str(self.work / "data" / folder)}
+    def _terraform(self, folder: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        variables = {"TF_DATA_DIR": str(self.work / "data" / folder)}
         if self._cli_config:
-            more["TF_CLI_CONFIG_FILE"] = str(self._cli_config)
+            variables["TF_CLI_CONFIG_FILE"] = str(self._cli_config)
         return subprocess.run(
-            [terraform.binary(), *arguments],
+            [stack.binary(), *arguments],
             cwd=self.folder / folder,
-            env=environment.variables(**more),
+            env=venv.tool_environment(**variables),
             capture_output=True,
             text=True,
         )

@@ -10,21 +10,21 @@ import pytest
 from cli import check
 from cli.program import Inv
 from ops import console, paths
-from ops.checks import environment, gates
+from ops.checks import gates, venv
 from ops.checks.findings import Finding, Result
 from ops.errors import OperatorError
 from ops.terraform import stacks
 from pipeline import plan_from_scratch as rehearsal
 
 OPEN = Finding("CKV_AWS_18", "no access log", "add one", "terraform/a/main.tf", 7)
-EXCUSED = OPEN.excused("the rehearsal needs it so")
+SUPPRESSED = OPEN.suppressed("the rehearsal needs it so")
 
 
 @pytest.fixture
 def run(monkeypatch, capsys, tmp_path):
     """Runs the task with these results; gives exit code, standard output, standard error."""
     monkeypatch.setattr(check, "WORK", tmp_path)
-    monkeypatch.setattr(environment, "python", lambda progress: tmp_path)
+    monkeypatch.setattr(venv, "python", lambda progress: tmp_path)
     console.console.cache_clear()
 
     monkeypatch.setattr(rehearsal, "_scratch_aws", lambda *_: contextlib.nullcontext())
@@ -52,11 +52,13 @@ def run(monkeypatch, capsys, tmp_path):
 
 
 def test_a_finding_is_told_with_its_place_and_what_to_do_and_fails_the_task(run, tmp_path):
-    results = [Result("source", 40, (OPEN, EXCUSED)), Result("format", 9)]
+    results = [Result("source", 40, (OPEN, SUPPRESSED)), Result("format", 9)]
     code, out, error, started = run(results, "--json", "--report-dir", str(tmp_path / "reports"))
     assert (code, started) == (1, [False])
     assert "terraform/a/main.tf:7: source: CKV_AWS_18: no access log\n    add one\n" in error
-    assert error.rstrip().endswith("inv: 1 findings: each line above says where, what, and what to do.")
+    assert error.rstrip().endswith(
+        "inv: 1 findings: the lines above give each with its location and its fix."
+    )
     assert {gate["gate"]: gate["passed"] for gate in json.loads(out)["gates"]} == {
         "source": False,
         "format": True,
@@ -67,7 +69,7 @@ def test_a_finding_is_told_with_its_place_and_what_to_do_and_fails_the_task(run,
 
 
 def test_what_stays_with_a_reason_does_not_fail_the_task(run):
-    code, out, _, started = run([Result("source", 40, (EXCUSED,))], "--tests")
+    code, out, _, started = run([Result("source", 40, (SUPPRESSED,))], "--tests")
     assert (code, out, started) == (0, "", [True])
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from cli import plan_report
 from ops import aws, console, paths, settings
-from ops.checks import checkov, environment
+from ops.checks import checkov, venv
 from ops.checks.findings import Finding, Result
 from ops.errors import OperatorError
 from pipeline import plans
@@ -25,7 +25,7 @@ READ = role_policy({"Action": "s3:GetObject", "Resource": "arn:aws:s3:::pictures
 @pytest.fixture
 def report(monkeypatch, tmp_path, capsys):
     """Writes the report of pretended plans of dev; gives its text and what went to standard output."""
-    monkeypatch.setattr(environment, "python", lambda progress: tmp_path)
+    monkeypatch.setattr(venv, "python", lambda progress: tmp_path)
     monkeypatch.setattr(checkov, "plan", lambda root, python, name, content, work: Result("plan", 1, ()))
 
     console.console.cache_clear()
@@ -86,7 +86,9 @@ def test_a_gate_stops_it_after_the_report_is_written(report, tmp_path):
 
 def test_findings_of_the_plan_are_in_it_and_stop_it(report, monkeypatch, tmp_path):
     finding = Finding("CKV_AWS_7", "key without rotation", "turn it on", "terraform/modules/key/main.tf", 3)
-    monkeypatch.setattr(checkov, "plan", lambda *_: Result("plan", 1, (finding, finding.excused("so be it"))))
+    monkeypatch.setattr(
+        checkov, "plan", lambda *_: Result("plan", 1, (finding, finding.suppressed("so be it")))
+    )
     with pytest.raises(OperatorError, match="has findings"):
         report([planned("foundation", [], [KEY])], "finding")
     assert (tmp_path / "plan.md").read_text().count("CKV_AWS_7") == 1

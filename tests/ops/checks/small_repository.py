@@ -1,4 +1,4 @@
-"""A small repository that passes every gate, for tests that put one thing wrong in it."""
+"""A small repository that passes every gate, for tests that break one thing in it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAIN = """resource "aws_iam_role" "this" {
 
 
 class Repository:
-    """A folder that is laid out as this repository."""
+    """A folder with the layout of this repository."""
 
     def __init__(self, root: Path):
         self.root = root
@@ -34,15 +34,17 @@ class Repository:
         self.policy("reader.json", **ROLE)
 
     def write(self, name: str, text: str) -> Path:
+        """Write a file and return its path."""
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
         return path
 
     def policy(self, name: str, **document) -> Path:
+        """Write a policy document."""
         return self.write(f"policies/{name}", json.dumps(document, indent=2) + "\n")
 
     def statement(self, name: str, sid: str = "Bad", **statement) -> Path:
-        """A policy of one allowing statement."""
+        """Write a policy with one Allow statement."""
         whole = {"Sid": sid, "Effect": "Allow", **statement}
         return self.policy(name, Version="2012-10-17", Statement=[whole])

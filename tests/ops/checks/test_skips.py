@@ -1,4 +1,4 @@
-"""Skips in the sources: with a reason, inside a resource."""
+"""Every skip in the sources needs a reason and a place inside a resource."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ def test_a_skip_with_a_reason_passes(repository):
 
 
 @pytest.mark.parametrize(
-    ("comment", "told"),
+    ("comment", "problem"),
     [
-        ("#checkov:skip=CKV_AWS_18", "skips CKV_AWS_18 and says nothing"),
-        ("#checkov:skip=CKV_AWS_18:", "skips CKV_AWS_18 and says nothing"),
-        ("#checkov:skip=CKV_AWS_18:legacy", "only 'legacy'"),
-        ("# bridgecrew:skip=CKV_AWS_18", "skips CKV_AWS_18 and says nothing"),
+        ("#checkov:skip=CKV_AWS_18", "skips CKV_AWS_18 without a reason"),
+        ("#checkov:skip=CKV_AWS_18:", "skips CKV_AWS_18 without a reason"),
+        ("#checkov:skip=CKV_AWS_18:legacy", "with the reason 'legacy' only"),
+        ("# bridgecrew:skip=CKV_AWS_18", "skips CKV_AWS_18 without a reason"),
         ("#checkov:skip=CKV_AWS_18,CKV_AWS_21:no", "skips CKV_AWS_18,CKV_AWS_21"),
-        ("#checkov:skip=:whatever it may be, it stays", "names no check"),
+        ("#checkov:skip=:whatever it may be, it stays", "does not name a check"),
     ],
 )
-def test_a_skip_without_a_reason_is_found(repository, comment, told):
+def test_a_skip_without_a_reason_is_reported(repository, comment, problem):
     ((line, what),) = found(repository, BUCKET % f"  {comment}\n")
     assert line == 3
-    assert told in what
+    assert problem in what
 
 
-def test_a_skip_above_its_resource_takes_no_effect_and_is_found(repository):
+def test_a_skip_outside_its_resource_is_reported(repository):
     ((line, what),) = found(
         repository, "#checkov:skip=CKV_AWS_18:CloudTrail records what is read\n" + BUCKET % ""
     )
     assert line == 1
-    assert "stands outside of a resource" in what
+    assert "the comment is outside a resource" in what
 
 
-def test_the_skips_of_a_resource_are_those_between_its_lines():
+def test_between_returns_the_skips_of_these_lines_only():
     text = "#checkov:skip=A_1:one\n\n#checkov:skip=A_2,A_3:two, or three\n#checkov:skip=A_4:four\n"
     assert skips.between(text, 2, 3) == {"A_2": "two, or three", "A_3": "two, or three"}

@@ -1,4 +1,4 @@
-"""Terraform's gates on known-bad configuration. It has no provider, so that Terraform starts in a moment."""
+"""Gates format, validate and tests report known problems. The configuration has no provider, so Terraform starts fast."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEST = 'run "%s" {\n  command = plan\n\n  variables {\n    name = "a"\n  }\n\n  
 
 @pytest.fixture
 def configuration(repository, tmp_path):
-    """Terraform's view of a repository with `files` in it."""
+    """Return a function that makes the Configuration of a repository with these files."""
 
     def make(**files: str) -> Configuration:
         (repository.root / ROOT / "main.tf").unlink()
@@ -29,11 +29,11 @@ def configuration(repository, tmp_path):
     return make
 
 
-def told(result) -> list[tuple[str, str]]:
+def reported(result) -> list[tuple[str, str]]:
     return [(finding.where, finding.what) for finding in result.open]
 
 
-def test_good_configuration_passes_and_nothing_is_written_beside_it(configuration):
+def test_a_valid_configuration_passes_and_the_sources_stay_clean(configuration):
     configuration.repository.write(f"{ROOT}/tests/name.tftest.hcl", TEST % ("it_is_a", "a"))
     checked = configuration(main=GOOD)
     before = sorted(configuration.repository.root.rglob("*"))
@@ -44,30 +44,34 @@ def test_good_configuration_passes_and_nothing_is_written_beside_it(configuratio
     assert sorted(configuration.repository.root.rglob("*")) == before
 
 
-def test_what_is_not_formatted_is_found_with_its_place(configuration):
+def test_an_unformatted_file_is_reported(configuration):
     checked = configuration(main=GOOD, ugly="locals {\n  a = 1\n  long   = 2\n}\n")
-    ((place, what),) = told(checked.formatting())
+    ((place, what),) = reported(checked.formatting())
     assert place == f"{ROOT}/ugly.tf:1"
-    assert what == "not formatted as terraform fmt would"
+    assert what == "is not formatted"
 
 
-def test_what_is_not_valid_is_found_with_its_place(configuration):
+def test_an_invalid_reference_is_reported(configuration):
     checked = configuration(main=GOOD, bad="\nlocals {\n  a = var.nmae\n}\n")
-    assert told(checked.validity(ROOT)) == [(f"{ROOT}/bad.tf:3", "Reference to undeclared input variable")]
+    assert reported(checked.validity(ROOT)) == [
+        (f"{ROOT}/bad.tf:3", "Reference to undeclared input variable")
+    ]
 
 
-def test_what_terraform_cannot_even_read_is_found(configuration):
-    assert told(configuration(main=GOOD, bad="locals {\n").validity(ROOT))[0][0].startswith(f"{ROOT}/bad.tf:")
+def test_a_syntax_error_is_reported(configuration):
+    assert reported(configuration(main=GOOD, bad="locals {\n").validity(ROOT))[0][0].startswith(
+        f"{ROOT}/bad.tf:"
+    )
 
 
-def test_a_test_that_fails_is_found_with_its_place_and_name(configuration):
+def test_a_failing_terraform_test_is_reported_with_its_name(configuration):
     configuration.repository.write(f"{ROOT}/tests/name.tftest.hcl", TEST % ("it_is_b", "b"))
-    assert told(configuration(main=GOOD).tests(ROOT)) == [
+    assert reported(configuration(main=GOOD).tests(ROOT)) == [
         (f"{ROOT}/tests/name.tftest.hcl:9", "Test assertion failed (it_is_b)")
     ]
 
 
-def test_a_gate_that_cannot_run_has_failed(configuration, monkeypatch):
+def test_a_gate_that_cannot_run_fails(configuration, monkeypatch):
     checked = configuration(main=GOOD)
     with Gates(checked.root, checked.work, checked.root / "no-python") as gates:
         monkeypatch.setenv("PATH", "/nowhere")

@@ -1,4 +1,4 @@
-"""What a plan tells: policies that it does not know, where a resource is written, what would be handed over."""
+"""Reading plans: unknown policies, source locations and outputs of the foundation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ops.errors import OperatorError
 
 
 def plan(*, unknown: dict, expressions=("policy",), kind="aws_iam_role_policy") -> dict:
-    """A plan of one resource in a module."""
+    """Return a plan of one resource in a module."""
     resource = {"type": kind, "name": "this", "expressions": {name: {} for name in expressions}}
     change = {
         "address": f'module.role[0].{kind}.this["a.b"]',
@@ -34,22 +34,22 @@ def plan(*, unknown: dict, expressions=("policy",), kind="aws_iam_role_policy") 
         ("inline_policy", [{"policy": True}], "aws_iam_role"),
     ],
 )
-def test_a_policy_that_the_plan_does_not_know_is_found(attribute, unknown, kind):
+def test_an_unknown_policy_is_reported(attribute, unknown, kind):
     planned = plan(unknown={"id": True, attribute: unknown}, expressions=(attribute,), kind=kind)
     assert list(plans.unknown_policies(planned)) == [(f'module.role[0].{kind}.this["a.b"]', attribute)]
 
 
-def test_a_known_policy_and_one_that_aws_will_choose_are_not():
+def test_a_known_or_unconfigured_policy_is_not_reported():
     assert list(plans.unknown_policies(plan(unknown={"id": True}))) == []
     assert list(plans.unknown_policies(plan(unknown={"policy": True}, expressions=("name",)))) == []
 
 
-def test_policies_that_checkov_must_have_seen():
+def test_with_policies_returns_the_resources_that_checkov_must_examine():
     assert plans.with_policies(plan(unknown={})) == ['module.role[0].aws_iam_role_policy.this["a.b"]']
     assert plans.with_policies(plan(unknown={}, kind="aws_s3_bucket")) == []
 
 
-def test_a_resource_is_found_where_it_is_written(repository):
+def test_source_returns_file_and_lines_of_a_resource(repository):
     role = repository.write(
         "terraform/modules/role/main.tf",
         '# A role.\n\nresource "aws_iam_role" "this" {\n}\n\nresource "aws_iam_role_policy" "this" {\n  a = {\n  }\n}\n',
@@ -61,23 +61,23 @@ def test_a_resource_is_found_where_it_is_written(repository):
     assert plans.source(plan(unknown={}), "aws_iam_role.that", folder) == (folder, 1, 1)
 
 
-def handed_over(after: dict, unknown) -> dict:
+def outputs(after: dict, unknown) -> dict:
     return plans.handover(
         {"output_changes": {"handover": {"after": after, "after_unknown": unknown}}},
         {"key_arn": "arn:aws:kms:{region}:{account_id}:key/1", "subnets": ["subnet-1"]},
     )
 
 
-def test_what_only_an_apply_knows_is_filled_with_something_well_formed():
+def test_unknown_outputs_get_sample_values():
     known = {"region": "eu-west-1", "account_id": "123456789012"}
-    assert handed_over(known, {"key_arn": True, "subnets": [True, True], "region": False}) == {
+    assert outputs(known, {"key_arn": True, "subnets": [True, True], "region": False}) == {
         **known,
         "key_arn": "arn:aws:kms:eu-west-1:123456789012:key/1",
         "subnets": ["subnet-1"],
     }
-    assert handed_over(known, False) == known
+    assert outputs(known, False) == known
 
 
-def test_an_unknown_value_without_a_sample_is_refused_by_name():
-    with pytest.raises(OperatorError, match="hands over 'vpc_id', which its plan does not know: add"):
-        handed_over({}, {"vpc_id": True})
+def test_an_unknown_output_without_a_sample_value_is_refused():
+    with pytest.raises(OperatorError, match="Output 'vpc_id' of the foundation is unknown at plan time: add"):
+        outputs({}, {"vpc_id": True})

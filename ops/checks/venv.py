@@ -1,6 +1,6 @@
-"""The environment of checkov, cloudsplaining and parliament: .venv-checkov, built from a lock with hashes on first use.
+"""The virtual environment of checkov, cloudsplaining and parliament: .venv-checkov, built on first use.
 
-It is apart from .venv, as checkov pins old versions of what the rest needs new.
+It is separate from .venv because checkov pins old versions of packages that the rest needs in new versions.
 """
 
 from __future__ import annotations
@@ -24,38 +24,41 @@ Progress = Callable[[str], None]
 
 
 def python(progress: Progress = lambda text: None, folder: Path = FOLDER, lock: Path = LOCK) -> Path:
-    """The environment's interpreter; builds the environment if it is missing, unfinished or of another lock file.
+    """Return the interpreter of .venv-checkov; build the environment if it is missing, incomplete or out of date.
 
-    Of two callers at once, the second waits for the first. Raises OperatorError if a step fails.
+    Of two concurrent callers, the second waits for the first.
+
+    Raises:
+        OperatorError: A step failed.
     """
     wanted = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()
-    with folder.with_name(f"{folder.name}.lock").open("a") as alone:
-        fcntl.flock(alone, fcntl.LOCK_EX)
+    with folder.with_name(f"{folder.name}.lock").open("a") as exclusive:
+        fcntl.flock(exclusive, fcntl.LOCK_EX)
         if not (folder / "stamp").exists() or (folder / "stamp").read_text() != wanted:
-            progress(f"building {folder.name}, once: the virtual environment")
+            progress(f"building {folder.name} (once): virtual environment")
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             _step(folder, sys.executable, "-m", "venv", str(folder))
-            progress(f"building {folder.name}, once: the locked packages (half a minute)")
+            progress(f"building {folder.name} (once): locked packages, about 30 s")
             pip = (str(folder / "bin" / "python"), "-m", "pip", "install", "--no-deps", "--require-hashes")
             _step(folder, *pip, "-r", str(lock))
             (folder / "stamp").write_text(wanted)
     return folder / "bin" / "python"
 
 
-def variables(**more: str) -> dict[str, str]:
-    """This process's environment without what would change the tools: accounts, Terraform's and checkov's settings."""
-    outside = ("AWS_", "TF_", "BC_", "CKV_", "CHECKOV_", "PRISMA_", "LOG_LEVEL", "PYTHON")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(outside)}
+def tool_environment(**more: str) -> dict[str, str]:
+    """Return the environment variables of a tool: this process's, without credentials and settings of the tools."""
+    removed = ("AWS_", "TF_", "BC_", "CKV_", "CHECKOV_", "PRISMA_", "LOG_LEVEL", "PYTHON")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(removed)}
     return {**kept, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", **more}
 
 
 def _step(folder: Path, *command: str) -> None:
     with (folder / "setup.log").open("a") as log:
-        code = subprocess.run(command, stdout=log, stderr=log, env=variables()).returncode
+        code = subprocess.run(command, stdout=log, stderr=log, env=tool_environment()).returncode
     if code:
         tail = " ".join((folder / "setup.log").read_text().split())[-600:]
         raise OperatorError(
-            f"{folder.name} could not be built ({' '.join(command[1:4])}): {tail}. Mend the cause (mostly the "
+            f"{folder.name} could not be built ({' '.join(command[1:4])}): {tail}. Fix the cause (usually the "
             "network) and run the same command again."
         )

@@ -1,4 +1,4 @@
-"""cloudsplaining and parliament on the documents in policies/, rendered with sample values."""
+"""Gates cloudsplaining and parliament: lint the documents in policies/, rendered with sample values."""
 
 from __future__ import annotations
 
@@ -7,33 +7,35 @@ import re
 import subprocess
 from pathlib import Path
 
-from ops.checks import documents, environment
+from ops.checks import documents, venv
 from ops.checks.findings import Finding, Result
 from ops.errors import OperatorError
 
-SCRIPT = Path(__file__).parent / "linters.py"
-ADVICE = f"name resources or set conditions; where neither is possible, say why it stays in {documents.Exceptions.FILE}"
+SCRIPT = Path(__file__).parent / "policy_linters_script.py"
+ADVICE = (
+    f"name resources or add conditions; if neither is possible, give a reason in {documents.Exceptions.FILE}"
+)
 
 
 def lint(tool: str, root: Path, python: Path, exceptions: documents.Exceptions) -> Result:
-    """What a tool finds in the documents that can be rendered; the others are findings of the gate `policies`."""
+    """Return the findings of a tool. Documents that cannot be rendered are findings of gate `policies`."""
     samples = documents.values(root)
     found = documents.read(root)
     unreadable = {finding.file for finding in documents.broken(found, samples)}
     readable = {document.file: document for document in found if document.file not in unreadable}
-    told = subprocess.run(
+    done = subprocess.run(
         [str(python), "-W", "ignore", str(SCRIPT), tool],
         input=json.dumps(
             [{"file": d.file, "kind": d.kind, "text": d.rendered(samples)} for d in readable.values()]
         ),
-        env=environment.variables(),
+        env=venv.tool_environment(),
         capture_output=True,
         text=True,
     )
-    if told.returncode:
-        raise OperatorError(f"{tool} failed: {' '.join(told.stderr.split())[-600:]}")
+    if done.returncode:
+        raise OperatorError(f"{tool} failed: {' '.join(done.stderr.split())[-600:]}")
     findings = []
-    for raw in json.loads(told.stdout.splitlines()[-1]):  # the tools print notes of their own
+    for raw in json.loads(done.stdout.splitlines()[-1]):  # the tools print notes before it
         document = readable[raw["file"]]
         sid = raw["sid"] if "sid" in raw else document.sid_at(raw["line"])
         line = raw.get("line") or document.line_of_sid(sid)

@@ -1,4 +1,4 @@
-"""checkov's three gates, each on known-bad input that it must refuse: sources, plans, documents."""
+"""Gates source, plan and policies report known problems, and anything that checkov did not examine."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ KNOWN = {
 }
 
 
-def told(result) -> set[tuple[str, str]]:
-    """Place and rule of what must change."""
+def reported(result) -> set[tuple[str, str]]:
+    """Return location and rule of the open findings."""
     return {(finding.where, finding.rule) for finding in result.open}
 
 
@@ -28,34 +28,34 @@ def told(result) -> set[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory, tools):
-    """checkov on sources with one thing wrong, one excused, and one file that is no Terraform."""
+    """Return the result for sources with one problem, one suppression and one file with a syntax error."""
     repository = Repository(tmp_path_factory.mktemp("source"))
     group = '\nresource "aws_cloudwatch_log_group" "%s" {\n%s  name = "a"\n  retention_in_days = 365\n}\n'
-    excused = "  #checkov:skip=CKV_AWS_158:nothing in it is secret\n"
-    repository.write(f"{FOLDER}/logs.tf", group % ("bad", "") + group % ("good", excused))
+    suppressed = "  #checkov:skip=CKV_AWS_158:nothing in it is secret\n"
+    repository.write(f"{FOLDER}/logs.tf", group % ("bad", "") + group % ("good", suppressed))
     repository.write(f"{FOLDER}/broken.tf", 'resource "aws_s3_bucket" {{{\n')
     return checkov.source(repository.root, tools)
 
 
-def test_a_bad_resource_is_found_with_its_place(source):
-    assert (f"{FOLDER}/logs.tf:2", "CKV_AWS_158") in told(source)
+def test_a_problem_is_reported_with_its_location(source):
+    assert (f"{FOLDER}/logs.tf:2", "CKV_AWS_158") in reported(source)
 
 
-def test_a_skip_excuses_its_resource_alone(source):
-    excused = {(f.where, f.rule, f.reason) for f in source.excused}
-    assert (f"{FOLDER}/logs.tf:7", "CKV_AWS_158", "nothing in it is secret") in excused
-    assert not any(place == f"{FOLDER}/logs.tf:7" for place, _ in told(source))
+def test_a_skip_suppresses_findings_of_its_resource_only(source):
+    suppressed = {(f.where, f.rule, f.reason) for f in source.suppressed}
+    assert (f"{FOLDER}/logs.tf:7", "CKV_AWS_158", "nothing in it is secret") in suppressed
+    assert not any(place == f"{FOLDER}/logs.tf:7" for place, _ in reported(source))
 
 
-def test_a_source_that_cannot_be_parsed_is_found(source):
-    assert (f"{FOLDER}/broken.tf:1", "parse") in told(source)
+def test_a_syntax_error_is_reported(source):
+    assert (f"{FOLDER}/broken.tf:1", "parse") in reported(source)
 
 
 # ---- plans ----
 
 
 def resource(kind: str, values: dict, unknown: dict | None = None, module: str = "") -> dict:
-    """A planned resource: what `terraform show -json` tells of it in three places."""
+    """Return a planned resource, with what `terraform show -json` has of it in three places."""
     address = f"{f'module.{module}.' if module else ''}{kind}.this"
     return {
         "address": address,
@@ -70,6 +70,8 @@ def resource(kind: str, values: dict, unknown: dict | None = None, module: str =
 
 
 def plan_of(*resources: dict) -> dict:
+    """Return the plan of these resources."""
+
     def shown(item):
         return {key: item[key] for key in ("address", "mode", "type", "name", "provider_name", "values")}
 
@@ -118,44 +120,44 @@ def plan_of(*resources: dict) -> dict:
 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory, tools):
-    """checkov on a plan: a policy with *, one that is not known, and two modules of which one is excused."""
+    """Return the result for a plan with a policy of *, an unknown policy, and two modules of which one has a skip."""
     repository = Repository(tmp_path_factory.mktemp("plan"))
     everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     written = '# A policy.\nresource "aws_iam_policy" "this" {\n%s  policy = "{}"\n}\n'
     reason = "  #checkov:skip=CKV_AWS_62:the account's administrator\n"
     repository.write("terraform/modules/open/main.tf", written % "")
-    repository.write("terraform/modules/excused/main.tf", written % reason)
+    repository.write("terraform/modules/suppressed/main.tf", written % reason)
     policy = {"name": "all", "policy": json.dumps(everything)}
     content = plan_of(
         resource("aws_iam_role", {"name": "reader"}, unknown={"assume_role_policy": True}),
         resource("aws_iam_policy", policy, module="open"),
-        resource("aws_iam_policy", policy, module="excused"),
+        resource("aws_iam_policy", policy, module="suppressed"),
         resource("aws_iam_policy", {"name": "good", "policy": json.dumps(KNOWN)}),
     )
     return checkov.plan(repository.root, tools, "foundation", content, tmp_path_factory.mktemp("work"))
 
 
-def test_a_planned_policy_that_allows_everything_is_found_where_it_is_written(plan):
-    assert ("terraform/modules/open/main.tf:2", "CKV_AWS_62") in told(plan)
+def test_a_planned_policy_that_allows_everything_is_reported_at_its_source(plan):
+    assert ("terraform/modules/open/main.tf:2", "CKV_AWS_62") in reported(plan)
 
 
-def test_a_skip_excuses_the_resource_of_its_module_alone(plan):
-    """checkov itself would look for `aws_iam_policy.this` anywhere."""
-    (excused,) = [f for f in plan.excused if f.rule == "CKV_AWS_62"]
-    assert (excused.where, excused.reason) == (
-        "terraform/modules/excused/main.tf:2",
+def test_a_skip_suppresses_findings_of_its_module_only(plan):
+    """checkov itself would match any `aws_iam_policy.this`."""
+    (suppressed,) = [f for f in plan.suppressed if f.rule == "CKV_AWS_62"]
+    assert (suppressed.where, suppressed.reason) == (
+        "terraform/modules/suppressed/main.tf:2",
         "the account's administrator",
     )
 
 
-def test_a_policy_that_the_plan_does_not_know_is_found(plan):
-    assert ("terraform/foundation/main.tf:1", "unknown-policy") in told(plan)
+def test_an_unknown_policy_is_reported(plan):
+    assert ("terraform/foundation/main.tf:1", "unknown-policy") in reported(plan)
 
 
-def test_what_is_no_plan_is_found(repository, tools, tmp_path):
-    """`terraform show -json` of a state: checkov has nothing to say of it."""
+def test_a_state_instead_of_a_plan_is_reported(repository, tools, tmp_path):
+    """checkov passes `terraform show -json` of a state without examining it."""
     state = {"format_version": "1.0", "terraform_version": "1.11.4", "values": {"root_module": {}}}
-    assert told(checkov.plan(repository.root, tools, "foundation", state, tmp_path)) == {
+    assert reported(checkov.plan(repository.root, tools, "foundation", state, tmp_path)) == {
         ("terraform/foundation:1", "unexamined")
     }
 
@@ -164,10 +166,11 @@ def test_what_is_no_plan_is_found(repository, tools, tmp_path):
 
 
 def policies(repository, tools):
+    """Return the result for the documents of a repository."""
     return checkov.policies(repository.root, tools, documents.Exceptions(repository.root))
 
 
-def test_every_rule_refuses_its_bad_document_and_nothing_is_left_unexamined(repository, tools):
+def test_every_custom_check_reports_its_problem(repository, tools):
     bucket = "arn:aws:s3:::b/*"
     repository.statement("wildcard.json", Action="s3:*", Resource=bucket)
     repository.statement("exclusion.json", NotAction="iam:CreateUser", Resource="*")
@@ -186,26 +189,26 @@ def test_every_rule_refuses_its_bad_document_and_nothing_is_left_unexamined(repo
         ("policies/misspelt.json:5", "CKV_POLICY_5"),
         ("policies/shape.json:5", "CKV_POLICY_6"),
         ("policies/broken.json:1", "json"),
-    } <= told(result)
-    assert any(rule == "placeholder" and "placeholder.json" in place for place, rule in told(result))
-    assert not any("reader.json" in place or rule == "unexamined" for place, rule in told(result))
+    } <= reported(result)
+    assert any(rule == "placeholder" and "placeholder.json" in place for place, rule in reported(result))
+    assert not any("reader.json" in place or rule == "unexamined" for place, rule in reported(result))
     (wildcard,) = [f for f in result.open if f.rule == "CKV_POLICY_1"]
     assert wildcard.what == "Bad: allows the wildcard action s3:*"
 
 
-def test_checks_that_do_not_load_are_found(repository, tools):
-    """checkov passes everything without its checks, and says nothing."""
+def test_custom_checks_that_do_not_load_are_reported(repository, tools):
+    """Without them, checkov passes everything silently."""
     (repository.root / "policies/checks/__init__.py").unlink()
     repository.statement("wildcard.json", Action="*", Resource="*")
     result = policies(repository, tools)
-    assert told(result) == {(f"policies/{name}.json:1", "unexamined") for name in ("reader", "wildcard")}
+    assert reported(result) == {(f"policies/{name}.json:1", "unexamined") for name in ("reader", "wildcard")}
     assert "CKV_POLICY_1, CKV_POLICY_2" in result.open[0].what
 
 
-def test_checks_that_are_not_there_are_found(repository, tools):
+def test_missing_custom_checks_are_reported(repository, tools):
     (repository.root / "policies/checks/policy_checks.py").unlink()
-    assert told(policies(repository, tools)) == {("policies/checks:1", "unexamined")}
+    assert reported(policies(repository, tools)) == {("policies/checks:1", "unexamined")}
 
 
-def test_the_ids_of_the_checks_are_those_that_checkov_reports(repository):
-    assert checkov.own_ids(repository.root) == {f"CKV_POLICY_{number}" for number in range(1, 7)}
+def test_custom_ids_are_read_from_the_sources(repository):
+    assert checkov.custom_ids(repository.root) == {f"CKV_POLICY_{number}" for number in range(1, 7)}

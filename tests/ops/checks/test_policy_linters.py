@@ -1,26 +1,26 @@
-"""cloudsplaining and parliament on known-bad documents."""
+"""cloudsplaining and parliament report known problems."""
 
 from __future__ import annotations
 
 import pytest
 
-from ops.checks import documents, lint
+from ops.checks import documents, policy_linters
 from ops.errors import OperatorError
 
 pytestmark = pytest.mark.slow
 
 
 def found(tool: str, repository, tools) -> set[tuple[str, str]]:
-    result = lint.lint(tool, repository.root, tools, documents.Exceptions(repository.root))
+    result = policy_linters.lint(tool, repository.root, tools, documents.Exceptions(repository.root))
     return {(finding.where, finding.rule) for finding in result.open}
 
 
-def test_cloudsplaining_finds_what_a_role_could_do_to_an_account(repository, tools):
+def test_cloudsplaining_reports_risks_of_identity_policies(repository, tools):
     repository.statement("escalate.json", Action=["iam:PutRolePolicy", "iam:CreateAccessKey"], Resource="*")
     repository.statement("leak.json", Action=["s3:GetObject", "secretsmanager:GetSecretValue"], Resource="*")
     repository.statement("service.json", Action="sqs:*", Resource="*")
     repository.statement("resources/key.json", Principal={"AWS": "*"}, Action="kms:*", Resource="*")
-    told = found("cloudsplaining", repository, tools)
+    reported = found("cloudsplaining", repository, tools)
     assert {
         ("policies/escalate.json:1", "cloudsplaining:PrivilegeEscalation"),
         ("policies/escalate.json:5", "cloudsplaining:ResourceExposure"),
@@ -28,11 +28,11 @@ def test_cloudsplaining_finds_what_a_role_could_do_to_an_account(repository, too
         ("policies/leak.json:5", "cloudsplaining:DataExfiltration"),
         ("policies/service.json:5", "cloudsplaining:ServiceWildcard"),
         ("policies/service.json:5", "cloudsplaining:InfrastructureModification"),
-    } <= told
-    assert not any("reader" in place or "resources" in place for place, _ in told)
+    } <= reported
+    assert not any("reader" in place or "resources" in place for place, _ in reported)
 
 
-def test_parliament_finds_what_does_not_fit_together(repository, tools):
+def test_parliament_reports_invalid_actions_resources_and_conditions(repository, tools):
     bucket = "arn:aws:s3:::b/*"
     repository.statement("misspelt.json", Action="s3:GetObjekt", Resource=bucket)
     repository.statement("shape.json", Action="s3:GetObject", Resource="arn:aws:s3:::b")
@@ -51,18 +51,18 @@ def test_parliament_finds_what_does_not_fit_together(repository, tools):
     repository.statement(
         "resources/good.json", Principal={"AWS": "123456789012"}, Action="kms:Decrypt", Resource="*"
     )
-    told = found("parliament", repository, tools)
-    assert {(place.partition(":")[0], rule.partition(":")[2]) for place, rule in told} == {
+    reported = found("parliament", repository, tools)
+    assert {(place.partition(":")[0], rule.partition(":")[2]) for place, rule in reported} == {
         ("policies/misspelt.json", "UNKNOWN_ACTION"),
         ("policies/shape.json", "RESOURCE_MISMATCH"),
         ("policies/condition.json", "UNKNOWN_CONDITION_FOR_ACTION"),
         ("policies/trust/misspelt.json", "UNKNOWN_ACTION"),
     }
-    assert not any(place.endswith(":1") for place, _ in told)
+    assert not any(place.endswith(":1") for place, _ in reported)
 
 
-def test_parliament_counts_what_another_statement_grants(repository, tools):
-    """Creating an endpoint needs it and its configuration, which may have statements of their own."""
+def test_parliament_accepts_a_resource_type_that_another_statement_allows(repository, tools):
+    """CreateEndpoint needs the endpoint and its configuration, which may be in separate statements."""
     place = "arn:aws:sagemaker:us-east-1:123456789012:"
     create = {"Effect": "Allow", "Action": "sagemaker:CreateEndpoint"}
     statements = [
@@ -74,18 +74,18 @@ def test_parliament_counts_what_another_statement_grants(repository, tools):
     assert {place for place, _ in found("parliament", repository, tools)} == {"policies/one.json:4"}
 
 
-def test_an_exception_excuses_its_statement(repository, tools):
+def test_an_exception_suppresses_the_finding_of_its_statement(repository, tools):
     repository.statement("pull.json", Action="ecr:GetAuthorizationToken", Resource="*")
     assert found("cloudsplaining", repository, tools)
     repository.write(
         "policies/exceptions.toml",
         '[[exception]]\ndocument = "pull.json"\nsid = "Bad"\nrule = "cloudsplaining:CredentialsExposure"\n'
-        'reason = "ecr:GetAuthorizationToken knows no resources"\n',
+        'reason = "ecr:GetAuthorizationToken does not support resources"\n',
     )
     assert found("cloudsplaining", repository, tools) == set()
 
 
-def test_a_tool_that_fails_is_told(repository, tmp_path):
+def test_a_failing_tool_is_reported(repository, tmp_path):
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho no such module >&2\nexit 1\n")
     python.chmod(0o755)

@@ -1,8 +1,8 @@
-"""cloudsplaining and parliament on rendered documents. Runs by itself, in the environment that has them:
+"""Lint rendered policy documents with cloudsplaining or parliament. A script for .venv-checkov:
 
-    python linters.py cloudsplaining|parliament < documents.json
+    python policy_linters_script.py cloudsplaining|parliament < documents.json
 
-documents: [{"file", "kind", "text"}]. Prints [{"file", "rule", "what", "sid" or "line"}].
+Input: [{"file", "kind", "text"}]. Output: [{"file", "rule", "what", "sid" or "line"}].
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from typing import Any
 
-# Categories of cloudsplaining: the property of a policy document that lists what is wrong.
+Json = dict[str, Any]
+
+# Risk category of cloudsplaining -> the property of its PolicyDocument that lists the actions.
 RISKS = {
     "PrivilegeEscalation": "allows_privilege_escalation",
     "DataExfiltration": "allows_data_exfiltration_actions",
@@ -23,8 +26,8 @@ RISKS = {
 }
 
 
-def cloudsplaining(document: dict) -> Iterator[dict]:
-    """What a role could do to an account. Only identity documents: it knows no resource policies."""
+def cloudsplaining(document: Json) -> Iterator[Json]:
+    """Yield the risks of an identity policy. cloudsplaining does not support resource policies."""
     from cloudsplaining.scan.policy_document import PolicyDocument
 
     if document["kind"] != "identity":
@@ -37,36 +40,36 @@ def cloudsplaining(document: dict) -> Iterator[dict]:
             if rule != "PrivilegeEscalation" and (found := getattr(scanned, listed)):
                 actions = ", ".join(sorted(map(str, found)))
                 yield {"rule": rule, "sid": statement.get("Sid", ""), "what": actions}
-    for escalation in PolicyDocument(policy).allows_privilege_escalation:  # often two statements together
+    for escalation in PolicyDocument(policy).allows_privilege_escalation:  # often from two statements
         actions = ", ".join(escalation["actions"])
         yield {"rule": "PrivilegeEscalation", "sid": "", "what": f"{escalation['type']} by {actions}"}
 
 
-def parliament(document: dict) -> Iterator[dict]:
-    """What is misspelt, malformed, or does not fit together."""
+def parliament(document: Json) -> Iterator[Json]:
+    """Yield misspelled, malformed and mismatched elements of a policy."""
     from parliament import analyze_policy_string, enhance_finding
 
     text = document["text"]
     if document["kind"] == "trust":
-        # A trust policy has no Resource, and parliament would look no further. On the same line, so that lines stay.
+        # parliament stops at a trust policy's missing Resource. Added on the same line, to keep the line numbers.
         text = re.sub(r'("Effect"\s*:\s*"\w+",)', r'\1 "Resource": "*",', text)
     for finding in analyze_policy_string(text).findings:
         if document["kind"] != "identity" and finding.issue == "RESOURCE_STAR":
-            continue  # in a resource's own policy, "*" is that resource
-        told = enhance_finding(finding)
-        if told.issue == "RESOURCE_MISMATCH":
-            told.detail = [lack for lack in told.detail if not _granted(json.loads(text), lack)]
-            if not told.detail:
+            continue  # in a resource policy, "*" is the resource
+        issue = enhance_finding(finding)
+        if issue.issue == "RESOURCE_MISMATCH":
+            issue.detail = [lack for lack in issue.detail if not _granted(json.loads(text), lack)]
+            if not issue.detail:
                 continue
-        detail = told.detail if isinstance(told.detail, str) else json.dumps(told.detail)
-        location = told.location if isinstance(told.location, dict) else {}
-        yield {"rule": told.issue, "line": location.get("line") or 1, "what": f"{told.title}: {detail}"}
+        detail = issue.detail if isinstance(issue.detail, str) else json.dumps(issue.detail)
+        location = issue.location if isinstance(issue.location, dict) else {}
+        yield {"rule": issue.issue, "line": location.get("line") or 1, "what": f"{issue.title}: {detail}"}
 
 
-def _granted(policy: dict, lack: dict) -> bool:
-    """Whether another statement gives an action the kind of resource that parliament misses in one.
+def _granted(policy: Json, lack: Json) -> bool:
+    """Return whether some statement allows an action on the resource type that parliament misses in another.
 
-    An action that needs two kinds (an endpoint and its configuration) has a statement for each where their conditions
+    An action on two resource types (an endpoint and its configuration) has a statement for each if their conditions
     differ. lack: {"action", "required_format"}.
     """
     from parliament import is_arn_match
@@ -82,6 +85,7 @@ def _granted(policy: dict, lack: dict) -> bool:
 
 
 def main(tool: str) -> None:
+    """Lint the documents on standard input and print the findings as JSON."""
     scan = {"cloudsplaining": cloudsplaining, "parliament": parliament}[tool]
     found = [
         {"file": document["file"], **finding}
