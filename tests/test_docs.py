@@ -136,16 +136,20 @@ def parse(arguments: str) -> None:
     words = ["1" if PLACEHOLDER.fullmatch(word) else word for word in shlex.split(arguments)]
     if not words or words == ["1"]:  # `./inv` itself, or `./inv TASK`
         return
-    contexts = tasks.namespace.to_contexts()
     if words[0].startswith("-"):
         core = {flag for argument in Program().core_args() for flag in argument.names}
         if words[0].lstrip("-") not in core or any(w not in {"1", *names()} for w in words[1:]):
             raise ParseError(f"No such option: ./inv {arguments}")
         return
     try:
-        Parser(contexts=contexts).parse_argv(words)
+        parser().parse_argv(words)
     except ValueError as error:
         raise ParseError(str(error)) from error
+
+
+@cache
+def parser() -> Parser:
+    return Parser(contexts=tasks.namespace.to_contexts())
 
 
 @cache
@@ -297,7 +301,7 @@ def test_the_readme_has_at_most_120_lines():
 
 
 def test_the_task_reference_is_up_to_date():
-    # In a process of its own: invoke takes the help out of a task when it reads the options the first time.
+    # A separate process: invoke removes the help from a task when it reads the options for the first time.
     program = "from cli import reference; print(reference.render(reference.load()), end='')"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
