@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from embedded_aws import runtime
+from embedded_aws.runtime import Runtime
 from embedded_aws.server import app as server
 
 README = Path(__file__).parents[2] / "README.md"
@@ -127,7 +127,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="only say whether the table is up to date")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
-        server.build(runtime.Runtime(home=Path(home), port=1))
+        server.build(Runtime(home=Path(home), port=1))
         made = table()
     text = README.read_text()
     before, _, rest = text.partition(BEGIN)

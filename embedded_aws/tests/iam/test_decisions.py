@@ -1,4 +1,4 @@
-"""The record of decisions: each once, with what it went by; and keys that describe resources."""
+"""Record of access decisions, and condition keys that describe resources."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from embedded_aws.iam import decisions
-from embedded_aws.iam.decisions import Record
+from embedded_aws.iam.decisions import DecisionRecord
 from embedded_aws.iam.evaluate import Decision, decide, identity, keys_of
 from embedded_aws.iam.principals import Principal
 
@@ -31,8 +31,8 @@ def lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_decision_is_written_once_with_the_keys_that_were_asked_for(tmp_path):
-    record = Record(tmp_path / decisions.FILE)
+def test_a_decision_is_recorded_once_with_the_condition_keys_that_policies_use(tmp_path):
+    record = DecisionRecord(tmp_path)
     asks = document(
         {
             "Sid": "Read",
@@ -43,7 +43,7 @@ def test_a_decision_is_written_once_with_the_keys_that_were_asked_for(tmp_path):
     )
     for prefix in ("a/1", "a/1", "a/2"):
         context = {"s3:prefix": prefix, "aws:sourceip": "127.0.0.1"}
-        record.note(CALLER, "s3:ListBucket", "arn:aws:s3:::b", context, ALLOWED, [asks])
+        record.note(CALLER, "s3:ListBucket", "arn:aws:s3:::b", context, ALLOWED, asks)
     first, second = lines(tmp_path / decisions.FILE)
     assert first.pop("time") <= second["time"]
     assert first == {
@@ -59,11 +59,11 @@ def test_a_decision_is_written_once_with_the_keys_that_were_asked_for(tmp_path):
     assert second["context"] == {"s3:prefix": "a/2"}
 
 
-def test_the_record_is_bounded_and_says_again_what_is_gone(tmp_path):
-    record = Record(tmp_path / decisions.FILE, limit=2000)
+def test_the_record_is_bounded_and_repeats_decisions_that_were_rotated_out(tmp_path):
+    record = DecisionRecord(tmp_path, max_bytes=2000)
     for number in range(50):
         for resource in (f"r{number}", "again"):
-            record.note(CALLER, "s3:GetObject", resource, {}, ALLOWED, [])
+            record.note(CALLER, "s3:GetObject", resource, {}, ALLOWED)
     kept = [tmp_path / decisions.FILE, tmp_path / f"{decisions.FILE}.1"]
     assert all(path.stat().st_size <= 2000 for path in kept)
     found = [entry["resource"] for path in kept for entry in lines(path)]
@@ -71,13 +71,13 @@ def test_the_record_is_bounded_and_says_again_what_is_gone(tmp_path):
     assert "again" in [entry["resource"] for entry in lines(kept[0])]
 
 
-def test_a_record_that_cannot_be_written_refuses_nobody(tmp_path, caplog):
-    record = Record(tmp_path / "no-folder" / decisions.FILE)
-    record.note(CALLER, "s3:GetObject", "r", {}, ALLOWED, [])
-    assert "a decision is not on record" in caplog.text
+def test_a_record_that_cannot_be_written_does_not_fail_the_request(tmp_path, caplog):
+    record = DecisionRecord(tmp_path / "no-folder")
+    record.note(CALLER, "s3:GetObject", "r", {}, ALLOWED)
+    assert "decision not recorded" in caplog.text
 
 
-def test_keys_are_those_of_conditions_and_variables():
+def test_keys_of_finds_keys_in_conditions_and_policy_variables():
     text = document(
         {
             "Action": "a:B",
@@ -88,7 +88,7 @@ def test_keys_are_those_of_conditions_and_variables():
     assert keys_of((text,)) == {"aws:principaltag/team", "aws:requesttag/project"}
 
 
-def test_every_statement_that_says_so_is_named():
+def test_a_decision_names_every_statement_that_led_to_it():
     one = {"Sid": "One", "Action": "s3:GetObject", "Resource": "*"}
     assert identity([document(one, {**one, "Sid": "Two"})], "s3:GetObject", "r", {}) == (True, ("One", "Two"))
     denying = document(one, {**one, "Sid": "Three", "Effect": "Deny"})
@@ -104,7 +104,7 @@ def test_every_statement_that_says_so_is_named():
 
 @pytest.fixture
 def role(embedded_aws):
-    """Makes a role with statements; gives its name and a maker of clients that act as it."""
+    """Return a function that creates a role with statements and returns a factory of clients that act as it."""
     name = f"t{uuid.uuid4().hex[:10]}"
 
     def make(*statements: dict[str, Any]):
@@ -126,7 +126,7 @@ def code(call, **arguments: Any) -> str:
     return "OK"
 
 
-def test_what_is_allowed_and_what_is_denied_is_on_record(embedded_aws, role):
+def test_allowed_and_denied_requests_are_recorded(embedded_aws, role):
     clients = role({"Sid": "Look", "Action": "ssm:DescribeParameters", "Resource": "*"})
     for _ in range(3):
         assert code(clients("ssm").describe_parameters) == "OK"
@@ -139,7 +139,7 @@ def test_what_is_allowed_and_what_is_denied_is_on_record(embedded_aws, role):
     assert found == [("ssm:DescribeParameters", True, ["Look"]), ("ssm:GetParameter", False, [])]
 
 
-def test_a_key_is_scoped_by_its_tags_and_its_alias(embedded_aws, role):
+def test_kms_keys_can_be_scoped_by_tag_and_by_alias(embedded_aws, role):
     kms = embedded_aws.client("kms")
     mine, other = (
         kms.create_key(Tags=[{"TagKey": "Team", "TagValue": team}])["KeyMetadata"]["KeyId"]
@@ -163,13 +163,13 @@ def test_a_key_is_scoped_by_its_tags_and_its_alias(embedded_aws, role):
     ]
 
 
-def test_tags_that_are_not_looked_up_allow_nothing(role):
+def test_a_condition_on_tags_that_are_not_looked_up_never_allows(role):
     by_tag = {"StringEquals": {"aws:ResourceTag/Team": role.name}}
     clients = role({"Action": "ssm:GetParameter", "Resource": "*", "Condition": by_tag})
     assert code(clients("ssm").get_parameter, Name="/none") == "AccessDeniedException"
 
 
-def test_a_role_s_policies_are_changed_within_its_boundary_only(embedded_aws, role):
+def test_role_policies_can_be_changed_only_under_the_required_boundary(embedded_aws, role):
     boundary = embedded_aws.client("iam").create_policy(
         PolicyName=f"{role.name}-boundary",
         PolicyDocument=document({"Action": "s3:GetObject", "Resource": "*"}),
@@ -185,10 +185,10 @@ def test_a_role_s_policies_are_changed_within_its_boundary_only(embedded_aws, ro
     assert code(iam.create_role, **child, PermissionsBoundary=boundary) == "OK"
     policy = {"PolicyName": "p", "PolicyDocument": document({"Action": "*", "Resource": "*"})}
     assert code(iam.put_role_policy, RoleName=child["RoleName"], **policy) == "OK"
-    assert code(iam.put_role_policy, RoleName=role.name, **policy) == "AccessDenied"  # itself
+    assert code(iam.put_role_policy, RoleName=role.name, **policy) == "AccessDenied"  # its own policies
 
 
-def test_creating_with_tags_is_tagging(role):
+def test_creating_with_tags_requires_the_tagging_action(role):
     name = f"arn:aws:ssm:us-east-1:{ACCOUNT}:parameter/{role.name}"
     ssm = role({"Action": "ssm:PutParameter", "Resource": name})("ssm")
     parameter = {"Name": f"/{role.name}", "Value": "v", "Type": "String"}
@@ -196,7 +196,7 @@ def test_creating_with_tags_is_tagging(role):
     assert code(ssm.put_parameter, **parameter) == "OK"
 
 
-def test_a_network_is_made_with_tags_and_kept_by_them(embedded_aws, role):
+def test_networks_can_be_scoped_by_request_and_resource_tags(embedded_aws, role):
     root, arn = embedded_aws.client("ec2"), f"arn:aws:ec2:us-east-1:{ACCOUNT}"
     by_request = {"StringEquals": {"aws:RequestTag/Team": role.name}}
     by_resource = {"StringEquals": {"aws:ResourceTag/Team": role.name}}
@@ -223,14 +223,14 @@ def test_a_network_is_made_with_tags_and_kept_by_them(embedded_aws, role):
     assert code(ec2.create_subnet, VpcId=mine, **subnet) == "OK"
     group = root.create_security_group(GroupName=role.name, Description="d", VpcId=other)["GroupId"]
     assert code(ec2.delete_security_group, GroupId=group) == "UnauthorizedOperation"
-    # To tag what is there is not to create it.
+    # ec2:CreateAction does not hold when existing resources are tagged.
     assert code(ec2.create_tags, Resources=[other], Tags=tagged("vpc")[0]["Tags"]) == "UnauthorizedOperation"
     root.create_tags(Resources=[group], Tags=tagged("vpc")[0]["Tags"])
     assert code(ec2.delete_security_group, GroupId=group) == "OK"
     assert code(ec2.delete_vpc, VpcId=other) == "UnauthorizedOperation"
 
 
-def test_an_instance_is_allowed_by_all_that_it_consists_of(embedded_aws, role):
+def test_run_instances_requires_permission_for_every_resource_it_uses(embedded_aws, role):
     root, arn = embedded_aws.client("ec2"), f"arn:aws:ec2:us-east-1:{ACCOUNT}"
     own = {"StringEquals": {"aws:RequestTag/Team": role.name}}
     ec2 = role(
@@ -280,10 +280,10 @@ def test_an_instance_is_allowed_by_all_that_it_consists_of(embedded_aws, role):
     }
     for bad in (
         {"TagSpecifications": []},
-        {"TagSpecifications": [{"ResourceType": "volume", "Tags": tags}]},  # of another kind
+        {"TagSpecifications": [{"ResourceType": "volume", "Tags": tags}]},  # another resource type
         {"MetadataOptions": {"HttpTokens": "optional"}},
         {"MetadataOptions": {}},
-        {"BlockDeviceMappings": []},  # the image's volume is not encrypted
+        {"BlockDeviceMappings": []},  # the image's root volume is not encrypted
         {"BlockDeviceMappings": [{"DeviceName": "/dev/sdf", "Ebs": {"Encrypted": True, "VolumeSize": 9}}]},
         {"SubnetId": other},
         {"KeyName": "k"},
@@ -297,7 +297,7 @@ def test_an_instance_is_allowed_by_all_that_it_consists_of(embedded_aws, role):
     root.terminate_instances(InstanceIds=[instance])
 
 
-def test_a_domain_of_studio_is_known_by_its_tags(embedded_aws, role):
+def test_studio_domains_can_be_scoped_by_tag(embedded_aws, role):
     root = embedded_aws.client("sagemaker")
     sagemaker = role(
         {

@@ -89,7 +89,7 @@ def test_missing_operations_are_refused_at_once(
     with pytest.raises(ClientError) as caught:
         getattr(embedded_aws.client(service), operation)(**arguments)
     assert caught.value.response["Error"]["Code"] == "NotImplementedException"
-    assert f"does not do this: {service}: " in caught.value.response["Error"]["Message"]
+    assert f"does not support this: {service}: " in caught.value.response["Error"]["Message"]
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
 
 

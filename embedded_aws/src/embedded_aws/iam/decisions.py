@@ -1,7 +1,7 @@
-"""The record of what access control decided: `log/decisions.jsonl` in the home folder, one JSON object a line.
+"""Record of access decisions: `log/decisions.jsonl` in the home folder, one JSON object per line.
 
-A decision is written once for each session, action, resource, outcome, and values of the condition keys that the
-policies ask for: a caller that repeats itself costs a look into a set. The latest 16 to 32 MB are kept.
+Each decision is written once per session, action, resource, outcome and values of the condition keys that the
+policies use, so a caller that repeats a request costs one set lookup. The latest 16 to 32 MB are kept.
 """
 
 from __future__ import annotations
@@ -10,26 +10,26 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
+from embedded_aws.iam.conditions import Context
 from embedded_aws.iam.evaluate import Decision, keys_of
 from embedded_aws.iam.principals import Principal
 
 log = logging.getLogger("embedded_aws.iam")
 
 FILE = "decisions.jsonl"
-_BYTES = 16_000_000  # of a file; the one before is kept as decisions.jsonl.1
-_REMEMBERED = 100_000  # decisions; then they are told anew
+_MAX_BYTES = 16_000_000  # per file; the previous file is kept as decisions.jsonl.1
+_MAX_REMEMBERED = 100_000  # decisions; beyond that, repeated ones are written again
 
 
-class Record:
-    """Appends decisions to a file, each once. For many threads."""
+class DecisionRecord:
+    """Appends decisions to `decisions.jsonl` in a folder, each once. Thread-safe."""
 
-    def __init__(self, path: Path, limit: int = _BYTES):
-        self._path, self._limit = path, limit
-        self._seen: set[tuple] = set()
+    def __init__(self, folder: Path, max_bytes: int = _MAX_BYTES):
+        self._path, self._max_bytes = folder / FILE, max_bytes
+        self._seen: set[tuple[object, ...]] = set()
         self._lock = threading.Lock()
         self._file: IO[str] | None = None
 
@@ -38,13 +38,18 @@ class Record:
         principal: Principal,
         action: str,
         resource: str,
-        context: dict[str, Any],
+        context: Context,
         decision: Decision,
-        documents: Iterable[str],
+        resource_policy: str | None = None,
     ) -> None:
-        """Write a decision, unless it is written. documents: of the policies that it went by."""
-        asked = {key: context[key] for key in keys_of(tuple(documents)) if key in context}
-        values = tuple((k, v if isinstance(v, str) else tuple(v)) for k, v in asked.items())
+        """Write a decision unless it has been written.
+
+        resource_policy: the policy of the resource, if it took part in the decision.
+        """
+        limits = (principal.boundary(), principal.session_policy, resource_policy)
+        documents = (*principal.documents(), *(text for text in limits if text))
+        used = {key: context[key] for key in keys_of(documents) if key in context}
+        values = tuple((k, v if isinstance(v, str) else tuple(v)) for k, v in used.items())
         known = (principal.arn, action, resource, decision.allowed, decision.statements, values)
         if known in self._seen:
             return
@@ -55,53 +60,28 @@ class Record:
                 "session": principal.arn,
                 "action": action,
                 "resource": resource,
-                "context": dict(sorted(asked.items())),
+                "context": dict(sorted(used.items())),
                 "allowed": decision.allowed,
                 "reason": decision.reason,
                 "statements": decision.statements,
             }
         )
         with self._lock:
-            if len(self._seen) >= _REMEMBERED:
+            if len(self._seen) >= _MAX_REMEMBERED:
                 self._seen.clear()
             self._seen.add(known)
             try:
                 self._append(line)
-            except OSError as error:  # a full disk is no reason to refuse a request
-                log.warning("a decision is not on record: %s", error)
+            except OSError as error:  # a full disk must not fail the request
+                log.warning("decision not recorded: %s", error)
 
     def _append(self, line: str) -> None:
         if self._file is None:
             self._file = self._path.open("a")
-        if self._file.tell() + len(line) > self._limit:
+        if self._file.tell() + len(line) > self._max_bytes:
             self._file.close()
             self._path.replace(self._path.with_name(f"{FILE}.1"))
             self._file = self._path.open("a")
             self._seen.clear()
         self._file.write(line + "\n")
         self._file.flush()
-
-
-_record: Record | None = None
-
-
-def install(folder: Path) -> None:
-    """Keep the record in `folder` from now on."""
-    global _record
-    _record = Record(folder / FILE)
-
-
-def note(
-    principal: Principal,
-    action: str,
-    resource: str,
-    context: dict[str, Any],
-    decision: Decision,
-    policy: str | None = None,
-) -> None:
-    """Put a decision on record. policy: of the resource, if it counted."""
-    if _record is None:
-        return
-    limits = (principal.boundary(), principal.session_policy, policy)
-    documents = [*principal.documents(), *(text for text in limits if text)]
-    _record.note(principal, action, resource, context, decision, documents)

@@ -1,60 +1,49 @@
-"""WSGI gate in front of moto: passes on only what the caller's policies allow."""
+"""WSGI middleware in front of moto: authenticates and authorizes every request."""
 
 from __future__ import annotations
 
 import io
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import Any
 
 from moto.kms.models import kms_backends
 
-from embedded_aws import ACCOUNT_ID
-from embedded_aws.iam import (
-    attributes,
-    authenticate,
-    checks,
-    decisions,
-    errors,
-    objects,
-    request,
-    trust,
-    web_identity,
-)
+from embedded_aws import ACCOUNT_ID, credentials
+from embedded_aws.iam import attributes, authenticate, checks, errors, objects, request, trust, web_identity
 from embedded_aws.iam.checks import Check
+from embedded_aws.iam.decisions import DecisionRecord
 from embedded_aws.iam.errors import Refusal
 from embedded_aws.iam.evaluate import Decision, decide
 from embedded_aws.iam.moto_checks import denied_objects
 from embedded_aws.iam.principals import ANONYMOUS, Directory, Principal
+from embedded_aws.iam.request import Call
+from embedded_aws.iam.web_identity import WebIdentities
+from embedded_aws.runtime import Runtime
 
 log = logging.getLogger("embedded_aws.iam")
 
-PROTOCOL = "embedded_aws.protocol"  # in the WSGI environment: the protocol to answer errors in
-CALL = "embedded_aws.call"  # in the WSGI environment: the call that was let through
+PROTOCOL = "embedded_aws.protocol"  # WSGI environment: the protocol for error responses
+CALL = "embedded_aws.call"  # WSGI environment: the authorized call
 
-# moto's own control endpoints, which it serves whoever asks.
+# moto's control endpoints, which moto serves without any authorization.
 _RESERVED = ("/moto-api", "/latest/meta-data/", "/latest/api/", "/favicon.ico")
-# Operations so named change nothing that is to be kept.
+# Operations with these prefixes change no state that is saved.
 _READING = ("Get", "List", "Describe", "Head", "Search", "Invoke", "BatchGet", "Filter", "Query", "Simulate")
 
 
 class Gate:
-    """Authenticates and authorises every request, then hands it to `app`.
+    """Authenticates and authorizes every request, then passes it on to `app`."""
 
-    changed: called after calls that write. writing: around those calls.
-    """
-
-    def __init__(
-        self,
-        app: Callable,
-        directory: Directory,
-        changed: Callable[[], None],
-        writing: Callable[[request.Call], AbstractContextManager[None]],
-    ):
-        self._app, self._directory, self._changed, self._writing = app, directory, changed, writing
+    def __init__(self, app: Callable, runtime: Runtime):
+        root = credentials.root(runtime.home)
+        self._app, self._runtime = app, runtime
+        self._directory = Directory(root.aws_access_key_id, root.aws_secret_access_key)
+        self._web_identities = WebIdentities(runtime.home / web_identity.KEYS_FOLDER)
+        self._record = runtime.get(DecisionRecord)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -70,16 +59,10 @@ class Gate:
                 call = request.read(signature.service, signature.region, environ, body)
             else:
                 protocol = _unsigned_protocol(environ)
-                if web_identity.is_meant(environ, body):
+                if web_identity.is_requested(environ, body):
                     model = "sts"
-                    call = request.read(model, "us-east-1", environ, body)
-                    principal = web_identity.principal(call)
-                elif protocol != "s3":
-                    raise Refusal("unsigned", "Missing Authentication Token")
-                else:
-                    principal = ANONYMOUS
-                    call = request.read("s3", "us-east-1", environ, body)
-            denied_objects.set(self.authorise(principal, call, environ))
+                principal, call = self._unsigned(environ, body, protocol)
+            denied_objects.set(self.authorize(principal, call, environ))
         except Refusal as refusal:
             head = environ["REQUEST_METHOD"] == "HEAD"
             compatible = protocol in ("json", "cbor") and request.query_compatible(model)
@@ -87,32 +70,34 @@ class Gate:
             start_response(status, headers)
             return [content]
         except Exception as error:
-            return _fault(error, environ, protocol, start_response)
+            return _internal_failure(error, environ, protocol, start_response)
         onward = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-        # moto finds the service and the caller in this header alone.
-        onward[PROTOCOL] = protocol
+        # moto reads service and caller from this header only.
         onward["HTTP_AUTHORIZATION"] = signature.authorization if signature else _unsigned_header(model)
-        onward[CALL] = call
+        onward[PROTOCOL], onward[CALL] = protocol, call
         reads = call.operation.startswith(_READING)
         try:
-            with nullcontext() if reads else self._writing(call):
+            with nullcontext() if reads else self._runtime.writing(call):
                 return self._app(onward, start_response)
-        except Exception as error:  # such as a full disk under the journal: done perhaps, but not kept
-            return _fault(error, environ, protocol, start_response)
+        except (
+            Exception
+        ) as error:  # e.g. a full disk: the call may have succeeded, but the journal has no record
+            return _internal_failure(error, environ, protocol, start_response)
         finally:
             if not reads:
-                self._changed()
+                self._runtime.changed()
 
     def principal(self, access_key_id: str) -> Principal | None:
-        """The caller with that access key, if it is active."""
+        """Return the caller with an active access key, or None."""
         return self._directory.find(access_key_id)
 
-    def authorise(
-        self, principal: Principal, call: request.Call, environ: Mapping[str, Any] = MappingProxyType({})
+    def authorize(
+        self, principal: Principal, call: Call, environ: Mapping[str, Any] = MappingProxyType({})
     ) -> frozenset[str]:
-        """Raises Refusal if a permission is missing. Returns the objects that DeleteObjects must leave.
+        """Check every permission that a call needs.
 
-        environ: of the request, for a call that came by HTTP.
+        environ: WSGI environment of the request, for a call that came over HTTP.
+        Returns the ARNs of the objects that DeleteObjects must not delete. Raises Refusal.
         """
         if (call.prefix, call.operation) == ("sts", "GetCallerIdentity"):
             return frozenset()
@@ -120,21 +105,28 @@ class Gate:
         if call.model == "s3":
             needed = objects.checks_of(call)
             if call.operation == "DeleteObjects":
-                kept = {c.resource for c in needed if not self._decide(principal, call, c, context).allowed}
-                return frozenset(kept)
+                return frozenset(
+                    c.resource for c in needed if not self._decide(principal, c, context).allowed
+                )
         else:
             needed = checks.checks_of(call)
         for check in needed:
-            self._demand(principal, call, check, context)
+            self._require(principal, check, context)
         hidden = objects.hides_absence(call) if call.model == "s3" else None
         if hidden is not None:
-            self._demand(principal, call, hidden, context)
+            self._require(principal, hidden, context)
         return frozenset()
 
-    def _demand(
-        self, principal: Principal, call: request.Call, check: Check, context: dict[str, Any]
-    ) -> None:
-        decision = self._decide(principal, call, check, context)
+    def _unsigned(self, environ: dict[str, Any], body: bytes, protocol: str) -> tuple[Principal, Call]:
+        if web_identity.is_requested(environ, body):
+            call = request.read("sts", "us-east-1", environ, body)
+            return self._web_identities.principal(call), call
+        if protocol != "s3":
+            raise Refusal("unsigned", "Missing Authentication Token")
+        return ANONYMOUS, request.read("s3", "us-east-1", environ, body)
+
+    def _require(self, principal: Principal, check: Check, context: dict[str, Any]) -> None:
+        decision = self._decide(principal, check, context)
         if decision.allowed:
             return
         if principal is ANONYMOUS:
@@ -147,9 +139,7 @@ class Gate:
             f"{decision.reason}",
         )
 
-    def _decide(
-        self, principal: Principal, call: request.Call, check: Check, context: dict[str, Any]
-    ) -> Decision:
+    def _decide(self, principal: Principal, check: Check, context: dict[str, Any]) -> Decision:
         full = {**context, **attributes.of(check.resource), **check.context}
         prefix, policy, delegated = check.action.partition(":")[0], None, True
         if check.action in ("sts:AssumeRole", "sts:AssumeRoleWithWebIdentity"):
@@ -163,15 +153,17 @@ class Gate:
             decision = Decision(False, "because the bucket's public access block restricts public buckets")
         else:
             decision = decide(principal, check.action, check.resource, full, policy, delegated)
-        decisions.note(principal, check.action, check.resource, full, decision, policy)
+        self._record.note(principal, check.action, check.resource, full, decision, policy)
         return decision
 
 
-def _fault(error: Exception, environ: dict[str, Any], protocol: str, start_response: Callable) -> list[bytes]:
-    """A fault of ours: nothing passes, in a shape that SDKs read."""
+def _internal_failure(
+    error: Exception, environ: dict[str, Any], protocol: str, start_response: Callable
+) -> list[bytes]:
+    """Answer with InternalFailure in a shape that SDKs can parse. The request does not reach moto."""
     log.exception("%s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"])
     reason = getattr(error, "strerror", None) or type(error).__name__
-    message = f"The embedded AWS failed at this request ({reason}); its log says more."
+    message = f"The embedded AWS failed at this request ({reason}). See log/service.log in its home folder."
     status, headers, content = errors.error(protocol, "InternalFailure", message, 500)
     start_response(status, headers)
     return [content]
@@ -183,9 +175,8 @@ def _unsigned_protocol(environ: dict[str, Any]) -> str:
         return "json"
     if environ.get("HTTP_SMITHY_PROTOCOL") == "rpc-v2-cbor":
         return "cbor"
-    if content_type.startswith("application/x-www-form-urlencoded") or "Action=" in environ.get(
-        "QUERY_STRING", ""
-    ):
+    form = content_type.startswith("application/x-www-form-urlencoded")
+    if form or "Action=" in environ.get("QUERY_STRING", ""):
         return "query"
     if environ["PATH_INFO"].startswith(("/2015-03-31/", "/endpoints/")):  # Lambda and the SageMaker runtime
         return "rest-json"
@@ -199,8 +190,8 @@ def _unsigned_header(service: str) -> str:
     )
 
 
-def _context(principal: Principal, call: request.Call, environ: Mapping[str, Any]) -> dict[str, Any]:
-    """The global condition keys. The loopback listener stands for AWS's TLS endpoints: transport is secure."""
+def _context(principal: Principal, call: Call, environ: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the global condition keys. aws:SecureTransport is true: the listener stands for AWS's TLS endpoints."""
     now = datetime.now(timezone.utc)
     return {
         "aws:securetransport": "true",
@@ -216,7 +207,7 @@ def _context(principal: Principal, call: request.Call, environ: Mapping[str, Any
 
 
 def _key_policy(arn: str) -> str | None:
-    """The policy of a KMS key, or None if there is no such key."""
+    """Return the policy of a KMS key, or None if there is no such key."""
     if arn == "*":  # an operation without a key, such as CreateKey
         return None
     region, _, resource = arn.split(":", 5)[3:]

@@ -1,4 +1,4 @@
-"""From an authorised request to the response class of its service: moto's dispatcher, its faults in AWS's shapes."""
+"""Passes an authorized request to the response class of its service, and renders failures in AWS's error shapes."""
 
 from __future__ import annotations
 
@@ -11,39 +11,44 @@ from typing import Any
 from flask import Flask, Response, request
 from moto.core import responses
 from moto.core.responses import BaseResponse
+from moto.moto_server import werkzeug_app
 from moto.moto_server.werkzeug_app import BackendRequest, DomainDispatcherApplication, create_backend_app
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from embedded_aws.iam import errors
 from embedded_aws.iam.gate import CALL, PROTOCOL
-from embedded_aws.server import limits
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.ec2 import limits
 from embedded_aws.services.lambda_.responses import EmbeddedLambdaResponse
 from embedded_aws.services.sagemaker.invocations import LocalSageMakerRuntimeResponse
+from embedded_aws.services.servicequotas.quotas import Quotas
 
 log = logging.getLogger("embedded_aws")
 
-# The data planes, answered without a web framework in between: a third of a millisecond instead of two.
+# Data planes, answered without Flask: 0.3 ms instead of 2 ms per request.
 _DIRECT: dict[tuple[str, str], type[BaseResponse]] = {
     ("lambda", "Invoke"): EmbeddedLambdaResponse,
     ("sagemaker-runtime", "InvokeEndpoint"): LocalSageMakerRuntimeResponse,
 }
-_SERVICES = {"awslambda": "lambda"}  # moto's names, where AWS's differ
+_AWS_NAMES = {"awslambda": "lambda"}  # moto's service names that differ from AWS's
 
 
 class Dispatcher(DomainDispatcherApplication):
-    """moto's, which would list its package's folder at every request to find the service."""
+    """moto's dispatcher with caches: moto lists its package folder on every request to find the service."""
 
-    def __init__(self) -> None:
+    def __init__(self, runtime: Runtime) -> None:
         super().__init__(_create_app)
+        self._quotas = runtime.get(Quotas)
         self.get_backend_for_host = cache(super().get_backend_for_host)  # type: ignore[method-assign]
         responses.method_names_from_class = cache(responses.method_names_from_class)
+        werkzeug_app.DISABLE_GLOBAL_CORS = True
 
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         call = environ[CALL]
         if call.model == "ec2":
             try:
-                limits.check_vcpus(call)
-            except limits.Ec2Limit as refused:
+                limits.check_vcpus(call, self._quotas)
+            except limits.LimitExceeded as refused:
                 line, listed, body = errors.error("ec2", refused.code, str(refused), 400)
                 start_response(line, listed)
                 return [body]
@@ -76,16 +81,16 @@ def _create_app(service: str) -> Flask:
 
 
 def _failure(service: str, error: Exception, environ: dict[str, Any]) -> errors.Answer:
-    """AWS's error shape at once: an HTML 500 would be retried for minutes by the SDKs."""
-    service = _SERVICES.get(service, service)
+    """Render an error in AWS's shape. SDKs would retry an HTML 500 for minutes."""
+    service = _AWS_NAMES.get(service, service)
     if isinstance(error, (NotImplementedError, NotFound, MethodNotAllowed)):
         code, status = "NotImplementedException", 501
-        message = f"The embedded AWS does not do this: {service}: {error}"
+        message = f"The embedded AWS does not support this: {service}: {error}"
     else:
         cause = getattr(error, "original_exception", None) or error
         log.error("%s failed", service, exc_info=cause)
         reason = getattr(cause, "strerror", None) or type(cause).__name__  # e.g. No space left on device
         code, status = "InternalFailure", 500
-        message = f"The embedded AWS failed ({reason}); its log has the details."
+        message = f"The embedded AWS failed ({reason}). See log/service.log in its home folder."
     head = environ["REQUEST_METHOD"] == "HEAD"
     return errors.error(environ.get(PROTOCOL, "json"), code, message, status, head=head)

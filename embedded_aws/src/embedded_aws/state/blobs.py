@@ -1,4 +1,4 @@
-"""S3 objects' bytes in files named by their hash, so that neither memory nor a snapshot of the state holds them."""
+"""Bytes of S3 objects, in files named by their hash: neither memory nor snapshots hold them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from moto.s3 import models
-from moto.s3.models import FakeKey
+from moto.s3.models import FakeKey, s3_backends
 
 INLINE = 1024  # bytes; smaller values stay in memory
 
@@ -19,17 +19,17 @@ class BlobStore:
 
     def __init__(self, folder: Path):
         self._folder = folder
-        self._lock = threading.Lock()  # a sweep must not take what a put counts on
+        self._lock = threading.Lock()  # a sweep must not remove a file that a put relies on
         for number in range(256):
             (folder / f"{number:02x}").mkdir(parents=True, exist_ok=True)
 
     def put(self, value: bytes) -> str:
-        """Store bytes; returns their digest."""
+        """Store bytes and return their digest."""
         digest = hashlib.sha256(value).hexdigest()
         path = self._path(digest)
         with self._lock:
             try:
-                os.utime(path)  # in use again: not for the next sweep
+                os.utime(path)  # in use again: the next sweep must keep it
                 return digest
             except FileNotFoundError:
                 draft = path.with_name(f"{digest}.{threading.get_ident()}.tmp")
@@ -41,7 +41,7 @@ class BlobStore:
         return self._path(digest).read_bytes()
 
     def sweep(self, used: set[str], before: float) -> int:
-        """Remove files older than `before` (seconds of the epoch) that are not in `used`. Returns how many."""
+        """Remove files that are not in `used` and older than `before` (Unix seconds). Returns how many."""
         removed = 0
         for folder in self._folder.iterdir():
             for entry in os.scandir(folder):
@@ -61,44 +61,51 @@ _PRIVATE = models.get_canned_acl("private")  # replaced, never changed, by PutOb
 
 
 class StoredKey(FakeKey):
-    """moto's S3 object, with its bytes in the blob store. `digest` is None for small values, kept inline."""
+    """moto's S3 object with its bytes in the blob store.
 
-    store: BlobStore
+    digest: of the bytes; None for small values, which stay in memory.
+    """
+
     digest: str | None = None
     _inline: bytes = b""
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.acl = _PRIVATE  # shared: an access list for each object is most of a snapshot otherwise
+        self.acl = _PRIVATE  # shared: one ACL per object would be most of a snapshot
+
+    @property
+    def _store(self) -> BlobStore:
+        backend = s3_backends[self.account_id][self.partition]
+        return backend.runtime.get(BlobStore)  # type: ignore[attr-defined]
 
     @property
     def value(self) -> bytes:
-        return self._inline if self.digest is None else self.store.get(self.digest)
+        return self._inline if self.digest is None else self._store.get(self.digest)
 
     @value.setter
     def value(self, new_value: bytes | str) -> None:
         data = new_value.encode() if isinstance(new_value, str) else bytes(new_value)
-        self.__dict__.pop("_value_buffer", None)  # moto's own place for it
+        self.__dict__.pop("_value_buffer", None)  # moto keeps the bytes here
         self.contentsize = len(data)
         if self._etag is None:
             self._etag = hashlib.md5(data, usedforsecurity=False).hexdigest()
         if len(data) < INLINE:
             self.digest, self._inline = None, data
         else:
-            self.digest, self._inline = self.store.put(data), b""
+            self.digest, self._inline = self._store.put(data), b""
 
     @property
     def etag(self) -> str:
         return f'"{self._etag}"'
 
     def dispose(self, garbage: bool = False) -> None:
-        """Nothing to close: the bytes go when a sweep finds them unused."""
+        """Mark as deleted. A sweep removes the bytes once nothing uses them."""
         if self.multipart and not garbage:
             self.multipart.dispose()
         self.disposed = True
 
     def __del__(self) -> None:
-        """moto warns here of buffers left open; there are none."""
+        """Do nothing: moto warns here about open buffers, and there are none."""
 
     def __getstate__(self) -> dict[str, Any]:
         state = {k: v for k, v in self.__dict__.items() if k != "lock"}

@@ -22,7 +22,7 @@ from moto.s3.utils import _VersionedKeyStore
 
 from embedded_aws.state.blobs import StoredKey
 
-VERSIONS = {"format": 3, "moto": moto.__version__, "python": f"{sys.version_info[0]}.{sys.version_info[1]}"}
+VERSIONS = {"format": 4, "moto": moto.__version__, "python": f"{sys.version_info[0]}.{sys.version_info[1]}"}
 
 Place = tuple[str, str]  # module and name of a BackendDict
 Address = tuple[str, str, str, str]  # of a backend: its BackendDict's place, account, region

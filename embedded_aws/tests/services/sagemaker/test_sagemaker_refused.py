@@ -43,7 +43,7 @@ def test_what_would_pretend_is_refused_in_aws_shape(embedded_aws, operation: str
     client = embedded_aws.client("sagemaker")
     parameters = example(client.meta.service_model.operation_model(operation).input_shape)
     method = {name: python for python, name in client.meta.method_to_api_mapping.items()}[operation]
-    with pytest.raises(ClientError, match="The embedded AWS does not do this") as refused:
+    with pytest.raises(ClientError, match="The embedded AWS does not support this") as refused:
         getattr(client, method)(**parameters)
     assert refused.value.response["Error"]["Code"] == "NotImplementedException"
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501

@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
-from embedded_aws import runtime
 from embedded_aws.errors import EmbeddedAwsError
 from embedded_aws.services.servicequotas import quotas
+from embedded_aws.services.servicequotas.quotas import Quotas
 from hosting_kit import Hosting, variant
 
 pytestmark = pytest.mark.slow
@@ -280,18 +280,16 @@ def test_every_instance_type_has_the_quota_that_aws_publishes() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('{"sagemaker": {"ml.g5.xlarge for training": 1}}', "has 'ml.g5.xlarge for training' of 'sagemaker'"),
-        ('{"ec2": {"L-DB2E81BA": -1}}', "has 'L-DB2E81BA' of 'ec2'"),
-        ('{"lambda": {"Concurrent executions": 5}}', "has 'Concurrent executions' of 'lambda'"),
-        ("[]", "must map a service's code"),
+        ('{"sagemaker": {"ml.g5.xlarge for training": 1}}', "'ml.g5.xlarge for training' of 'sagemaker'"),
+        ('{"ec2": {"L-DB2E81BA": -1}}', "'L-DB2E81BA' of 'ec2'"),
+        ('{"lambda": {"Concurrent executions": 5}}', "'Concurrent executions' of 'lambda'"),
+        ("[]", "must map service codes to quotas"),
         ("{", "is not JSON"),
     ],
 )
-def test_a_mistake_in_the_file_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
-) -> None:
-    monkeypatch.setattr(runtime, "_current", runtime.Runtime(home=tmp_path, port=1))
-    assert quotas.configured() == {}
+def test_an_invalid_quotas_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    account = Quotas(tmp_path)
+    assert account.configured() == {}
     (tmp_path / "quotas.json").write_text(text)
     with pytest.raises(EmbeddedAwsError, match=message):
-        quotas.configured()
+        account.configured()

@@ -1,4 +1,4 @@
-"""Amazon S3 in moto's place."""
+"""Amazon S3: changes to moto."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from moto.s3 import models, responses
 
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.provider import Provider
-from embedded_aws.services.s3.models import DeleteMarker
+from embedded_aws.services.s3.backend import DeleteMarker, EmbeddedS3Backend
 from embedded_aws.state.blobs import BlobStore, StoredKey
 
 
 def provider(runtime: Runtime) -> Provider:
-    StoredKey.store = BlobStore(runtime.folder("blobs"))
-    runtime.add(StoredKey.store)
+    runtime.add(BlobStore(runtime.folder("blobs")))
     return Provider(
+        backends=[(models.s3_backends, EmbeddedS3Backend)],
         replaced=[
             (module, name, kind)
             for module in (models, responses)
             for name, kind in (("FakeDeleteMarker", DeleteMarker), ("FakeKey", StoredKey))
-        ]
+        ],
     )

@@ -3,8 +3,8 @@
 from moto.sagemaker import models, urls
 from moto.sagemaker.responses import SageMakerResponse
 
-from embedded_aws.server.limits import SageMakerLimits
 from embedded_aws.services.sagemaker.hosting import HostingBackend, HostingOperations
+from embedded_aws.services.sagemaker.limits import SageMakerLimits
 from embedded_aws.services.sagemaker.refused import RefusedOperations
 from embedded_aws.services.sagemaker.registry import RegistryBackend, RegistryOperations
 from embedded_aws.services.sagemaker.tags import TagOperations, TagStore

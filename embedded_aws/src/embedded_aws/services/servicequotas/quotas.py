@@ -1,7 +1,7 @@
-"""Service quotas: those of a new account, and what `quotas.json` in the home folder says instead.
+"""Service quotas of a new account, and the changes to them in `quotas.json` in the home folder.
 
-The file maps a service's code to quotas by name or code, e.g. {"sagemaker": {"ml.g5.xlarge for training job usage": 1}}.
-It is read whenever a quota is, so that a change counts at once.
+The file maps a service code to quotas by name or code, e.g. {"sagemaker": {"ml.g5.xlarge for training job usage": 1}}.
+It is read on every use, so a change takes effect at once.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from moto.core.utils import get_service_model
 
-from embedded_aws import runtime
 from embedded_aws.errors import EmbeddedAwsError
 from embedded_aws.services.lambda_.pool import ACCOUNT_CONCURRENCY
 
@@ -24,17 +24,17 @@ SERVICES = {
     "lambda": "AWS Lambda",
     "sagemaker": "Amazon SageMaker",
 }
-# Accelerators, which a new account may not use until it has asked.
+# Accelerators: a new account has a quota of 0.
 _ACCELERATED = re.compile(r"ml\.(g|p|dl|inf|trn)\d")
-_USES = {
+_USES = {  # use of an instance type: the shape in SageMaker's model that lists its types
     "training job": "TrainingInstanceType",
     "spot training job": "TrainingInstanceType",
     "endpoint": "ProductionVariantInstanceType",
 }
-_INSTANCES = 20  # of each type without accelerator
-_STANDARD_VCPUS = 32  # of each market; AWS's default is 5, which it raises by itself as an account is used
+_INSTANCES = 20  # per instance type without accelerator
+_STANDARD_VCPUS = 32  # per market; AWS starts at 5 and raises it as an account is used
 _STANDARD = ("a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z")
-# Families (the letters of their types) → quota of On-Demand and of Spot Instances: code and name, as AWS publishes them.
+# Instance families (letters of their types) → On-Demand and Spot quota: code and name as AWS publishes them.
 _VCPUS = {
     _STANDARD: (
         ("L-1216C47A", "Running On-Demand Standard (A, C, D, H, I, M, R, T, Z) instances"),
@@ -71,12 +71,12 @@ _VCPUS = {
     ("hpc",): (("L-F7808C92", "Running On-Demand HPC instances"), None),
     ("u",): (("L-43DA4232", "Running On-Demand High Memory instances"), None),
 }
-_P5_SPOT = ("L-C4BD4855", "All P5 Spot Instance Requests")  # P5 and later; On-Demand, they are P's
+_P5_SPOT = ("L-C4BD4855", "All P5 Spot Instance Requests")  # P5 and later; On-Demand counts as P
 
 
 @dataclass(frozen=True)
 class Quota:
-    """A quota of a service. unit: "None", as AWS has it for counts."""
+    """A quota of a service."""
 
     service: str
     code: str
@@ -87,9 +87,9 @@ class Quota:
 
 @cache
 def of_service(service: str) -> dict[str, Quota]:
-    """A service's quotas by code; none if they are not kept here.
+    """Return the quotas of a service by code; empty for a service without quotas here.
 
-    The codes of SageMaker's are made from the names: AWS publishes no list. Find them by name.
+    AWS publishes no list of SageMaker's quota codes. The codes here are derived from the names: find quotas by name.
     """
     if service == "sagemaker":
         found = [
@@ -117,12 +117,12 @@ def _code(name: str) -> str:
 
 
 def named(service: str, name: str) -> Quota | None:
-    """The quota of that name."""
+    """Return the quota with a name, or None."""
     return next((quota for quota in of_service(service).values() if quota.name == name), None)
 
 
 def of_instance_type(kind: str, spot: bool) -> Quota | None:
-    """The vCPU quota that an EC2 instance type counts toward; None for what AWS has none for, e.g. Mac."""
+    """Return the vCPU quota that an EC2 instance type counts toward; None for types without one, e.g. Mac."""
     found = re.match(r"([a-z]+)-?(\d*)", kind)
     letters, generation = found.groups() if found else ("", "")
     if spot and letters == "p" and int(generation or 0) >= 5:
@@ -132,28 +132,34 @@ def of_instance_type(kind: str, spot: bool) -> Quota | None:
     return of_service("ec2")[quota[0]] if quota else None
 
 
-def value(quota: Quota) -> float:
-    """What applies to the account now. Raises EmbeddedAwsError if the file cannot be read."""
-    mine = configured().get(quota.service, {})
-    return mine.get(quota.name, mine.get(quota.code, quota.default)) if quota.adjustable else quota.default
+class Quotas:
+    """Quotas that apply to the account: the defaults, changed by `quotas.json` in the home folder."""
 
+    def __init__(self, home: Path):
+        self._path = home / FILE
 
-def configured() -> dict[str, dict[str, float]]:
-    """What the file says. Raises EmbeddedAwsError if it is not as the module's text describes it."""
-    path = runtime.current().home / FILE
-    try:
-        content = json.loads(path.read_text())
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise EmbeddedAwsError(f"{path} is not JSON ({error}): correct it, or remove it.") from None
-    for service, quotas in content.items() if isinstance(content, dict) else [("", None)]:
-        known = of_service(service).values()
-        settable = {key for quota in known if quota.adjustable for key in (quota.code, quota.name)}
-        for name, number in quotas.items() if isinstance(quotas, dict) else [("", None)]:
-            if name not in settable or not isinstance(number, (int, float)) or number < 0:
-                raise EmbeddedAwsError(
-                    f"{path} must map a service's code to quotas by name or code and those to numbers, but has "
-                    f"{name or quotas!r} of {service or content!r}: correct it, or remove it."
-                )
-    return content
+    def value(self, quota: Quota) -> float:
+        """Return the value of a quota now. Raises EmbeddedAwsError if the file is not valid."""
+        if not quota.adjustable:
+            return quota.default
+        changed = self.configured().get(quota.service, {})
+        return changed.get(quota.name, changed.get(quota.code, quota.default))
+
+    def configured(self) -> dict[str, dict[str, float]]:
+        """Return the content of the file; empty without a file. Raises EmbeddedAwsError if it is not valid."""
+        try:
+            content = json.loads(self._path.read_text())
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise EmbeddedAwsError(f"{self._path} is not JSON ({error}). Correct or remove it.") from None
+        for service, quotas in content.items() if isinstance(content, dict) else [("", None)]:
+            known = of_service(service).values()
+            settable = {key for quota in known if quota.adjustable for key in (quota.code, quota.name)}
+            for name, number in quotas.items() if isinstance(quotas, dict) else [("", None)]:
+                if name not in settable or not isinstance(number, (int, float)) or number < 0:
+                    raise EmbeddedAwsError(
+                        f"{self._path}: {name or quotas!r} of {service or content!r} is not valid. The file must map "
+                        "service codes to quotas (by name or code), and quotas to numbers. Correct or remove it."
+                    )
+        return content

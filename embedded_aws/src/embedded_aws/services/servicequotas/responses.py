@@ -1,97 +1,20 @@
-"""Service Quotas: the account's quotas, and requests to raise them, which nobody grants here."""
+"""Service Quotas operations."""
 
 from __future__ import annotations
 
-import uuid
-from datetime import datetime, timezone
-from typing import Any
-
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
-from moto.servicequotas import urls
-from moto.servicequotas.models import ServiceQuotasBackend
 from moto.servicequotas.responses import ServiceQuotasResponse
 
 from embedded_aws.services.sagemaker.requests import page, validated
 from embedded_aws.services.servicequotas import quotas
-from embedded_aws.services.servicequotas.quotas import Quota
-
-_HANDLED = ("vpc",)  # by moto
-
-
-class NoSuchResourceException(ServiceException):
-    code = "NoSuchResourceException"
+from embedded_aws.services.servicequotas.backend import EmbeddedServiceQuotasBackend
+from embedded_aws.services.servicequotas.exceptions import NoSuchResourceException
 
 
-class IllegalArgumentException(ServiceException):
-    code = "IllegalArgumentException"
+class EmbeddedServiceQuotasResponse(ServiceQuotasResponse):
+    """moto's responses with the operations of the embedded AWS."""
 
-
-class LocalServiceQuotasBackend(ServiceQuotasBackend):
-    """requests: to raise quotas, by ID, as the API describes them."""
-
-    _url_module = urls
-
-    def __init__(self, region_name: str, account_id: str) -> None:
-        super().__init__(region_name, account_id)
-        self.requests: dict[str, dict[str, Any]] = {}
-
-    def described(self, service: str, default: bool) -> list[dict[str, Any]]:
-        """Every quota of a service, at its default or as it applies. Raises NoSuchResourceException."""
-        if service in _HANDLED:
-            return self.list_aws_default_service_quotas(service)
-        found = quotas.of_service(service)
-        if not found:
-            raise NoSuchResourceException(f"The embedded AWS keeps no quotas of service {service!r}.")
-        return [self._describe(quota, default) for quota in found.values()]
-
-    def one(self, service: str, code: str, default: bool) -> dict[str, Any]:
-        """Raises NoSuchResourceException."""
-        for quota in self.described(service, default):
-            if quota["QuotaCode"] == code:
-                return quota
-        raise NoSuchResourceException(f"There is no quota {code} of service {service}.")
-
-    def _describe(self, quota: Quota, default: bool) -> dict[str, Any]:
-        return {
-            "ServiceCode": quota.service,
-            "ServiceName": quotas.SERVICES[quota.service],
-            "QuotaArn": f"arn:aws:servicequotas:{self.region_name}:{self.account_id}:{quota.service}/{quota.code}",
-            "QuotaCode": quota.code,
-            "QuotaName": quota.name,
-            "Value": float(quota.default if default else quotas.value(quota)),
-            "Unit": "None",
-            "Adjustable": quota.adjustable,
-            "GlobalQuota": False,
-        }
-
-    def request(self, service: str, code: str, desired: float, requester: str) -> dict[str, Any]:
-        """Record a request to raise a quota."""
-        quota = self.one(service, code, default=False)
-        if not quota["Adjustable"] or desired <= quota["Value"]:
-            raise IllegalArgumentException(
-                f"The desired value {desired:g} of {quota['QuotaName']} must be above {quota['Value']:g}, and the "
-                "quota adjustable."
-            )
-        now = datetime.now(timezone.utc)
-        members = ("ServiceCode", "ServiceName", "QuotaCode", "QuotaName", "QuotaArn", "GlobalQuota", "Unit")
-        made = {
-            "Id": uuid.uuid4().hex,
-            **{member: quota[member] for member in members},
-            "DesiredValue": desired,
-            "Status": "PENDING",
-            "Created": now,
-            "LastUpdated": now,
-            "Requester": requester,
-        }
-        self.requests[made["Id"]] = made
-        return made
-
-
-class LocalServiceQuotasResponse(ServiceQuotasResponse):
-    """moto's responses, with ours in front."""
-
-    backend: LocalServiceQuotasBackend
+    backend: EmbeddedServiceQuotasBackend
 
     def list_services(self) -> ActionResult:
         names = {"vpc": "Amazon Virtual Private Cloud (Amazon VPC)", **quotas.SERVICES}

@@ -32,22 +32,22 @@ class RoleObjects:
 
     def list(self, bucket: str, prefix: str) -> Iterator[str]:
         """The keys below a prefix, in order. Raises S3Error."""
-        self._authorise("ListObjectsV2", Bucket=bucket, Prefix=prefix)
+        self._authorize("ListObjectsV2", Bucket=bucket, Prefix=prefix)
         keys = dict.keys(self._bucket(bucket).keys)
         yield from sorted(key for key in list(keys) if key.startswith(prefix) and self._latest(bucket, key))
 
     def read(self, bucket: str, key: str) -> bytes:
         """The content of an object. Raises S3Error."""
-        self._authorise("GetObject", Bucket=bucket, Key=key)
+        self._authorize("GetObject", Bucket=bucket, Key=key)
         found = self._latest(bucket, key)
         if found is None:
             raise S3Error("NoSuchKey: The specified key does not exist.")
         return found.value
 
-    def _authorise(self, operation: str, **parameters: Any) -> None:
+    def _authorize(self, operation: str, **parameters: Any) -> None:
         call = Call("s3", "s3", operation, "s3", self._region, parameters, {})
         try:
-            self._gate.authorise(self._principal, call)
+            self._gate.authorize(self._principal, call)
         except Refusal as refusal:
             raise S3Error(f"AccessDenied: {refusal}") from refusal
 

@@ -1,65 +1,56 @@
-"""Refusals of what would exceed the account's quotas, with AWS's words."""
+"""Account quotas of SageMaker: refuses what exceeds them, with AWS's error."""
 
 from __future__ import annotations
 
 from collections import Counter
 from typing import Any
 
-from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.models import ec2_backends
-from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.sagemaker.exceptions import SagemakerClientError
 
-from embedded_aws import ACCOUNT_ID
-from embedded_aws.iam.request import Call
+from embedded_aws.runtime import Runtime
 from embedded_aws.services.sagemaker.hosting import shifting, variants
 from embedded_aws.services.servicequotas import quotas
+from embedded_aws.services.servicequotas.quotas import Quotas
 
-Use = tuple[str, str]  # instance type, and what for: "training job", "spot training job" or "endpoint"
+Use = tuple[str, str]  # instance type, and purpose: "training job", "spot training job" or "endpoint"
 
 
 class ResourceLimitExceeded(SagemakerClientError):
     code = "ResourceLimitExceeded"
 
 
-class Ec2Limit(Exception):
-    """An EC2 error code and its message."""
-
-    def __init__(self, code: str, message: str):
-        super().__init__(message)
-        self.code = code
-
-
 class SageMakerLimits:
-    """Backend mixin, in front of the parts that start instances."""
+    """Backend mixin that checks quotas before other parts start instances."""
+
+    runtime: Runtime
 
     def start_training(self, request: dict[str, Any], *args: Any, **options: Any) -> Any:
         if request["TrainingJobName"] not in self.training_records:
-            self._demand(_of_training(request))
+            self._require(_of_training(request))
         return super().start_training(request, *args, **options)
 
     def start_tuning(self, request: dict[str, Any]) -> Any:
         if request["HyperParameterTuningJobName"] not in self.tuning_records:
             parallel = request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxParallelTrainingJobs"]
             wanted = _of_training(request.get("TrainingJobDefinition") or {})
-            self._demand(Counter({use: count * parallel for use, count in wanted.items()}))
+            self._require(Counter({use: count * parallel for use, count in wanted.items()}))
         return super().start_tuning(request)
 
     def create_hosted_endpoint(self, request: dict[str, Any]) -> str:
         config = self.hosted_configs.get(request["EndpointConfigName"])
         if config is not None and request["EndpointName"] not in self.hosted_endpoints:
-            self._demand(_of_config(config))
+            self._require(_of_config(config))
         return super().create_hosted_endpoint(request)
 
     def update_hosted_endpoint(self, request: dict[str, Any]) -> str:
         config = self.hosted_configs.get(request["EndpointConfigName"])
-        if config is not None:  # the new fleet, or a batch of it, runs beside the old one for a while
+        if config is not None:  # the new fleet, or a batch of it, runs next to the old one for a while
             wanted = _of_config(config)
             policy = request.get("DeploymentConfig", {}).get("RollingUpdatePolicy")
             if policy and shifting.rolls({"Variants": config["ProductionVariants"]}):
                 size = policy["MaximumBatchSize"]
                 wanted = Counter({use: shifting.batch(size, count) for use, count in wanted.items()})
-            self._demand(wanted)
+            self._require(wanted)
         return super().update_hosted_endpoint(request)
 
     def resize_hosted_endpoint(self, name: str, wanted: list[dict[str, Any]], *args: Any) -> str:
@@ -70,13 +61,13 @@ class SageMakerLimits:
         for variant in variants.of(deployed):
             count = variant["DesiredInstanceCount"]
             added = desired.get(variant["VariantName"], count) - count
-            if "InstanceType" in variant:  # else it is serverless
+            if "InstanceType" in variant:  # otherwise serverless
                 more[variant["InstanceType"], "endpoint"] += max(0, added)
-        self._demand(more)
+        self._require(more)
         return super().resize_hosted_endpoint(name, wanted, *args)
 
     def _in_use(self) -> Counter[Use]:
-        """Instances now, of everything that runs in this region."""
+        """Count the instances that run in this region now."""
         used: Counter[Use] = Counter()
         for job in list(self.training_records.values()):
             if not job.ended:
@@ -86,14 +77,14 @@ class SageMakerLimits:
                 used += _of_variants(variants.of(deployment or {"Variants": []}), "DesiredInstanceCount")
         return used
 
-    def _demand(self, wanted: Counter[Use]) -> None:
-        """Raises ResourceLimitExceeded if the account may not have so many more."""
+    def _require(self, wanted: Counter[Use]) -> None:
+        """Raise ResourceLimitExceeded if the account cannot have that many more instances."""
         used = self._in_use()
         for (kind, purpose), count in wanted.items():
             quota = quotas.named("sagemaker", f"{kind} for {purpose} usage")
             if quota is None or not count:
                 continue
-            limit = quotas.value(quota)
+            limit = self.runtime.get(Quotas).value(quota)
             if used[kind, purpose] + count > limit:
                 raise ResourceLimitExceeded(
                     f"The account-level service limit '{quota.name}' is {limit:g} Instances, with current utilization "
@@ -121,66 +112,3 @@ def _of_variants(every: list[dict[str, Any]], count: str) -> Counter[Use]:
         if "InstanceType" in variant:
             used[variant["InstanceType"], "endpoint"] += variant.get(count, 1)
     return used
-
-
-def check_vcpus(call: Call) -> None:
-    """Raises Ec2Limit if what a call of EC2 starts exceeds the quota of vCPUs of its family and market."""
-    wanted: Counter[tuple[quotas.Quota, bool]] = Counter()
-    for kind, spot in _started_by(call):
-        if kind in INSTANCE_TYPES and (quota := quotas.of_instance_type(kind, spot)):
-            wanted[quota, spot] += _vcpus(kind)
-    for (quota, spot), vcpus in wanted.items():
-        limit = quotas.value(quota)
-        if _vcpus_in_use(call.region, quota) + vcpus <= limit:
-            continue
-        if spot:
-            raise Ec2Limit("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
-        raise Ec2Limit(
-            "VcpuLimitExceeded",
-            f"You have requested more vCPU capacity than your current vCPU limit of {limit:g} allows for the instance "
-            "bucket that the specified instance type belongs to. Please visit "
-            "http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit.",
-        )
-
-
-def _started_by(call: Call) -> list[tuple[str, bool]]:
-    """The instance type, and whether on Spot, of each instance that RunInstances or StartInstances starts."""
-    if call.operation == "StartInstances":
-        named = call.parameter("InstanceIds") or []
-        return [
-            (instance.instance_type, instance.lifecycle == "spot")
-            for instance in ec2_backends[ACCOUNT_ID][call.region].all_instances()
-            if instance.id in named and instance.state == "stopped"
-        ]
-    if call.operation != "RunInstances":
-        return []
-    kind = call.parameter("InstanceType") or _of_template(call) or ""
-    spot = (call.parameter("InstanceMarketOptions") or {}).get("MarketType") == "spot"
-    return [(kind, spot)] * int(call.parameter("MinCount") or 1)  # moto starts as many
-
-
-def _vcpus_in_use(region: str, quota: quotas.Quota) -> int:
-    return sum(
-        _vcpus(instance.instance_type)
-        for instance in ec2_backends[ACCOUNT_ID][region].all_instances()
-        if instance.state in ("pending", "running")
-        and quotas.of_instance_type(instance.instance_type, instance.lifecycle == "spot") == quota
-    )
-
-
-def _of_template(call: Call) -> str | None:
-    """The instance type of the launch template that the call names, if moto has it."""
-    named = call.parameter("LaunchTemplate") or {}
-    templates = ec2_backends[ACCOUNT_ID][call.region].launch_templates
-    for identity, template in templates.items():
-        if named.get("LaunchTemplateId") == identity or named.get("LaunchTemplateName") == template.name:
-            try:
-                version = template.get_version(named.get("Version") or template.default_version_number)
-            except (EC2ClientError, ValueError):  # moto refuses the call
-                return None
-            return version.data.get("InstanceType")
-    return None
-
-
-def _vcpus(kind: str) -> int:
-    return INSTANCE_TYPES[kind]["VCpuInfo"]["DefaultVCpus"]
