@@ -1,4 +1,4 @@
-"""What a caller may ask and what it is told: event to request, outcome to response, error to status."""
+"""The function's interface: event to request, result to response, error to status."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ _FIELDS = {*SOURCES, "top_k", "scores"}
 
 
 class FunctionError(Exception):
-    """What the caller is told: an HTTP-like status and a sentence that names nothing inside the account."""
+    """An error for the caller: an HTTP status and a sentence that reveals nothing about the account."""
 
     status = 400
 
@@ -19,70 +19,76 @@ class FunctionError(Exception):
 
 
 class BadRequest(FunctionError):
-    """The event or its image source is malformed."""
+    """The event or its image source is invalid."""
 
 
 class SourceForbidden(FunctionError):
-    """The image source is one that this function does not read."""
+    """The function may not read this image source."""
 
     status = 403
 
 
 class SourceNotFound(FunctionError):
-    """There is no image under the given key."""
+    """The S3 object does not exist."""
 
     status = 404
 
 
 class MethodNotAllowed(FunctionError):
-    """The HTTP request is no POST."""
+    """The HTTP method is not POST."""
 
     status = 405
 
 
 class ImageTooLarge(FunctionError):
-    """The image has more bytes than MAX_IMAGE_BYTES."""
+    """The image is larger than MAX_IMAGE_BYTES."""
 
     status = 413
 
 
 class UnsupportedImage(FunctionError):
-    """The bytes are no JPEG, PNG or WebP picture, or not the kind they are declared to be."""
+    """The bytes are not a JPEG, PNG or WebP image, or do not match their content type."""
 
     status = 415
 
 
 class SourceFailed(FunctionError):
-    """The image's server did not give it."""
+    """The image's server, or S3, did not deliver the image."""
 
     status = 424
 
 
 class Throttled(FunctionError):
-    """The endpoint, or S3, has too many requests; try again later."""
+    """The endpoint, or S3, has too many requests. The caller can retry."""
 
     status = 429
 
 
 class ModelRefused(FunctionError):
-    """The model found the request wrong; the status is the model's own 4xx."""
+    """The model refused the request. The status is the model's 4xx."""
 
 
 class EndpointFailed(FunctionError):
-    """The endpoint does not work."""
+    """The endpoint failed."""
 
     status = 502
 
 
 class EndpointTimeout(FunctionError):
-    """The endpoint did not answer in time."""
+    """The endpoint did not respond in time."""
 
     status = 504
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Request:
-    """One image to classify. source: url, image or s3; value: its text; top_k: None leaves it to the model."""
+    """One image to classify.
+
+    source: url, image (base64) or s3.
+    value: the source's text.
+    top_k: number of classes to return; None for the model's default.
+    scores: whether to return the score of every class.
+    """
 
     source: str
     value: str
@@ -91,34 +97,34 @@ class Request:
 
     @property
     def custom_attributes(self) -> str:
-        """The options as the serving container reads them; empty when there are none."""
+        """The options in the serving container's format; empty without options."""
         options = [f"top_k={self.top_k}"] if self.top_k is not None else []
         return ",".join(options + ["scores=true"] * self.scores)
 
 
 def parse(event: Any) -> Request:
-    """Read `{"url" | "image" | "s3": text, "top_k": int, "scores": bool}`. Raises BadRequest, naming the field."""
+    """Parse `{"url" | "image" | "s3": text, "top_k": int, "scores": bool}`. Raises BadRequest with the field's name."""
     if not isinstance(event, dict):
         raise BadRequest(f"the event is a JSON {type(event).__name__}; it must be an object")
     if unknown := sorted(map(str, event.keys() - _FIELDS)):
-        raise BadRequest(f"unknown field {unknown[0][:40]!r}; known are {', '.join(sorted(_FIELDS))}")
-    given = [name for name in SOURCES if name in event]
-    if len(given) != 1:
-        raise BadRequest(f"give exactly one of url, image and s3; {len(given)} were given")
-    value = event[given[0]]
+        raise BadRequest(f"unknown field {unknown[0][:40]!r}; use {', '.join(sorted(_FIELDS))}")
+    sources = [name for name in SOURCES if name in event]
+    if len(sources) != 1:
+        raise BadRequest(f"give exactly one of url, image and s3; the event has {len(sources)}")
+    value = event[sources[0]]
     if not isinstance(value, str) or not value:
-        raise BadRequest(f"{given[0]} must be a text that is not empty")
+        raise BadRequest(f"{sources[0]} must be a non-empty string")
     top_k = event.get("top_k")
     if top_k is not None and (type(top_k) is not int or not 1 <= top_k <= MAX_TOP_K):
         raise BadRequest(f"top_k must be an integer from 1 to {MAX_TOP_K}")
     scores = event.get("scores", False)
     if type(scores) is not bool:
         raise BadRequest("scores must be true or false")
-    return Request(given[0], value, top_k, scores)
+    return Request(sources[0], value, top_k, scores)
 
 
 def success(answer: Any, endpoint: str) -> dict[str, Any]:
-    """The model's answer as a response. Raises EndpointFailed when it has no predictions."""
+    """Return the response for the model's answer. Raises EndpointFailed when it has no predictions."""
     if not isinstance(answer, dict) or not isinstance(answer.get("predictions"), list):
         raise EndpointFailed("the model's answer has no predictions")
     body = {"predictions": answer["predictions"], "endpoint": endpoint, "model": answer.get("model")}
@@ -128,7 +134,7 @@ def success(answer: Any, endpoint: str) -> dict[str, Any]:
 
 
 def failure(error: FunctionError) -> dict[str, Any]:
-    """An error as a response."""
+    """Return the response for an error."""
     return {
         "statusCode": error.status,
         "body": {"error": {"type": type(error).__name__, "message": str(error)}},

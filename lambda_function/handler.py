@@ -1,4 +1,4 @@
-"""The function's entry: an event with an image in, the classes it may be out."""
+"""The Lambda handler: classify the image of an event."""
 
 import json
 import os
@@ -17,8 +17,8 @@ from endpoint import invoke
 from https_fetch import Fetcher
 from image_source import ImageSource
 
-# Made when the function starts, which provisioned concurrency does ahead of the first call. Two attempts, as a
-# connection may have died while the function was frozen; with the fetch they stay under a function's 60 s.
+# The clients are created when the function starts: provisioned concurrency does that before the first call. Two attempts,
+# because a connection can break while the function is frozen. Together with the download they take less than 60 s.
 _CONFIG = Config(
     connect_timeout=2,
     read_timeout=20,
@@ -38,8 +38,10 @@ images = ImageSource(
 
 
 def handler(event: Any, context: Any) -> dict[str, Any]:
-    """`{"statusCode", "body"}` for every event, for an HTTP request with headers; an exception out of here is a bug of
-    this program."""
+    """Return `{"statusCode", "body"}`, with "headers" for an HTTP request.
+
+    Every error of the caller, the image source and the endpoint becomes a response. An exception is a bug.
+    """
     started, over_http = time.monotonic(), http_event.is_http(event)
     facts: dict[str, Any] = {"request_id": context.aws_request_id}
     try:
@@ -47,7 +49,7 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
         level = "INFO"
     except FunctionError as error:
         response = failure(error)
-        # What the caller is not told: the cause, such as the AWS error code with its ARNs.
+        # The log has the cause, such as an AWS error with ARNs. The response does not.
         facts |= {"error": type(error).__name__, "message": str(error), "cause": repr(error.__cause__)}
         level = "ERROR" if error.status >= 500 else "WARNING"
     _log(
@@ -56,14 +58,14 @@ def handler(event: Any, context: Any) -> dict[str, Any]:
         milliseconds=round((time.monotonic() - started) * 1000, 1),
         **facts,
     )
-    return http_event.answer(response) if over_http else response
+    return http_event.to_http(response) if over_http else response
 
 
 def _classify(event: Any, facts: dict[str, Any]) -> dict[str, Any]:
     request = parse(event)
     facts["source"] = request.source
     if request.source == "url":
-        # The host alone: a path or query may hold somebody's token.
+        # Only the host: the path or query could contain a token.
         facts["host"] = _host(request.value)
     try:
         data, media_type = images.read(request)
@@ -84,6 +86,6 @@ def _host(url: str) -> str:
 
 
 def _log(level: str, **facts: Any) -> None:
-    """One JSON object on a line of standard output, never the image."""
+    """Print one JSON object on one line. Never the image."""
     if LEVELS.index(level) >= LEVELS.index(settings.log_level):
         print(json.dumps({"level": level, "event": "classify", **facts}, default=str), flush=True)

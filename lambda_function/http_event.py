@@ -1,4 +1,4 @@
-"""Requests by a function URL or an HTTP API, in payload format 2.0: to the function's own event, and back to HTTP.
+"""HTTP requests of a function URL or an HTTP API (payload format 2.0): to the function's event, and back to HTTP.
 
 https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
@@ -15,7 +15,7 @@ _VERSION = "2.0"
 
 
 def is_http(event: Any) -> bool:
-    """Whether an event is an HTTP request, and not one that a caller of Invoke wrote."""
+    """Return whether an event is an HTTP request. Otherwise it comes from a caller of Invoke."""
     if not isinstance(event, dict) or event.get("version") != _VERSION:
         return False
     context = event.get("requestContext")
@@ -23,11 +23,13 @@ def is_http(event: Any) -> bool:
 
 
 def read(event: dict[str, Any]) -> Any:
-    """The function's event in a POST: its JSON, or a picture as it is with `?top_k=N&scores=true`. Raises BadRequest
-    and MethodNotAllowed."""
+    """Return the function's event of a POST request: its JSON body, or its image body with `?top_k=N&scores=true`.
+
+    Raises BadRequest and MethodNotAllowed.
+    """
     method = event["requestContext"]["http"].get("method")
     if method != "POST":
-        raise MethodNotAllowed(f"{method} is not answered; POST JSON or a picture")
+        raise MethodNotAllowed(f"{method} is not allowed; POST JSON or an image")
     body, encoded = event.get("body") or "", event.get("isBase64Encoded") is True
     content_type = str((event.get("headers") or {}).get("content-type", "")).lower()
     if content_type.startswith("image/"):
@@ -36,11 +38,11 @@ def read(event: dict[str, Any]) -> Any:
     try:
         return json.loads(base64.b64decode(body, validate=True) if encoded else body)
     except (binascii.Error, ValueError, RecursionError) as error:
-        raise BadRequest("the body must be JSON, or a picture with its image/... content type") from error
+        raise BadRequest("the body must be JSON, or an image with an image/... content type") from error
 
 
-def answer(response: dict[str, Any]) -> dict[str, Any]:
-    """A response of the function as HTTP: its body as JSON text."""
+def to_http(response: dict[str, Any]) -> dict[str, Any]:
+    """Return the HTTP response: headers, and the body as JSON text."""
     headers = {"content-type": "application/json"}
     if response["statusCode"] == MethodNotAllowed.status:
         headers["allow"] = "POST"
@@ -48,7 +50,7 @@ def answer(response: dict[str, Any]) -> dict[str, Any]:
 
 
 def _options(query: dict[str, str]) -> dict[str, Any]:
-    """top_k and scores as JSON has them; what is neither a number nor a truth value stays text, for `parse` to refuse."""
+    """Convert numbers and booleans of the query. Other values stay strings, which `parse` refuses."""
     values: dict[str, Any] = {"true": True, "false": False}
     return {
         name: int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else values.get(text, text)

@@ -1,4 +1,8 @@
-"""GET over HTTPS from public addresses only: resolved once, checked, and connected to what was checked."""
+"""Download images over HTTPS from public addresses only.
+
+A host name is resolved once, the addresses are checked, and the connection goes to a checked address. A second lookup
+could return another address (DNS rebinding).
+"""
 
 import http.client
 import re
@@ -17,29 +21,32 @@ from public_address import is_public
 PORT = 443
 MAX_REDIRECTS = 3
 MAX_URL = 2048
-TIME_LIMIT = 8.0  # seconds for everything, redirects included
+TIME_LIMIT = 8.0  # seconds, redirects included
 _REDIRECTS = {301, 302, 303, 307, 308}
 _CHUNK = 64 * 1024
 _TYPES = "image/png, image/jpeg, image/webp"
 
 
 def resolve(host: str) -> list[str]:
-    """All addresses of a host, as the system's resolver gives them. Raises OSError. Its own time limits hold."""
+    """Return all addresses of a host from the system's resolver, which has its own time limit. Raises OSError."""
     answers = socket.getaddrinfo(host, PORT, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
 
 
 def connect(address: str, timeout: float) -> socket.socket:
-    """A TCP connection to a numeric address: no name is looked up again."""
+    """Open a TCP connection to a numeric address, without another lookup."""
     return socket.create_connection((address, PORT), timeout)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Fetcher:
-    """Fetches images.
+    """Downloads images.
 
-    allowed_hosts: if not empty, only these: a name, or `*.name` for any host below it. resolve, connect and context
-    are the network; a caller with another network passes others.
+    allowed_hosts: host names, or `*.name` for all hosts below it. Empty allows all public hosts.
+    resolve: host name to addresses; tests replace it.
+    connect: address and timeout in seconds to a socket; tests replace it.
+    context: TLS settings.
+    time_limit: of one download, in seconds, redirects included.
     """
 
     allowed_hosts: tuple[str, ...] = ()
@@ -49,10 +56,11 @@ class Fetcher:
     time_limit: float = TIME_LIMIT
 
     def get(self, url: str, max_bytes: int) -> tuple[bytes, str]:
-        """The body, at most max_bytes, and its media type without parameters, lower case.
+        """Return the body and its media type, in lower case and without parameters.
 
-        Follows up to 3 redirects, each under the same rules. Raises BadRequest for a URL that is not plain https,
-        SourceForbidden for a host or address that is not allowed, ImageTooLarge, SourceFailed.
+        Follows up to 3 redirects with the same checks. Raises BadRequest for a URL that is not plain https,
+        SourceForbidden for a host or address that is not allowed, ImageTooLarge above max_bytes, SourceFailed for a
+        server that does not deliver.
         """
         deadline = time.monotonic() + self.time_limit
         host, target = split(url)
@@ -64,7 +72,7 @@ class Fetcher:
                     return _body(response, max_bytes), _media_type(response)
                 location = response.headers.get("Location")
             if not location:
-                raise SourceFailed("the image's server redirects to nowhere")
+                raise SourceFailed("the image's server sent a redirect without a location")
             url = urljoin(url, location)
             try:
                 host, target = split(url)
@@ -78,10 +86,10 @@ class Fetcher:
             if name == allowed or (allowed.startswith("*.") and name.endswith(allowed[1:])):
                 return
         if self.allowed_hosts:
-            raise SourceForbidden("images are not fetched from this host")
+            raise SourceForbidden("images from this host are not allowed")
 
     def _address(self, host: str) -> str:
-        """One address of the host. All must be public: one that is not shows a name made to mislead."""
+        """Return one address of the host. All must be public: a private one among them indicates an attack."""
         try:
             addresses = self.resolve(host.strip("[]"))
         except (OSError, UnicodeError):
@@ -89,7 +97,7 @@ class Fetcher:
         if not addresses:
             raise SourceFailed("the URL's host has no address")
         if not all(is_public(address) for address in addresses):
-            raise SourceForbidden("images are not fetched from this address")
+            raise SourceForbidden("images from this address are not allowed")
         # IPv4 first: a function outside a VPC has no IPv6.
         return min(addresses, key=lambda address: ":" in address)
 
@@ -101,13 +109,13 @@ class Fetcher:
             if (left := deadline - time.monotonic()) <= 0:
                 raise TimeoutError
             raw = self.connect(address, left)
-            # The name goes into SNI, certificate check and Host; only the address was fixed. The handshake waits
-            # until the watchdog can end it.
+            # SNI, certificate check and Host header use the name. The handshake starts later, when the watchdog
+            # can interrupt it.
             sock = self.context.wrap_socket(
                 raw,
                 server_hostname=host.strip("[]"),
                 do_handshake_on_connect=False,
-                suppress_ragged_eofs=False,  # a body that ends without TLS's goodbye may have been cut
+                suppress_ragged_eofs=False,  # a body without a TLS close alert may be truncated
             )
             with sock, _watchdog(sock, deadline):
                 sock.do_handshake()
@@ -125,16 +133,16 @@ class Fetcher:
         except (OSError, http.client.HTTPException) as error:
             if isinstance(error, TimeoutError) or time.monotonic() >= deadline:
                 raise SourceFailed(
-                    f"the image's server did not deliver it in {self.time_limit:g} s"
+                    f"the image's server did not deliver the image in {self.time_limit:g} s"
                 ) from error
             if isinstance(error, ssl.SSLCertVerificationError):
-                raise SourceFailed("the image's server has no valid certificate") from error
+                raise SourceFailed("the image's server has an invalid certificate") from error
             raise SourceFailed("the connection to the image's server failed") from error
 
 
 def split(url: str) -> tuple[str, str]:
-    """Host and request target of an https URL. Raises BadRequest for anything but https://host/path on port 443."""
-    # Characters that parsers read differently are refused rather than repaired.
+    """Return host and request target of an https URL. Raises BadRequest for anything but https://host/path on port 443."""
+    # Refuse characters that URL parsers treat differently.
     if len(url) > MAX_URL or not re.fullmatch(r"[!-\[\]-~]+", url):
         raise BadRequest(
             f"url must be at most {MAX_URL} printable ASCII characters, with no space or backslash"
@@ -143,29 +151,28 @@ def split(url: str) -> tuple[str, str]:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise BadRequest("url is malformed") from error
+        raise BadRequest("url is not a valid URL") from error
     if parts.scheme != "https" or not parts.hostname:
         raise BadRequest("url must begin with https:// and name a host")
     if "@" in parts.netloc:
-        raise BadRequest("url must not hold a user name or password")
+        raise BadRequest("url must not contain a user name or password")
     if port not in (None, PORT) or parts.netloc.endswith(":"):
         raise BadRequest("url must use the standard port")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     if not re.fullmatch(r"[a-z0-9._-]+|\[[0-9a-f:.]+\]", host):
-        raise BadRequest("url's host is malformed")
+        raise BadRequest("url has an invalid host")
     return host, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
 @contextmanager
 def _watchdog(sock: socket.socket, deadline: float) -> Iterator[None]:
-    """Shut the socket at the deadline: a server that drips a byte now and then never meets a socket's time-out."""
+    """Shut the socket down at the deadline. A server that sends single bytes never exceeds a socket's timeout."""
 
     def shut() -> None:
-        # Not SSLSocket.shutdown, which takes the TLS state from under the thread that reads. A socket closed in the
-        # meantime needs no shutting.
+        # Not SSLSocket.shutdown, which clears the TLS state while another thread reads.
         try:
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
-        except OSError:
+        except OSError:  # already closed
             return
 
     timer = threading.Timer(max(0.0, deadline - time.monotonic()), shut)
@@ -179,9 +186,9 @@ def _watchdog(sock: socket.socket, deadline: float) -> Iterator[None]:
 
 def _body(response: http.client.HTTPResponse, max_bytes: int) -> bytes:
     if response.status != 200:
-        raise SourceFailed(f"the image's server answered {response.status}")
+        raise SourceFailed(f"the image's server returned status {response.status}")
     if response.headers.get("Content-Encoding", "identity") != "identity":
-        raise SourceFailed("the image's server compresses what it was asked not to")
+        raise SourceFailed("the image's server sent a compressed body")
     too_large = ImageTooLarge(f"the image is over {max_bytes:,} bytes")
     if response.length is not None and response.length > max_bytes:
         raise too_large
@@ -191,7 +198,7 @@ def _body(response: http.client.HTTPResponse, max_bytes: int) -> bytes:
         if len(body) > max_bytes:
             raise too_large
     if response.length:
-        raise SourceFailed("the image's server stopped half-way")
+        raise SourceFailed("the image's server sent an incomplete body")
     return bytes(body)
 
 

@@ -1,9 +1,9 @@
-"""Which network addresses are on the public internet, so that a URL cannot reach into the account."""
+"""Decide whether an address is on the public internet, so that a URL cannot reach into the account."""
 
 import ipaddress
 
-# Global by the registry, but each leads to other addresses: translators and tunnels carry an IPv4 address inside,
-# 192.88.99.0/24 is the tunnels' anycast, 192.0.0.0/24 and 3fff::/20 are not for traffic at all.
+# Global in IANA's registry, but not safe: translators and tunnels contain an IPv4 address, 192.88.99.0/24 is the anycast
+# address of 6to4 relays, 192.0.0.0/24 and 3fff::/20 carry no traffic.
 _REFUSED = [
     ipaddress.ip_network(network)
     for network in (
@@ -14,14 +14,14 @@ _REFUSED = [
         "3fff::/20",
     )
 ]
-# Everything that is routed on the IPv6 internet; leaves out mapped and compatible IPv4, NAT64 and site-local.
+# All routed IPv6 addresses. Excludes mapped and compatible IPv4, NAT64 and site-local addresses.
 _IPV6_INTERNET = ipaddress.ip_network("2000::/3")
 
 
 def is_public(address: str) -> bool:
-    """True if the numeric address is a unicast address of the public internet; False for anything else or unclear.
+    """Return whether a numeric address is a unicast address of the public internet.
 
-    Source: the IANA special-purpose address registries, through ipaddress.is_global, narrowed.
+    Source: IANA's special-purpose address registries, through ipaddress.is_global, with more exclusions.
     """
     try:
         ip = ipaddress.ip_address(address)

@@ -1,4 +1,4 @@
-"""The function's modules import each other as they do in the zip: by name, from their own folder."""
+"""The function's folder on the path: its modules import each other by name, as in the deployed zip."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Requests by a function URL or an HTTP API: payload format 2.0 in, status, headers and JSON text out."""
+"""HTTP requests of a function URL or an HTTP API, and their responses."""
 
 import base64
 import importlib
@@ -16,7 +16,7 @@ ENCODED = base64.b64encode(PNG).decode()
 
 
 def request(body="", method="POST", content_type="application/json", encoded=False, **query) -> dict:
-    """An event as AWS makes it."""
+    """Return an event in payload format 2.0."""
     return {
         "version": "2.0",
         "routeKey": "$default",
@@ -37,7 +37,7 @@ def encode(text: str) -> str:
     [
         (request('{"url": "https://a.example/b.png"}'), {"url": "https://a.example/b.png"}),
         (request(encode('{"s3": "s3://b/k"}'), encoded=True), {"s3": "s3://b/k"}),
-        (request("[1]", content_type="text/plain"), [1]),  # curl's own content type would do as well
+        (request("[1]", content_type="text/plain"), [1]),  # any content type is read as JSON
         (request(ENCODED, content_type="image/png", encoded=True), {"image": ENCODED}),
         (
             request(ENCODED, content_type="image/png", encoded=True, top_k="3", scores="true"),
@@ -50,7 +50,7 @@ def encode(text: str) -> str:
         (request("<svg/>", content_type="image/svg+xml"), {"image": encode("<svg/>")}),
     ],
 )
-def test_the_body_is_the_event(event, read):
+def test_read_returns_the_function_s_event(event, read):
     assert http_event.is_http(event)
     assert http_event.read(event) == read
 
@@ -59,26 +59,26 @@ def test_the_body_is_the_event(event, read):
     "event",
     [{"image": "x"}, {"version": "2.0"}, {"version": "1.0", "requestContext": {"http": {}}}, [], None],
 )
-def test_what_a_caller_of_invoke_wrote_is_no_request(event):
+def test_an_event_of_invoke_is_not_an_http_request(event):
     assert not http_event.is_http(event)
 
 
 @pytest.mark.parametrize(
     "body, encoded", [("", False), ("{", False), ("!", True), (encode("{"), True), ("[" * 100_000, False)]
 )
-def test_a_body_that_is_no_json_is_refused(body, encoded):
-    with pytest.raises(BadRequest, match="must be JSON, or a picture"):
+def test_a_body_that_is_not_json_is_refused(body, encoded):
+    with pytest.raises(BadRequest, match="must be JSON, or an image"):
         http_event.read(request(body, encoded=encoded))
 
 
-def test_only_posts_are_answered():
-    with pytest.raises(MethodNotAllowed, match="GET is not answered; POST"):
+def test_methods_other_than_post_are_refused():
+    with pytest.raises(MethodNotAllowed, match="GET is not allowed; POST"):
         http_event.read(request(method="GET"))
 
 
 @pytest.fixture
 def handler(monkeypatch):
-    """The handler over an endpoint that answers with what it was asked."""
+    """The handler, with an endpoint that returns its request."""
     monkeypatch.setenv("ENDPOINT_NAME", "image-classifier-test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     monkeypatch.delitem(sys.modules, "handler", raising=False)
@@ -97,10 +97,10 @@ def handler(monkeypatch):
         request(ENCODED, content_type="image/png", encoded=True, top_k="2"),
     ],
 )
-def test_a_picture_is_classified_over_http(handler, event):
-    answer = handler(event)
-    assert (answer["statusCode"], answer["headers"]) == (200, {"content-type": "application/json"})
-    assert json.loads(answer["body"])["predictions"] == [len(PNG), "image/png", "top_k=2"]
+def test_an_image_is_classified_over_http(handler, event):
+    response = handler(event)
+    assert (response["statusCode"], response["headers"]) == (200, {"content-type": "application/json"})
+    assert json.loads(response["body"])["predictions"] == [len(PNG), "image/png", "top_k=2"]
 
 
 @pytest.mark.parametrize(
@@ -108,13 +108,13 @@ def test_a_picture_is_classified_over_http(handler, event):
     [
         (request("{}"), 400, "BadRequest"),
         (request(ENCODED, content_type="image/png", encoded=True, top_k="0"), 400, "BadRequest"),
-        (request(ENCODED, content_type="image/png", encoded=True, colour="red"), 400, "BadRequest"),
+        (request(ENCODED, content_type="image/png", encoded=True, color="red"), 400, "BadRequest"),
         (request('{"s3": "s3://other/a.png"}'), 403, "SourceForbidden"),
         (request(method="PUT"), 405, "MethodNotAllowed"),
         (request(encode("GIF89a"), content_type="image/gif", encoded=True), 415, "UnsupportedImage"),
     ],
 )
-def test_errors_have_their_status(handler, event, status, kind):
-    answer = handler(event)
-    assert (answer["statusCode"], json.loads(answer["body"])["error"]["type"]) == (status, kind)
-    assert answer["headers"].get("allow") == ("POST" if status == 405 else None)
+def test_an_error_sets_the_http_status(handler, event, status, kind):
+    response = handler(event)
+    assert (response["statusCode"], json.loads(response["body"])["error"]["type"]) == (status, kind)
+    assert response["headers"].get("allow") == ("POST" if status == 405 else None)

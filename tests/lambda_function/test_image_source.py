@@ -1,4 +1,4 @@
-"""Images from base64, S3 and URLs: the limits, and that the bytes are what they are said to be."""
+"""Images from URLs, base64 and S3: limits and content types."""
 
 import base64
 import io
@@ -31,14 +31,14 @@ def encoded(kind: str) -> bytes:
 PNG = encoded("PNG")
 
 
-class Fetched:
-    """A fetcher whose answer is given."""
+class FakeFetcher:
+    """A fetcher that returns fixed bytes and a fixed content type."""
 
-    def __init__(self, data: bytes, declared: str):
-        self.answer = data, declared
+    def __init__(self, data: bytes, content_type: str):
+        self.result = data, content_type
 
     def get(self, url, max_bytes):
-        return self.answer
+        return self.result
 
 
 @pytest.fixture
@@ -54,12 +54,12 @@ def source(client=None, max_bytes=1000, bucket="pictures", prefix="datasets/") -
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_kinds_are_known_by_their_first_bytes(kind):
+def test_media_type_depends_on_the_first_bytes(kind):
     assert media_type(encoded(kind)) == f"image/{kind.lower()}"
 
 
 @pytest.mark.parametrize("data", [b"", b"<svg/>", b"GIF89a", b"RIFF1234WAVE", b"\x89PNG", encoded("BMP")])
-def test_other_kinds_are_refused(data):
+def test_media_type_refuses_other_formats(data):
     with pytest.raises(UnsupportedImage):
         media_type(data)
 
@@ -67,34 +67,34 @@ def test_other_kinds_are_refused(data):
 @pytest.mark.parametrize(
     "kind, declared", [("PNG", "image/png"), ("JPEG", "image/jpg"), ("JPEG", "image/jpeg")]
 )
-def test_url_content_type_agrees(kind, declared):
-    reader = ImageSource(1000, Fetched(encoded(kind), declared))
+def test_a_url_with_a_matching_content_type_is_read(kind, declared):
+    reader = ImageSource(1000, FakeFetcher(encoded(kind), declared))
     assert reader.read(Request("url", "https://x.example")) == (encoded(kind), f"image/{kind.lower()}")
 
 
 @pytest.mark.parametrize(
     "declared", ["", "image/jpeg", "text/html", "application/octet-stream", "image/svg+xml"]
 )
-def test_url_content_type_that_does_not_agree(declared):
+def test_a_url_with_another_content_type_is_refused(declared):
     with pytest.raises(UnsupportedImage, match="content type"):
-        ImageSource(1000, Fetched(PNG, declared)).read(Request("url", "https://x.example"))
+        ImageSource(1000, FakeFetcher(PNG, declared)).read(Request("url", "https://x.example"))
 
 
-def test_url_with_a_page_that_says_it_is_an_image():
+def test_a_url_with_html_and_an_image_content_type_is_refused():
     with pytest.raises(UnsupportedImage):
-        ImageSource(1000, Fetched(b"<html>", "image/png")).read(Request("url", "https://x.example"))
+        ImageSource(1000, FakeFetcher(b"<html>", "image/png")).read(Request("url", "https://x.example"))
 
 
-def test_base64():
+def test_base64_is_decoded_strictly():
     text = base64.b64encode(PNG).decode()
     assert source().read(Request("image", text)) == (PNG, "image/png")
-    for wrong in (text[:-1], text + "\n", "data:image/png;base64," + text, "%%%%", "é"):
+    for invalid in (text[:-1], text + "\n", "data:image/png;base64," + text, "%%%%", "é"):
         with pytest.raises(BadRequest, match="not base64"):
-            source().read(Request("image", wrong))
+            source().read(Request("image", invalid))
 
 
 @pytest.mark.parametrize("extra", range(4))
-def test_base64_limit_is_exact(extra):
+def test_the_base64_limit_is_exact(extra):
     data = PNG + bytes(extra)
     text = base64.b64encode(data).decode()
     assert source(max_bytes=len(data)).read(Request("image", text))[0] == data
@@ -102,13 +102,13 @@ def test_base64_limit_is_exact(extra):
         source(max_bytes=len(data) - 1).read(Request("image", text))
 
 
-def answer(data: bytes) -> dict:
+def s3_object(data: bytes) -> dict:
     return {"Body": StreamingBody(io.BytesIO(data), len(data)), "ContentLength": len(data)}
 
 
-def test_s3(s3):
+def test_an_s3_object_is_read(s3):
     client, stub = s3
-    stub.add_response("get_object", answer(PNG), {"Bucket": "pictures", "Key": "datasets/a b/é.png"})
+    stub.add_response("get_object", s3_object(PNG), {"Bucket": "pictures", "Key": "datasets/a b/é.png"})
     assert source(client).read(Request("s3", "s3://pictures/datasets/a b/é.png")) == (PNG, "image/png")
 
 
@@ -128,22 +128,22 @@ def test_s3(s3):
         ("https://pictures/datasets/a.png", BadRequest),
     ],
 )
-def test_s3_reads_nothing_else(s3, uri, error):
+def test_other_s3_locations_are_refused(s3, uri, error):
     with pytest.raises(error):
         source(s3[0]).read(Request("s3", uri))
 
 
-def test_s3_without_a_bucket_is_off():
+def test_without_a_bucket_s3_is_refused():
     with pytest.raises(SourceForbidden):
         source(bucket="", prefix="").read(Request("s3", "s3://pictures/datasets/a.png"))
 
 
-def test_s3_limit_is_known_before_the_body_is_read(s3):
+def test_a_large_s3_object_is_refused_before_its_body_is_read(s3):
     client, stub = s3
 
     class Unread(StreamingBody):
         def read(self, amt=None):
-            raise AssertionError("read")
+            raise AssertionError("the body was read")
 
     stub.add_response("get_object", {"Body": Unread(io.BytesIO(), 0), "ContentLength": 1001})
     with pytest.raises(ImageTooLarge):
@@ -159,7 +159,7 @@ def test_s3_limit_is_known_before_the_body_is_read(s3):
         ("InternalError", ClientError),
     ],
 )
-def test_s3_errors(s3, code, error):
+def test_errors_of_s3_are_translated(s3, code, error):
     client, stub = s3
     stub.add_client_error("get_object", code, "arn:aws:iam::123456789012:role/x may not")
     with pytest.raises(error) as raised:

@@ -1,4 +1,4 @@
-"""The handler end to end, with a stubbed endpoint: answers, error mapping, log lines."""
+"""The handler with a stubbed endpoint: responses, error mapping, log lines."""
 
 import base64
 import importlib
@@ -27,7 +27,7 @@ SECRET = "arn:aws:sts::123456789012:assumed-role/inside"
 
 @pytest.fixture
 def function(monkeypatch):
-    """The handler module, started with the environment that Terraform gives it."""
+    """The handler module, imported with Terraform's environment variables."""
     for name, value in {
         "ENDPOINT_NAME": "image-classifier-test",
         "IMAGE_BUCKET": "pictures",
@@ -55,7 +55,7 @@ def body(content: bytes) -> dict:
     return {"Body": StreamingBody(io.BytesIO(content), len(content))}
 
 
-def test_an_image_is_classified(function, runtime, capsys):
+def test_an_image_is_classified_and_logged(function, runtime, capsys):
     runtime.add_response(
         "invoke_endpoint",
         body(json.dumps(ANSWER | {"scores": {"3": 4.5}}).encode()),
@@ -90,7 +90,7 @@ def test_an_image_is_classified(function, runtime, capsys):
     }
 
 
-def test_without_options_the_model_decides(function, runtime):
+def test_without_options_no_attributes_are_sent(function, runtime):
     expected = {"EndpointName": "image-classifier-test", "Body": PNG}
     expected |= {"ContentType": "image/png", "Accept": "application/json"}
     runtime.add_response("invoke_endpoint", body(json.dumps(ANSWER).encode()), expected)
@@ -107,7 +107,7 @@ def model_error(status, message):
 
 
 @pytest.mark.parametrize(
-    "original, message, status, kind, told",
+    "original, message, status, kind, shown",
     [
         (400, '{"error": "the image cannot be decoded"}', 400, "ModelRefused", "the image cannot be decoded"),
         (413, '{"error": "60,000,000 pixels"}', 413, "ModelRefused", "60,000,000 pixels"),
@@ -115,21 +115,21 @@ def model_error(status, message):
         (422, '{"error": {"deep": 1}}', 422, "ModelRefused", "the model refused the image"),
         (500, f"Traceback: {SECRET}", 502, "EndpointFailed", "the model failed"),
         (503, "", 502, "EndpointFailed", "the model failed"),
-        (504, "", 504, "EndpointTimeout", "the model did not answer in time"),
+        (504, "", 504, "EndpointTimeout", "the model did not respond in time"),
     ],
 )
-def test_model_errors(function, runtime, original, message, status, kind, told):
+def test_errors_of_the_model_are_translated(function, runtime, original, message, status, kind, shown):
     runtime.add_client_error("invoke_endpoint", **model_error(original, message))
     response = function.handler(EVENT, CONTEXT)
-    assert response == {"statusCode": status, "body": {"error": {"type": kind, "message": told}}}
+    assert response == {"statusCode": status, "body": {"error": {"type": kind, "message": shown}}}
 
 
-def test_a_long_message_of_the_model_is_cut(function, runtime):
+def test_a_long_message_of_the_model_is_truncated(function, runtime):
     runtime.add_client_error("invoke_endpoint", **model_error(400, json.dumps({"error": "x" * 5000})))
     assert len(function.handler(EVENT, CONTEXT)["body"]["error"]["message"]) == 200
 
 
-def test_sagemakers_own_time_limit(function, runtime):
+def test_sagemaker_s_time_limit_is_a_timeout(function, runtime):
     runtime.add_client_error(
         "invoke_endpoint", "ModelError", "Received server error (0) from primary: Your invocation timed out"
     )
@@ -147,7 +147,7 @@ def test_sagemakers_own_time_limit(function, runtime):
         ("InternalFailure", 502),
     ],
 )
-def test_service_errors_tell_the_log_and_not_the_caller(function, runtime, capsys, code, status):
+def test_errors_of_aws_are_logged_and_not_shown_to_the_caller(function, runtime, capsys, code, status):
     runtime.add_client_error("invoke_endpoint", code, f"{SECRET} is not authorized")
     response = function.handler(EVENT, CONTEXT)
     assert response["statusCode"] == status
@@ -164,7 +164,7 @@ def test_service_errors_tell_the_log_and_not_the_caller(function, runtime, capsy
         (EndpointConnectionError(endpoint_url="https://inside"), 502),
     ],
 )
-def test_connection_errors(function, monkeypatch, error, status):
+def test_connection_errors_do_not_reveal_the_endpoint_s_url(function, monkeypatch, error, status):
     def fail(**_):
         raise error
 
@@ -174,7 +174,7 @@ def test_connection_errors(function, monkeypatch, error, status):
 
 
 @pytest.mark.parametrize("content", [b"not json", b"[]", b'{"predictions": null}', b"\xff"])
-def test_an_answer_that_is_none(function, runtime, content):
+def test_an_invalid_response_of_the_endpoint_is_an_error(function, runtime, content):
     runtime.add_response("invoke_endpoint", body(content))
     assert function.handler(EVENT, CONTEXT)["statusCode"] == 502
 
@@ -190,33 +190,33 @@ def test_an_answer_that_is_none(function, runtime, content):
         ({"image": "A" * 6_100_000}, 413, "ImageTooLarge"),
     ],
 )
-def test_errors_of_the_caller_never_reach_the_endpoint(function, runtime, event, status, kind):
+def test_invalid_events_never_reach_the_endpoint(function, runtime, event, status, kind):
     response = function.handler(event, CONTEXT)
     assert (response["statusCode"], response["body"]["error"]["type"]) == (status, kind)
 
 
-def test_a_failing_s3_is_a_failed_source(function):
+def test_an_internal_error_of_s3_is_a_failed_source(function):
     with Stubber(function.images.s3) as s3:
         s3.add_client_error("get_object", "InternalError", SECRET)
         response = function.handler({"s3": "s3://pictures/datasets/a.png"}, CONTEXT)
     assert response["statusCode"] == 424 and "arn:" not in json.dumps(response)
 
 
-def test_the_log_has_the_host_and_nothing_else_of_a_url(function, capsys):
+def test_the_log_has_only_the_host_of_a_url(function, capsys):
     function.handler({"url": "https://user:hunter2@pictures.example/private?token=xyzzy"}, CONTEXT)
     line = capsys.readouterr().out
     assert json.loads(line)["host"] == "pictures.example"
     assert not any(word in line for word in ("token", "xyzzy", "private", "hunter2"))
 
 
-def test_a_bug_is_raised(function, monkeypatch):
+def test_a_bug_raises_its_exception(function, monkeypatch):
     monkeypatch.setattr(function, "parse", lambda event: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         function.handler(EVENT, CONTEXT)
 
 
 def start(**environment) -> subprocess.CompletedProcess:
-    """Import the handler as Lambda does: a process of its own in the folder."""
+    """Import the handler in a new process in the function's folder, as Lambda does."""
     environment = {"AWS_DEFAULT_REGION": "eu-west-1", **environment}
     code = "import handler; print(handler.runtime.meta.service_model.service_name, handler.images.s3)"
     return subprocess.run(
@@ -224,11 +224,11 @@ def start(**environment) -> subprocess.CompletedProcess:
     )
 
 
-def test_a_start_makes_the_clients():
+def test_the_import_creates_the_clients():
     started = start(ENDPOINT_NAME="e")
     assert started.stdout.split() == ["sagemaker-runtime", "None"], started.stderr
 
 
-def test_a_start_without_an_endpoint_fails():
+def test_the_import_fails_without_an_endpoint():
     started = start()
     assert started.returncode != 0 and "ENDPOINT_NAME is ''" in started.stderr

@@ -1,4 +1,4 @@
-"""Which addresses count as the public internet."""
+"""Public and other addresses."""
 
 import pytest
 
@@ -15,7 +15,7 @@ FORBIDDEN_ADDRESSES = """
 
 
 @pytest.mark.parametrize("address", [*FORBIDDEN_ADDRESSES, ""])
-def test_addresses_that_are_not_public(address):
+def test_other_addresses_are_not_public(address):
     assert not is_public(address)
 
 
@@ -23,5 +23,5 @@ def test_addresses_that_are_not_public(address):
     "address",
     ["93.184.215.14", "8.8.8.8", "1.1.1.1", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "2a00:1450::1"],
 )
-def test_addresses_that_are_public(address):
+def test_internet_addresses_are_public(address):
     assert is_public(address)

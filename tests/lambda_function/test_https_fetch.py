@@ -1,4 +1,4 @@
-"""The guard against fetching what is not on the public internet, and what a fetch does with a real TLS server."""
+"""Downloads over HTTPS: refused URLs and addresses, and limits, with a real TLS server."""
 
 import datetime
 import ipaddress
@@ -23,7 +23,7 @@ def no_connection(address, timeout):
 
 
 FORBIDDEN_URLS = [
-    # not plain https
+    # not https
     ("http://pictures.example/a.png", BadRequest),
     ("ftp://pictures.example/a.png", BadRequest),
     ("file:///etc/passwd", BadRequest),
@@ -32,18 +32,18 @@ FORBIDDEN_URLS = [
     ("https:/pictures.example", BadRequest),
     ("https://", BadRequest),
     ("https:///etc/passwd", BadRequest),
-    # another port
+    # other ports
     ("https://pictures.example:8443/", BadRequest),
     ("https://pictures.example:80/", BadRequest),
     ("https://pictures.example:0/", BadRequest),
     ("https://pictures.example:99999/", BadRequest),
     ("https://pictures.example:x/", BadRequest),
     ("https://pictures.example:/", BadRequest),
-    # credentials, and the tricks that hide a host behind them
+    # credentials, also as a way to hide the host
     ("https://user:secret@pictures.example/", BadRequest),
     ("https://pictures.example@169.254.169.254/", BadRequest),
     ("https://@169.254.169.254/", BadRequest),
-    # what parsers disagree about
+    # characters that URL parsers treat differently
     ("https://pictures.example\\@169.254.169.254/", BadRequest),
     ("https://pictures.example /", BadRequest),
     ("https://pictures.example/\r\nHost: inside", BadRequest),
@@ -53,7 +53,7 @@ FORBIDDEN_URLS = [
     ("https://[fe80::1%25eth0]/", BadRequest),
     ("https://pictures.example%00.inside/", BadRequest),
     ("https://pictures.example/" + "a" * 2048, BadRequest),
-    # loopback, in every spelling
+    # loopback
     ("https://127.0.0.1/", SourceForbidden),
     ("https://127.1/", SourceForbidden),
     ("https://2130706433/", SourceForbidden),
@@ -64,7 +64,7 @@ FORBIDDEN_URLS = [
     ("https://LOCALHOST:443/", SourceForbidden),
     ("https://[::1]/", SourceForbidden),
     ("https://[::]/", SourceForbidden),
-    # instance and container metadata
+    # instance and container metadata services
     ("https://169.254.169.254/latest/meta-data/", SourceForbidden),
     ("https://169.254.170.2/v2/credentials", SourceForbidden),
     ("https://[fd00:ec2::254]/latest/meta-data/", SourceForbidden),
@@ -79,20 +79,20 @@ FORBIDDEN_URLS = [
 
 @pytest.mark.parametrize("url, error", FORBIDDEN_URLS)
 def test_forbidden_urls_are_refused_before_any_connection(url, error):
-    """With the system's own resolver: how it reads an odd number is part of what is tested."""
+    """Uses the system's resolver: how it parses unusual addresses is part of the test."""
     with pytest.raises(error):
         Fetcher(connect=no_connection).get(url, 1000)
 
 
 @pytest.mark.parametrize("other", ["10.0.0.1", "169.254.169.254", "::1", "fe80::1%eth0"])
-def test_one_forbidden_address_among_good_ones_is_enough(other):
+def test_a_host_with_one_forbidden_address_is_refused(other):
     for addresses in ([PUBLIC, other], [other, PUBLIC]):
         fetcher = Fetcher(resolve=lambda host, found=addresses: found, connect=no_connection)
         with pytest.raises(SourceForbidden):
             fetcher.get("https://pictures.example/", 1000)
 
 
-def test_the_refusal_does_not_say_what_the_name_resolved_to():
+def test_the_error_does_not_reveal_the_resolved_address():
     fetcher = Fetcher(resolve=lambda host: ["10.11.12.13"], connect=no_connection)
     with pytest.raises(SourceForbidden) as error:
         fetcher.get("https://inside.example/", 1000)
@@ -112,30 +112,32 @@ def test_the_refusal_does_not_say_what_the_name_resolved_to():
         ("other.example", False),
     ],
 )
-def test_allowed_hosts(host, allowed):
-    asked = []
+def test_only_allowed_hosts_are_resolved(host, allowed):
+    resolved = []
     fetcher = Fetcher(
-        ("pictures.example", "*.cdn.example"), resolve=lambda h: asked.append(h) or [], connect=no_connection
+        ("pictures.example", "*.cdn.example"),
+        resolve=lambda h: resolved.append(h) or [],
+        connect=no_connection,
     )
     with pytest.raises(SourceFailed if allowed else SourceForbidden):
         fetcher.get(f"https://{host}/", 1000)
-    assert asked == ([host] if allowed else []), "a host that is not allowed is not even looked up"
+    assert resolved == ([host] if allowed else [])
 
 
-def test_split_keeps_path_and_query_only():
+def test_split_keeps_the_path_and_query():
     assert split("https://Pictures.Example:443/a/b.png?x=1#part") == ("pictures.example", "/a/b.png?x=1")
     assert split("https://pictures.example") == ("pictures.example", "/")
     assert split("https://[2606:4700::1]/x") == ("[2606:4700::1]", "/x")
 
 
-def test_the_system_resolver_gives_numeric_addresses():
+def test_resolve_returns_numeric_addresses():
     for address in resolve("localhost"):
         ipaddress.ip_address(address)
 
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
-    """A certificate for pictures.example and cdn.example, which is its own authority: (file, client context)."""
+    """A self-signed certificate for pictures.example and cdn.example: its file, and the client's TLS context."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "pictures.example")])
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -165,10 +167,10 @@ def certificates(tmp_path_factory):
 
 
 class Server:
-    """A TLS server that sends to each connection the next of `answers`: bytes, or a function of the socket."""
+    """A TLS server that sends the next of `responses` on each connection: bytes, or a function of the socket."""
 
     def __init__(self, certificate):
-        self.answers, self.requests, self.names, self.dialled = [], [], [], []
+        self.responses, self.requests, self.names, self.addresses = [], [], [], []
         self.done = threading.Event()
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate)
@@ -183,24 +185,24 @@ class Server:
             if self.done.is_set():
                 raw.close()
                 return
-            self.threads.append(threading.Thread(target=self.serve, args=(raw, self.answers.pop(0))))
+            self.threads.append(threading.Thread(target=self.serve, args=(raw, self.responses.pop(0))))
             self.threads[-1].start()
 
-    def serve(self, raw, answer):
+    def serve(self, raw, response):
         try:
             with self.context.wrap_socket(raw, server_side=True) as sock:
                 self.requests.append(sock.recv(65536).decode())
-                if callable(answer):
-                    answer(sock)
+                if callable(response):
+                    response(sock)
                 else:
-                    sock.sendall(answer)
+                    sock.sendall(response)
                     sock.unwrap()
         except OSError:
-            return  # the client hung up, which is what some tests are about
+            return  # some tests make the client disconnect
 
     def connect(self, address, timeout):
-        """In place of the internet: dials this server, and remembers which address was meant."""
-        self.dialled.append(address)
+        """Connect to this server, whatever the address, and record the address."""
+        self.addresses.append(address)
         return socket.create_connection(self.listener.getsockname(), timeout)
 
     def close(self):
@@ -236,31 +238,27 @@ def reply(body=b"", status="200 OK", length=True, **headers):
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def test_a_fetch_goes_to_the_checked_address_under_the_urls_name(server, fetcher):
-    server.answers = [reply(b"picture", Content_Type="Image/PNG; q=1")]
+def test_the_connection_goes_to_the_checked_address_with_the_url_s_name(server, fetcher):
+    server.responses = [reply(b"picture", Content_Type="Image/PNG; q=1")]
     assert fetcher.get("https://pictures.example/a.png?x=1", 1000) == (b"picture", "image/png")
-    assert server.dialled == [PUBLIC] and server.names == ["pictures.example"]
+    assert server.addresses == [PUBLIC] and server.names == ["pictures.example"]
     request = server.requests[0]
     assert request.startswith("GET /a.png?x=1 HTTP/1.1\r\n") and "Host: pictures.example\r\n" in request
     assert "Accept-Encoding: identity" in request and "Authorization" not in request
 
 
-def test_a_name_is_resolved_once_so_it_cannot_change_between_check_and_connection(
-    server, fetcher, certificates
-):
-    answers = iter([[PUBLIC], ["127.0.0.1"]])
+def test_a_host_name_is_resolved_once(server, fetcher, certificates):
+    lookups = iter([[PUBLIC], ["127.0.0.1"]])
     rebinding = Fetcher(
-        resolve=lambda host: next(answers), connect=server.connect, context=certificates[1], time_limit=5
+        resolve=lambda host: next(lookups), connect=server.connect, context=certificates[1], time_limit=5
     )
-    server.answers = [reply(b"picture")]
+    server.responses = [reply(b"picture")]
     rebinding.get("https://pictures.example/", 1000)
-    assert server.dialled == [PUBLIC] and next(answers) == ["127.0.0.1"], (
-        "the second answer was never asked for"
-    )
+    assert server.addresses == [PUBLIC] and next(lookups) == ["127.0.0.1"], "the second lookup never happened"
 
 
-def test_redirects_are_followed_and_checked_each(server, fetcher):
-    server.answers = [
+def test_redirects_are_followed_and_checked(server, fetcher):
+    server.responses = [
         reply(status="302 Found", Location="/b"),
         reply(status="301 Moved", Location="https://cdn.example/c"),
         reply(status="307 Temporary", Location="//pictures.example/d"),
@@ -268,7 +266,7 @@ def test_redirects_are_followed_and_checked_each(server, fetcher):
     ]
     assert fetcher.get("https://pictures.example/a", 1000)[0] == b"ok"
     assert [r.split()[1] for r in server.requests] == ["/a", "/b", "/c", "/d"]
-    assert server.dialled == [PUBLIC, PUBLIC, "8.8.4.4", PUBLIC]
+    assert server.addresses == [PUBLIC, PUBLIC, "8.8.4.4", PUBLIC]
 
 
 @pytest.mark.parametrize(
@@ -282,18 +280,18 @@ def test_redirects_are_followed_and_checked_each(server, fetcher):
         "https://pictures.example/a b",
     ],
 )
-def test_a_redirect_to_a_forbidden_place_ends_there(server, fetcher, location):
-    server.answers = [reply(status="302 Found", Location=location)]
+def test_a_redirect_to_a_forbidden_url_is_refused(server, fetcher, location):
+    server.responses = [reply(status="302 Found", Location=location)]
     with pytest.raises(SourceForbidden):
         fetcher.get("https://pictures.example/a", 1000)
-    assert server.dialled == [PUBLIC]
+    assert server.addresses == [PUBLIC]
 
 
-def test_redirects_end_at_three(server, fetcher):
-    server.answers = [reply(status="302 Found", Location="/again") for _ in range(5)]
+def test_a_fourth_redirect_is_refused(server, fetcher):
+    server.responses = [reply(status="302 Found", Location="/again") for _ in range(5)]
     with pytest.raises(SourceFailed, match="more than 3"):
         fetcher.get("https://pictures.example/", 1000)
-    assert len(server.dialled) == 4
+    assert len(server.addresses) == 4
 
 
 def endless(sock):
@@ -302,29 +300,29 @@ def endless(sock):
         sock.sendall(b"10000\r\n" + bytes(0x10000) + b"\r\n")
 
 
-@pytest.mark.parametrize("answer", [reply(bytes(1001)), reply(bytes(1001), length=False), endless])
-def test_the_size_limit_holds_with_and_without_a_declared_length(server, fetcher, answer):
-    server.answers = [answer]
+@pytest.mark.parametrize("response", [reply(bytes(1001)), reply(bytes(1001), length=False), endless])
+def test_a_large_body_is_refused_with_and_without_a_content_length(server, fetcher, response):
+    server.responses = [response]
     with pytest.raises(ImageTooLarge, match="1,000 bytes"):
         fetcher.get("https://pictures.example/", 1000)
 
 
-def test_the_size_limit_itself_passes(server, fetcher):
-    server.answers = [reply(bytes(1000)), reply(bytes(1000), length=False)]
+def test_a_body_of_exactly_the_limit_is_accepted(server, fetcher):
+    server.responses = [reply(bytes(1000)), reply(bytes(1000), length=False)]
     assert len(fetcher.get("https://pictures.example/", 1000)[0]) == 1000
     assert len(fetcher.get("https://pictures.example/", 1000)[0]) == 1000
 
 
 def drip(start):
-    """Send start, then a byte every now and then: no single read is ever slow."""
+    """Send `start`, then single bytes: no single read exceeds a socket timeout."""
 
-    def answer(sock):
+    def send(sock):
         sock.sendall(start)
         while True:
             sock.sendall(b"x")
             time.sleep(0.05)
 
-    return answer
+    return send
 
 
 def silent(sock):
@@ -332,7 +330,7 @@ def silent(sock):
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         silent,
         drip(b"HTTP/1.1 200 OK\r\nX-Slow: "),
@@ -340,49 +338,49 @@ def silent(sock):
         drip(b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"),
     ],
 )
-def test_the_time_limit_holds_against_a_server_that_drips(server, certificates, answer):
-    server.answers = [answer]
-    hasty = Fetcher(
+def test_a_slow_server_exceeds_the_time_limit(server, certificates, response):
+    server.responses = [response]
+    fetcher = Fetcher(
         resolve=lambda host: [PUBLIC], connect=server.connect, context=certificates[1], time_limit=0.3
     )
-    began = time.monotonic()
+    started = time.monotonic()
     with pytest.raises(SourceFailed, match=r"in 0\.3 s"):
-        hasty.get("https://pictures.example/", 1000)
-    assert time.monotonic() - began < 2
+        fetcher.get("https://pictures.example/", 1000)
+    assert time.monotonic() - started < 2
 
 
-def test_a_server_that_never_shakes_hands_meets_the_time_limit(certificates):
+def test_a_server_without_a_tls_handshake_exceeds_the_time_limit(certificates):
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        hasty = Fetcher(
+        fetcher = Fetcher(
             resolve=lambda host: [PUBLIC],
             connect=lambda address, timeout: socket.create_connection(listener.getsockname(), timeout),
             context=certificates[1],
             time_limit=0.2,
         )
         with pytest.raises(SourceFailed, match=r"in 0\.2 s"):
-            hasty.get("https://pictures.example/", 1000)
+            fetcher.get("https://pictures.example/", 1000)
 
 
 @pytest.mark.parametrize(
-    "answer, message",
+    "response, message",
     [
-        (reply(status="404 Not Found"), "answered 404"),
-        (reply(status="500 Oops"), "answered 500"),
-        (reply(status="302 Found"), "to nowhere"),
-        (reply(b"x", Content_Encoding="gzip"), "compresses"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", "half-way"),
+        (reply(status="404 Not Found"), "returned status 404"),
+        (reply(status="500 Oops"), "returned status 500"),
+        (reply(status="302 Found"), "without a location"),
+        (reply(b"x", Content_Encoding="gzip"), "compressed"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", "incomplete"),
         (b"nonsense\r\n\r\n", "connection"),
-        (lambda sock: sock.sendall(reply(b"cut without goodbye", length=False)), "connection"),
+        (lambda sock: sock.sendall(reply(b"no close alert", length=False)), "connection"),
     ],
 )
-def test_a_server_that_does_not_deliver(server, fetcher, answer, message):
-    server.answers = [answer]
+def test_an_invalid_response_is_a_failed_source(server, fetcher, response, message):
+    server.responses = [response]
     with pytest.raises(SourceFailed, match=message):
         fetcher.get("https://pictures.example/", 1000)
 
 
-def test_the_certificate_must_be_for_the_name_and_from_a_known_authority(server, fetcher):
-    server.answers = [reply(b"x")] * 2
+def test_a_certificate_for_another_name_or_from_an_unknown_authority_is_refused(server, fetcher):
+    server.responses = [reply(b"x")] * 2
     with pytest.raises(SourceFailed, match="certificate"):
         fetcher.get("https://wrong.example/", 1000)
     with pytest.raises(SourceFailed, match="certificate"):
