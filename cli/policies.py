@@ -15,9 +15,9 @@ STATES = {"used": "✓", "reasoned": "○", "unused": "✗"}
 @operator_task(help={**ENV, **JSON, "role": "one policy only, such as operator, training or stacks-storage"})
 def policies(c, env=None, role=None, json=False):
     """Role by action by resource: used, unused or denied, by the record of decisions of the embedded AWS."""
-    from embedded_aws.iam.definitions import applies
     from ops.aws import client
     from ops.permissions import documents, matrix, reasons, record
+    from ops.permissions.reference import applies
 
     settings = environment(env)
     file = decision_record(settings)

@@ -13,15 +13,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 
 from embedded_aws import client as daemon
-from embedded_aws.iam.evaluate import identity
 from embedded_aws.pytest_plugin import free_port
-from embedded_aws.services.ec2 import init
 from identity_provider_kit import IdentityProvider
 from ops.permissions.documents import Document
 from ops.permissions.record import Decision
@@ -33,6 +32,7 @@ PROGRAM = (
     "import sys; sys.path[0] = sys.argv[1]; from cli.program import program; "
     "program.run(['inv', '-r', *sys.argv[1:]])"
 )
+INSTANCE_VARIABLE = "EMBEDDED_AWS_INSTANCE"  # in the environment of every process of an EC2 instance
 SUBJECTS = {
     "ci-plan": "repo:example/image-classifier:pull_request",
     "ci-apply": "repo:example/image-classifier:environment:local",
@@ -146,7 +146,9 @@ def training_process(instance: str) -> int:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes().split(b"\0")
-            marked = f"{init.MARKER}={instance}".encode() in (folder / "environ").read_bytes().split(b"\0")
+            marked = f"{INSTANCE_VARIABLE}={instance}".encode() in (folder / "environ").read_bytes().split(
+                b"\0"
+            )
         except OSError:
             continue  # it has ended
         if marked and len(command) > 1 and command[1].endswith(b"/train.py"):
@@ -161,11 +163,12 @@ def without(document: Document, sid: str) -> str:
 
 
 def first_denied(
-    documents: list[Document], document: Document, sid: str, decisions: Iterable[Decision]
+    iam: Any, documents: list[Document], document: Document, sid: str, decisions: Iterable[Decision]
 ) -> Decision | None:
-    """The first decision that would have been a denial, had a document lacked a statement.
+    """Return the first decision that would have been a denial if the document lacked a statement.
 
-    Asked of the evaluator of requests. A decision by a resource's own policy did not need the statement.
+    IAM's policy simulation decides. A decision by a resource's own policy did not need the statement.
+    iam: client of any embedded AWS.
     """
     left = {
         role: [
@@ -182,8 +185,26 @@ def first_denied(
             and decision.principal in left
             and sid in decision.statements
             and decision.reason == "identity-based policy"
-            and identity(left[decision.principal], decision.action, decision.resource, decision.context)[0]
-            is not True
+            and not is_allowed(iam, left[decision.principal], decision)
         ):
             return decision
     return None
+
+
+def is_allowed(iam: Any, policies: list[str], decision: Decision) -> bool:
+    """Report whether policies allow what a decision was about."""
+    context = [
+        {
+            "ContextKeyName": key,
+            "ContextKeyValues": [value] if isinstance(value, str) else value,
+            "ContextKeyType": "string" if isinstance(value, str) else "stringList",
+        }
+        for key, value in decision.context.items()
+    ]
+    answer = iam.simulate_custom_policy(
+        PolicyInputList=policies,
+        ActionNames=[decision.action],
+        ResourceArns=[decision.resource],
+        ContextEntries=context,
+    )
+    return answer["EvaluationResults"][0]["EvalDecision"] == "allowed"

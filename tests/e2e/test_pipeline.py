@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from embedded_aws import client as daemon
-from embedded_aws.iam.definitions import applies
 from ops.permissions import documents, matrix, reasons, record
+from ops.permissions.reference import applies
 from tests.e2e import notebook_kit
 from tests.e2e.pipeline_kit import PREFIX, REGION, Pipeline, Stage, first_denied, training_process, without
 
@@ -313,10 +313,10 @@ def decided(inv) -> list[record.Decision]:
     ],
 )
 def test_a_stage_fails_without_the_statement_that_the_record_says_it_needs(
-    inv, granted, policy, sid, words, who, told
+    inv, granted, embedded_aws, policy, sid, words, who, told
 ):
     (document,) = documents.choose(granted, policy)
-    denied = first_denied(granted, document, sid, decided(inv))
+    denied = first_denied(embedded_aws.client("iam"), granted, document, sid, decided(inv))
     assert denied is not None
     assert inv.stage_of(denied.time) in ("demo: deploy", "ci-plan plan: plan")  # the first that asked for it
     iam, policy = inv.root("iam"), {"RoleName": f"{PREFIX}-{policy}", "PolicyName": f"{PREFIX}-{policy}"}
@@ -363,12 +363,12 @@ def test_every_permission_was_used_or_says_why_it_is_there(inv, granted):
     assert sum(row.state == "used" for row in rows) > 250
 
 
-def test_without_any_one_statement_a_stage_would_have_failed(inv, granted):
-    decisions, why = decided(inv), reasons.load()
+def test_without_any_one_statement_a_stage_would_have_failed(inv, granted, embedded_aws):
+    iam, decisions, why = embedded_aws.client("iam"), decided(inv), reasons.load()
     fails, spare = {}, []
     for document in granted:
         for statement in document.statements:
-            denied = first_denied(granted, document, statement["Sid"], decisions)
+            denied = first_denied(iam, granted, document, statement["Sid"], decisions)
             if denied:
                 fails[document.name, statement["Sid"]] = inv.stage_of(denied.time)
             elif not all(why.of(p) for p in document.permissions(applies) if p.sid == statement["Sid"]):

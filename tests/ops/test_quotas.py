@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from types import SimpleNamespace
 
@@ -10,7 +11,6 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
-import embedded_aws.services.servicequotas.quotas as embedded
 from ops import aws, quotas
 from ops.errors import OperatorError
 
@@ -240,11 +240,22 @@ def test_a_type_without_a_quota_passes_with_a_note(account):
     )
 
 
-def test_every_type_counts_toward_the_quota_that_the_embedded_aws_holds_it_to():
+@pytest.mark.parametrize("spot", [False, True])
+def test_every_instance_type_counts_toward_the_quota_that_names_its_family(running, spot):
+    pages = running.client("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode="ec2")
+    market = "Spot Instance Requests" if spot else "Running On-Demand"
+    listed = {q["QuotaCode"]: q["QuotaName"] for page in pages for q in page["Quotas"]}
     for kind in INSTANCE_TYPES:
-        for spot in (False, True):
-            held = embedded.of_instance_type(kind, spot)
-            assert quotas.codes_of(kind, spot)[:1] == ([held.code] if held else []), kind
+        letters, generation = re.match(r"([a-z]+)-?(\d*)", kind).groups()
+        family = {"gr": "g", "im": "i", "is": "i", "u": "High Memory"}.get(letters, letters)
+        if spot and family == "p":
+            family = "P5" if int(generation) >= 5 else "P2"
+        named = [
+            code
+            for code, name in listed.items()
+            if market in name and re.search(rf"\b{family}\b", name.removeprefix("All"), re.IGNORECASE)
+        ]
+        assert quotas.codes_of(kind, spot)[:1] == named, kind
 
 
 # Against the running embedded AWS.

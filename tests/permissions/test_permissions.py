@@ -7,10 +7,10 @@ from collections import Counter
 
 import pytest
 
-from embedded_aws.iam.definitions import applies
 from ops.errors import OperatorError
 from ops.permissions import documents, matrix, reasons, record
 from ops.permissions.documents import Document, Permission
+from ops.permissions.reference import applies
 
 ROLE = "arn:aws:iam::123456789012:role/image-classifier-dev-training"
 OTHER = "arn:aws:iam::123456789012:role/image-classifier-dev-endpoint"

@@ -71,30 +71,3 @@ def _action(privilege: dict, resources: dict) -> Action:
 def action(prefix: str, name: str) -> Action | None:
     """The action `prefix:name`, in any case; None if AWS has none of that name."""
     return _reference().get(prefix, {}).get(name.lower())
-
-
-def applies(name: str, resource: str) -> bool:
-    """Whether the action `prefix:name` can be limited to a resource, a pattern; "*" fits those that know no ARN."""
-    prefix, _, operation = name.partition(":")
-    known = action(prefix, operation)
-    shapes = [r.arn for r in known.resources] if known else []
-    return resource == "*" or not shapes or any(_can_name(resource, shape) for shape in shapes)
-
-
-def _can_name(resource: str, shape: str) -> bool:
-    parts, wanted = resource.split(":", 5), re.sub(r"\$\{\w+\}", "*", shape).split(":", 5)
-    if parts[2:3] == ["s3"] and ("/" in parts[-1]) != ("/" in wanted[-1]):
-        return False  # a bucket's name has no slash, an object's ARN has one
-    return len(parts) == len(wanted) and all(map(_overlap, parts, wanted))
-
-
-@lru_cache(maxsize=65536)
-def _overlap(one: str, other: str) -> bool:
-    """Whether some text matches both patterns, in which * stands for anything."""
-    if not one or not other:
-        return not (one + other).strip("*")
-    if one[0] == "*":
-        return _overlap(one[1:], other) or _overlap(one, other[1:])
-    if other[0] == "*":
-        return _overlap(other, one)
-    return one[0] == other[0] and _overlap(one[1:], other[1:])
