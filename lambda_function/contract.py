@@ -123,13 +123,13 @@ def parse(event: Any) -> Request:
     return Request(sources[0], value, top_k, scores)
 
 
-def success(answer: Any, endpoint: str) -> dict[str, Any]:
-    """Return the response for the model's answer. Raises EndpointFailed when it has no predictions."""
-    if not isinstance(answer, dict) or not isinstance(answer.get("predictions"), list):
-        raise EndpointFailed("the model's answer has no predictions")
-    body = {"predictions": answer["predictions"], "endpoint": endpoint, "model": answer.get("model")}
-    if "scores" in answer:
-        body["scores"] = answer["scores"]
+def success(result: Any, endpoint: str) -> dict[str, Any]:
+    """Return the response for the model's result. Raises EndpointFailed when it has no predictions."""
+    if not isinstance(result, dict) or not isinstance(result.get("predictions"), list):
+        raise EndpointFailed("the model's result has no predictions")
+    body = {"predictions": result["predictions"], "endpoint": endpoint, "model": result.get("model")}
+    if "scores" in result:
+        body["scores"] = result["scores"]
     return {"statusCode": 200, "body": body}
 
 

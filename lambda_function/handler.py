@@ -72,8 +72,8 @@ def _classify(event: Any, facts: dict[str, Any]) -> dict[str, Any]:
     except (ClientError, BotoCoreError) as error:
         raise SourceFailed("the image could not be read from S3") from error
     facts |= {"bytes": len(data), "media_type": media_type}
-    answer = invoke(runtime, settings.endpoint_name, data, media_type, request.custom_attributes)
-    response = success(answer, settings.endpoint_name)
+    result = invoke(runtime, settings.endpoint_name, data, media_type, request.custom_attributes)
+    response = success(result, settings.endpoint_name)
     facts["predictions"] = len(response["body"]["predictions"])
     return response
 

@@ -29,8 +29,8 @@ _TYPES = "image/png, image/jpeg, image/webp"
 
 def resolve(host: str) -> list[str]:
     """Return all addresses of a host from the system's resolver, which has its own time limit. Raises OSError."""
-    answers = socket.getaddrinfo(host, PORT, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
+    results = socket.getaddrinfo(host, PORT, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(result[4][0]) for result in results))
 
 
 def connect(address: str, timeout: float) -> socket.socket:

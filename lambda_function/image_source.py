@@ -70,7 +70,7 @@ class ImageSource:
         if {".", ".."} & set(key.split("/")):
             raise BadRequest("the s3 key must not have . or .. as a part")  # HTTP clients can resolve them
         try:
-            answer = self.s3.get_object(Bucket=bucket, Key=key)
+            response = self.s3.get_object(Bucket=bucket, Key=key)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in ("NoSuchKey", "404"):
@@ -80,10 +80,11 @@ class ImageSource:
             if code in ("SlowDown", "ThrottlingException"):
                 raise Throttled("S3 has too many requests; retry later") from error
             raise
-        with answer["Body"] as body:
-            if answer["ContentLength"] > self.max_bytes:
+        with response["Body"] as body:
+            if response["ContentLength"] > self.max_bytes:
                 raise self._too_large()
-            return body.read()
+            data: bytes = body.read()
+        return data
 
     def _too_large(self) -> ImageTooLarge:
         return ImageTooLarge(f"the image is over {self.max_bytes:,} bytes")

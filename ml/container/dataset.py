@@ -111,7 +111,7 @@ class SplitImages:
             return torch.stack(list(pool.map(self._dataset.__getitem__, range(len(self)))))
 
 
-class _DecodedDataset(Dataset):
+class _DecodedDataset(Dataset[torch.Tensor]):
     def __init__(self, paths: Sequence[Path], preprocess: Preprocess) -> None:
         self._paths = paths
         self._preprocess = preprocess

@@ -61,7 +61,8 @@ class SmallCNN(nn.Module):
         self.head = nn.Linear(4 * widths[-1], classes)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.head(self.features(images))
+        logits: torch.Tensor = self.head(self.features(images))
+        return logits
 
 
 def default_preprocess(architecture: str, image_size: int, channels: int) -> Preprocess:
@@ -91,7 +92,7 @@ def build_model(architecture: str, classes: int, channels: int = 3, weights: Pat
 
     from vision import models  # imported here because it takes seconds and small_cnn does not need it
 
-    model = getattr(models, architecture)(weights=None)
+    model: nn.Module = getattr(models, architecture)(weights=None)
     if weights is not None:
         _load_backbone(model, weights, architecture)
     _replace_last_linear(model, ARCHITECTURES[architecture].head, classes)

@@ -51,7 +51,8 @@ class Predictor:
         images = self.preprocess.crop(self.preprocess.decode(data)[None])
         # Images are decoded in parallel. The model takes one at a time and uses every processor for it.
         with self._lock, torch.inference_mode():
-            return self._model(self.preprocess.normalize(images))[0]
+            logits: torch.Tensor = self._model(self.preprocess.normalize(images))[0]
+        return logits
 
     def predict(self, data: bytes, top_k: int, scores: bool = False) -> dict[str, Any]:
         """Return the response to a request: the top_k classes by probability; with `scores`, the logit of every class."""

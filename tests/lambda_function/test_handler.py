@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parents[2] / "lambda_function"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(30)
 EVENT = {"image": base64.b64encode(PNG).decode()}
 CONTEXT = SimpleNamespace(aws_request_id="request-1")
-ANSWER = {
+RESULT = {
     "predictions": [{"label": "3", "probability": 0.98}],
     "model": {"architecture": "small_cnn", "classes": 10},
 }
@@ -58,7 +58,7 @@ def body(content: bytes) -> dict:
 def test_an_image_is_classified_and_logged(function, runtime, capsys):
     runtime.add_response(
         "invoke_endpoint",
-        body(json.dumps(ANSWER | {"scores": {"3": 4.5}}).encode()),
+        body(json.dumps(RESULT | {"scores": {"3": 4.5}}).encode()),
         {
             "EndpointName": "image-classifier-test",
             "Body": PNG,
@@ -70,7 +70,7 @@ def test_an_image_is_classified_and_logged(function, runtime, capsys):
     response = function.handler(EVENT | {"top_k": 2, "scores": True}, CONTEXT)
     assert response == {
         "statusCode": 200,
-        "body": ANSWER | {"endpoint": "image-classifier-test", "scores": {"3": 4.5}},
+        "body": RESULT | {"endpoint": "image-classifier-test", "scores": {"3": 4.5}},
     }
     json.dumps(response)
     lines = capsys.readouterr().out.splitlines()
@@ -93,7 +93,7 @@ def test_an_image_is_classified_and_logged(function, runtime, capsys):
 def test_without_options_no_attributes_are_sent(function, runtime):
     expected = {"EndpointName": "image-classifier-test", "Body": PNG}
     expected |= {"ContentType": "image/png", "Accept": "application/json"}
-    runtime.add_response("invoke_endpoint", body(json.dumps(ANSWER).encode()), expected)
+    runtime.add_response("invoke_endpoint", body(json.dumps(RESULT).encode()), expected)
     assert function.handler(EVENT, CONTEXT)["statusCode"] == 200
 
 
