@@ -31,7 +31,7 @@ def operator_task(*, help: dict[str, str] | None = None, **options):
         def run(*arguments, **named):
             from botocore.exceptions import BotoCoreError, ClientError
 
-            from embedded_aws.errors import EmbeddedAwsError
+            from embedded_aws.client import EmbeddedAwsError
             from ops.aws import aws_errors
 
             try:

@@ -1,4 +1,4 @@
-"""Starting, finding and ending the embedded AWS."""
+"""Client: start, find and stop the server."""
 
 from __future__ import annotations
 
@@ -8,66 +8,63 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from embedded_aws import client as daemon
-from embedded_aws.errors import EmbeddedAwsError
+from embedded_aws import client
+from embedded_aws.client import EmbeddedAwsError
+from embedded_aws.pytest_plugin import free_port
+from embedded_aws.server_process import start_time
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def home(tmp_path: Path):
+def home(tmp_path: Path) -> Iterator[Path]:
     home = tmp_path / "home"
     yield home
-    daemon.destroy(home)
+    client.destroy(home)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def is_alive(pid: int) -> bool:
+    return start_time(pid) is not None
 
 
-def _alive(pid: int) -> bool:
-    return daemon._start_time(pid) is not None
-
-
-def test_two_starts_at_once_make_one_daemon_and_stop_ends_it(home: Path) -> None:
-    port, found = _free_port(), []
-    threads = [threading.Thread(target=lambda: found.append(daemon.start(home, port))) for _ in range(2)]
+def test_two_starts_at_once_start_one_server_and_stop_ends_it(home: Path) -> None:
+    port, found = free_port(), []
+    threads = [threading.Thread(target=lambda: found.append(client.start(home, port))) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert len(found) == 2 and found[0] == found[1]
-    status = daemon.status(home)
+    status = client.status(home)
     assert status.running and status.pid == found[0].pid and status.port == port
-    assert abs(status.since - time.time()) < 60
+    assert status.since is not None and abs(status.since - time.time()) < 60
 
     with pytest.raises(EmbeddedAwsError, match=f"already runs on port {port}"):
-        daemon.start(home, port + 1)
+        client.start(home, port + 1)
 
-    assert daemon.stop(home) is True
-    assert not _alive(found[0].pid)
-    assert daemon.status(home).running is False
-    assert daemon.stop(home) is False
+    assert client.stop(home) is True
+    assert not is_alive(found[0].pid)
+    assert client.status(home).running is False
+    assert client.stop(home) is False
 
-    # The port is remembered, and so are the credentials.
-    before = daemon.variables(home, "eu-west-1")
-    again = daemon.start(home)
+    # Port and credentials are kept.
+    before = client.variables(home, "eu-west-1")
+    again = client.start(home)
     assert again.port == port and again.pid != found[0].pid
-    assert daemon.variables(home, "eu-west-1") == before
+    assert client.variables(home, "eu-west-1") == before
     assert before["AWS_ENDPOINT_URL"] == f"http://127.0.0.1:{port}" and before["AWS_REGION"] == "eu-west-1"
     assert (home / "credentials.json").stat().st_mode & 0o077 == 0
 
-    daemon.destroy(home)
-    assert not home.exists() and not _alive(again.pid)
+    client.destroy(home)
+    assert not home.exists() and not is_alive(again.pid)
 
 
-def test_a_port_in_use_is_refused_by_number(home: Path) -> None:
+def test_start_refuses_a_port_that_another_program_uses(home: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -75,35 +72,41 @@ def test_a_port_in_use_is_refused_by_number(home: Path) -> None:
         with pytest.raises(
             EmbeddedAwsError, match=rf"Port {port} of 127\.0\.0\.1 is used by another program"
         ):
-            daemon.start(home, port)
-        assert daemon.status(home).running is False
+            client.start(home, port)
+        assert client.status(home).running is False
 
 
-def test_a_daemon_that_dies_at_start_is_reported_with_its_last_line(home: Path) -> None:
+def test_start_reports_the_last_line_of_a_server_that_ends_while_starting(home: Path) -> None:
     home.mkdir()
-    (home / "state").write_text("in the way of the folder of that name")
+    (home / "state").write_text("a file where the server needs a folder")
     with pytest.raises(EmbeddedAwsError, match=r"ended while starting: .*state"):
-        daemon.start(home, _free_port())
+        client.start(home, free_port())
 
 
-def test_a_stale_record_is_not_believed_and_a_killed_daemon_is_replaced(home: Path) -> None:
+def test_stale_records_are_ignored_and_a_killed_server_is_replaced(home: Path) -> None:
     home.mkdir()
     (home / "daemon.json").write_text(json.dumps({"pid": os.getpid(), "port": 1, "started": "1"}))
-    (home / "port.json").write_text(json.dumps({"port": _free_port()}))
-    assert daemon.stop(home) is False  # this test is still alive to say so
+    (home / "port.json").write_text(json.dumps({"port": free_port()}))
+    assert client.stop(home) is False  # and did not end this process
     (home / "daemon.json").write_text("{not json")
-    first = daemon.start(home)
+    first = client.start(home)
     assert first.pid != os.getpid()
 
     os.kill(first.pid, signal.SIGKILL)
-    second = daemon.start(home)
+    second = client.start(home)
     assert second.port == first.port and second.pid != first.pid
-    assert not _alive(first.pid)
+    assert not is_alive(first.pid)
 
 
-def test_a_folder_of_others_is_not_removed(tmp_path: Path) -> None:
+def test_destroy_refuses_a_folder_that_the_embedded_aws_did_not_create(tmp_path: Path) -> None:
     (tmp_path / "precious").write_text("x")
-    (tmp_path / "daemon.lock").unlink(missing_ok=True)
     with pytest.raises(EmbeddedAwsError, match="not removed"):
-        daemon.destroy(tmp_path)
+        client.destroy(tmp_path)
     assert (tmp_path / "precious").exists()
+
+
+def test_variables_and_interrupt_refuse_a_home_that_was_never_started(tmp_path: Path) -> None:
+    with pytest.raises(EmbeddedAwsError, match="was ever started"):
+        client.variables(tmp_path, "us-east-1")
+    with pytest.raises(EmbeddedAwsError, match="start it first"):
+        client.interrupt(tmp_path, "us-east-1", "job")

@@ -1,5 +1,5 @@
-"""What can go wrong with the embedded AWS as a program, told in one sentence."""
+"""Errors of the embedded AWS as a program."""
 
 
 class EmbeddedAwsError(Exception):
-    """The embedded AWS cannot start, stop or answer; the message says why and what to do."""
+    """The embedded AWS cannot start, stop or answer. The message is one sentence: what is wrong and what to do."""
