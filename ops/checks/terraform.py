@@ -13,7 +13,7 @@ from typing import Any
 from ops.checks import venv
 from ops.checks.findings import Finding, Findings, Result
 from ops.errors import OperatorError
-from ops.terraform import events, providers, stack
+from ops.terraform import binary, events, providers
 
 HUNK = re.compile(r"^\+\+\+ new/(.+)\n@@ -(\d+)", re.MULTILINE)
 
@@ -31,7 +31,7 @@ class Configuration:
         ignored = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfplan")
         shutil.copytree(root / "terraform", self.folder / "terraform", ignore=ignored)
         shutil.copytree(root / "policies", self.folder / "policies", ignore=ignored)
-        stack.binary()  # fails early if Terraform is missing
+        binary.find()  # fails early if Terraform is missing
         self._cli_config = providers.cli_config()
 
     @property
@@ -142,7 +142,7 @@ class Configuration:
         if self._cli_config:
             variables["TF_CLI_CONFIG_FILE"] = str(self._cli_config)
         return subprocess.run(
-            [stack.binary(), *arguments],
+            [binary.find(), *arguments],
             cwd=self.folder / folder,
             env=venv.tool_environment(**variables),
             capture_output=True,

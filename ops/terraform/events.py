@@ -1,17 +1,23 @@
-"""What Terraform tells with -json, line by line, and what of it a person wants to know."""
+"""Parse the lines that Terraform prints with -json."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
+
+Event = dict[str, Any]
+
+_STARTED = {"create": "creating", "delete": "deleting", "update": "updating"}
+_COMPLETED = {"create": "created", "delete": "deleted", "update": "updated"}
 
 
 def actions(action: str) -> list[str]:
-    """A planned action as the steps it takes."""
+    """Return the steps of a planned action."""
     return ["delete", "create"] if action == "replace" else [action]
 
 
-def parse(line: str) -> dict:
-    """A line of -json output; a line of another kind becomes a message."""
+def parse(line: str) -> Event:
+    """Return a line of -json output. Any other line becomes an event of type `text`."""
     try:
         event = json.loads(line)
     except json.JSONDecodeError:
@@ -19,17 +25,19 @@ def parse(line: str) -> dict:
     return event if isinstance(event, dict) and "type" in event else {"type": "text", "@message": line}
 
 
-def progress_text(event: dict) -> str:
-    """What a person wants to know of an event; empty for the rest."""
-    resource = event.get("hook", {}).get("resource", {}).get("addr", "")
-    if event.get("hook", {}).get("action") == "read":
+def errors(events: list[Event]) -> list[Event]:
+    """Return the diagnostics of severity error."""
+    return [e["diagnostic"] for e in events if e.get("diagnostic", {}).get("severity") == "error"]
+
+
+def progress_text(event: Event) -> str:
+    """Return the progress text of an event, or an empty string."""
+    hook = event.get("hook", {})
+    action, resource = hook.get("action", ""), hook.get("resource", {}).get("addr", "")
+    if action == "read":
         return ""
     if event["type"] == "apply_start":
-        return f"{_DOING.get(event['hook'].get('action', ''), 'changing')} {resource}"
+        return f"{_STARTED.get(action, 'changing')} {resource}"
     if event["type"] == "apply_complete":
-        return f"{_DONE.get(event['hook'].get('action', ''), 'changed')} {resource}"
+        return f"{_COMPLETED.get(action, 'changed')} {resource}"
     return ""
-
-
-_DOING = {"create": "creating", "delete": "deleting", "update": "updating"}
-_DONE = {"create": "created", "delete": "deleted", "update": "updated"}

@@ -1,4 +1,4 @@
-"""Where Terraform gets its provider: an unpacked or packed copy on this machine, else the registry."""
+"""Provider installation for Terraform: from a copy on this machine, else from the registry."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from ops.paths import ROOT, WORK
 
 PROVIDER = "hashicorp/aws"
 HOW_TO = (
-    "The Terraform provider hashicorp/aws could neither be downloaded nor found on this machine: connect to the "
-    "network once, or unpack it into a provider mirror and name that folder with TF_PLUGIN_DIR."
+    "The Terraform provider hashicorp/aws could not be downloaded and is not on this machine: connect to the network "
+    "once, or unpack it into a provider mirror and set TF_PLUGIN_DIR to that folder."
 )
 
 
 @cache
 def cli_config() -> Path | None:
-    """The Terraform CLI configuration to use, or None to leave the user's own in force.
+    """Return the Terraform CLI configuration to use, or None to use the user's own.
 
-    A provider copy found on this machine is used by a configuration of ours; its bytes are still checked against
-    the committed lock file. Without a copy, the same file only makes downloads shared between the stacks.
-    Raises OperatorError if TF_PLUGIN_DIR is set and holds no copy.
+    It installs the provider from a copy on this machine, if there is one; Terraform still checks it against the
+    committed lock file. Otherwise it shares downloads between the stacks.
+
+    Raises:
+        OperatorError: TF_PLUGIN_DIR is set and has no copy.
     """
     if _has_own_configuration():
         return None
@@ -49,7 +51,11 @@ def cli_config() -> Path | None:
 
 
 def find_mirror() -> Path | None:
-    """A folder laid out as a provider mirror that has the locked version for this machine."""
+    """Return the folder of a provider mirror that has the locked version for this machine, or None.
+
+    Raises:
+        OperatorError: TF_PLUGIN_DIR is set and has no copy.
+    """
     named = os.environ.get("TF_PLUGIN_DIR")
     folders = [Path(named).expanduser()] if named else _usual_folders()
     version, machine = locked_version(), _machine()
@@ -60,24 +66,26 @@ def find_mirror() -> Path | None:
             return folder.resolve()
     if named:
         raise OperatorError(
-            f"TF_PLUGIN_DIR is {named}, which holds no */{PROVIDER}/{version}/{machine}: name the folder above "
-            "the host's, or unset it."
+            f"TF_PLUGIN_DIR is {named}, which has no */{PROVIDER}/{version}/{machine}: set it to the folder that contains "
+            "the registry's folder, or unset it."
         )
     return None
 
 
 @cache
 def locked_version() -> str:
-    """The version of the provider in the committed lock file."""
+    """Return the version of the provider in the committed lock file."""
     text = (ROOT / "terraform" / "foundation" / ".terraform.lock.hcl").read_text()
     found = re.search(r'version\s*=\s*"([^"]+)"', text)
     if not found:
-        raise OperatorError("terraform/foundation/.terraform.lock.hcl names no provider version: restore it.")
+        raise OperatorError(
+            "terraform/foundation/.terraform.lock.hcl has no provider version: restore the file."
+        )
     return found.group(1)
 
 
 def is_unreachable(message: str) -> bool:
-    """Whether Terraform's words mean that it could not get the provider."""
+    """Return whether a message of Terraform means that it could not download the provider."""
     return bool(re.search(r"Failed to (query available|install) provider|could not connect to", message))
 
 

@@ -1,6 +1,6 @@
-"""A plan that somebody looks at before exactly that is applied: Terraform's plan files, and what they are plans of.
+"""Saved plans: plan files with a manifest, reviewed first and then applied exactly.
 
-The files hold states and inputs: whoever reads them knows what the environment is made of.
+The files contain state and inputs: treat them as confidential.
 """
 
 from __future__ import annotations
@@ -21,11 +21,17 @@ from ops.settings import Settings
 from ops.terraform.stack import Change, Plan, Stack
 
 MANIFEST = "manifest.json"
-_HANDOVER = "aws_ssm_parameter.handover"  # what the foundation tells serving
+_OUTPUTS = "aws_ssm_parameter."  # the stack outputs of the foundation, which serving reads
 
 
 class SavedStack(BaseModel):
-    """A stack's plan. inputs and plan: digests, of each input variable and of the file; changes: addresses."""
+    """The plan of a stack.
+
+    state: S3 URI of its state.
+    inputs: digest of each input variable.
+    plan: digest of the plan file.
+    changes: addresses of the changed resources.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -36,8 +42,13 @@ class SavedStack(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What the plans are of. commit: for a person; sources: digest of the configuration. endpoint, model: as `deploy`
-    takes them. not_planned: why, by stack."""
+    """What the plans were made from.
+
+    commit: for people; nothing depends on it.
+    sources: digest of terraform/ and policies/.
+    endpoint, model: arguments of `deploy`.
+    not_planned: reason by stack.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -53,21 +64,25 @@ class Manifest(BaseModel):
 
 @dataclass(frozen=True)
 class SavedPlans:
-    """Plans in a folder, of this environment and of these sources."""
+    """Saved plans of this environment and these sources.
+
+    again: command that plans again.
+    """
 
     folder: Path
     manifest: Manifest
-    again: str  # the command that plans anew
+    again: str
 
     def carry_out(self, stack: Stack) -> tuple[Change, ...]:
-        """Apply the stack's plan, if it changes anything. Returns the changes made, as Stack.up does.
+        """Apply the plan of a stack, if it changes anything. Return the changes made, as Stack.up does.
 
-        Raises OperatorError where the plan no longer fits what is there.
+        Raises:
+            OperatorError: The plan is out of date.
         """
         saved, name = self.manifest.stacks[stack.root], f"The plan of {stack.root} in {self.folder}"
         if saved.state != _state(stack):
             raise OperatorError(
-                f"{name} is for {saved.state}, not {_state(stack)}. To plan anew: {self.again}."
+                f"{name} is for {saved.state}, not {_state(stack)}. To plan again: {self.again}."
             )
         plan = Plan(self.folder / f"{stack.root}.tfplan", tuple(Change(c, ()) for c in saved.changes))
         if not plan.changes:
@@ -75,7 +90,7 @@ class SavedPlans:
         now = _inputs(stack)
         if other := sorted(k for k in saved.inputs.keys() | now.keys() if saved.inputs.get(k) != now.get(k)):
             raise OperatorError(
-                f"{name} is out of date: {', '.join(other)} would now be given otherwise. To plan anew: {self.again}."
+                f"{name} is out of date: {', '.join(other)} have changed. To plan again: {self.again}."
             )
         try:
             stack.apply(plan)
@@ -84,7 +99,7 @@ class SavedPlans:
                 raise
             raise OperatorError(
                 f"{name} is stale: it has been applied, or something else has changed the state since. "
-                f"To plan anew: {self.again}."
+                f"To plan again: {self.again}."
             ) from error
         return plan.changes
 
@@ -92,27 +107,30 @@ class SavedPlans:
 def save(
     folder: Path, settings: Settings, planned: dict[str, tuple[Stack, Plan]], endpoint: str | None
 ) -> Manifest:
-    """Keep plans in a folder. planned: by stack; endpoint: as `deploy` takes it.
+    """Save plans to a folder. planned: stack and plan by name. endpoint: argument of `deploy`.
 
-    Serving's plan is left out where the foundation's changes what it reads: it was made of what is there now.
+    The plan of serving is left out if the foundation's plan changes outputs that serving reads.
+
+    Raises:
+        OperatorError: A plan cannot be applied later.
     """
     not_planned = {}
     if {"foundation", "serving"} <= planned.keys():
         changes = planned["foundation"][1].changes
-        if any(change.address == _HANDOVER for change in changes):
+        if any(change.address.startswith(_OUTPUTS) for change in changes):
             not_planned["serving"] = (
-                "the foundation's plan changes what serving reads; apply it, then plan again"
+                "the plan of the foundation changes outputs that serving reads: apply it, then plan again"
             )
     for name, (stack, plan) in planned.items():
         if stack.state_bucket is None:
             raise OperatorError(
-                f"The plan of {name} cannot be saved: without a state bucket it is made as if nothing existed. "
-                f"./inv apply --stack foundation{settings.flag} makes the bucket, once."
+                f"The plan of {name} cannot be saved: without a state bucket it is a plan from scratch. "
+                f"Create the bucket with ./inv apply --stack foundation{settings.flag}."
             )
         if plan.tainted:
             raise OperatorError(
-                f"The plan of {name} cannot be saved: an interrupted run left {', '.join(plan.tainted)} half made. "
-                f"./inv apply --stack {name}{settings.flag} finishes that."
+                f"The plan of {name} cannot be saved: an interrupted run left {', '.join(plan.tainted)} incomplete. "
+                f"Complete the stack with ./inv apply --stack {name}{settings.flag}."
             )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
@@ -141,32 +159,36 @@ def save(
 
 
 def load(folder: Path, settings: Settings) -> SavedPlans:
-    """The plans in a folder. Raises OperatorError if they are of another environment or other sources, or not whole."""
+    """Return the plans in a folder.
+
+    Raises:
+        OperatorError: They are incomplete, or for another environment or other sources.
+    """
     try:
         manifest = Manifest.model_validate_json((folder / MANIFEST).read_text())
     except FileNotFoundError:
         raise OperatorError(
-            f"{folder} holds no saved plan: ./inv plan{settings.flag} --save {folder} makes one."
+            f"{folder} has no saved plan: make one with ./inv plan{settings.flag} --save {folder}."
         ) from None
     except ValidationError as error:
         raise OperatorError(
-            f"{folder / MANIFEST} is no manifest of ours ({error.error_count()} mistakes): plan again."
+            f"{folder / MANIFEST} is not a valid manifest ({error.error_count()} errors): plan again."
         ) from error
     again = f"./inv plan{settings.flag} --save {folder}"
     if manifest.environment != settings.environment:
         raise OperatorError(
-            f"The plan in {folder} is of environment {manifest.environment}, not {settings.environment}: give "
-            f"--env {manifest.environment}, or plan with {again}."
+            f"The plan in {folder} is for environment {manifest.environment}, not {settings.environment}: use "
+            f"--env {manifest.environment}, or plan again with {again}."
         )
     if manifest.sources != _sources():
         raise OperatorError(
-            f"The plan in {folder} is of other sources: of commit {manifest.commit}, and here is {_commit()}. Check that "
-            f"commit out, without changes to terraform/ and policies/, or plan with {again}."
+            f"The plan in {folder} is for other sources: for commit {manifest.commit}, and this is {_commit()}. Check out "
+            f"that commit, without changes to terraform/ and policies/, or plan again with {again}."
         )
     for name, saved in manifest.stacks.items():
         file = folder / f"{name}.tfplan"
         if not file.is_file() or _digest(file.read_bytes()) != saved.plan:
-            raise OperatorError(f"{file} is missing or is not the plan that was saved: plan with {again}.")
+            raise OperatorError(f"{file} is missing or has changed: plan again with {again}.")
     return SavedPlans(folder, manifest, again)
 
 
@@ -179,16 +201,16 @@ def _model(serving: Stack) -> int:
 
 
 def _inputs(stack: Stack) -> dict[str, str]:
-    """Digests: a difference is told by the variable's name alone."""
+    """Return a digest of each variable, so that the manifest does not contain values."""
     return {k: _digest(json.dumps(v, sort_keys=True).encode()) for k, v in stack.variables.items()}
 
 
 def _sources() -> str:
-    """Of what Terraform reads: a plan holds its configuration, but applying it reads the documents again."""
+    """Return a digest of what Terraform reads. A plan has its configuration, but apply reads the policies again."""
     digest = hashlib.sha256()
     for path in sorted([*(ROOT / "terraform").rglob("*"), *(ROOT / "policies").rglob("*")]):
-        unread = path.suffix == ".md" or {".terraform", "__pycache__"} & set(path.parts)
-        if path.is_file() and not unread:
+        ignored = path.suffix == ".md" or {".terraform", "__pycache__"} & set(path.parts)
+        if path.is_file() and not ignored:
             digest.update(f"{path.relative_to(ROOT)}\0{_digest(path.read_bytes())}\n".encode())
     return digest.hexdigest()
 
@@ -198,10 +220,10 @@ def _digest(content: bytes) -> str:
 
 
 def _commit() -> str:
-    """The commit that is checked out, shortened; `unknown` outside a git checkout."""
+    """Return the short hash of the current commit, or `unknown` outside a git checkout."""
     command = ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"]
     try:
         done = subprocess.run(command, capture_output=True, text=True)
-    except FileNotFoundError:  # no git here
+    except FileNotFoundError:  # git is not installed
         return "unknown"
     return done.stdout.strip() or "unknown"

@@ -1,4 +1,4 @@
-"""A repository with one stack and a Terraform that does what a test says, for the tests of ops/terraform.py."""
+"""Fixtures for ops/terraform: a repository with one root, and a fake Terraform."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.terraform import providers as terraform_providers
-from ops.terraform import stack as terraform
+from ops.terraform import providers, stack
 
 PROGRAM = """#!{python} -SE
 import json, os, sys, time
@@ -35,7 +34,7 @@ LOCK_FILE = 'provider "registry.terraform.io/hashicorp/aws" {\n  version = "9.9.
 
 
 class FakeTerraform:
-    """The executable `terraform` first on PATH. home: where its script, its calls and its signals lie."""
+    """A fake executable `terraform`, first on PATH. home: folder of its script, its calls and its signal files."""
 
     def __init__(self, home: Path):
         self.home = home
@@ -47,15 +46,15 @@ class FakeTerraform:
         self.does("version", {"lines": ['{"terraform_version": "1.11.4"}']})
 
     def does(self, command: str, *steps: dict) -> None:
-        """What the calls of a command do, one after another; the last step is repeated.
+        """Set what successive calls of a command do. The last step repeats.
 
-        step: lines to print, `wait` for a file in home, then `signal` itself or exit with `rc`.
+        steps: with `lines` to print, a file in home to `wait` for, a `signal` to send itself, an exit code `rc`.
         """
         self.steps[command] = list(steps)
         (self.home / "steps.json").write_text(json.dumps(self.steps))
 
     def calls(self, command: str | None = None) -> list[dict]:
-        """The calls so far: command, arguments, environment (TF_*)."""
+        """Return the calls so far: command, arguments, environment variables TF_*."""
         log = self.home / "calls.jsonl"
         found = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
         return [
@@ -65,13 +64,13 @@ class FakeTerraform:
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch) -> Path:
-    """A folder with terraform/foundation, in which and with whose work folder ops.terraform runs."""
+    """Make ops.terraform use a folder with terraform/foundation and its own work folder."""
     root = tmp_path / "repository"
-    stack = root / "terraform" / "foundation"
-    stack.mkdir(parents=True)
-    (stack / "main.tf").write_text('module "key" {\n  source = "../modules/key"\n}\n')
-    (stack / ".terraform.lock.hcl").write_text(LOCK_FILE)
-    for module in (terraform, terraform_providers):
+    folder = root / "terraform" / "foundation"
+    folder.mkdir(parents=True)
+    (folder / "main.tf").write_text('module "key" {\n  source = "../modules/key"\n}\n')
+    (folder / ".terraform.lock.hcl").write_text(LOCK_FILE)
+    for module in (stack, providers):
         monkeypatch.setattr(module, "ROOT", root)
         monkeypatch.setattr(module, "WORK", root / ".work")
     return root
@@ -79,14 +78,14 @@ def repository(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch) -> Path:
-    """The home of a user who has set up nothing."""
+    """Return the home folder of a user without configuration."""
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
     for name in ("TF_PLUGIN_DIR", "TF_CLI_CONFIG_FILE", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_DATA_DIRS", str(tmp_path / "share"))
-    caches = (terraform_providers.cli_config, terraform_providers.locked_version)
+    caches = (providers.cli_config, providers.locked_version)
     for cached in caches:
         cached.cache_clear()
     yield home
@@ -96,7 +95,7 @@ def machine(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def fake_terraform(tmp_path, monkeypatch) -> FakeTerraform:
-    """A Terraform that does nothing, successfully, until it is told otherwise."""
+    """Put a fake Terraform on PATH that succeeds without doing anything."""
     fake = FakeTerraform(tmp_path / "fake")
     monkeypatch.setenv("PATH", f"{fake.program.parent}{os.pathsep}{os.environ['PATH']}")
     return fake

@@ -15,9 +15,8 @@ from botocore.credentials import Credentials
 
 from ops import packaging
 from ops.paths import ROOT
-from ops.terraform import module_tables
+from ops.terraform import binary, module_tables
 from ops.terraform import providers as terraform_providers
-from ops.terraform import stack as terraform
 
 NAME = "function-module"
 SCHEDULES = [{"name": "day", "schedule": "cron(0 8 * * ? *)", "provisioned_concurrency": 2}]
@@ -71,7 +70,7 @@ class Module:
 
     def changes(self) -> int:
         return subprocess.run(
-            [terraform.binary(), "plan", "-input=false", "-detailed-exitcode"],
+            [binary.find(), "plan", "-input=false", "-detailed-exitcode"],
             cwd=self._folder,
             env=self._environment,
             capture_output=True,
@@ -79,7 +78,7 @@ class Module:
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(
-            [terraform.binary(), *arguments],
+            [binary.find(), *arguments],
             cwd=self._folder,
             env=self._environment,
             capture_output=True,

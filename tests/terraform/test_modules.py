@@ -9,9 +9,8 @@ import zipfile
 
 import pytest
 
-from ops.terraform import module_tables
+from ops.terraform import binary, module_tables
 from ops.terraform import providers as terraform_providers
-from ops.terraform import stack as terraform
 
 MODULES = [path for path in module_tables.modules() if (path / "README.md").exists()]
 UNDESCRIBED = {  # modules that lack descriptions of fields; remove a module once it has them
@@ -73,7 +72,7 @@ def test_every_example_can_be_planned(embedded_aws, tmp_path):
         if config := terraform_providers.cli_config():
             environment["TF_CLI_CONFIG_FILE"] = str(config)
         done = subprocess.run(
-            [terraform.binary(), *arguments], cwd=root, env=environment, capture_output=True, text=True
+            [binary.find(), *arguments], cwd=root, env=environment, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

@@ -78,4 +78,4 @@ def test_a_gate_that_cannot_run_fails(configuration, monkeypatch):
         gates._start("format", checked.formatting)
         (result,) = gates.results()
     assert not result.passed
-    assert "Terraform is not on this machine" in result.open[0].what
+    assert "Terraform is not installed" in result.open[0].what

@@ -1,4 +1,4 @@
-"""Where the provider comes from: the mirrors of a machine, TF_PLUGIN_DIR, or the user's own configuration."""
+"""The provider comes from a mirror on this machine, TF_PLUGIN_DIR or the user's own configuration."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def packed(folder: Path) -> Path:
     return folder
 
 
-def test_without_a_copy_downloads_are_shared(repository):
+def test_without_a_mirror_downloads_are_shared(repository):
     config = providers.cli_config()
     assert providers.find_mirror() is None
     assert config.read_text() == f'plugin_cache_dir = "{repository}/.work/terraform/providers"\n'
@@ -31,72 +31,72 @@ def test_without_a_copy_downloads_are_shared(repository):
 
 
 @pytest.mark.parametrize("make", [unpacked, packed])
-def test_a_copy_in_the_home_folder_is_used(machine, make):
+def test_a_mirror_in_the_home_folder_is_used(machine, make):
     mirror = make(machine / ".terraform.d" / "plugins")
     text = providers.cli_config().read_text()
     assert f'path    = "{mirror}"' in text
     assert 'include = ["hashicorp/aws"]' in text
-    assert 'exclude = ["hashicorp/aws"]' in text  # everything else comes from where it always does
+    assert 'exclude = ["hashicorp/aws"]' in text  # other providers come from the registry
 
 
 @pytest.mark.parametrize("variable", ["XDG_DATA_HOME", "XDG_DATA_DIRS"])
-def test_a_copy_in_a_data_folder_is_used(tmp_path, monkeypatch, variable):
+def test_a_mirror_in_a_data_folder_is_used(tmp_path, monkeypatch, variable):
     monkeypatch.setenv(variable, str(tmp_path / "data"))
     assert providers.find_mirror() is None
     mirror = unpacked(tmp_path / "data" / "terraform" / "plugins")
     assert providers.find_mirror() == mirror
 
 
-def test_a_copy_of_another_version_is_not_used(machine):
+def test_a_mirror_with_another_version_is_not_used(machine):
     unpacked(machine / ".terraform.d" / "plugins", "9.9.8")
     assert providers.find_mirror() is None
 
 
-def test_tf_plugin_dir_comes_first(machine, tmp_path, monkeypatch):
+def test_tf_plugin_dir_takes_precedence(machine, tmp_path, monkeypatch):
     unpacked(machine / ".terraform.d" / "plugins")
     named = unpacked(tmp_path / "named")
     monkeypatch.setenv("TF_PLUGIN_DIR", str(named))
     assert providers.find_mirror() == named
 
 
-def test_tf_plugin_dir_without_a_copy_is_refused(machine, tmp_path, monkeypatch):
+def test_tf_plugin_dir_without_the_provider_is_refused(machine, tmp_path, monkeypatch):
     unpacked(machine / ".terraform.d" / "plugins")
     monkeypatch.setenv("TF_PLUGIN_DIR", str(tmp_path))
-    with pytest.raises(OperatorError, match=rf"TF_PLUGIN_DIR is {tmp_path}, which holds no .*9\.9\.9"):
+    with pytest.raises(OperatorError, match=rf"TF_PLUGIN_DIR is {tmp_path}, which has no .*9\.9\.9"):
         providers.cli_config()
 
 
 @pytest.mark.parametrize("file", [".terraformrc", "terraform.rc"])
-def test_the_user_s_own_provider_configuration_stays_in_force(machine, file):
+def test_the_user_s_provider_configuration_is_used(machine, file):
     unpacked(machine / ".terraform.d" / "plugins")
     (machine / file).write_text("provider_installation {\n  direct {}\n}\n")
     assert providers.cli_config() is None
 
 
-def test_the_user_s_configuration_by_variable_stays_in_force(tmp_path, monkeypatch):
+def test_the_user_s_configuration_in_tf_cli_config_file_is_used(tmp_path, monkeypatch):
     (tmp_path / "mine.tfrc").write_text("provider_installation {\n  direct {}\n}\n")
     monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(tmp_path / "mine.tfrc"))
     assert providers.cli_config() is None
 
 
-def test_a_configuration_without_providers_is_replaced(machine):
+def test_a_configuration_without_provider_installation_is_replaced(machine):
     (machine / ".terraformrc").write_text("disable_checkpoint = true\n")
     assert providers.cli_config() is not None
 
 
-def test_a_lock_file_without_version_is_refused(repository):
+def test_a_lock_file_without_a_version_is_refused(repository):
     (repository / "terraform/foundation/.terraform.lock.hcl").write_text("# nothing\n")
-    with pytest.raises(OperatorError, match="names no provider version"):
+    with pytest.raises(OperatorError, match="has no provider version"):
         providers.find_mirror()
 
 
 @pytest.mark.parametrize(
-    ("said", "unreachable"),
+    ("message", "unreachable"),
     [
         ("Failed to query available provider packages: timeout", True),
         ("Failed to install provider: connection reset", True),
         ("creating S3 Bucket: AccessDenied", False),
     ],
 )
-def test_what_means_that_the_provider_cannot_be_had(said, unreachable):
-    assert providers.is_unreachable(said) == unreachable
+def test_is_unreachable_recognizes_download_errors(message, unreachable):
+    assert providers.is_unreachable(message) == unreachable

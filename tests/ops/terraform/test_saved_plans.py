@@ -1,4 +1,4 @@
-"""Saved plans: kept whole, refused where they no longer fit; on the embedded AWS, applied exactly and once."""
+"""Saved plans are applied exactly and once; a plan that is out of date is refused."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from ops import settings as environments
 from ops.errors import OperatorError
 from ops.terraform import saved_plans
-from ops.terraform import stack as terraform
+from ops.terraform import stack as stack_module
 from ops.terraform.stack import Change, Plan, Stack
 
 PACKAGE = "arn:aws:sagemaker:us-east-1:123456789012:model-package/image-classifier-prod/7"
@@ -22,13 +22,13 @@ def prod() -> environments.Settings:
 
 @pytest.fixture(autouse=True)
 def work(tmp_path, monkeypatch):
-    monkeypatch.setattr(terraform, "WORK", tmp_path / "work")
+    monkeypatch.setattr(stack_module, "WORK", tmp_path / "work")
     return tmp_path
 
 
 @pytest.fixture
 def planned(work):
-    """Makes a stack and a plan of it, whose file says what it is."""
+    """Return a function that makes a stack and a plan of it."""
 
     def make(root: str, *addresses: str, bucket: str | None = "states", tainted=(), **variables):
         stack = Stack(
@@ -51,7 +51,7 @@ def save(folder, settings, **made):
     return saved_plans.save(folder, settings, made, "multi")
 
 
-def test_a_plan_is_kept_with_what_it_is_a_plan_of(prod, planned, work):
+def test_a_plan_is_saved_with_a_manifest(prod, planned, work):
     save(work / "new" / "plan", prod, foundation=planned("foundation"), serving=planned("serving", "a.b"))
     folder = work / "new" / "plan"
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -59,7 +59,7 @@ def test_a_plan_is_kept_with_what_it_is_a_plan_of(prod, planned, work):
         "manifest.json",
         "serving.tfplan",
     ]
-    assert folder.stat().st_mode & 0o077 == 0  # it holds states
+    assert folder.stat().st_mode & 0o077 == 0  # it contains state
     loaded = saved_plans.load(folder, prod)
     assert (loaded.manifest.environment, loaded.manifest.endpoint, loaded.manifest.model) == (
         "prod",
@@ -70,13 +70,13 @@ def test_a_plan_is_kept_with_what_it_is_a_plan_of(prod, planned, work):
     assert loaded.manifest.not_planned == {}
 
 
-def test_what_was_given_is_not_in_the_manifest(prod, planned, work):
+def test_the_manifest_does_not_contain_inputs(prod, planned, work):
     save(work / "plan", prod, serving=planned("serving", secret="of the plan"))
     assert "of the plan" not in (work / "plan" / "manifest.json").read_text()
 
 
-def test_serving_is_left_out_where_the_foundation_changes_what_it_reads(prod, planned, work):
-    changing = planned("foundation", "aws_ssm_parameter.handover")
+def test_serving_is_left_out_if_the_foundation_changes_its_outputs(prod, planned, work):
+    changing = planned("foundation", "aws_ssm_parameter.outputs")
     manifest = save(work / "plan", prod, foundation=changing, serving=planned("serving"))
     assert list(manifest.stacks) == ["foundation"]
     assert "apply it, then plan again" in manifest.not_planned["serving"]
@@ -84,42 +84,44 @@ def test_serving_is_left_out_where_the_foundation_changes_what_it_reads(prod, pl
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         (
             {"bucket": None},
-            r"as if nothing existed\. \./inv apply --stack foundation --env prod makes the bucket",
+            r"plan from scratch\. Create the bucket with \./inv apply --stack foundation --env prod",
         ),
         (
             {"tainted": ("a.b",)},
-            r"left a\.b half made\. \./inv apply --stack foundation --env prod finishes that",
+            r"left a\.b incomplete\. Complete the stack with \./inv apply --stack foundation --env prod",
         ),
     ],
 )
-def test_what_could_not_be_applied_is_not_saved(prod, planned, work, wrong, told):
-    with pytest.raises(OperatorError, match=told):
+def test_a_plan_that_cannot_be_applied_is_not_saved(prod, planned, work, wrong, message):
+    with pytest.raises(OperatorError, match=message):
         save(work / "plan", prod, foundation=planned("foundation", "a.b", **wrong))
     assert not (work / "plan").exists()
 
 
-def test_a_folder_without_a_plan(prod, work):
-    with pytest.raises(OperatorError, match=r"nowhere holds no saved plan: \./inv plan --env prod --save"):
+def test_a_folder_without_a_plan_is_refused(prod, work):
+    with pytest.raises(
+        OperatorError, match=r"nowhere has no saved plan: make one with \./inv plan --env prod --save"
+    ):
         saved_plans.load(work / "nowhere", prod)
     (work / "manifest.json").write_text("{}")
-    with pytest.raises(OperatorError, match=r"is no manifest of ours"):
+    with pytest.raises(OperatorError, match=r"is not a valid manifest"):
         saved_plans.load(work, prod)
 
 
-def test_a_plan_of_another_environment_is_refused(prod, planned, work):
+def test_a_plan_for_another_environment_is_refused(prod, planned, work):
     save(work / "plan", prod, foundation=planned("foundation"))
-    with pytest.raises(OperatorError, match=r"of environment prod, not dev: give --env prod"):
+    with pytest.raises(OperatorError, match=r"for environment prod, not dev: use --env prod"):
         saved_plans.load(work / "plan", environments.load("dev"))
 
 
 @pytest.mark.parametrize(
     "file", ["terraform/foundation/main.tf", "terraform/modules/m/run.py", "policies/stacks/training.json"]
 )
-def test_a_plan_of_other_sources_is_refused(prod, planned, work, monkeypatch, file):
+def test_a_plan_for_other_sources_is_refused(prod, planned, work, monkeypatch, file):
     monkeypatch.setattr(saved_plans, "ROOT", work / "repository")
     source = work / "repository" / file
     source.parent.mkdir(parents=True)
@@ -127,30 +129,28 @@ def test_a_plan_of_other_sources_is_refused(prod, planned, work, monkeypatch, fi
     save(work / "plan", prod, foundation=planned("foundation"))
     assert saved_plans.load(work / "plan", prod)
     source.write_text("{ }")
-    with pytest.raises(OperatorError, match=r"of other sources: of commit unknown, and here is unknown\."):
+    with pytest.raises(OperatorError, match=r"for other sources: for commit unknown, and this is unknown\."):
         saved_plans.load(work / "plan", prod)
 
 
 @pytest.mark.parametrize("spoil", [lambda path: path.unlink(), lambda path: path.write_text("another")])
-def test_a_plan_that_is_not_the_one_saved_is_refused(prod, planned, work, spoil):
+def test_a_changed_plan_file_is_refused(prod, planned, work, spoil):
     save(work / "plan", prod, foundation=planned("foundation"))
     spoil(work / "plan" / "foundation.tfplan")
-    with pytest.raises(
-        OperatorError, match=r"foundation\.tfplan is missing or is not the plan that was saved"
-    ):
+    with pytest.raises(OperatorError, match=r"foundation\.tfplan is missing or has changed"):
         saved_plans.load(work / "plan", prod)
 
 
 def test_a_plan_for_other_inputs_or_another_state_is_refused(prod, planned, work):
     save(work / "plan", prod, foundation=planned("foundation", "a.b", days=7, region="us-east-1"))
     loaded = saved_plans.load(work / "plan", prod)
-    with pytest.raises(OperatorError, match=r"is out of date: days, tags would now be given otherwise\."):
+    with pytest.raises(OperatorError, match=r"is out of date: days, tags have changed\."):
         loaded.carry_out(planned("foundation", days=30, region="us-east-1", tags={})[0])
     with pytest.raises(OperatorError, match=r"is for s3://states/prod/foundation\.tfstate, not s3://others/"):
         loaded.carry_out(planned("foundation", bucket="others")[0])
 
 
-def test_the_manifest_is_json_of_this_version(prod, planned, work):
+def test_the_manifest_has_a_version(prod, planned, work):
     save(work / "plan", prod, foundation=planned("foundation"))
     assert json.loads((work / "plan" / "manifest.json").read_text())["version"] == 1
 
@@ -158,12 +158,12 @@ def test_the_manifest_is_json_of_this_version(prod, planned, work):
 # ---- with Terraform ----
 
 
-def test_exactly_what_was_planned_is_applied_and_once(embedded_aws, prod, work, monkeypatch):
-    """By another machine, that has seen nothing of it but the folder."""
+def test_a_saved_plan_is_applied_exactly_and_once(embedded_aws, prod, work, monkeypatch):
+    """On another machine, which has only the folder."""
     for name, value in embedded_aws.credentials.items():
         monkeypatch.setenv(name, value)
     embedded_aws.client("s3").create_bucket(Bucket="saved-plans")
-    monkeypatch.setattr(terraform, "ROOT", work / "repository")
+    monkeypatch.setattr(stack_module, "ROOT", work / "repository")
     source = work / "repository" / "terraform" / "foundation"
     source.mkdir(parents=True)
     (source / ".terraform.lock.hcl").write_text("")
@@ -173,7 +173,7 @@ def test_exactly_what_was_planned_is_applied_and_once(embedded_aws, prod, work, 
     )
 
     def stack(machine: str) -> Stack:
-        monkeypatch.setattr(terraform, "WORK", work / machine)
+        monkeypatch.setattr(stack_module, "WORK", work / machine)
         return Stack(
             root="foundation",
             key="prod/foundation.tfstate",
@@ -190,6 +190,6 @@ def test_exactly_what_was_planned_is_applied_and_once(embedded_aws, prod, work, 
     (resource,) = json.load(state)["resources"]
     assert resource["instances"][0]["attributes"]["output"]["value"] == "planned"
     with pytest.raises(
-        OperatorError, match=r"is stale: it has been applied, or .* To plan anew: \./inv plan"
+        OperatorError, match=r"is stale: it has been applied, or .* To plan again: \./inv plan"
     ):
         saved.carry_out(stack("another"))

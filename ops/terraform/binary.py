@@ -1,0 +1,50 @@
+"""Find the Terraform executable and check its version."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from functools import cache
+
+from ops.errors import OperatorError
+
+MINIMUM = (1, 11)
+_INSTALL = "install Terraform 1.11 or newer (developer.hashicorp.com/terraform/install) and put it on PATH"
+
+
+def find() -> str:
+    """Return the path of Terraform 1.11 or newer.
+
+    Raises:
+        OperatorError: Terraform is missing, too old or broken.
+    """
+    found = shutil.which("terraform")
+    if not found:
+        raise OperatorError(f"Terraform is not installed: {_INSTALL}.")
+    version = _version(found, os.stat(found).st_mtime_ns)
+    if tuple(int(part) for part in version.split(".")[:2]) < MINIMUM:
+        raise OperatorError(
+            f"{found} is Terraform {version}, too old for S3 native state locking: {_INSTALL}."
+        )
+    return found
+
+
+@cache
+def _version(path: str, modified: int) -> str:
+    """Return the version of an executable. modified: its modification time, for the cache."""
+    try:
+        out = subprocess.run(
+            [path, "version", "-json"],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "CHECKPOINT_DISABLE": "1"},
+        ).stdout
+        return str(json.loads(out[out.index("{") :])["terraform_version"])
+    except (OSError, subprocess.CalledProcessError, ValueError, KeyError) as error:
+        output = getattr(error, "stderr", None) or str(error)
+        raise OperatorError(
+            f"{path} does not report its version ({' '.join(output.split())[:200]}): reinstall Terraform."
+        ) from error

@@ -1,0 +1,198 @@
+"""Terraform commands: errors, state locks, concurrent and killed runs, environment variables."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from ops.errors import OperatorError
+from tests.ops.terraform.fake_events import ME, diagnostic, locked
+
+pytestmark = pytest.mark.filterwarnings("ignore:The 'warn' method")  # of python-terraform
+
+
+# ---- errors ----
+
+
+def test_a_failure_is_reported_in_terraform_s_words(stack, fake_terraform):
+    warning = {"type": "diagnostic", "diagnostic": {"severity": "warning", "summary": "Deprecated"}}
+    error = diagnostic("creating role", "AccessDenied:\n  not authorized", address="aws_iam_role.training")
+    fake_terraform.does("plan", {"lines": [warning, error], "rc": 1})
+    with pytest.raises(OperatorError) as failed:
+        stack().plan()
+    assert str(failed.value) == (
+        "terraform plan of foundation failed: creating role (aws_iam_role.training): AccessDenied: not authorized"
+    )
+
+
+def test_many_errors_are_shortened_with_a_reference_to_the_log(stack, fake_terraform):
+    fake_terraform.does("plan", {"lines": [diagnostic(f"Wrong {n}.") for n in range(5)], "rc": 1})
+    with pytest.raises(OperatorError, match=r"Wrong 0; Wrong 1; Wrong 2 \(and 2 more, in .*run.jsonl\)"):
+        stack().plan()
+
+
+def test_a_crash_is_reported_with_the_last_lines(stack, fake_terraform):
+    fake_terraform.does("plan", {"lines": ["panic: runtime error"], "rc": 2})
+    with pytest.raises(OperatorError, match="plan of foundation failed: panic: runtime error"):
+        stack().plan()
+    fake_terraform.does("plan", {"rc": 2})
+    with pytest.raises(OperatorError, match="it printed nothing"):
+        stack().plan()
+
+
+def test_an_unreachable_provider_is_reported_with_a_remedy(stack, fake_terraform):
+    error = diagnostic("Failed to query available provider packages", "could not connect to the registry")
+    fake_terraform.does("init", {"lines": [error], "rc": 1})
+    with pytest.raises(OperatorError, match=r"^The Terraform provider hashicorp/aws .*TF_PLUGIN_DIR"):
+        stack().plan()
+
+
+# ---- state locks ----
+
+
+def test_the_state_lock_of_a_killed_run_is_released(stack, fake_terraform):
+    fake_terraform.does("plan", {"signal": signal.SIGKILL}, {"lines": [locked(ME)], "rc": 1}, {})
+    made = stack()
+    with pytest.raises(OperatorError):
+        made.plan()
+    assert made.plan().changes == ()
+    assert "releasing the state lock of a run on this machine that was killed (4711-abc)" in made.texts
+    (call,) = fake_terraform.calls("force-unlock")
+    assert call["arguments"] == ["-force", "-no-color", "4711-abc"]
+    assert not (made.work / "unfinished").exists()
+
+
+def test_a_state_lock_is_released_at_most_once(stack, fake_terraform):
+    fake_terraform.does("plan", {"signal": signal.SIGKILL}, {"lines": [locked(ME)], "rc": 1})
+    made = stack()
+    for _ in range(2):
+        with pytest.raises(OperatorError):
+            made.plan()
+    assert len(fake_terraform.calls("force-unlock")) == 1
+
+
+@pytest.mark.parametrize("who", ["colleague@elsewhere", f"colleague@{socket.gethostname()}", f"{ME}2"])
+def test_the_state_lock_of_another_user_is_kept(stack, fake_terraform, who):
+    fake_terraform.does("plan", {"signal": signal.SIGKILL}, {"lines": [locked(who)], "rc": 1})
+    made = stack()
+    with pytest.raises(OperatorError):
+        made.plan()
+    with pytest.raises(OperatorError, match=rf"Error acquiring the state lock.*{who}"):
+        made.plan()
+    assert fake_terraform.calls("force-unlock") == []
+
+
+def test_a_state_lock_of_this_user_is_kept_unless_a_run_here_was_killed(stack, fake_terraform):
+    """Another clone of the repository may use the same state."""
+    fake_terraform.does("plan", {"lines": [locked(ME)], "rc": 1})
+    with pytest.raises(OperatorError, match="Error acquiring the state lock"):
+        stack().plan()
+    assert fake_terraform.calls("force-unlock") == []
+
+
+def test_a_state_lock_that_cannot_be_released_is_reported(stack, fake_terraform):
+    fake_terraform.does("plan", {"signal": signal.SIGKILL}, {"lines": [locked(ME)], "rc": 1})
+    fake_terraform.does("force-unlock", {"rc": 1})
+    made = stack()
+    with pytest.raises(OperatorError):
+        made.plan()
+    with pytest.raises(OperatorError, match="State lock 4711-abc of foundation could not be released"):
+        made.plan()
+
+
+def test_concurrent_runs_of_a_stack_are_serialized(stack, fake_terraform, until):
+    fake_terraform.does("plan", {"wait": "go"})
+    first, second = stack(), stack()
+    threads = [threading.Thread(target=first.plan)]
+    threads[0].start()
+    until(lambda: fake_terraform.calls("plan"))
+    threads.append(threading.Thread(target=second.commands.run, args=("apply",)))
+    threads[1].start()
+    until(lambda: second.texts)
+    assert second.texts == ["waiting for another Terraform run of foundation on this machine"]
+    assert fake_terraform.calls("apply") == []
+    (fake_terraform.home / "go").touch()
+    for thread in threads:
+        thread.join(10)
+    assert len(fake_terraform.calls("apply")) == 1
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from ops.terraform import providers, stack
+for module in (stack, providers):
+    module.ROOT, module.WORK = Path(sys.argv[1]), Path(sys.argv[1], ".work")
+planned = stack.Stack(root="foundation", key="test/foundation.tfstate", state_bucket="states", region="eu-west-1")
+try:
+    planned.plan()
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.fixture
+def child(stack, fake_terraform, repository, until):
+    """Start a process that plans the stack. Its Terraform waits for the file `go`."""
+    fake_terraform.does("plan", {"wait": "go"})
+    root = Path(__file__).parents[3]
+    process = subprocess.Popen([sys.executable, "-c", CHILD, str(repository)], cwd=root)
+    until(lambda: fake_terraform.calls("plan"))
+    yield process
+    (fake_terraform.home / "go").touch()
+    process.kill()
+    process.wait()
+
+
+def test_terraform_finishes_after_its_parent_is_killed(child, stack, fake_terraform, until):
+    child.kill()
+    child.wait()
+    assert not (fake_terraform.home / "plan.ended").exists()
+    made = stack()
+    thread = threading.Thread(target=made.commands.run, args=("apply",))
+    thread.start()
+    until(lambda: made.texts)  # it waits for the orphan, which inherited the lock
+    assert fake_terraform.calls("apply") == []
+    (fake_terraform.home / "go").touch()
+    thread.join(10)
+    assert (fake_terraform.home / "plan.ended").exists()
+    assert len(fake_terraform.calls("apply")) == 1
+
+
+def test_an_interrupted_run_waits_for_terraform(child, fake_terraform):
+    child.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.wait(0.3)
+    (fake_terraform.home / "go").touch()
+    assert child.wait(10) == 130
+    assert (fake_terraform.home / "plan.ended").exists()
+
+
+# ---- environment ----
+
+
+def test_the_environment_is_restored_after_a_run(stack, fake_terraform, monkeypatch):
+    monkeypatch.setenv("TF_IN_AUTOMATION", "before")
+    before = dict(os.environ)
+    made = stack()
+    made.plan()
+    assert dict(os.environ) == before
+    environment = fake_terraform.calls("plan")[0]["environment"]
+    assert environment["TF_DATA_DIR"] == str(made.work / "data")
+    assert environment["CHECKPOINT_DISABLE"] == "1"
+    assert environment["TF_IN_AUTOMATION"] == "1"
+
+
+def test_a_missing_cli_configuration_is_replaced(stack, fake_terraform, monkeypatch, repository):
+    monkeypatch.setenv("TF_CLI_CONFIG_FILE", "/nowhere/terraform.tfrc")
+    stack().plan()
+    used = fake_terraform.calls("plan")[0]["environment"]["TF_CLI_CONFIG_FILE"]
+    assert Path(used).is_relative_to(repository)
+    assert os.environ["TF_CLI_CONFIG_FILE"] == "/nowhere/terraform.tfrc"
