@@ -5,6 +5,7 @@ from moto.sagemaker.responses import SageMakerResponse
 
 from embedded_aws.services.sagemaker.hosting import HostingBackend, HostingOperations
 from embedded_aws.services.sagemaker.limits import SageMakerLimits
+from embedded_aws.services.sagemaker.optional import OptionalOperations
 from embedded_aws.services.sagemaker.refused import RefusedOperations
 from embedded_aws.services.sagemaker.registry import RegistryBackend, RegistryOperations
 from embedded_aws.services.sagemaker.tags import TagOperations, TagStore
@@ -36,6 +37,7 @@ def resume_jobs() -> None:
 
 
 class LocalSageMakerResponse(
+    OptionalOperations,
     TrainingOperations,
     TuningOperations,
     HostingOperations,

@@ -1,0 +1,48 @@
+"""Operations that need an extra of the package: refused if it is not installed."""
+
+from __future__ import annotations
+
+import json
+
+from moto.core.responses import ActionResult
+from moto.sagemaker.exceptions import ValidationError
+
+from embedded_aws.extras import missing
+from embedded_aws.services.sagemaker.requests import Operations
+
+
+class OptionalOperations(Operations):
+    """Response mixin in front of the operations that start containers and notebooks."""
+
+    def create_training_job(self) -> ActionResult:
+        if not _has_entrypoint(json.loads(self.body)):
+            _require("sagemaker")
+        return super().create_training_job()  # type: ignore[return-value]
+
+    def create_hyper_parameter_tuning_job(self) -> ActionResult:
+        if not _has_entrypoint(json.loads(self.body).get("TrainingJobDefinition") or {}):
+            _require("sagemaker")
+        return super().create_hyper_parameter_tuning_job()  # type: ignore[return-value]
+
+    def create_endpoint(self) -> ActionResult:
+        _require("sagemaker")
+        return super().create_endpoint()  # type: ignore[return-value]
+
+    def create_notebook_instance(self) -> ActionResult:
+        _require("notebooks")
+        return super().create_notebook_instance()  # type: ignore[return-value]
+
+    def create_app(self) -> ActionResult:
+        _require("notebooks")
+        return super().create_app()  # type: ignore[misc]
+
+
+def _has_entrypoint(job: dict[str, dict[str, object]]) -> bool:
+    """Report whether a job brings its own command: it does not need AWS's training toolkit."""
+    return bool((job.get("AlgorithmSpecification") or {}).get("ContainerEntrypoint"))
+
+
+def _require(extra: str) -> None:
+    sentence = missing(extra)
+    if sentence:
+        raise ValidationError(message=sentence)
