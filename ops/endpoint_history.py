@@ -18,7 +18,7 @@ def deployed(settings: Settings, endpoint: str) -> dict[str, Any]:
     An update starts as many instances as its configuration says, so a new one takes the live counts; and it may be
     rolled back, so the configuration that serves stays. Empty where there is no endpoint.
     """
-    found: dict[str, Any] = {"generations": kept(settings, endpoint)}
+    found: dict[str, Any] = {"kept_configurations": kept(settings, endpoint)}
     try:
         live = client("sagemaker", settings.region).describe_endpoint(EndpointName=endpoint)
     except ClientError as error:
@@ -38,8 +38,8 @@ def deployed(settings: Settings, endpoint: str) -> dict[str, Any]:
 
 
 def kept(settings: Settings, endpoint: str) -> list[dict[str, Any]]:
-    """The endpoint's generations as its stack published them, newest first."""
-    name = f"/{settings.project}/{settings.environment}/generations/{endpoint}"
+    """Return the kept endpoint configurations from the stack's outputs, newest first."""
+    name = f"/{settings.project}/{settings.environment}/endpoint_history/{endpoint}"
     try:
         return json.loads(client("ssm", settings.region).get_parameter(Name=name)["Parameter"]["Value"])
     except ClientError as error:
@@ -50,7 +50,7 @@ def kept(settings: Settings, endpoint: str) -> list[dict[str, Any]]:
 
 def previous_package(settings: Settings, endpoint: str) -> str:
     """The ARN of the model package that served before the one deployed last. Raises OperatorError if there is none."""
-    packages = [_main_package(generation) for generation in kept(settings, endpoint)]
+    packages = [_main_package(configuration) for configuration in kept(settings, endpoint)]
     earlier = next((package for package in packages if package != packages[0]), None)
     if earlier is None:
         raise OperatorError(
@@ -60,5 +60,5 @@ def previous_package(settings: Settings, endpoint: str) -> str:
     return earlier
 
 
-def _main_package(generation: dict[str, Any]) -> str:
-    return generation["variants"][0]["model_package_arn"]
+def _main_package(configuration: dict[str, Any]) -> str:
+    return configuration["variants"][0]["model_package_arn"]

@@ -55,7 +55,7 @@ def handover(plan: Json, samples: Json = SAMPLES) -> Json:
     Raises:
         OperatorError: An unknown output has no sample value.
     """
-    output = plan["output_changes"]["handover"]
+    output = plan["output_changes"]["stack_outputs"]
     after, unknown = dict(output["after"] or {}), output["after_unknown"] or {}
     for name in sorted(name for name, value in unknown.items() if _any_true(value)):
         if name not in samples:

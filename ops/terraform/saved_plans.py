@@ -21,7 +21,7 @@ from ops.settings import Settings
 from ops.terraform.stack import Change, Plan, Stack
 
 MANIFEST = "manifest.json"
-_OUTPUTS = "aws_ssm_parameter."  # the stack outputs of the foundation, which serving reads
+_OUTPUTS = "aws_ssm_parameter.outputs"  # the stack outputs of the foundation, which serving reads
 
 
 class SavedStack(BaseModel):
@@ -117,7 +117,7 @@ def save(
     not_planned = {}
     if {"foundation", "serving"} <= planned.keys():
         changes = planned["foundation"][1].changes
-        if any(change.address.startswith(_OUTPUTS) for change in changes):
+        if any(change.address == _OUTPUTS for change in changes):
             not_planned["serving"] = (
                 "the plan of the foundation changes outputs that serving reads: apply it, then plan again"
             )

@@ -197,7 +197,10 @@ def serving(settings: Settings, endpoint: str, model_package_arn: str, progress:
             "deployed": generations.deployed(settings, endpoint),
             "lambda": {"zip_path": str(_function_zip()), **function.model_dump()},
             "logs": {"retention_days": settings.log_retention_days},
-            "observability": settings.observability.model_dump(exclude={"emails"}),
+            "observability": {
+                "dashboard": settings.observability.dashboard,
+                "thresholds": settings.observability.model_dump(exclude={"dashboard", "emails"}),
+            },
         },
     )
 

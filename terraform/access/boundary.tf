@@ -1,5 +1,5 @@
-# The most that any role of the environment can be given, whoever writes its policies: without it, whoever keeps roles
-# could make one that may do everything.
+# The permissions boundary of every role of the environment. Without it, a principal that manages roles could create one
+# with all permissions.
 
 resource "aws_iam_policy" "boundary" {
   name        = "${local.prefix}-boundary"

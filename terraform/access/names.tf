@@ -1,4 +1,4 @@
-# Names and ARNs of what the foundation makes, computed from the same inputs: these roles come before it.
+# Names and ARNs, computed from the foundation's inputs: these roles exist before the foundation.
 
 data "aws_caller_identity" "current" {}
 
@@ -11,10 +11,10 @@ locals {
   iam        = "arn:${local.partition}:iam::${local.account_id}"
   policies   = "${path.module}/../../policies"
 
-  # A path of its own: what may keep ${local.prefix}-* may not touch these.
+  # Policies that allow managing ${local.prefix}-* do not cover this path.
   path = "/access/"
 
-  # What the documents in policies/ may refer to.
+  # Values for the documents in policies/.
   policy_values = {
     account_id            = local.account_id
     boundary_arn          = "${local.iam}:policy${local.path}${local.prefix}-boundary"

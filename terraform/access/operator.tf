@@ -1,4 +1,4 @@
-# Who works in the environment, by AWS_PROFILE with role_arn: applies the stacks, keeps data and models, asks the model.
+# The operator's role: applies the stacks, manages data and models, calls the endpoint. Used through an AWS profile.
 
 module "operator_role" {
   source              = "../modules/role"

@@ -1,16 +1,16 @@
-# What applying the stacks takes, one policy for each area: for the operator, and for CI in its protected environment, but
-# for what a person asks for by hand.
+# Permissions to apply the stacks, one managed policy per area. The operator's role has all of them; CI's role has those of
+# the stacks that are not made on demand.
 
 locals {
-  areas   = toset([for file in fileset("${local.policies}/stacks", "*.json") : trimsuffix(file, ".json")])
-  by_hand = ["host", "workbench"]
+  areas     = toset([for file in fileset("${local.policies}/stacks", "*.json") : trimsuffix(file, ".json")])
+  on_demand = ["host", "workbench"]
 
-  # Known at plan, and there before a role is given them.
+  # Known at plan; refers to the policies, so that a role waits for them.
   stack_policy_arns = {
     for area, policy in aws_iam_policy.stacks :
     area => "${local.iam}:policy${local.path}${local.prefix}-stacks-${area}"
   }
-  ci_policy_arns = { for area, arn in local.stack_policy_arns : area => arn if !contains(local.by_hand, area) }
+  ci_policy_arns = { for area, arn in local.stack_policy_arns : area => arn if !contains(local.on_demand, area) }
 }
 
 resource "aws_iam_policy" "stacks" {

@@ -1,7 +1,6 @@
 variable "project" {
   description = "Name of the project, as in the foundation stack."
   type        = string
-  default     = "image-classifier"
   nullable    = false
 }
 
@@ -18,40 +17,45 @@ variable "region" {
 }
 
 variable "github" {
-  description = "The repository whose jobs plan and apply, as owner/name (empty: none), the protected environment that may apply, and whether this stack makes GitHub's identity provider, of which an account has one."
+  description = <<-EOT
+    GitHub Actions, which plans and applies the stacks.
+
+    repository: Repository as owner/name; empty: no roles for CI.
+    environment: Protected GitHub environment whose jobs may apply.
+    create_identity_provider: Whether this stack creates GitHub's identity provider, of which an account has one.
+  EOT
   type = object({
-    repository               = optional(string, "")
-    environment              = optional(string, "")
-    create_identity_provider = optional(bool, true)
+    repository               = string
+    environment              = string
+    create_identity_provider = bool
   })
-  default  = {}
   nullable = false
 
   validation {
     condition     = var.github.repository == "" || can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.github.repository))
-    error_message = "The repository is owner/name, without wildcards, not ${var.github.repository}."
+    error_message = "github.repository is ${var.github.repository}: give owner/name, without wildcards."
   }
 
   validation {
     condition     = var.github.repository == "" || can(regex("^[A-Za-z0-9._-]+$", var.github.environment))
-    error_message = "The protected environment has letters, digits, dots, _ and -, not ${var.github.environment}: any job of the repository could apply otherwise."
+    error_message = "github.environment is ${var.github.environment}: give a name of letters, digits, dots, _ and -. Without one, any job of the repository could apply."
   }
 }
 
 variable "image_account_id" {
-  description = "Registry account of AWS's Deep Learning Containers, as in the foundation stack."
+  description = "Account of the registry of AWS's Deep Learning Containers, as in the foundation stack."
   type        = string
   default     = "763104351884"
   nullable    = false
 
   validation {
     condition     = can(regex("^[0-9]{12}$", var.image_account_id))
-    error_message = "The registry's account has 12 digits."
+    error_message = "image_account_id is ${var.image_account_id}: an account ID has 12 digits."
   }
 }
 
 variable "tags" {
-  description = "Tags of everything, beside Project, Environment, Stack and ManagedBy."
+  description = "Tags of every resource, in addition to Project, Environment, Stack and ManagedBy."
   type        = map(string)
   default     = {}
   nullable    = false

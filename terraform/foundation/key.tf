@@ -1,4 +1,4 @@
-# The key grants its use to the roles: their own policies can then be known before the key's id is.
+# The key's policy grants the roles its use, so that their own policies are known before the key's ID is.
 
 module "key" {
   source               = "../modules/key"

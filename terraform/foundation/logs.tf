@@ -1,6 +1,6 @@
-# SageMaker writes every training job of an account and region to one group: one environment owns it.
+# All training jobs of an account and region log to one group, so one environment owns it.
 resource "aws_cloudwatch_log_group" "training" {
-  #checkov:skip=CKV_AWS_338:how long is the environment's choice; prod keeps a year
+  #checkov:skip=CKV_AWS_338:the retention is the environment's choice; prod keeps a year
   count             = var.logs.manage_training_group ? 1 : 0
   name              = local.training_log_group
   retention_in_days = var.logs.retention_days
@@ -8,7 +8,7 @@ resource "aws_cloudwatch_log_group" "training" {
 }
 
 resource "aws_cloudwatch_log_group" "ec2" {
-  #checkov:skip=CKV_AWS_338:how long is the environment's choice; prod keeps a year
+  #checkov:skip=CKV_AWS_338:the retention is the environment's choice; prod keeps a year
   name              = local.ec2_log_group
   retention_in_days = var.logs.retention_days
   kms_key_id        = module.key.arn

@@ -20,7 +20,7 @@ locals {
 
   training_role_arn = "arn:${local.partition}:iam::${local.account_id}:role/${local.prefix}-training"
 
-  # What the documents in policies/ may refer to.
+  # Values for the documents in policies/.
   policy_values = {
     account_id          = local.account_id
     bucket_arn          = local.bucket_arn

@@ -1,10 +1,10 @@
-# The private network of training jobs and endpoints, on request: its interface endpoints bill by the hour.
+# The private network of training jobs and endpoints. Optional: its interface endpoints bill by the hour.
 
 locals {
   flow_log_group = "/${var.project}/${var.environment}/flow-logs"
 
-  # What the containers, the training host, and the tools of whoever works in the network call; and the prefix of the
-  # service's actions. Session Manager takes ssm and ssmmessages: its agent has done without ec2messages since 3.3.40.
+  # Services that containers, the training host and notebooks call, with the prefix of their IAM actions. Session Manager
+  # needs ssm and ssmmessages: since 3.3.40 its agent works without ec2messages.
   private_services = {
     "ecr.api"           = "ecr"
     "ecr.dkr"           = "ecr"
@@ -20,7 +20,7 @@ locals {
   }
   private_statements = jsondecode(templatefile("${local.policies}/resources/private_services.json", local.policy_values)).Statement
 
-  # Of the one document, each endpoint gets the statements of its own service.
+  # Each endpoint gets the document's statements for its service.
   endpoint_policies = {
     for service, prefix in local.private_services : service => jsonencode({
       Version   = "2012-10-17"

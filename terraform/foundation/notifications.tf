@@ -1,5 +1,5 @@
-# Who is told: alarms of every endpoint, failed jobs, the budget. EventBridge names neither account nor rule when it
-# publishes, to SNS or to KMS: its statements in the two policies have no such condition.
+# Notifications of alarms, failed jobs and the budget. EventBridge sends no source account or ARN to SNS and KMS, so its
+# statements in the two policies have no such condition.
 
 module "notifications" {
   source          = "../modules/notifications"

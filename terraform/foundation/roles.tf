@@ -1,10 +1,10 @@
-# One role per actor; the inference function's belongs to the endpoint it calls, in serving.
+# One role per actor. The inference function's role is in serving, with the endpoint it calls.
 
 locals {
   policies         = "${path.module}/../../policies"
   trusts_sagemaker = templatefile("${local.policies}/trust/sagemaker.json", local.policy_values)
 
-  # In the private network, SageMaker puts the instances' interfaces into it with their role.
+  # SageMaker creates the instances' network interfaces in the private network with their role.
   in_network = var.network.enabled ? {
     network-interfaces = templatefile("${local.policies}/network_interfaces.json", local.policy_values)
   } : {}
@@ -20,7 +20,7 @@ module "training_role" {
   further_policies = local.in_network
 }
 
-# A tuning job's trials run as the training role: this one is for whoever submits jobs.
+# For the caller that submits jobs. The trials of a tuning job run with the training role.
 module "tuning_role" {
   source       = "../modules/role"
   boundary_arn = var.boundary_arn
@@ -40,7 +40,7 @@ module "endpoint_role" {
   further_policies = local.in_network
 }
 
-# EC2 sends no source account or ARN when it assumes an instance's role; a role cannot be passed across accounts.
+# EC2 sends no source account or ARN when it assumes a role, so the trust policy has no such condition.
 module "ec2_host_role" {
   source       = "../modules/role"
   boundary_arn = var.boundary_arn

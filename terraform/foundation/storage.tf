@@ -1,8 +1,8 @@
-# Datasets, source bundles, models and hand-overs of this environment.
-
-# Its policy refuses what would not be encrypted with a key of this account. Which of them is for the roles' policies
-# to say: the key's id is known only after the first apply, and a policy must be known when it is planned. Checkpoints
-# may ask for KMS without naming a key, as SageMaker takes none for them.
+# Data sets, source bundles, models and job results of this environment.
+#
+# The bucket policy refuses objects that are not encrypted with a key of this account. The roles' policies name the key:
+# its ID is unknown at the first plan, and the bucket policy must be known then. Checkpoints may ask for KMS without
+# naming a key, because SageMaker takes none for them.
 
 module "storage" {
   source        = "../modules/storage"

@@ -1,28 +1,27 @@
 variable "project" {
-  description = "Name of the project: the first part of every resource's name."
+  description = "Name of the project, the first part of every name."
   type        = string
-  default     = "image-classifier"
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]*[a-z0-9]$", var.project))
-    error_message = "The project has lower-case letters, digits and hyphens, such as image-classifier."
+    error_message = "project is ${var.project}: use lower-case letters, digits and hyphens, such as image-classifier."
   }
 }
 
 variable "environment" {
-  description = "Name of the environment: the second part of every resource's name."
+  description = "Name of the environment, the second part of every name."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9]*$", var.environment))
-    error_message = "The environment has lower-case letters and digits, such as dev."
+    error_message = "environment is ${var.environment}: use lower-case letters and digits, such as dev."
   }
 
   validation {
     condition     = length("${var.project}-${var.environment}") <= 24
-    error_message = "Project and environment may have 24 characters together: a tuning job's name, which starts with both, has at most 32."
+    error_message = "${var.project}-${var.environment} has more than 24 characters: a tuning job's name starts with it and has at most 32."
   }
 }
 
@@ -33,41 +32,55 @@ variable "region" {
 
   validation {
     condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
-    error_message = "The region must be an AWS region, such as us-east-1."
+    error_message = "region is ${var.region}: give an AWS region, such as us-east-1."
   }
 }
 
+variable "boundary_arn" {
+  description = "ARN of the permissions boundary of every role, made by the access stack; empty: none."
+  type        = string
+  nullable    = false
+}
+
 variable "storage" {
-  description = "The bucket: whether destroying it may delete its objects, and when old ones expire."
+  description = <<-EOT
+    The bucket. For a field left out, the default of module storage applies.
+
+    force_destroy: Whether Terraform may delete the bucket with its objects.
+    expiry: Lifecycle rules, as the module takes them.
+  EOT
   type = object({
-    force_destroy = optional(bool, false)
-    expiry = optional(object({
-      enabled                 = optional(bool, true)
-      noncurrent_version_days = optional(number, 30)
-      checkpoint_days         = optional(number, 14)
-      incomplete_upload_days  = optional(number, 7)
-    }), {})
+    force_destroy = optional(bool)
+    expiry        = optional(any)
   })
   default  = {}
   nullable = false
 }
 
 variable "key" {
-  description = "The encryption key: days between the order to delete it and its deletion."
+  description = <<-EOT
+    The KMS key.
+
+    deletion_window_days: Days between scheduling its deletion and deleting it; the module's default if left out.
+  EOT
   type = object({
-    deletion_window_days = optional(number, 30)
+    deletion_window_days = optional(number)
   })
   default  = {}
   nullable = false
 }
 
 variable "logs" {
-  description = "Log groups: days they keep entries, and whether this environment owns the account's one for training jobs."
+  description = <<-EOT
+    Log groups.
+
+    retention_days: Days that they keep entries.
+    manage_training_group: Whether this stack owns the log group that all training jobs of the account and region share.
+  EOT
   type = object({
-    retention_days        = optional(number, 365)
-    manage_training_group = optional(bool, true)
+    retention_days        = number
+    manage_training_group = bool
   })
-  default  = {}
   nullable = false
 
   validation {
@@ -75,12 +88,18 @@ variable "logs" {
       [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
       var.logs.retention_days
     )
-    error_message = "CloudWatch keeps logs for 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731 days or certain whole years."
+    error_message = "logs.retention_days is ${var.logs.retention_days}: CloudWatch takes 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731 and some whole years."
   }
 }
 
 variable "images" {
-  description = "Where AWS's Deep Learning Containers come from: registry account and repositories."
+  description = <<-EOT
+    Amazon ECR repositories of AWS's Deep Learning Containers.
+
+    account_id: Account of the registry.
+    training_repository: Repository of the training image.
+    serving_repository: Repository of the serving image.
+  EOT
   type = object({
     account_id          = optional(string, "763104351884")
     training_repository = optional(string, "pytorch")
@@ -91,32 +110,58 @@ variable "images" {
 
   validation {
     condition     = can(regex("^[0-9]{12}$", var.images.account_id))
-    error_message = "The registry's account has 12 digits."
+    error_message = "images.account_id is ${var.images.account_id}: an account ID has 12 digits."
   }
 }
 
 variable "network" {
-  description = "A private network for training jobs and endpoints: whether there is one, its addresses, its Availability Zones (empty: the region's), how many of them, and whether its traffic is recorded."
+  description = <<-EOT
+    A private network for training jobs and endpoints. For a field left out, the default of module network applies.
+
+    enabled: Whether there is one.
+    flow_logs: Whether its traffic is recorded.
+    cidr: IPv4 range of the VPC.
+    availability_zones: Availability Zones to choose from.
+    zone_count: Number of Availability Zones with a subnet.
+  EOT
   type = object({
-    enabled            = optional(bool, false)
-    cidr               = optional(string, "10.40.0.0/20")
-    availability_zones = optional(list(string), [])
-    zone_count         = optional(number, 2)
-    flow_logs          = optional(bool, true)
+    enabled            = bool
+    flow_logs          = bool
+    cidr               = optional(string)
+    availability_zones = optional(list(string))
+    zone_count         = optional(number)
+  })
+  nullable = false
+}
+
+variable "notifications" {
+  description = <<-EOT
+    Notifications of alarms, failed jobs and the budget.
+
+    emails: Email addresses, each of which has to confirm.
+  EOT
+  type = object({
+    emails = optional(list(string))
   })
   default  = {}
   nullable = false
 }
 
-variable "boundary_arn" {
-  description = "ARN of the policy that bounds the roles of the environment, made by the access stack; empty for none."
-  type        = string
-  default     = ""
-  nullable    = false
+variable "budget" {
+  description = <<-EOT
+    Monthly cost budget.
+
+    monthly_usd: Limit of a month in USD; null: no budget.
+  EOT
+  type = object({
+    monthly_usd = optional(number)
+  })
+  default  = {}
+  nullable = false
 }
 
 variable "tags" {
-  description = "Tags of everything, beside Project, Environment, Stack and ManagedBy."
+  description = "Tags of every resource, in addition to Project, Environment, Stack and ManagedBy."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -125,22 +170,4 @@ variable "tags" {
     condition     = alltrue([for value in values(var.tags) : can(regex("^[\\p{L}\\p{N} _.:/=+@-]{1,256}$", value))])
     error_message = "A tag's value has 1 to 256 letters, digits, spaces and _.:/=+@-."
   }
-}
-
-variable "notifications" {
-  description = "Who is told of alarms, of failed jobs and of the budget: addresses, each of which has to confirm."
-  type = object({
-    emails = optional(list(string), [])
-  })
-  default  = {}
-  nullable = false
-}
-
-variable "budget" {
-  description = "What a month may cost, in USD; null for no budget."
-  type = object({
-    monthly_usd = optional(number)
-  })
-  default  = {}
-  nullable = false
 }

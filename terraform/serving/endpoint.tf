@@ -1,4 +1,4 @@
-# The registered model, served.
+# The endpoint that serves the registered model.
 
 locals {
   network = try(local.foundation.network, null)
@@ -16,7 +16,7 @@ module "endpoint" {
   data_capture       = var.data_capture
   autoscaling        = var.autoscaling
   deployment = merge(var.deployment, {
-    rollback_alarm_names = distinct(concat(module.observability.rollback_alarm_names, var.deployment.rollback_alarm_names))
+    rollback_alarm_names = distinct(concat(module.observability.rollback_alarm_names, try(var.deployment.rollback_alarm_names, [])))
   })
   deployed           = var.deployed
   log_retention_days = var.logs.retention_days
@@ -27,12 +27,12 @@ module "endpoint" {
   }
 }
 
-# What serves, what served before: read by the next deployment, before the hand-over tells of this one's success.
-resource "aws_ssm_parameter" "generations" {
+# The next deployment reads it. Written as soon as the endpoint has changed, so that it is there if a later resource fails.
+resource "aws_ssm_parameter" "endpoint_history" {
   #checkov:skip=CKV2_AWS_34:names and ARNs, no secret; a key would be one more permission for every reader
-  name        = "/${var.project}/${var.environment}/generations/${var.endpoint_name}"
-  description = "Configurations of ${var.endpoint_name} that are kept, newest first, as JSON"
+  name        = "/${var.project}/${var.environment}/endpoint_history/${var.endpoint_name}"
+  description = "Kept configurations of ${var.endpoint_name}, newest first, as JSON"
   type        = "String" # names and ARNs, no secret
   tier        = "Intelligent-Tiering"
-  value       = jsonencode(module.endpoint.generations)
+  value       = jsonencode(module.endpoint.kept_configurations)
 }

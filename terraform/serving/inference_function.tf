@@ -1,15 +1,15 @@
-# The function in front of the endpoint, with a role that may call no other. An asynchronous endpoint has none: its
-# callers leave requests in S3.
+# The function in front of the endpoint; its role may call no other endpoint. An asynchronous endpoint has no function: its
+# clients put requests into S3.
 
 locals {
   function_count = module.endpoint.kind == "asynchronous" ? 0 : 1
 
-  # A serverless endpoint takes 4 MB a request.
+  # A serverless endpoint takes requests of up to 4 MB.
   max_image_bytes = module.endpoint.kind == "serverless" ? min(var.lambda.max_image_bytes, 4194304) : var.lambda.max_image_bytes
 
   policies = "${path.module}/../../policies"
 
-  # What its documents in policies/ may refer to.
+  # Values for the documents in policies/.
   policy_values = {
     account_id    = local.account_id
     bucket_arn    = local.foundation.bucket_arn

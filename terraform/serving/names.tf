@@ -1,4 +1,4 @@
-# What the foundation handed over, and names computed from inputs.
+# The foundation stack's outputs, and names computed from inputs.
 
 data "aws_partition" "current" {}
 

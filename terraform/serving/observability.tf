@@ -1,4 +1,4 @@
-# Alarms of the endpoint and its function, before both: the endpoint's updates are rolled back by two of them.
+# Alarms of the endpoint and its function. They are created first: two of them roll back the endpoint's updates.
 
 module "observability" {
   source        = "../modules/observability"
@@ -6,12 +6,5 @@ module "observability" {
   function_name = local.function_name
   topic_arn     = local.foundation.topic_arn
   dashboard     = var.observability.dashboard
-
-  thresholds = {
-    endpoint_error_percent = var.observability.endpoint_error_percent
-    endpoint_p99_ms        = var.observability.endpoint_p99_ms
-    function_error_percent = var.observability.function_error_percent
-    function_p99_ms        = var.observability.function_p99_ms
-    silent_minutes         = var.observability.silent_minutes
-  }
+  thresholds    = var.observability.thresholds
 }

@@ -20,16 +20,16 @@ variable "host" {
   description = <<-EOT
     The host and the script it runs. Not needed to destroy it.
 
-    job: name of the training job; a tag of the instance.
-    keep: whether the host keeps running after the job; a tag of the instance.
-    zone: index into the Availability Zones that offer the instance type, counted around.
+    job: Name of the training job; a tag of the instance.
+    keep: Whether the host keeps running after the job; a tag of the instance.
+    zone: Index into the Availability Zones that offer the instance type, counted around.
     instance_type: EC2 instance type; the module's default if left out.
-    user_data: script that trains and powers the host off.
-    spot: whether to use spare capacity, which EC2 may reclaim.
-    instance_connect: whether to make an EC2 Instance Connect Endpoint.
-    image: the machine image, as the module takes it.
-    root_volume: the root volume, as the module takes it, without its key.
-    lifetime: when the host ends by itself, as the module takes it.
+    user_data: Script that trains and powers the host off.
+    spot: Whether to use spare capacity, which EC2 may reclaim.
+    instance_connect: Whether to make an EC2 Instance Connect Endpoint.
+    image: The machine image, as the module takes it.
+    root_volume: The root volume, as the module takes it, without its key.
+    lifetime: When the host ends by itself, as the module takes it.
   EOT
   type = object({
     job              = optional(string, "")

@@ -19,19 +19,18 @@ variable "region" {
 variable "boundary_arn" {
   description = "ARN of the permissions boundary of every role, made by the access stack; empty: none."
   type        = string
-  default     = ""
   nullable    = false
 }
 
 variable "workbench" {
   description = <<-EOT
-    The place to work in notebooks. Not needed to destroy it. The module's default applies to each field left out.
+    The place to work in notebooks. Not needed to destroy it. For a field left out, the module's default applies.
 
     kind: studio or notebook.
     instance_type: SageMaker instance type.
-    volume_size_gb: size of the home volume.
-    idle_minutes: minutes without use after which it is stopped.
-    internet_access: whether it reaches the internet; else it needs the foundation's private network.
+    volume_size_gb: Size of the home volume.
+    idle_minutes: Minutes without use after which it is stopped.
+    internet_access: Whether it reaches the internet; else it needs the foundation's private network.
     repository_uri: S3 URI of the tar.gz that is unpacked at the first start.
   EOT
   type = object({

@@ -26,13 +26,13 @@ def publish(dev, *versions: int) -> list[dict]:
         for v in versions
     ]
     client("ssm", dev.region).put_parameter(
-        Name=f"/image-classifier/dev/generations/{ENDPOINT}", Value=json.dumps(value), Type="String"
+        Name=f"/image-classifier/dev/endpoint_history/{ENDPOINT}", Value=json.dumps(value), Type="String"
     )
     return value
 
 
 def test_a_new_endpoint_has_none(moto_aws, dev):
-    assert generations.deployed(dev, ENDPOINT) == {"generations": []}
+    assert generations.deployed(dev, ENDPOINT) == {"kept_configurations": []}
 
 
 def test_what_serves_is_told_with_its_instances(moto_aws, dev, monkeypatch):
@@ -55,7 +55,7 @@ def test_what_serves_is_told_with_its_instances(moto_aws, dev, monkeypatch):
         generations, "client", lambda name, region: SageMaker() if name == "sagemaker" else real(name, region)
     )
     assert generations.deployed(dev, ENDPOINT) == {
-        "generations": kept,
+        "kept_configurations": kept,
         "live": "key1",
         "instance_counts": {"AllTraffic": 3},
     }

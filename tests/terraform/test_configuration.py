@@ -1,27 +1,32 @@
-"""The Terraform files as text: typed, described and locked, and blind to where they run."""
+"""The Terraform sources: typed, described, locked, tagged, and without a word about where they run."""
 
 import re
 from pathlib import Path
 
 import pytest
 
+from ops.terraform import hcl
+
 TERRAFORM = Path(__file__).parents[2] / "terraform"
 ROOTS = ["access", "foundation", "serving", "training_host", "workbench"]
 FILES = sorted(TERRAFORM.rglob("*.tf"))
-BLOCK = re.compile(r'^(variable|output) "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
-BLOCKS = [
-    pytest.param(kind, body, id=f"{path.parent.name}-{kind}-{name}")
-    for path in FILES
-    for kind, name, body in BLOCK.findall(path.read_text())
-]
+FOLDERS = sorted({path.parent for path in TERRAFORM.rglob("variables.tf")})
+VARIABLE = re.compile(r'^variable "(\w+)" \{\n(.*?)^\}', re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize(("kind", "body"), BLOCKS)
-def test_every_variable_and_output_is_described(kind, body):
-    assert re.search(r'^  description = (".{10,}"|<<-EOT\n    .{10,})$', body, re.MULTILINE)
-    if kind == "variable":
-        assert re.search(r"^  type\s+= ", body, re.MULTILINE)
-        assert re.search(r"^  nullable\s+= false$", body, re.MULTILINE)
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+def test_every_input_field_and_output_is_described(folder):
+    declared = hcl.read(folder)
+    described = {**{i.name: i.description for i in declared.inputs}, **declared.outputs}
+    assert [name for name, text in described.items() if len(text) < 10] == []
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+def test_every_variable_has_a_type_and_takes_no_null(folder):
+    for path in folder.glob("*.tf"):
+        for name, body in VARIABLE.findall(path.read_text()):
+            assert re.search(r"^  type\s+= ", body, re.MULTILINE), name
+            assert re.search(r"^  nullable\s+= false$", body, re.MULTILINE), name
 
 
 @pytest.mark.parametrize("root", ROOTS)
@@ -36,7 +41,7 @@ def test_lock_file_pins_one_provider_for_every_platform(root):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(TERRAFORM)))
-def test_nothing_knows_where_it_runs(path):
+def test_source_does_not_depend_on_the_environment(path):
     text = path.read_text()
     assert not re.search(r"is_local|localhost|127\.0\.0\.1|endpoints\s*\{|skip_credentials", text)
     assert not re.search(r"\b(?!763104351884|123456789012)\d{12}\b", text), "an account number"
@@ -44,7 +49,7 @@ def test_nothing_knows_where_it_runs(path):
 
 
 @pytest.mark.parametrize("root", ROOTS)
-def test_everything_is_tagged_by_the_provider(root):
+def test_provider_tags_every_resource(root):
     text = (TERRAFORM / root / "provider.tf").read_text()
     for tag in ("Project", "Environment", "ManagedBy", "Stack"):
         assert re.search(rf"^\s+{tag}\s+= ", text, re.MULTILINE)

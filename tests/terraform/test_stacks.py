@@ -10,7 +10,7 @@ import zipfile
 import pytest
 from botocore.exceptions import ClientError
 
-from ops import endpoint_history as generations
+from ops import endpoint_history
 from ops import settings as environments
 from ops.terraform import stack as terraform
 from ops.terraform.stack import Stack
@@ -69,7 +69,9 @@ def foundation(aws):
             **COMMON,
             "storage": {"force_destroy": True, "expiry": {"enabled": False}},
             "key": {"deletion_window_days": 7},
-            "network": {"enabled": True},
+            "network": {"enabled": True, "flow_logs": True},
+            "logs": {"retention_days": 7, "manage_training_group": True},
+            "boundary_arn": "",
         },
     )
     stack.up()
@@ -122,11 +124,15 @@ def serving(model_package_arn: str, zip_path, **variables) -> Stack:
             "endpoint_name": PREFIX,
             "model_package_arn": model_package_arn,
             "deployment": {"termination_wait_seconds": 0},
-            "deployed": generations.deployed(SETTINGS, PREFIX),
+            "deployed": endpoint_history.deployed(SETTINGS, PREFIX),
+            "boundary_arn": "",
+            "hosting": {"instance": {"type": "ml.m5.large"}},
             "lambda": {
                 "zip_path": str(zip_path),
-                "dead_letter_queue": False,
-            },  # Terraform waits a minute for one
+                "dead_letter_queue": False,  # Terraform waits a minute for one
+                "tracing": True,
+                "allowed_url_hosts": [],
+            },
             **variables,
         },
     )
@@ -259,7 +265,7 @@ def test_serving_is_applied_updated_and_destroyed(aws, handover, tmp_path, until
     serving(models[2], package).up()
     assert live(aws)["EndpointConfigName"] == second["endpoint_config_name"]
     assert {first["endpoint_config_name"], second["endpoint_config_name"]} < set(configurations(aws))
-    assert generations.previous_package(SETTINGS, PREFIX) == models[1]
+    assert endpoint_history.previous_package(SETTINGS, PREFIX) == models[1]
 
     # Back to the first model, on another instance type while the old one is registered to scale.
     c5 = {"hosting": {"instance": {"type": "ml.c5.large"}}}
@@ -274,7 +280,7 @@ def test_serving_is_applied_updated_and_destroyed(aws, handover, tmp_path, until
         == "ml.c5.large"
     )
     assert len(configurations(aws)) == 3  # of the broken model nothing is left
-    assert generations.previous_package(SETTINGS, PREFIX) == models[1]
+    assert endpoint_history.previous_package(SETTINGS, PREFIX) == models[1]
     scaling = aws.client("application-autoscaling")
     assert len(scaling.describe_scaling_policies(ServiceNamespace="sagemaker")["ScalingPolicies"]) == 1
 

@@ -92,7 +92,7 @@ def stack(root: str, **variables) -> Stack:
         key=f"{root}.tfstate",
         state_bucket="bench-test-state",
         region=REGION,
-        variables={**COMMON, **variables},
+        variables={**COMMON, **({"boundary_arn": ""} if root == "workbench" else {}), **variables},
     )
 
 

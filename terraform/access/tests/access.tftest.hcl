@@ -1,3 +1,5 @@
+# What the plan contains, and which inputs it refuses. No account: every AWS call is mocked.
+
 mock_provider "aws" {
   mock_data "aws_caller_identity" {
     defaults = { account_id = "123456789012" }
@@ -9,8 +11,10 @@ mock_provider "aws" {
 }
 
 variables {
+  project     = "image-classifier"
   environment = "dev"
   region      = "us-east-1"
+  github      = { repository = "", environment = "", create_identity_provider = false }
 }
 
 run "an_operator_and_a_boundary_by_default" {
@@ -18,22 +22,22 @@ run "an_operator_and_a_boundary_by_default" {
 
   assert {
     condition     = output.operator_role_arn == "arn:aws:iam::123456789012:role/access/image-classifier-dev-operator"
-    error_message = "The operator's role is named after the environment, under a path of its own."
+    error_message = "The operator's role must be named after the environment, with the path /access/."
   }
 
   assert {
     condition     = output.ci_plan_role_arn == "" && output.ci_apply_role_arn == ""
-    error_message = "Without a repository there are no roles of CI."
+    error_message = "Without a repository there must be no roles for CI."
   }
 
   assert {
     condition     = length(aws_iam_openid_connect_provider.github) == 0
-    error_message = "Without a repository there is no identity provider."
+    error_message = "Without a repository there must be no identity provider."
   }
 
   assert {
     condition     = aws_iam_policy.boundary.path == "/access/" && output.boundary_arn == "arn:aws:iam::123456789012:policy/access/image-classifier-dev-boundary"
-    error_message = "The boundary is out of reach of what may keep image-classifier-dev-*."
+    error_message = "The boundary must have the path /access/, which policies for image-classifier-dev-* do not cover."
   }
 
   assert {
@@ -41,7 +45,7 @@ run "an_operator_and_a_boundary_by_default" {
       for policy in concat(values(aws_iam_policy.stacks)[*].policy, [aws_iam_policy.boundary.policy]) :
       length(replace(jsonencode(jsondecode(policy)), "\\u003e", ">")) <= 6144
     ])
-    error_message = "A managed policy has at most 6,144 characters."
+    error_message = "IAM takes at most 6,144 characters for a managed policy."
   }
 }
 
@@ -49,7 +53,7 @@ run "ci_of_a_repository" {
   command = plan
 
   variables {
-    github = { repository = "example/image-classifier", environment = "production" }
+    github = { repository = "example/image-classifier", environment = "production", create_identity_provider = true }
   }
 
   assert {
@@ -75,16 +79,16 @@ run "ci_of_a_repository" {
 
   assert {
     condition     = setsubtract(keys(local.stack_policy_arns), keys(local.ci_policy_arns)) == toset(["host", "workbench"])
-    error_message = "CI does not apply what a person asks for by hand."
+    error_message = "CI must not apply the stacks that are made on demand."
   }
 
   assert {
     condition     = aws_iam_openid_connect_provider.github[0].client_id_list == toset(["sts.amazonaws.com"])
-    error_message = "The provider must accept tokens for AWS only."
+    error_message = "The provider must accept only tokens for AWS."
   }
 }
 
-run "an_identity_provider_that_is_there_is_not_made_again" {
+run "an_existing_identity_provider_is_not_created" {
   command = plan
 
   variables {
@@ -93,36 +97,36 @@ run "an_identity_provider_that_is_there_is_not_made_again" {
 
   assert {
     condition     = length(aws_iam_openid_connect_provider.github) == 0
-    error_message = "An account has one provider for each host."
+    error_message = "An account has one provider per host."
   }
 
   assert {
     condition     = output.ci_plan_role_arn == "arn:aws:iam::123456789012:role/access/image-classifier-dev-ci-plan"
-    error_message = "The roles are made all the same."
+    error_message = "The roles must be created."
   }
 }
 
-run "a_repository_with_a_wildcard_is_refused" {
+run "refuses_a_repository_with_a_wildcard" {
   command = plan
 
   variables {
-    github = { repository = "example/*", environment = "production" }
+    github = { repository = "example/*", environment = "production", create_identity_provider = true }
   }
 
   expect_failures = [var.github]
 }
 
-run "no_protected_environment_is_refused" {
+run "refuses_a_repository_without_a_protected_environment" {
   command = plan
 
   variables {
-    github = { repository = "example/image-classifier" }
+    github = { repository = "example/image-classifier", environment = "", create_identity_provider = true }
   }
 
   expect_failures = [var.github]
 }
 
-run "a_registry_that_is_no_account_is_refused" {
+run "refuses_a_registry_that_is_no_account_id" {
   command = plan
 
   variables {

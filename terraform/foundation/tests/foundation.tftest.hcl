@@ -1,4 +1,4 @@
-# What a plan of the foundation says, and which inputs it refuses. No account: every AWS call is mocked.
+# What the plan contains, and which inputs it refuses. No account: every AWS call is mocked.
 
 mock_provider "aws" {
   mock_data "aws_caller_identity" {
@@ -19,8 +19,12 @@ mock_provider "aws" {
 }
 
 variables {
-  environment = "dev"
-  region      = "eu-west-1"
+  project      = "image-classifier"
+  environment  = "dev"
+  region       = "eu-west-1"
+  boundary_arn = ""
+  logs         = { retention_days = 365, manage_training_group = true }
+  network      = { enabled = false, flow_logs = true }
 }
 
 run "names_are_known_at_plan" {
@@ -37,52 +41,52 @@ run "names_are_known_at_plan" {
   }
 
   assert {
-    condition     = aws_ssm_parameter.handover.name == "/image-classifier/dev/foundation"
-    error_message = "The hand-over must lie where the tasks look for it."
+    condition     = aws_ssm_parameter.outputs.name == "/image-classifier/dev/foundation"
+    error_message = "The tasks read the outputs at this name."
   }
 
   assert {
     condition     = aws_cloudwatch_log_group.training[0].name == "/aws/sagemaker/TrainingJobs"
-    error_message = "SageMaker writes training logs to this group and no other."
+    error_message = "SageMaker writes training logs to this group only."
   }
 }
 
-run "no_network_is_the_default" {
+run "no_private_network" {
   command = plan
 
   assert {
-    condition     = length(module.network) == 0 && length(module.flow_logs_role) == 0 && local.handover.network == null
-    error_message = "A private network bills by the hour: only on request."
+    condition     = length(module.network) == 0 && length(module.flow_logs_role) == 0 && local.outputs.network == null
+    error_message = "Without network.enabled there must be no private network, which bills by the hour."
   }
 }
 
-run "private_network_on_request" {
+run "private_network" {
   command = plan
 
   variables {
-    network = { enabled = true }
+    network = { enabled = true, flow_logs = true }
   }
 
   assert {
     condition     = module.network[0].subnet_cidrs == { "eu-west-1a" = "10.40.0.0/23", "eu-west-1b" = "10.40.2.0/23" }
-    error_message = "Two zones of the region get a subnet."
+    error_message = "Two zones of the region must get a subnet."
   }
 
   assert {
     condition = jsondecode(local.endpoint_policies["monitoring"]).Statement == [
       for s in local.private_statements : s if s.Sid == "PublishAndReadMetrics"
     ]
-    error_message = "An endpoint lets pass what is of its service."
+    error_message = "An endpoint's policy must contain the statements of its service only."
   }
 
   assert {
     condition     = length(local.endpoint_policies) == 11 && contains(keys(local.in_network), "network-interfaces")
-    error_message = "Eleven services, and roles that may put interfaces into the network."
+    error_message = "Eleven services must have an endpoint, and the roles must be allowed to create network interfaces."
   }
 
   assert {
     condition     = module.flow_logs_role[0].arn == "arn:aws:iam::123456789012:role/image-classifier-dev-flow-logs"
-    error_message = "Traffic is recorded unless that is declined."
+    error_message = "With network.flow_logs there must be a role that writes them."
   }
 }
 
@@ -90,7 +94,7 @@ run "training_log_group_can_belong_to_another_environment" {
   command = plan
 
   variables {
-    logs = { manage_training_group = false }
+    logs = { retention_days = 365, manage_training_group = false }
   }
 
   assert {
@@ -99,7 +103,7 @@ run "training_log_group_can_belong_to_another_environment" {
   }
 }
 
-run "environment_with_capitals_is_refused" {
+run "refuses_an_environment_with_capitals" {
   command = plan
 
   variables {
@@ -109,7 +113,7 @@ run "environment_with_capitals_is_refused" {
   expect_failures = [var.environment]
 }
 
-run "long_prefix_is_refused" {
+run "refuses_a_prefix_that_is_too_long" {
   command = plan
 
   variables {
@@ -119,7 +123,7 @@ run "long_prefix_is_refused" {
   expect_failures = [var.environment]
 }
 
-run "project_with_underscore_is_refused" {
+run "refuses_a_project_with_an_underscore" {
   command = plan
 
   variables {
@@ -129,7 +133,7 @@ run "project_with_underscore_is_refused" {
   expect_failures = [var.project]
 }
 
-run "unknown_shape_of_region_is_refused" {
+run "refuses_a_region_that_is_no_aws_region" {
   command = plan
 
   variables {
@@ -139,17 +143,17 @@ run "unknown_shape_of_region_is_refused" {
   expect_failures = [var.region]
 }
 
-run "log_retention_that_cloudwatch_lacks_is_refused" {
+run "refuses_a_retention_that_cloudwatch_does_not_take" {
   command = plan
 
   variables {
-    logs = { retention_days = 8 }
+    logs = { retention_days = 8, manage_training_group = true }
   }
 
   expect_failures = [var.logs]
 }
 
-run "registry_account_of_other_than_12_digits_is_refused" {
+run "refuses_a_registry_that_is_no_account_id" {
   command = plan
 
   variables {

@@ -1,4 +1,4 @@
-# What an environment may cost a month, by its cost-allocation tag.
+# A monthly cost budget for the resources with one cost-allocation tag.
 
 resource "aws_budgets_budget" "this" {
   name         = var.name
@@ -12,7 +12,6 @@ resource "aws_budgets_budget" "this" {
     values = [format("user:%s$%s", var.tag.key, var.tag.value)]
   }
 
-  # Told while there is still something to save.
   dynamic "notification" {
     for_each = var.alerts
 

@@ -10,18 +10,23 @@ variable "name" {
 }
 
 variable "monthly_usd" {
-  description = "What a month may cost, in USD."
+  description = "Limit of a month, in USD."
   type        = number
   nullable    = false
 
   validation {
     condition     = var.monthly_usd > 0
-    error_message = "A budget is above 0 USD."
+    error_message = "monthly_usd is ${var.monthly_usd}: it must be more than 0."
   }
 }
 
 variable "tag" {
-  description = "Cost-allocation tag of what counts, from the day on which it is activated in the account's billing settings. One only: Budgets takes several as any of them."
+  description = <<-EOT
+    Cost-allocation tag of the resources that count, from the day it is activated in the account's billing settings. Budgets combines several tags with OR, so this takes one.
+
+    key: Name of the tag.
+    value: Value of the tag.
+  EOT
   type = object({
     key   = string
     value = string
@@ -30,7 +35,12 @@ variable "tag" {
 }
 
 variable "alerts" {
-  description = "When to tell: percent of the budget, reached or forecast for the month."
+  description = <<-EOT
+    When to notify.
+
+    percent: Percentage of the budget.
+    forecast: Whether the percentage applies to the forecast for the month, not to the actual cost.
+  EOT
   type = list(object({
     percent  = number
     forecast = optional(bool, false)
@@ -45,17 +55,17 @@ variable "alerts" {
 
   validation {
     condition     = alltrue([for alert in var.alerts : alert.percent > 0 && alert.percent <= 1000])
-    error_message = "An alert's percent is above 0, and at most 1000."
+    error_message = "An alert's percent must be more than 0 and at most 1000."
   }
 
   validation {
     condition     = anytrue([for alert in var.alerts : alert.forecast])
-    error_message = "At least one alert must be on the forecast: the others come when the money is spent."
+    error_message = "Set forecast = true for at least one alert: the others come after the money is spent."
   }
 }
 
 variable "topic_arn" {
-  description = "ARN of the SNS topic that is told; its policy must let AWS Budgets publish."
+  description = "ARN of the SNS topic that gets the alerts; its policy must let AWS Budgets publish."
   type        = string
   nullable    = false
 }

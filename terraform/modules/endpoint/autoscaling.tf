@@ -1,4 +1,4 @@
-# Instances follow the load: the alarms react after 3 minutes over the target, and 15 under it.
+# Autoscaling. Target tracking scales out after 3 minutes above the target and in after 15 minutes below it.
 
 locals {
   scaled    = local.scales ? toset(keys(local.shares)) : toset([])
@@ -20,13 +20,13 @@ locals {
   }
 }
 
-# SageMaker changes the instance type of no variant that is registered to scale, and removes none. Replacing this
-# between the endpoint and its scaling orders the steps: deregister, update the endpoint, register again.
+# SageMaker neither removes nor changes the instance type of a variant with a scalable target. This resource stands between
+# the endpoint and its targets, so replacing it orders the steps: deregister, update the endpoint, register again.
 resource "terraform_data" "scaled_variants" {
   triggers_replace = { for name in keys(local.shares) : name => local.instance_type }
 }
 
-# The bounds of a target are its schedules' to change, so Terraform sets them only when they are set anew.
+# Schedules change the targets' bounds, so Terraform sets them only when the variables change.
 resource "terraform_data" "scaling_bounds" {
   triggers_replace = [var.autoscaling.min_capacity, var.autoscaling.max_capacity]
 }
@@ -113,7 +113,7 @@ resource "aws_appautoscaling_scheduled_action" "this" {
   }
 }
 
-# Without an instance there is no backlog per instance to track: the first waiting request starts one.
+# Without an instance there is no backlog per instance to track, so the first waiting request starts one.
 resource "aws_appautoscaling_policy" "from_zero" {
   for_each = local.asynchronous && var.autoscaling.min_capacity == 0 ? aws_appautoscaling_target.this : {}
 
@@ -143,7 +143,7 @@ resource "aws_cloudwatch_metric_alarm" "from_zero" {
   for_each = aws_appautoscaling_policy.from_zero
 
   alarm_name          = "${var.name}-${each.key}-backlog-without-capacity"
-  alarm_description   = "Requests wait at ${var.name}, which has no instance: start one."
+  alarm_description   = "Requests wait for ${var.name}, which has no instance: start one."
   namespace           = "AWS/SageMaker"
   metric_name         = "HasBacklogWithoutCapacity"
   statistic           = "Average"

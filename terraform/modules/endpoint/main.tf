@@ -1,4 +1,4 @@
-# One endpoint of registered models, and its logs.
+# One endpoint of registered models, with its models, configurations and log group.
 
 data "aws_caller_identity" "current" {}
 
@@ -7,14 +7,14 @@ data "aws_partition" "current" {}
 data "aws_region" "current" {}
 
 resource "aws_cloudwatch_log_group" "this" {
-  #checkov:skip=CKV_AWS_338:how long is the environment's choice; prod keeps a year
+  #checkov:skip=CKV_AWS_338:the retention is the environment's choice; prod keeps a year
   name              = "/aws/sagemaker/Endpoints/${var.name}"
   retention_in_days = var.log_retention_days
   kms_key_id        = var.kms_key_arn
 }
 
 resource "aws_sagemaker_model" "this" {
-  #checkov:skip=CKV_AWS_370:isolated, but for serverless inference, which AWS cannot isolate; the module's tests hold both
+  #checkov:skip=CKV_AWS_370:isolated, except for serverless inference, which does not support isolation; the module's tests check both
   for_each = local.models
 
   name                     = each.key
@@ -40,7 +40,7 @@ resource "aws_sagemaker_model" "this" {
 }
 
 resource "aws_sagemaker_endpoint_configuration" "this" {
-  for_each = { for generation in local.generations : generation.key => generation }
+  for_each = { for configuration in local.kept_configurations : configuration.key => configuration }
 
   name        = "${var.name}-${each.key}"
   kms_key_arn = each.value.kms_key_arn
@@ -96,7 +96,7 @@ resource "aws_sagemaker_endpoint_configuration" "this" {
         capture_mode = "Output"
       }
 
-      # Answers as text; pictures as base64.
+      # JSON responses are captured as text, images as base64.
       capture_content_type_header {
         json_content_types = ["application/json"]
       }
@@ -143,7 +143,7 @@ resource "aws_sagemaker_endpoint_configuration" "this" {
   }
 }
 
-# Its name is fixed: an update, never a replacement, follows every new configuration.
+# The endpoint's name is fixed, so a new configuration updates it in place.
 resource "aws_sagemaker_endpoint" "this" {
   name                 = var.name
   endpoint_config_name = aws_sagemaker_endpoint_configuration.this[local.current.key].name
@@ -213,12 +213,12 @@ resource "aws_sagemaker_endpoint" "this" {
   lifecycle {
     precondition {
       condition     = var.variants.second == null || var.deployment.traffic_shifting != "rolling"
-      error_message = "SageMaker does not roll an endpoint of two variants: remove variants.second, or choose another traffic_shifting."
+      error_message = "SageMaker has no rolling update for an endpoint with two variants: remove variants.second, or choose another deployment.traffic_shifting."
     }
   }
 
   depends_on = [
-    aws_cloudwatch_log_group.this, # its containers write there as soon as they start
+    aws_cloudwatch_log_group.this, # containers log as soon as they start
     terraform_data.scaled_variants,
   ]
 }

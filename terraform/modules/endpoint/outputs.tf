@@ -1,5 +1,5 @@
 output "name" {
-  description = "Name of the endpoint, once it is in service and scales."
+  description = "Name of the endpoint, once it is in service and its scaling is set up."
   value       = var.name
   depends_on  = [aws_sagemaker_endpoint.this, aws_appautoscaling_policy.this]
 }
@@ -15,36 +15,41 @@ output "kind" {
 }
 
 output "configuration_name" {
-  description = "Name of the endpoint configuration that should be live."
+  description = "Name of the endpoint configuration that this deployment makes live."
   value       = "${var.name}-${local.current.key}"
 }
 
 output "variants" {
-  description = "ARN of the model package behind each variant, a shadow variant included."
+  description = "ARN of the model package of each variant, a shadow variant included."
   value       = { for variant in local.current.variants : variant.name => variant.model_package_arn }
 }
 
 output "scaled_variants" {
-  description = "Names of the variants that scale."
+  description = "Names of the variants with autoscaling."
   value       = sort(local.scaled)
 }
 
 output "instance_type" {
-  description = "Type of the endpoint's instances; null if it is serverless."
+  description = "Instance type of the endpoint; null: serverless."
   value       = local.instance_type
 }
 
 output "capacity" {
-  description = "Fewest and most instances that a variant may have; 0 if the endpoint is serverless."
+  description = "Minimum and maximum number of instances of a variant; 0: serverless."
   value = {
     min = local.scales ? var.autoscaling.min_capacity : coalesce(local.initial_count, 0)
     max = local.scales ? var.autoscaling.max_capacity : coalesce(local.initial_count, 0)
   }
 }
 
-output "generations" {
-  description = "The configurations that are kept, newest first, for var.deployed of the next deployment."
-  value       = local.generations
+output "scheduled" {
+  description = "Whether schedules change the capacity."
+  value       = length(var.autoscaling.schedules) > 0
+}
+
+output "kept_configurations" {
+  description = "The kept endpoint configurations, newest first: deployed.kept_configurations of the next deployment."
+  value       = local.kept_configurations
   depends_on  = [aws_sagemaker_endpoint_configuration.this]
 }
 

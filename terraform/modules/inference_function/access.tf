@@ -1,4 +1,4 @@
-# Ways to the alias over HTTP, for callers that IAM allows and no others.
+# HTTP access to the alias, for callers that IAM allows.
 
 resource "aws_lambda_function_url" "this" {
   count              = var.access.function_url ? 1 : 0
@@ -14,7 +14,7 @@ locals {
 resource "aws_apigatewayv2_api" "this" {
   count         = local.http_api_count
   name          = var.name
-  description   = "Answers with the classes of a picture"
+  description   = "Classifies images"
   protocol_type = "HTTP"
 }
 
@@ -24,7 +24,7 @@ resource "aws_apigatewayv2_integration" "this" {
   integration_type       = "AWS_PROXY"
   integration_uri        = aws_lambda_alias.live.invoke_arn
   payload_format_version = "2.0"
-  timeout_milliseconds   = min(var.timeout_seconds, 30) * 1000 # an HTTP API waits no longer
+  timeout_milliseconds   = min(var.timeout_seconds, 30) * 1000 # an HTTP API's maximum
 }
 
 resource "aws_apigatewayv2_route" "this" {
@@ -36,7 +36,7 @@ resource "aws_apigatewayv2_route" "this" {
 }
 
 resource "aws_apigatewayv2_stage" "this" {
-  #checkov:skip=CKV_AWS_76:the function logs what reaches it, metrics count the rest; access logs take logs:PutResourcePolicy on the whole account of who deploys
+  #checkov:skip=CKV_AWS_76:the function logs its requests and metrics count the others; access logs would need logs:PutResourcePolicy on the whole account
   count       = local.http_api_count
   api_id      = aws_apigatewayv2_api.this[0].id
   name        = "$default"

@@ -1,11 +1,11 @@
-# What is kept warm. Lambda keeps warm a version or an alias of it, never both; so whether a schedule does it is part of
-# the function's description, and a change of that makes a new version, which nothing keeps warm yet.
+# Provisioned concurrency. Lambda takes it on a version or on an alias of that version, never on both. The function's
+# description names the choice, so that changing it publishes a new version, which has no provisioned concurrency yet.
 
 locals {
   scheduled = length(var.schedules) > 0
 }
 
-# On the version, and before the alias moves to it: callers never meet a cold or a broken one.
+# On the version, before the alias moves to it: callers see neither a cold start nor a version that fails to start.
 resource "aws_lambda_provisioned_concurrency_config" "version" {
   count                             = !local.scheduled && var.provisioned_concurrency > 0 ? 1 : 0
   function_name                     = aws_lambda_function.this.function_name
@@ -17,17 +17,12 @@ resource "aws_lambda_provisioned_concurrency_config" "version" {
   }
 }
 
-moved {
-  from = aws_lambda_provisioned_concurrency_config.this
-  to   = aws_lambda_provisioned_concurrency_config.version
-}
-
-# Replaced between the alias and what keeps it warm: the latter ends before the alias moves to a version that is warm.
+# Orders the switch to provisioned concurrency on the version: the alias loses its own before it moves.
 resource "terraform_data" "scheduled" {
   triggers_replace = local.scheduled
 }
 
-# On the alias, so that what a schedule has set survives a new version; that one warms up after the alias has moved.
+# On the alias, so that the number of the last schedule survives a new version, which starts up after the alias has moved.
 resource "aws_lambda_provisioned_concurrency_config" "alias" {
   count                             = local.scheduled ? 1 : 0
   function_name                     = aws_lambda_function.this.function_name
@@ -39,7 +34,7 @@ resource "aws_lambda_provisioned_concurrency_config" "alias" {
   }
 }
 
-# The bounds of a target are its schedules' to change, so Terraform sets them only when they are set anew.
+# Schedules change the target's bounds, so Terraform sets them only when the variable changes.
 resource "terraform_data" "provisioned_concurrency" {
   triggers_replace = var.provisioned_concurrency
 }
@@ -67,7 +62,7 @@ resource "aws_appautoscaling_scheduled_action" "this" {
   schedule           = each.value.schedule
   timezone           = each.value.timezone
 
-  # Both bounds: nothing follows the load between them.
+  # Both bounds are equal: no policy scales between them.
   scalable_target_action {
     min_capacity = each.value.provisioned_concurrency
     max_capacity = each.value.provisioned_concurrency

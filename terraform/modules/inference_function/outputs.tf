@@ -5,7 +5,7 @@ output "name" {
 }
 
 output "version" {
-  description = "Version that the alias points at; Lambda counts them, so a new one is known only after the apply."
+  description = "Version that the alias points to; a new version is known after the apply."
   value       = aws_lambda_function.this.version
 }
 
@@ -26,8 +26,13 @@ output "log_group" {
   value       = aws_cloudwatch_log_group.this.name
 }
 
+output "provisioned_concurrency" {
+  description = "Provisioned concurrency; with schedules, the number until the first schedule runs."
+  value       = var.provisioned_concurrency
+}
+
 output "provisioned_qualifier" {
-  description = "What is kept warm: the version, or by a schedule the alias; null if nothing is."
+  description = "Qualifier with provisioned concurrency: the version, or with schedules the alias; null: none."
   value = (
     local.scheduled ? local.alias
     : var.provisioned_concurrency > 0 ? aws_lambda_function.this.version
@@ -37,16 +42,16 @@ output "provisioned_qualifier" {
 }
 
 output "dead_letter_queue" {
-  description = "Name of the queue of failed asynchronous events; null without one."
+  description = "Name of the dead-letter queue; null: none."
   value       = one(aws_sqs_queue.dead_letters[*].name)
 }
 
 output "function_url" {
-  description = "Function URL of the alias, to be asked with AWS Signature Version 4 for lambda; null without one."
+  description = "Function URL of the alias, for requests signed for the service lambda; null: none."
   value       = one(aws_lambda_function_url.this[*].function_url)
 }
 
 output "http_api_url" {
-  description = "URL of the HTTP API, to be asked with AWS Signature Version 4 for execute-api; null without one."
+  description = "URL of the HTTP API, for requests signed for the service execute-api; null: none."
   value       = one(aws_apigatewayv2_stage.this[*].invoke_url)
 }

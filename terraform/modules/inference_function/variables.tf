@@ -10,19 +10,26 @@ variable "name" {
 }
 
 variable "role_arn" {
-  description = "ARN of the role that the function runs under."
+  description = "ARN of the function's execution role."
   type        = string
   nullable    = false
 }
 
 variable "kms_key_arn" {
-  description = "ARN of the key for the function's environment and logs."
+  description = "ARN of the key that encrypts the function's environment, logs and dead-letter queue."
   type        = string
   nullable    = false
 }
 
 variable "package" {
-  description = "The code: path of the zip, its handler, and the processor it is for."
+  description = <<-EOT
+    Deployment package of the function.
+
+    zip_path: Path of the zip file.
+    handler: Handler in the zip, as module.function.
+    runtime: Lambda runtime.
+    architecture: Instruction set: x86_64 or arm64.
+  EOT
   type = object({
     zip_path     = string
     handler      = optional(string, "handler.handler")
@@ -33,12 +40,12 @@ variable "package" {
 
   validation {
     condition     = fileexists(var.package.zip_path)
-    error_message = "There is no zip at ${var.package.zip_path}: it must be built before the plan."
+    error_message = "package.zip_path is ${var.package.zip_path}, and there is no such file: build the zip before the plan."
   }
 
   validation {
     condition     = contains(["x86_64", "arm64"], var.package.architecture)
-    error_message = "Lambda runs on x86_64 or arm64."
+    error_message = "package.architecture is ${var.package.architecture}: give x86_64 or arm64."
   }
 }
 
@@ -50,14 +57,14 @@ variable "environment" {
 }
 
 variable "memory_mb" {
-  description = "Memory of the function in MB; its share of a processor grows with it."
+  description = "Memory in MB. CPU grows with it."
   type        = number
   default     = 256
   nullable    = false
 
   validation {
     condition     = var.memory_mb >= 128 && var.memory_mb <= 10240
-    error_message = "Lambda gives a function 128 to 10240 MB."
+    error_message = "memory_mb is ${var.memory_mb}: Lambda takes 128 to 10240."
   }
 }
 
@@ -69,24 +76,31 @@ variable "timeout_seconds" {
 
   validation {
     condition     = var.timeout_seconds >= 1 && var.timeout_seconds <= 900
-    error_message = "An invocation may last 1 to 900 seconds."
+    error_message = "timeout_seconds is ${var.timeout_seconds}: Lambda takes 1 to 900."
   }
 }
 
 variable "provisioned_concurrency" {
-  description = "Execution environments kept warm; 0 for none. With schedules, until the first of them."
+  description = "Number of execution environments to keep initialized; 0: none. With schedules, the number until the first schedule runs."
   type        = number
   default     = 2
   nullable    = false
 
   validation {
     condition     = var.provisioned_concurrency >= 0 && floor(var.provisioned_concurrency) == var.provisioned_concurrency
-    error_message = "Provisioned concurrency is a whole number, 0 or more."
+    error_message = "provisioned_concurrency is ${var.provisioned_concurrency}: give a whole number, 0 or more."
   }
 }
 
 variable "schedules" {
-  description = "At these times other numbers of environments are kept warm, from then on. schedule: at(...), cron(...) or rate(...), in a time zone."
+  description = <<-EOT
+    Times at which the provisioned concurrency changes.
+
+    name: Name of the scheduled action.
+    schedule: Expression at(...), cron(...) or rate(...).
+    timezone: Time zone of the expression.
+    provisioned_concurrency: Provisioned concurrency from then on.
+  EOT
   type = list(object({
     name                    = string
     schedule                = string
@@ -104,26 +118,26 @@ variable "schedules" {
         can(regex("^[a-zA-Z0-9-]{1,64}$", action.name)) && can(regex("^(at|cron|rate)\\(.+\\)$", action.schedule))
       ])
     )
-    error_message = "Every schedule has a name of its own, of letters, digits and hyphens, and an expression such as cron(0 8 ? * MON-FRI *), at(2030-01-01T08:00:00) or rate(1 day)."
+    error_message = "Every schedule needs a unique name of letters, digits and hyphens, and an expression such as cron(0 8 ? * MON-FRI *), at(2030-01-01T08:00:00) or rate(1 day)."
   }
 
-  # At none Lambda drops the configuration, which the next apply would make anew.
+  # At 0 Lambda deletes the configuration, and the next apply would create it again.
   validation {
     condition = alltrue([
       for action in var.schedules :
       action.provisioned_concurrency >= 1 && floor(action.provisioned_concurrency) == action.provisioned_concurrency
     ])
-    error_message = "A schedule keeps a whole number of environments warm, 1 or more."
+    error_message = "A schedule's provisioned_concurrency must be a whole number, 1 or more."
   }
 
   validation {
     condition     = length(var.schedules) == 0 || var.provisioned_concurrency >= 1
-    error_message = "Schedules change what is kept warm: provisioned_concurrency, which holds until the first, must be 1 or more."
+    error_message = "With schedules, provisioned_concurrency must be 1 or more: it applies until the first schedule runs."
   }
 }
 
 variable "reserved_concurrency" {
-  description = "Most environments at a time, taken from what the account's functions share; -1 for no limit but the account's."
+  description = "Reserved concurrency, taken from the account's pool; it is also the function's limit. -1: none."
   type        = number
   default     = -1
   nullable    = false
@@ -132,19 +146,19 @@ variable "reserved_concurrency" {
     condition = var.reserved_concurrency == -1 || (
       var.reserved_concurrency >= 1 && floor(var.reserved_concurrency) == var.reserved_concurrency
     )
-    error_message = "Reserved concurrency is a whole number, 1 or more, or -1 for none: at 0 every invocation would be throttled."
+    error_message = "reserved_concurrency is ${var.reserved_concurrency}: give a whole number, 1 or more, or -1 for none. 0 would throttle every invocation."
   }
 
   validation {
     condition = var.reserved_concurrency == -1 || (
       var.reserved_concurrency >= max(var.provisioned_concurrency, var.schedules[*].provisioned_concurrency...)
     )
-    error_message = "Reserved concurrency holds what is kept warm: it must not be less than provisioned_concurrency, of schedules too."
+    error_message = "reserved_concurrency is ${var.reserved_concurrency}: it must not be less than provisioned_concurrency, here and in schedules."
   }
 }
 
 variable "dead_letter_queue" {
-  description = "Whether events of asynchronous invocations that failed are kept in a queue, for 14 days. The role must be allowed to send to it."
+  description = "Whether events of failed asynchronous invocations go to an SQS queue, for 14 days. The role must be allowed to send to it."
   type        = bool
   default     = true
   nullable    = false
@@ -158,7 +172,15 @@ variable "tracing" {
 }
 
 variable "access" {
-  description = "Ways to the function beside Invoke, all for callers that IAM allows: a function URL; an HTTP API, throttled to burst_limit requests at once and rate_limit a second."
+  description = <<-EOT
+    Ways to call the function over HTTP, with AWS Signature Version 4.
+
+    function_url: Whether to create a function URL.
+    http_api: An HTTP API.
+    http_api.enabled: Whether to create it.
+    http_api.burst_limit: Requests that it accepts at once.
+    http_api.rate_limit: Requests that it accepts a second.
+  EOT
   type = object({
     function_url = optional(bool, false)
     http_api = optional(object({
@@ -176,7 +198,7 @@ variable "access" {
       && var.access.http_api.burst_limit >= 1
       && floor(var.access.http_api.burst_limit) == var.access.http_api.burst_limit
     )
-    error_message = "The HTTP API's rate_limit must be above 0 and its burst_limit a whole number, 1 or more: else it refuses every request."
+    error_message = "access.http_api.rate_limit must be more than 0 and burst_limit a whole number, 1 or more: otherwise the API refuses every request."
   }
 }
 

@@ -1,7 +1,7 @@
 # One customer-managed key with its alias.
 
 resource "aws_kms_key" "this" {
-  description             = "Encrypts what ${var.alias} stores"
+  description             = "Encrypts the data of ${var.alias}"
   policy                  = var.policy
   enable_key_rotation     = true
   deletion_window_in_days = var.deletion_window_days

@@ -21,13 +21,13 @@ variable "policy" {
 }
 
 variable "deletion_window_days" {
-  description = "Days between the order to delete the key and its deletion, in which it can be saved."
+  description = "Days between scheduling the deletion of the key and deleting it; within them the deletion can be cancelled."
   type        = number
   default     = 30
   nullable    = false
 
   validation {
     condition     = var.deletion_window_days >= 7 && var.deletion_window_days <= 30
-    error_message = "KMS waits between 7 and 30 days before it deletes a key."
+    error_message = "deletion_window_days is ${var.deletion_window_days}: KMS takes 7 to 30."
   }
 }

@@ -1,4 +1,4 @@
-# The only ways out: S3 by a gateway, which is free, other services by interfaces, which bill by zone and hour.
+# The only ways out: a gateway endpoint for S3, which is free, and interface endpoints, which bill per zone and hour.
 
 resource "aws_vpc_endpoint" "s3" {
   vpc_id            = aws_vpc.this.id

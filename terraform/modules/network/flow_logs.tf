@@ -1,4 +1,4 @@
-# Who talked to whom, refused attempts included.
+# A record of accepted and rejected traffic.
 
 resource "aws_cloudwatch_log_group" "flow_logs" {
   count             = var.flow_logs.enabled ? 1 : 0

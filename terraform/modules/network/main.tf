@@ -1,13 +1,13 @@
-# A VPC that leads nowhere but to AWS's services: private subnets, no gateway to the internet, no NAT.
+# A VPC that reaches only AWS's services: private subnets, no internet gateway, no NAT.
 
 data "aws_region" "current" {}
 
 data "aws_availability_zones" "available" {
-  #checkov:skip=CKV_AWS_394:the first zone_count of them by name; availability_zones pins them
+  #checkov:skip=CKV_AWS_394:the first zone_count zones by name; availability_zones pins them
   count = length(var.availability_zones) == 0 ? 1 : 0
   state = "available"
 
-  # Local and Wavelength Zones must be opted in to, and have no SageMaker instances.
+  # Excludes Local and Wavelength Zones, which have no SageMaker instances.
   filter {
     name   = "opt-in-status"
     values = ["opt-in-not-required"]
@@ -18,14 +18,14 @@ locals {
   offered = length(var.availability_zones) > 0 ? var.availability_zones : sort(data.aws_availability_zones.available[0].names)
   zones   = slice(local.offered, 0, min(var.zone_count, length(local.offered)))
 
-  # Eight ranges, though fewer are used: another zone moves none of the subnets there are.
+  # Eight ranges, though fewer are used: adding a zone moves no subnet.
   cidrs = { for index, zone in local.zones : zone => cidrsubnet(var.cidr, 3, index) }
 }
 
 resource "aws_vpc" "this" {
   cidr_block           = var.cidr
   enable_dns_support   = true
-  enable_dns_hostnames = true # the interface endpoints answer to the services' public names
+  enable_dns_hostnames = true # for the services' public names, which the interface endpoints take over
 
   tags = {
     Name = var.name
@@ -34,12 +34,12 @@ resource "aws_vpc" "this" {
   lifecycle {
     precondition {
       condition     = length(local.zones) == var.zone_count
-      error_message = "zone_count is ${var.zone_count}, and there are ${length(local.offered)} Availability Zones to choose from (${join(", ", local.offered)}): ask for fewer, or name more in availability_zones."
+      error_message = "zone_count is ${var.zone_count}, but there are ${length(local.offered)} Availability Zones (${join(", ", local.offered)}). Lower zone_count, or add zones to availability_zones."
     }
   }
 }
 
-# What is made without naming a group can talk to nobody.
+# Closes the default group, so that a resource created without a group reaches nothing.
 resource "aws_default_security_group" "this" {
   vpc_id  = aws_vpc.this.id
   ingress = []
@@ -61,7 +61,7 @@ resource "aws_subnet" "private" {
     Name = "${var.name}-private-${each.key}"
   }
 
-  # SageMaker's interfaces stay in a subnet for minutes after their job or endpoint has gone.
+  # SageMaker's network interfaces stay in a subnet for minutes after their job or endpoint is gone.
   timeouts {
     delete = "30m"
   }

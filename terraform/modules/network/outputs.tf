@@ -1,10 +1,10 @@
 output "vpc_id" {
-  description = "Id of the VPC; AWS chooses it, so it is known only after the first apply."
+  description = "ID of the VPC, known after the first apply."
   value       = aws_vpc.this.id
 }
 
 output "subnet_ids" {
-  description = "Ids of the private subnets, by Availability Zone, once they lead to the endpoints."
+  description = "IDs of the private subnets by Availability Zone, once they reach the endpoints."
   value       = { for zone, subnet in aws_subnet.private : zone => subnet.id }
 
   depends_on = [
@@ -15,7 +15,7 @@ output "subnet_ids" {
 }
 
 output "training_security_group_id" {
-  description = "Id of the security group for training jobs, once its rules are there."
+  description = "ID of the security group for training jobs, once it has its rules."
   value       = aws_security_group.training.id
 
   depends_on = [
@@ -28,7 +28,7 @@ output "training_security_group_id" {
 }
 
 output "serving_security_group_id" {
-  description = "Id of the security group for SageMaker endpoints, once its rules are there."
+  description = "ID of the security group for SageMaker endpoints, once it has its rules."
   value       = aws_security_group.serving.id
 
   depends_on = [

@@ -1,4 +1,4 @@
-# Who may talk to whom: containers to the services' endpoints by TLS, a training job's instances to each other.
+# Containers reach the VPC endpoints by TLS. The instances of a training job also reach each other.
 
 resource "aws_security_group" "training" {
   #checkov:skip=CKV2_AWS_5:SageMaker attaches it to the interfaces of training jobs
@@ -11,7 +11,7 @@ resource "aws_security_group" "training" {
   }
 
   timeouts {
-    delete = "30m" # as of the subnets
+    delete = "30m" # as for the subnets
   }
 }
 
@@ -47,7 +47,7 @@ locals {
   }
 }
 
-# Every protocol: gloo and NCCL choose their ports, and encrypted traffic is IPsec (ESP, and UDP 500).
+# All protocols: gloo and NCCL choose their ports, and encrypted traffic is IPsec (ESP and UDP 500).
 resource "aws_vpc_security_group_ingress_rule" "training_peers" {
   security_group_id            = aws_security_group.training.id
   description                  = "From the other instances of the job"
@@ -65,7 +65,7 @@ resource "aws_vpc_security_group_egress_rule" "training_peers" {
 resource "aws_vpc_security_group_egress_rule" "s3" {
   for_each          = local.containers
   security_group_id = each.value
-  description       = "To S3, by its gateway endpoint"
+  description       = "To S3, through its gateway endpoint"
   prefix_list_id    = aws_vpc_endpoint.s3.prefix_list_id
   ip_protocol       = "tcp"
   from_port         = 443

@@ -1,4 +1,4 @@
-# One topic for all that somebody should look at, and the failures of jobs, which no alarm sees.
+# One topic for everything that needs attention, and rules that publish failed jobs to it: no alarm covers those.
 
 data "aws_caller_identity" "current" {}
 
@@ -9,7 +9,7 @@ data "aws_region" "current" {}
 locals {
   topic_arn = "arn:${data.aws_partition.current.partition}:sns:${data.aws_region.current.name}:${data.aws_caller_identity.current.account_id}:${var.name}"
 
-  # SageMaker's events of jobs, and what they call a job's name and status.
+  # SageMaker's job events, and their fields for a job's name and status.
   events = {
     training = { type = "SageMaker Training Job State Change", name = "TrainingJobName", status = "TrainingJobStatus" }
     tuning   = { type = "SageMaker HyperParameter Tuning Job State Change", name = "HyperParameterTuningJobName", status = "HyperParameterTuningJobStatus" }
@@ -17,13 +17,13 @@ locals {
 }
 
 resource "aws_sns_topic" "this" {
-  #checkov:skip=CKV_AWS_26:it is encrypted, with a key whose ARN the first plan does not know
+  #checkov:skip=CKV_AWS_26:encrypted; the ARN of the key is unknown at the first plan
   name              = var.name
   kms_master_key_id = var.kms_key_arn
   policy            = var.policy
 }
 
-# Whoever owns an address has to confirm it, by the link in the first message.
+# The owner of an address confirms it with the link in the first message.
 resource "aws_sns_topic_subscription" "email" {
   for_each  = toset(var.emails)
   topic_arn = aws_sns_topic.this.arn

@@ -4,6 +4,6 @@ output "topic_arn" {
 }
 
 output "rule_names" {
-  description = "Names of the rules that tell of failed jobs."
+  description = "Names of the rules that report failed jobs."
   value       = [for rule in aws_cloudwatch_event_rule.failed_job : rule.name]
 }

@@ -16,7 +16,7 @@ variable "kms_key_arn" {
 }
 
 variable "policy" {
-  description = "Topic policy, a JSON document: who may publish."
+  description = "Topic policy, a JSON document: which services may publish."
   type        = string
   nullable    = false
 
@@ -27,18 +27,18 @@ variable "policy" {
 }
 
 variable "job_name_prefix" {
-  description = "What the names of the training and tuning jobs start with whose failures are told."
+  description = "Prefix of the names of the training and tuning jobs whose failures are reported."
   type        = string
   nullable    = false
 
   validation {
     condition     = length(var.job_name_prefix) > 0
-    error_message = "Without a prefix, the failures of every job in the account would be told."
+    error_message = "job_name_prefix must not be empty: it would report the failures of every job in the account."
   }
 }
 
 variable "emails" {
-  description = "Addresses that get the messages, once each has confirmed."
+  description = "Email addresses that get the messages, once each has confirmed."
   type        = list(string)
   default     = []
   nullable    = false

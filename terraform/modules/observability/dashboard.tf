@@ -1,4 +1,4 @@
-# One page: what callers see, what the endpoint does, how it scales.
+# One dashboard: what clients see, what the endpoint does, how it scales.
 
 locals {
   widgets = [
@@ -29,18 +29,18 @@ locals {
       ]
     },
     {
-      title = "Endpoint: latency of the model and around it, in µs"
+      title = "Endpoint: model and overhead latency in µs"
       metrics = [
         for pair in setproduct(["ModelLatency", "OverheadLatency"], ["p50", "p99"]) :
         concat(["AWS/SageMaker", pair[0]], local.variant_dimensions, [{ stat = pair[1], label = join(" ", pair) }])
       ]
     },
     {
-      title   = "Endpoint: invocations for each instance, a minute"
+      title   = "Endpoint: invocations per instance and minute"
       metrics = [concat(["AWS/SageMaker", "InvocationsPerInstance"], local.variant_dimensions, [{ stat = "Sum" }])]
     },
     {
-      title = "Instances: processor and memory in percent"
+      title = "Instances: CPU and memory in percent"
       metrics = [
         for name in ["CPUUtilization", "MemoryUtilization"] :
         concat(["/aws/sagemaker/Endpoints", name], local.variant_dimensions, [{ stat = "Average" }])

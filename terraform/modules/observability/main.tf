@@ -1,8 +1,8 @@
-# What is watched of one endpoint and the function in front of it. Names only: the alarms are there before what they
-# watch, so that the endpoint's first update can already be rolled back by them.
+# Alarms of one endpoint and the function in front of it. They refer to names only, so they exist before the endpoint and
+# can roll back its first update.
 
 locals {
-  # Errors in percent of requests; no requests, no errors.
+  # Percentage of failed requests; 0 without requests.
   error_rate = "IF(requests > 0, 100 * errors / requests, 0)"
 
   endpoint_alarms = tolist([
@@ -49,7 +49,7 @@ resource "aws_cloudwatch_metric_alarm" "endpoint_errors" {
 
 resource "aws_cloudwatch_metric_alarm" "endpoint_latency" {
   alarm_name          = "${var.endpoint_name}-latency"
-  alarm_description   = "The slowest 1 % of the requests to ${var.endpoint_name} take its model longer than ${var.thresholds.endpoint_p99_ms} ms."
+  alarm_description   = "The slowest 1 % of the requests to ${var.endpoint_name} take the model longer than ${var.thresholds.endpoint_p99_ms} ms."
   namespace           = "AWS/SageMaker"
   metric_name         = "ModelLatency"
   dimensions          = local.variant
@@ -63,11 +63,11 @@ resource "aws_cloudwatch_metric_alarm" "endpoint_latency" {
   ok_actions          = local.actions
 }
 
-# Silence is an error too, where somebody should be asking.
+# No traffic is a fault where clients are expected.
 resource "aws_cloudwatch_metric_alarm" "no_invocations" {
   count               = var.thresholds.silent_minutes > 0 ? 1 : 0
   alarm_name          = "${var.endpoint_name}-no-invocations"
-  alarm_description   = "Nobody has asked ${var.endpoint_name} anything for ${var.thresholds.silent_minutes} minutes."
+  alarm_description   = "${var.endpoint_name} has received no request for ${var.thresholds.silent_minutes} minutes."
   namespace           = "AWS/SageMaker"
   metric_name         = "Invocations"
   dimensions          = local.variant
@@ -135,7 +135,7 @@ resource "aws_cloudwatch_metric_alarm" "function_latency" {
 
 resource "aws_cloudwatch_metric_alarm" "function_throttles" {
   alarm_name          = "${var.function_name}-throttles"
-  alarm_description   = "Lambda turns callers of ${var.function_name} away: its concurrency, or the account's, is used up."
+  alarm_description   = "Lambda throttles invocations of ${var.function_name}: its concurrency, or the account's, is exhausted."
   namespace           = "AWS/Lambda"
   metric_name         = "Throttles"
   dimensions          = local.function

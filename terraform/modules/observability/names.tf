@@ -1,4 +1,4 @@
-# What metrics are told apart by.
+# Dimensions of the metrics, and the alarms' actions.
 
 data "aws_region" "current" {}
 

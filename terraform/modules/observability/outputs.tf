@@ -1,5 +1,5 @@
 output "rollback_alarm_names" {
-  description = "Names of the alarms that tell whether an update of the endpoint does harm."
+  description = "Names of the alarms that should roll back an update of the endpoint."
   value       = local.endpoint_alarms
 }
 
@@ -17,6 +17,6 @@ output "alarm_names" {
 }
 
 output "dashboard_name" {
-  description = "Name of the dashboard; empty if there is none."
+  description = "Name of the dashboard; empty: none."
   value       = var.dashboard ? var.endpoint_name : ""
 }

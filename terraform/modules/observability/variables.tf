@@ -1,5 +1,5 @@
 variable "endpoint_name" {
-  description = "Name of the endpoint to watch; it need not be there yet."
+  description = "Name of the endpoint to watch; it need not exist yet."
   type        = string
   nullable    = false
 
@@ -17,7 +17,7 @@ variable "variant_name" {
 }
 
 variable "function_name" {
-  description = "Name of the function to watch; it need not be there yet."
+  description = "Name of the function to watch; it need not exist yet."
   type        = string
   nullable    = false
 
@@ -28,14 +28,22 @@ variable "function_name" {
 }
 
 variable "topic_arn" {
-  description = "ARN of the SNS topic that is told of alarms and of their end; empty for none."
+  description = "ARN of the SNS topic that gets alarms and their recovery; empty: none."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "thresholds" {
-  description = "Above what an alarm goes off: errors in percent of a minute's requests, the 99th percentile of latencies in ms; and after how many minutes without a request (0: never)."
+  description = <<-EOT
+    Thresholds of the alarms.
+
+    endpoint_error_percent: Percentage of an endpoint's requests in a minute that fail with 5XX.
+    endpoint_p99_ms: 99th percentile of the model's latency, in ms.
+    function_error_percent: Percentage of the function's invocations in a minute that fail.
+    function_p99_ms: 99th percentile of the function's duration, in ms.
+    silent_minutes: Minutes without a request to the endpoint; 0: no such alarm.
+  EOT
   type = object({
     endpoint_error_percent = optional(number, 1)
     endpoint_p99_ms        = optional(number, 2000)
@@ -51,27 +59,27 @@ variable "thresholds" {
       for percent in [var.thresholds.endpoint_error_percent, var.thresholds.function_error_percent] :
       percent >= 0 && percent < 100
     ])
-    error_message = "Errors are told from 0 to below 100 percent."
+    error_message = "endpoint_error_percent and function_error_percent must be 0 or more and less than 100."
   }
 
   validation {
     condition     = var.thresholds.endpoint_p99_ms > 0 && var.thresholds.endpoint_p99_ms <= 60000
-    error_message = "SageMaker gives a model 60000 ms: endpoint_p99_ms lies between 0 and that."
+    error_message = "endpoint_p99_ms must be more than 0 and at most 60000: SageMaker ends a request after 60 s."
   }
 
   validation {
     condition     = var.thresholds.function_p99_ms > 0 && var.thresholds.function_p99_ms <= 900000
-    error_message = "Lambda gives a function 900000 ms: function_p99_ms lies between 0 and that."
+    error_message = "function_p99_ms must be more than 0 and at most 900000: Lambda ends an invocation after 900 s."
   }
 
   validation {
     condition     = var.thresholds.silent_minutes >= 0 && var.thresholds.silent_minutes <= 1440 && floor(var.thresholds.silent_minutes) == var.thresholds.silent_minutes
-    error_message = "silent_minutes is a whole number up to 1440: CloudWatch looks back a day at most."
+    error_message = "silent_minutes must be a whole number from 0 to 1440: CloudWatch evaluates a day at most."
   }
 }
 
 variable "dashboard" {
-  description = "Whether to make a dashboard."
+  description = "Whether to create a dashboard."
   type        = bool
   default     = true
   nullable    = false

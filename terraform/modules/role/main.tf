@@ -1,11 +1,11 @@
-# One role with the policies that say all it may do.
+# One role with all of its policies.
 
 data "aws_caller_identity" "current" {}
 
 data "aws_partition" "current" {}
 
 resource "aws_iam_role" "this" {
-  #checkov:skip=CKV_AWS_61:a trust policy names this account, or a service on its behalf; the rules in policies/checks refuse everybody
+  #checkov:skip=CKV_AWS_61:the trust policy names this account, or a service acting for it; policies/checks refuses any other principal
   name                 = var.name
   path                 = var.path
   description          = var.description
@@ -19,7 +19,7 @@ resource "aws_iam_role_policy" "this" {
   policy = var.policy
 }
 
-# Apart, as what only some environments need.
+# Separate documents: only some environments need them.
 resource "aws_iam_role_policy" "further" {
   for_each = var.further_policies
   name     = "${var.name}-${each.key}"
@@ -27,7 +27,7 @@ resource "aws_iam_role_policy" "further" {
   policy   = each.value
 }
 
-# Policies that several roles have.
+# Policies that several roles share.
 resource "aws_iam_role_policy_attachment" "this" {
   for_each   = var.managed_policy_arns
   role       = aws_iam_role.this.name

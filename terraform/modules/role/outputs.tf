@@ -11,6 +11,6 @@ output "arn" {
 }
 
 output "trust_policy" {
-  description = "Who may assume the role, as given."
+  description = "Trust policy of the role, as given."
   value       = var.trust_policy
 }

@@ -10,13 +10,13 @@ variable "name" {
 }
 
 variable "description" {
-  description = "Who uses the role, and for what."
+  description = "Description of the role: who uses it, and for what."
   type        = string
   nullable    = false
 }
 
 variable "trust_policy" {
-  description = "Who may assume the role, a JSON document."
+  description = "Trust policy, a JSON document: who may assume the role."
   type        = string
   nullable    = false
 
@@ -27,7 +27,7 @@ variable "trust_policy" {
 }
 
 variable "policy" {
-  description = "What the role may do, a JSON document."
+  description = "Policy, a JSON document: what the role may do."
   type        = string
   nullable    = false
 
@@ -38,7 +38,7 @@ variable "policy" {
 }
 
 variable "further_policies" {
-  description = "What else the role may do in this environment, JSON documents by a name for each."
+  description = "Further policies, JSON documents by name, for permissions that only some environments need."
   type        = map(string)
   default     = {}
   nullable    = false
@@ -50,7 +50,7 @@ variable "further_policies" {
 }
 
 variable "path" {
-  description = "Path of the role, as policies may name it; / for none."
+  description = "IAM path of the role, which policies can refer to."
   type        = string
   default     = "/"
   nullable    = false
@@ -62,14 +62,14 @@ variable "path" {
 }
 
 variable "boundary_arn" {
-  description = "ARN of the policy that bounds what the role can be allowed; empty for none."
+  description = "ARN of the permissions boundary; empty: none."
   type        = string
   default     = ""
   nullable    = false
 }
 
 variable "managed_policy_arns" {
-  description = "ARNs of managed policies that the role has as well, by a name for each."
+  description = "ARNs of managed policies to attach, by a name for each."
   type        = map(string)
   default     = {}
   nullable    = false

@@ -1,10 +1,10 @@
 # One private bucket: encrypted, versioned, owner-only.
 
 resource "aws_s3_bucket" "this" {
-  #checkov:skip=CKV_AWS_18:access is recorded by CloudTrail where an account wants that; a log bucket would need the same again
-  #checkov:skip=CKV_AWS_144:data sets come from elsewhere and models can be trained again; a copy in a second region costs more than that
-  #checkov:skip=CKV2_AWS_61:expiry is on unless an environment turns it off, as the rehearsal does to be quick
-  #checkov:skip=CKV2_AWS_62:nothing listens to objects; the jobs are told of them by their hand-overs
+  #checkov:skip=CKV_AWS_18:CloudTrail can record access; a bucket for access logs would itself need one
+  #checkov:skip=CKV_AWS_144:data sets come from elsewhere and models can be trained again; a copy in a second region would cost more
+  #checkov:skip=CKV2_AWS_61:expiry is on by default; the local environment turns it off to apply faster
+  #checkov:skip=CKV2_AWS_62:no consumer of object events; jobs read the results of earlier jobs
   bucket        = var.bucket
   force_destroy = var.force_destroy
 }
@@ -50,11 +50,11 @@ resource "aws_s3_bucket_policy" "this" {
   bucket = aws_s3_bucket.this.id
   policy = var.policy
 
-  # S3 refuses the two at once: "conflicting conditional operation".
+  # S3 refuses both at the same time: "conflicting conditional operation".
   depends_on = [aws_s3_bucket_public_access_block.this]
 }
 
-# The provider believes these rules after reading them ten times, 5 s apart: 55 s at every change.
+# The provider reads these rules ten times, 5 s apart, before it accepts them: 55 s at every change.
 resource "aws_s3_bucket_lifecycle_configuration" "this" {
   count  = var.expiry.enabled ? 1 : 0
   bucket = aws_s3_bucket.this.id
@@ -96,6 +96,6 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
-  # Rules on old versions need versioning.
+  # Rules for noncurrent versions need versioning.
   depends_on = [aws_s3_bucket_versioning.this]
 }

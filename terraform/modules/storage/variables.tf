@@ -27,14 +27,21 @@ variable "policy" {
 }
 
 variable "force_destroy" {
-  description = "Whether destroying the bucket may delete the objects in it, all versions included."
+  description = "Whether Terraform may delete the bucket with its objects and all their versions."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "expiry" {
-  description = "Days after which old versions, checkpoints and unfinished uploads go; enabled = false keeps all."
+  description = <<-EOT
+    Lifecycle rules.
+
+    enabled: Whether objects expire at all.
+    noncurrent_version_days: Days after which a replaced or deleted version is removed.
+    checkpoint_days: Days after which a training checkpoint is removed.
+    incomplete_upload_days: Days after which an unfinished multipart upload is removed.
+  EOT
   type = object({
     enabled                 = optional(bool, true)
     noncurrent_version_days = optional(number, 30)
@@ -50,6 +57,6 @@ variable "expiry" {
         var.expiry.noncurrent_version_days, var.expiry.checkpoint_days, var.expiry.incomplete_upload_days
       ] : days >= 1 && floor(days) == days
     ])
-    error_message = "S3 expires after whole days, at least 1."
+    error_message = "The days of expiry must be whole numbers, 1 or more."
   }
 }

@@ -1,10 +1,10 @@
-# One EC2 host that trains once and ends by itself: its program powers it off, and two fuses do if that fails.
+# One EC2 host that trains once and then ends. Its script powers it off; a timer and an alarm do if the script fails.
 
 data "aws_partition" "current" {}
 
 data "aws_region" "current" {}
 
-# The image has PyTorch at /opt/pytorch. A newer one is for the next host, not for one that trains.
+# The image has PyTorch at /opt/pytorch. A newer image applies to the next host: it never replaces one that trains.
 data "aws_ssm_parameter" "image" {
   name = local.image_parameter
 }
@@ -12,17 +12,17 @@ data "aws_ssm_parameter" "image" {
 locals {
   family = split(".", var.instance_type)[0]
 
-  # Graviton: a g after the generation, as in t4g, c7gn and g5g; and Grace of p6e-gb200.
+  # Graviton types have a g after the generation (t4g, c7gn, g5g); p6e-gb200 has a Grace CPU.
   architecture = can(regex("^([a-z]+[0-9]+g|p6e-gb)", local.family)) ? "arm64" : "x86_64"
   accelerated  = can(regex("^(g|gr|p)[0-9]", local.family))
 
-  # AWS makes no PyTorch image for processors alone: without a GPU the driver is idle, and PyTorch computes on the CPU.
+  # AWS has no PyTorch image for CPUs only: without a GPU the driver is unused and PyTorch computes on the CPU.
   image_parameter = coalesce(
     var.image.parameter,
     "/aws/service/deeplearning/ami/${local.architecture}/oss-nvidia-driver-gpu-pytorch-${var.image.pytorch_version}-amazon-linux-2023/latest/ami-id",
   )
 
-  # cloud-init runs the parts in the order of their names.
+  # cloud-init runs the parts in the order of their file names.
   user_data = templatefile("${path.module}/user_data.mime", {
     minutes = var.lifetime.max_minutes
     program = var.user_data
@@ -30,7 +30,7 @@ locals {
 }
 
 resource "aws_instance" "this" {
-  #checkov:skip=CKV_AWS_88:a public address on request only, for a subnet without another way to AWS's services; nothing may come in by it
+  #checkov:skip=CKV_AWS_88:a public address on request only, for a subnet without another route to AWS's services; no inbound rule
   ami                                  = data.aws_ssm_parameter.image.insecure_value
   instance_type                        = var.instance_type
   iam_instance_profile                 = var.instance_profile
@@ -39,7 +39,7 @@ resource "aws_instance" "this" {
   associate_public_ip_address          = var.network.public_ip
   instance_initiated_shutdown_behavior = "terminate"
   ebs_optimized                        = true
-  monitoring                           = true # CPU by the minute: the idle alarm goes by it
+  monitoring                           = true # CPU metrics every minute, for the idle alarm
   user_data                            = local.user_data
   user_data_replace_on_change          = true
 
@@ -60,7 +60,7 @@ resource "aws_instance" "this" {
     delete_on_termination = true
   }
 
-  # A one-time request: what is interrupted is gone, and its checkpoint is in S3.
+  # A one-time request: EC2 does not restart an interrupted host. Its checkpoint is in S3.
   dynamic "instance_market_options" {
     for_each = var.spot.enabled ? [var.spot] : []
 
@@ -83,6 +83,6 @@ resource "aws_instance" "this" {
     ignore_changes = [ami]
   }
 
-  # The way out is there before the program asks for it.
+  # The script needs the network as soon as the host boots.
   depends_on = [aws_vpc_security_group_egress_rule.addresses, aws_vpc_security_group_egress_rule.prefix_lists]
 }

@@ -1,4 +1,4 @@
-# Nothing comes in; out goes TLS, to where the caller says. A shell comes by Session Manager, which the host itself calls,
+# No inbound rule; outbound TLS to the given destinations. A shell goes through Session Manager, which the host connects to,
 # or through an Instance Connect Endpoint.
 
 resource "aws_security_group" "host" {
@@ -54,9 +54,9 @@ resource "aws_vpc_security_group_egress_rule" "connect" {
   to_port                      = 22
 }
 
-# The one way in, for who may call ec2-instance-connect:OpenTunnel; keys live for a minute.
+# The only way in, for principals that may call ec2-instance-connect:OpenTunnel. Keys are valid for a minute.
 resource "aws_vpc_security_group_ingress_rule" "connect" {
-  #checkov:skip=CKV_AWS_24:from the endpoint's security group, from no address
+  #checkov:skip=CKV_AWS_24:only from the endpoint's security group, not from an address range
   count                        = var.instance_connect.enabled ? 1 : 0
   security_group_id            = aws_security_group.host.id
   description                  = "SSH from the Instance Connect Endpoint"

@@ -3,8 +3,8 @@
 resource "aws_sagemaker_notebook_instance" "this" {
   #checkov:skip=CKV_AWS_122:direct internet access on request only
   #checkov:skip=CKV_AWS_187:kms_key_arn is required
-  #checkov:skip=CKV2_AWS_68:the role is the caller's; policies/workbench.json is held to the rules for documents
-  #checkov:skip=CKV_AWS_306:outside the network on request only
+  #checkov:skip=CKV2_AWS_68:the caller gives the role; policies/workbench.json passes this repository's policy checks
+  #checkov:skip=CKV_AWS_306:outside the VPC on request only
   count                  = local.notebook ? 1 : 0
   name                   = var.name
   instance_type          = var.instance_type
@@ -14,7 +14,7 @@ resource "aws_sagemaker_notebook_instance" "this" {
   kms_key_id             = var.kms_key_arn
   volume_size            = var.volume_size_gb
   direct_internet_access = var.internet_access ? "Enabled" : "Disabled"
-  root_access            = "Disabled" # the lifecycle configuration has it all the same
+  root_access            = "Disabled" # lifecycle scripts run as root regardless
   lifecycle_config_name  = aws_sagemaker_notebook_instance_lifecycle_configuration.this[0].name
 
   instance_metadata_service_configuration {

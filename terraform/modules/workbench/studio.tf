@@ -16,10 +16,10 @@ resource "aws_sagemaker_domain" "this" {
     security_groups     = local.security_group_ids
     studio_web_portal   = "ENABLED"
     default_landing_uri = "studio::"
-    auto_mount_home_efs = "Disabled" # a space has a volume of its own
+    auto_mount_home_efs = "Disabled" # a space has its own volume
   }
 
-  # Its file system would bill on, and hold the network's interfaces.
+  # A retained file system would keep billing and keep its network interfaces.
   retention_policy {
     home_efs_file_system = "Delete"
   }
@@ -42,7 +42,7 @@ resource "aws_sagemaker_user_profile" "this" {
     execution_role  = var.role_arn
     security_groups = local.security_group_ids
 
-    # Not of the domain: the provider fails to change one that is private.
+    # On the profile, not on the domain: the provider cannot change a VpcOnly domain.
     jupyter_lab_app_settings {
       lifecycle_config_arns = aws_sagemaker_studio_lifecycle_config.prepare[*].arn
 
@@ -51,7 +51,7 @@ resource "aws_sagemaker_user_profile" "this" {
           lifecycle_management        = "ENABLED"
           idle_timeout_in_minutes     = var.idle_minutes
           min_idle_timeout_in_minutes = 60
-          max_idle_timeout_in_minutes = var.idle_minutes # nobody sets a later one
+          max_idle_timeout_in_minutes = var.idle_minutes # users cannot set a longer timeout
         }
       }
     }
@@ -95,7 +95,7 @@ resource "aws_sagemaker_space" "this" {
   }
 }
 
-# Its content cannot be changed: another content is another configuration, by its name.
+# Its content is immutable: changed content gets a new configuration, with the hash in its name.
 resource "aws_sagemaker_studio_lifecycle_config" "prepare" {
   count                            = local.studio && var.repository.uri != "" ? 1 : 0
   studio_lifecycle_config_name     = "${var.name}-${substr(sha256(local.prepare), 0, 8)}"

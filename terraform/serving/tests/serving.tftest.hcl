@@ -1,4 +1,4 @@
-# What a plan of the serving stack says, and which inputs it refuses. No account: every AWS call is mocked.
+# What the plan contains, and which inputs it refuses. No account: every AWS call is mocked.
 
 mock_provider "aws" {
   mock_data "aws_caller_identity" {
@@ -30,11 +30,20 @@ mock_provider "aws" {
 }
 
 variables {
+  project           = "image-classifier"
   environment       = "dev"
   region            = "eu-west-1"
   endpoint_name     = "image-classifier-dev"
   model_package_arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/image-classifier-dev/1"
-  lambda            = { zip_path = "tests/serving.tftest.hcl" } # any file: its content does not matter here
+  boundary_arn      = ""
+  hosting           = { instance = { type = "ml.m5.large" } }
+
+  lambda = {
+    zip_path          = "tests/serving.tftest.hcl" # any file
+    dead_letter_queue = true
+    tracing           = true
+    allowed_url_hosts = []
+  }
 }
 
 run "policy_of_the_function_is_known_at_plan" {
@@ -45,7 +54,7 @@ run "policy_of_the_function_is_known_at_plan" {
       templatefile("${local.policies}/inference_function.json", local.policy_values),
       "\"arn:aws:sagemaker:eu-west-1:123456789012:endpoint/image-classifier-dev\""
     )
-    error_message = "The function may call its endpoint, by an ARN known before the endpoint exists."
+    error_message = "The ARN of the endpoint in the function's policy must be known before the endpoint exists."
   }
 
   assert {
@@ -54,12 +63,12 @@ run "policy_of_the_function_is_known_at_plan" {
   }
 
   assert {
-    condition     = aws_ssm_parameter.handover.name == "/image-classifier/dev/serving/image-classifier-dev"
-    error_message = "The hand-over must lie where the tasks look for it."
+    condition     = aws_ssm_parameter.outputs.name == "/image-classifier/dev/serving/image-classifier-dev"
+    error_message = "The tasks read the outputs at this name."
   }
 }
 
-run "endpoint_of_another_environment_is_refused" {
+run "refuses_an_endpoint_name_of_another_environment" {
   command = plan
 
   variables {
@@ -69,17 +78,23 @@ run "endpoint_of_another_environment_is_refused" {
   expect_failures = [var.endpoint_name]
 }
 
-run "pictures_too_large_for_lambda_are_refused" {
+run "refuses_images_too_large_for_lambda" {
   command = plan
 
   variables {
-    lambda = { zip_path = "tests/serving.tftest.hcl", max_image_bytes = 6000000 }
+    lambda = {
+      zip_path          = "tests/serving.tftest.hcl"
+      dead_letter_queue = true
+      tracing           = true
+      max_image_bytes   = 6000000
+      allowed_url_hosts = []
+    }
   }
 
   expect_failures = [var.lambda]
 }
 
-run "serverless_endpoint_takes_smaller_pictures" {
+run "serverless_endpoint_takes_smaller_images" {
   command = plan
 
   variables {
@@ -87,8 +102,8 @@ run "serverless_endpoint_takes_smaller_pictures" {
   }
 
   assert {
-    condition     = local.max_image_bytes == 4194304 && local.handover.hosting == "serverless" && local.handover.instance_type == null
-    error_message = "A serverless endpoint takes 4 MB a request."
+    condition     = local.max_image_bytes == 4194304 && local.outputs.hosting == "serverless" && local.outputs.instance_type == null
+    error_message = "The function must limit images to the 4 MB that a serverless endpoint takes."
   }
 }
 
@@ -100,18 +115,32 @@ run "asynchronous_endpoint_has_no_function" {
   }
 
   assert {
-    condition     = length(module.inference_function) == 0 && local.handover.function_name == null && local.handover.provisioned_concurrency == 0
-    error_message = "Callers of an asynchronous endpoint leave requests in S3."
+    condition     = length(module.inference_function) == 0 && local.outputs.function_name == null && local.outputs.provisioned_concurrency == 0
+    error_message = "An asynchronous endpoint must have no function: its clients put requests into S3."
   }
 }
 
-run "prefixes_that_the_role_may_not_write_are_refused" {
+run "refuses_prefixes_that_the_role_may_not_write" {
   command = plan
 
   variables {
     data_capture = { prefix = "datasets/" }
-    hosting      = { asynchronous = { instance_type = "ml.m5.large", prefix = "answers/" } }
+    hosting      = { asynchronous = { instance_type = "ml.m5.large", prefix = "responses/" } }
   }
 
   expect_failures = [var.data_capture, var.hosting]
+}
+
+run "fields_left_out_get_the_modules_defaults" {
+  command = plan
+
+  variables {
+    autoscaling = { max_capacity = 5 }
+    deployment  = { termination_wait_seconds = null }
+  }
+
+  assert {
+    condition     = local.outputs.min_capacity == 1 && local.outputs.max_capacity == 5 && local.outputs.provisioned_concurrency == 2
+    error_message = "A field that is left out, or null, must get the module's default."
+  }
 }

@@ -48,6 +48,8 @@ variables {
   project     = "image-classifier"
   environment = "dev"
   region      = "eu-west-1"
+
+  boundary_arn = ""
 }
 
 run "studio_in_the_private_network" {

@@ -1,12 +1,13 @@
 """Section [network] of an environment: its defaults are Terraform's, and invalid values are refused."""
 
-import re
+import json
 
 import pytest
 from pydantic import ValidationError
 
 from ops.paths import ROOT
 from ops.settings.network import NetworkSettings
+from ops.terraform import hcl
 
 
 def test_by_default_there_is_no_vpc_and_no_traffic_encryption():
@@ -42,14 +43,11 @@ def test_invalid_values_are_refused(wrong, message):
         NetworkSettings(**wrong)
 
 
-def test_defaults_are_those_of_the_stack():
-    text = (ROOT / "terraform/foundation/variables.tf").read_text()
-    block = re.search(r'^variable "network" \{(.*?)^\}', text, re.M | re.S).group(1)
-    declared = dict(re.findall(r"^\s+(\w+)\s+= optional\([\w()]+, (.+)\)$", block, re.M))
-    assert declared == {
-        "enabled": "false",
-        "cidr": f'"{NetworkSettings().cidr}"',
-        "availability_zones": "[]",
-        "zone_count": str(NetworkSettings().zone_count),
-        "flow_logs": "true",
+def test_defaults_are_those_of_the_module():
+    declared = {i.name: i.default for i in hcl.read(ROOT / "terraform/modules/network").inputs}
+    settings = NetworkSettings()
+    assert {name: json.loads(declared[name]) for name in ("cidr", "availability_zones", "zone_count")} == {
+        "cidr": settings.cidr,
+        "availability_zones": settings.availability_zones,
+        "zone_count": settings.zone_count,
     }

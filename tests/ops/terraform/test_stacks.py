@@ -158,14 +158,13 @@ SECTIONS = {
 }
 
 
-@pytest.mark.parametrize("folder", ["serving", "modules/endpoint"])
-def test_defaults_of_the_endpoint_are_those_of_root_and_module(folder):
-    inputs = hcl.read(TERRAFORM / folder).inputs
-    said = {i.name: json.loads(i.default) for i in inputs if i.default and not i.default.startswith("{")}
+def test_defaults_of_the_endpoint_are_those_of_its_module():
+    inputs = hcl.read(TERRAFORM / "modules" / "endpoint").inputs
+    declared = {i.name: json.loads(i.default) for i in inputs if i.default and not i.default.startswith("{")}
     for section, kind in SECTIONS.items():
         for field, about in kind.model_fields.items():
             name = f"{section}.{field}"
-            assert field == "model" or said[name] == about.default, name
+            assert field == "model" or declared[name] == about.default, name
 
 
 def test_the_function_s_zip_is_named_by_its_content(dev):

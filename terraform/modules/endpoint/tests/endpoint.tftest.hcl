@@ -1,4 +1,4 @@
-# What the module makes, by default and by each choice.
+# What the module creates by default and by each choice. No account: every AWS call is mocked.
 
 mock_provider "aws" {
   override_during = plan
@@ -69,9 +69,9 @@ run "new_model_beside_the_one_that_serves_with_as_many_instances" {
   variables {
     model_package_arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/image-classifier-dev/2"
     deployed = {
-      generations     = run.original_scaling_is_the_default.generations
-      live            = run.original_scaling_is_the_default.generations[0].key
-      instance_counts = { AllTraffic = 3 }
+      kept_configurations = run.original_scaling_is_the_default.kept_configurations
+      live                = run.original_scaling_is_the_default.kept_configurations[0].key
+      instance_counts     = { AllTraffic = 3 }
     }
   }
 
@@ -81,17 +81,17 @@ run "new_model_beside_the_one_that_serves_with_as_many_instances" {
   }
 
   assert {
-    condition     = aws_sagemaker_endpoint_configuration.this[output.generations[0].key].production_variants[0].initial_instance_count == 3
+    condition     = aws_sagemaker_endpoint_configuration.this[output.kept_configurations[0].key].production_variants[0].initial_instance_count == 3
     error_message = "The new fleet must start as large as the old one is."
   }
 
   assert {
-    condition     = aws_sagemaker_endpoint_configuration.this[output.generations[1].key].production_variants[0].initial_instance_count == 1
+    condition     = aws_sagemaker_endpoint_configuration.this[output.kept_configurations[1].key].production_variants[0].initial_instance_count == 1
     error_message = "The configuration that serves must not change."
   }
 
   assert {
-    condition     = aws_sagemaker_endpoint.this.endpoint_config_name == "image-classifier-dev-${output.generations[0].key}"
+    condition     = aws_sagemaker_endpoint.this.endpoint_config_name == "image-classifier-dev-${output.kept_configurations[0].key}"
     error_message = "The endpoint must get the new configuration."
   }
 }
@@ -101,14 +101,14 @@ run "scaled_out_and_otherwise_the_same_is_left_alone" {
 
   variables {
     deployed = {
-      generations     = run.original_scaling_is_the_default.generations
-      live            = run.original_scaling_is_the_default.generations[0].key
-      instance_counts = { AllTraffic = 3 }
+      kept_configurations = run.original_scaling_is_the_default.kept_configurations
+      live                = run.original_scaling_is_the_default.kept_configurations[0].key
+      instance_counts     = { AllTraffic = 3 }
     }
   }
 
   assert {
-    condition     = jsonencode(output.generations) == jsonencode(run.original_scaling_is_the_default.generations)
+    condition     = jsonencode(output.kept_configurations) == jsonencode(run.original_scaling_is_the_default.kept_configurations)
     error_message = "A plan after a scale-out must be empty."
   }
 }
@@ -119,13 +119,13 @@ run "failed_generation_goes_and_the_one_that_serves_stays" {
   variables {
     model_package_arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/image-classifier-dev/3"
     deployed = {
-      generations = run.new_model_beside_the_one_that_serves_with_as_many_instances.generations
-      live        = run.original_scaling_is_the_default.generations[0].key
+      kept_configurations = run.new_model_beside_the_one_that_serves_with_as_many_instances.kept_configurations
+      live                = run.original_scaling_is_the_default.kept_configurations[0].key
     }
   }
 
   assert {
-    condition     = jsonencode(slice(output.generations, 1, length(output.generations))) == jsonencode(run.original_scaling_is_the_default.generations)
+    condition     = jsonencode(slice(output.kept_configurations, 1, length(output.kept_configurations))) == jsonencode(run.original_scaling_is_the_default.kept_configurations)
     error_message = "The update to model 2 was rolled back: 1 serves and stays, 2 goes."
   }
 }

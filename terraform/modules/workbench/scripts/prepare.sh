@@ -1,6 +1,6 @@
 #!/bin/bash
-# prepare.sh [FOLDER]: unpacks the repository, once, into the home folder or a folder of it. Makes its environment, and
-# a kernel of it for Jupyter, in the background: a start may take five minutes in all.
+# prepare.sh [FOLDER]: unpack the repository into the home folder, or into a folder of it, unless it is there. Then create
+# its virtual environment and Jupyter kernel in the background: a start may take at most five minutes.
 set -euo pipefail
 directory="$HOME/$${1:+$1/}${directory}"
 if [ ! -e "$directory" ]; then
@@ -12,10 +12,10 @@ cd "$directory"
 
 make_environment() {
     python3 -m venv --system-site-packages .venv
-    # python3 may be of an environment itself, which venv looks past.
+    # python3 may run in an environment itself, whose packages venv ignores.
     packages=$(echo .venv/lib/python3.*/site-packages)
     python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$packages/image.pth"
-    # What the image has already is neither looked for nor installed.
+    # pip skips packages that the image already has.
     options=(--disable-pip-version-check)
     if [ -d wheels ]; then
         options+=(--no-index --find-links wheels)
@@ -26,7 +26,7 @@ make_environment() {
     touch .venv/ready
 }
 
-show_kernel() { # PYTHON, what Jupyter calls it
+show_kernel() { # PYTHON DISPLAY_NAME
     "$1" -m ipykernel install --user --name "${directory}" --display-name "$2" \
         %{ for name, value in variables }--env ${name} "${value}" %{ endfor }
 }
@@ -34,9 +34,9 @@ show_kernel() { # PYTHON, what Jupyter calls it
 (
     trap '' HUP
     set -e
-    PATH="$HOME/anaconda3/bin:$PATH" # of notebook instances
-    trap '[ $? = 0 ] || show_kernel python3 "Python (${directory}: its packages failed, see prepare.log)"' EXIT
+    PATH="$HOME/anaconda3/bin:$PATH" # on notebook instances
+    trap '[ $? = 0 ] || show_kernel python3 "Python (${directory}: installing packages failed, see prepare.log)"' EXIT
     [ -e .venv/ready ] || make_environment
-    # The folder of kernels does not outlive a stop everywhere.
+    # Notebook instances lose the folder of kernels at a stop.
     show_kernel .venv/bin/python "Python (${directory})"
 ) > prepare.log 2>&1 < /dev/null &

@@ -1,4 +1,4 @@
-"""Stops a notebook instance once nobody has used it for some minutes: stop_when_idle.py NAME MINUTES."""
+"""Stop a notebook instance after some minutes without activity: stop_when_idle.py NAME MINUTES."""
 
 import datetime
 import http.client
@@ -10,14 +10,14 @@ import sys
 import time
 import urllib.request
 
-# Of the instance itself, with a certificate of its own; named otherwise as Jupyter names itself to its kernels.
+# The instance's Jupyter server, which has a self-signed certificate. Jupyter sets the variable for its kernels.
 JUPYTER = os.environ.get("JUPYTER_SERVER_URL", "https://localhost:8443/").rstrip("/")
 HEADERS = {"Authorization": "token " + os.environ["JUPYTER_TOKEN"]} if "JUPYTER_TOKEN" in os.environ else {}
-LOOK_SECONDS = 60
+POLL_SECONDS = 60
 
 
-def last_use(kernels, terminals, started):
-    """When something was last done: now, if a kernel is busy; else the latest activity, or the start."""
+def last_activity(kernels, terminals, started):
+    """Return the time of the last activity: now if a kernel is busy, else the latest one, or the start."""
     if any(kernel["execution_state"] == "busy" for kernel in kernels):
         return datetime.datetime.now(datetime.timezone.utc)
     seen = [item["last_activity"] for item in [*kernels, *terminals] if item.get("last_activity")]
@@ -26,23 +26,23 @@ def last_use(kernels, terminals, started):
     )
 
 
-def ask(path):
-    """Jupyter's own answer."""
+def get(path):
+    """Return the response of Jupyter's API."""
     request = urllib.request.Request(JUPYTER + path, headers=HEADERS)
-    with urllib.request.urlopen(request, context=ssl._create_unverified_context(), timeout=10) as answer:
-        return json.load(answer)
+    with urllib.request.urlopen(request, context=ssl._create_unverified_context(), timeout=10) as response:
+        return json.load(response)
 
 
 def main(name, minutes):
-    started = used = datetime.datetime.now(datetime.timezone.utc)
+    started = active = datetime.datetime.now(datetime.timezone.utc)
     while True:
-        time.sleep(min(LOOK_SECONDS, minutes * 60))
+        time.sleep(min(POLL_SECONDS, minutes * 60))
         try:
-            used = last_use(ask("/api/kernels"), ask("/api/terminals"), started)
+            active = last_activity(get("/api/kernels"), get("/api/terminals"), started)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            # While Jupyter restarts, the last use that is known counts on; if it never comes back, nobody uses it.
-            print("Jupyter does not answer:", error, flush=True)
-        idle = datetime.datetime.now(datetime.timezone.utc) - used
+            # Jupyter may restart, so the last known activity still counts. If it never returns, nobody uses it.
+            print("Jupyter does not respond:", error, flush=True)
+        idle = datetime.datetime.now(datetime.timezone.utc) - active
         print("idle for", idle, flush=True)
         if idle >= datetime.timedelta(minutes=minutes):
             subprocess.run(

@@ -1,10 +1,8 @@
-# A generation is one configuration with its models: immutable, so named by what it holds. The one that serves and the
-# one before stay beside a new one: an update that is rolled back, which Terraform takes for a success
-# (terraform-provider-aws#46663), falls back on something that is still there.
+# The endpoint configuration and the models that this deployment asks for. SageMaker cannot change either, so their names
+# contain a hash of their content.
 
 locals {
-  # What a model is, beside its package.
-  network_isolation = var.hosting.serverless == null # serverless inference refuses it
+  network_isolation = var.hosting.serverless == null # serverless inference does not support it
   network           = length(var.network.subnet_ids) > 0 ? var.network : null
 
   model_package_arns = distinct(compact([
@@ -21,24 +19,24 @@ locals {
     })), 0, 8)])
   }
 
-  # Types with local NVMe disks encrypt these in hardware, and SageMaker refuses a key for them.
+  # Types with local NVMe disks encrypt them in hardware, and SageMaker refuses a key.
   instance_type = try(coalesce(try(var.hosting.instance.type, null), try(var.hosting.asynchronous.instance_type, null)), null)
   has_nvme      = can(regex("^ml\\.([a-z]+[0-9]+[a-z]*d[a-z]*|dl[12]q?|g5|g[67]e?|gr6|p5[a-z]*|p6e?-[a-z0-9]+|trn[12][a-z]*)\\.", local.instance_type))
   has_volume    = local.instance_type != null && !local.has_nvme
 
-  # A new configuration starts with as many instances as serve now: UpdateEndpoint would go back to the first count, and
-  # lose what autoscaling has added (terraform-provider-aws#48990).
+  # UpdateEndpoint starts the configuration's instance count and drops what autoscaling has added
+  # (terraform-provider-aws#48990), so a new configuration takes the live counts.
   initial_count = try(coalesce(try(var.hosting.instance.initial_count, null), try(var.hosting.asynchronous.initial_count, null)), null)
   scales        = var.autoscaling.enabled && local.instance_type != null
-  least         = max(1, var.autoscaling.min_capacity)
-  most          = max(var.autoscaling.max_capacity, [for action in var.autoscaling.schedules : coalesce(action.max_capacity, 0)]...)
+  min_instances = max(1, var.autoscaling.min_capacity)
+  max_instances = max(var.autoscaling.max_capacity, [for action in var.autoscaling.schedules : coalesce(action.max_capacity, 0)]...)
 
   second_share = try(var.variants.second.traffic_percentage, 0)
   shares       = merge({ AllTraffic = 100 - local.second_share }, local.second_share > 0 ? { Second = local.second_share } : {})
   instance_counts = {
     for name, share in local.shares : name => (
       local.scales
-      ? min(local.most, max(local.least, lookup(var.deployed.instance_counts, name, local.initial_count)))
+      ? min(local.max_instances, max(local.min_instances, lookup(var.deployed.instance_counts, name, local.initial_count)))
       : local.initial_count
     )
   }
@@ -55,7 +53,7 @@ locals {
       serverless        = var.hosting.serverless
     }
   ]
-  # The main variant's weight is 100 then, so that its own is a percentage of the requests.
+  # The main variant's weight is 100 next to a shadow variant, so the shadow's weight is a percentage of the requests.
   shadow_variants = [
     for shadow in [var.variants.shadow] : {
       name              = "Shadow"
@@ -89,36 +87,4 @@ locals {
     }
     variants = concat(local.production_variants, local.shadow_variants)
   }
-
-  # What serves is left alone while it differs in nothing but the counts that autoscaling sets.
-  known = concat([merge(local.wanted, { key = substr(sha256(jsonencode(local.wanted)), 0, 8) })], var.deployed.generations)
-  shapes = [
-    for generation in local.known : jsonencode(merge(generation, {
-      key = null
-      variants = [
-        for variant in generation.variants :
-        merge(variant, local.scales && !variant.shadow ? { instance_count = null } : {})
-      ]
-    }))
-  ]
-  live_place = try(index(var.deployed.generations[*].key, var.deployed.live), -1)
-  current    = local.known[local.live_place >= 0 && try(local.shapes[local.live_place + 1] == local.shapes[0], false) ? local.live_place + 1 : 0]
-
-  # What came after the one that serves has failed. Of the others two are kept: the one that serves, the one before.
-  older = [
-    for place, generation in var.deployed.generations : generation
-    if place >= local.live_place && generation.key != local.current.key
-  ]
-  generations = concat([local.current], slice(local.older, 0, min(2, length(local.older))))
-
-  models = merge([
-    for generation in local.generations : {
-      for variant in generation.variants : variant.model_name => {
-        model_package_arn  = variant.model_package_arn
-        execution_role_arn = generation.execution_role_arn
-        network_isolation  = generation.network_isolation
-        network            = generation.network
-      }
-    }
-  ]...)
 }
