@@ -97,5 +97,5 @@ def test_real_processes_are_read():
         while len(members := metrics.family(child.pid, found := metrics.processes())) < 2:
             assert child.poll() is None
         assert members[0] == child.pid and found[members[1]].parent == child.pid
-        assert not metrics.impaired(members, found)
+        assert not metrics.is_impaired(members, found)
         child.stdin.write(b"\n")

@@ -21,8 +21,10 @@ import pytest
 
 from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.processes.supervisor import Supervisor
+from embedded_aws.services.ec2 import host as host_module
 from embedded_aws.services.ec2 import init, machine, user_data
-from embedded_aws.services.ec2.imds import MetadataServer
+from embedded_aws.services.ec2.exceptions import InvalidUserData
+from embedded_aws.services.ec2.instance_metadata import InstanceMetadataService
 from embedded_aws.services.ec2.user_data import Script
 
 
@@ -56,13 +58,13 @@ def test_scripts_of_user_data():
     "content", ["#cloud-config\npackages: [git]\n", "#include\nhttps://x", archive(("cloud-config", "a: 1"))]
 )
 def test_user_data_for_the_rest_of_cloud_init_is_refused(content):
-    with pytest.raises(NotImplementedError, match="it runs scripts"):
+    with pytest.raises(NotImplementedError, match="use a script"):
         user_data.scripts(encoded(content))
 
 
 @pytest.mark.parametrize("content", [b"#!/bin/sh\n" + b"#" * 16_384, b"\x1f\x8bnot gzip"])
 def test_user_data_that_is_not_valid_is_refused(content):
-    with pytest.raises(user_data.InvalidUserData):
+    with pytest.raises(InvalidUserData):
         user_data.scripts(encoded(content))
 
 
@@ -116,7 +118,7 @@ def ask(host):
             raise RoleNotAssumable
         return keys
 
-    server = MetadataServer(host, assume)
+    server = InstanceMetadataService(host, assume)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def request(path: str, method: str = "GET", **headers: str) -> tuple[int, str]:
@@ -223,7 +225,7 @@ class Boot:
 
 @pytest.fixture
 def boot(host, tmp_path, monkeypatch):
-    monkeypatch.setattr(machine, "namespaces", lambda supervisor: ())
+    monkeypatch.setattr(host_module, "namespaces", lambda supervisor: ())
     booted: list[Boot] = []
 
     def start(script: str) -> Boot:
@@ -243,7 +245,7 @@ def test_without_namespaces_it_still_has_folders_of_its_own(boot, tmp_path):
     disk = tmp_path / "0/disk"
     assert f"{disk}/root {disk}/tmp" in booted.console
     assert "without namespaces" in booted.console and "me: hello" in booted.console
-    assert "yum install -y x: left out" in booted.console and "as me" in booted.console
+    assert "yum install -y x: skipped" in booted.console and "as me" in booted.console
 
 
 @pytest.mark.parametrize(
@@ -302,5 +304,5 @@ def test_a_first_process_that_is_only_starting_is_asked_again():
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as child:
         assert child.stdout
         child.stdout.readline()
-        machine.Machine._ask(child)
+        machine.Machine._terminate(child)
         assert child.returncode == 0

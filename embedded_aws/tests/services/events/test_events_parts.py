@@ -84,7 +84,7 @@ def test_inputs_that_cannot_be_given_are_told(target, mistake):
 
 def test_a_template_that_becomes_no_json_is_told():
     transformer = {"InputPathsMap": {"list": "$.detail.list"}, "InputTemplate": '{"a": <list>, }'}
-    with pytest.raises(ValueError, match="becomes no JSON"):
+    with pytest.raises(ValueError, match="is not valid JSON"):
         transform.payload({"Id": "t", "InputTransformer": transformer}, EVENT, "r", "a")
 
 

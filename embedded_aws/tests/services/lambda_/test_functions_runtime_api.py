@@ -12,9 +12,10 @@ import pytest
 
 from embedded_aws.processes.supervisor import Supervisor
 from embedded_aws.services.lambda_ import code, environment, pool
-from embedded_aws.services.lambda_.environment import ExecutionEnvironment, Version, python_path
+from embedded_aws.services.lambda_.code import python_path
+from embedded_aws.services.lambda_.environment import ExecutionEnvironment, Version
 from embedded_aws.services.lambda_.exceptions import TooManyRequestsException
-from embedded_aws.services.lambda_.pool import Limits, Pool, Wanted
+from embedded_aws.services.lambda_.pool import Limits, Pool, PooledVersion
 from embedded_aws.services.lambda_.runtime_api import PREFIX, Invocation, RuntimeApi
 
 PROVISIONED = "provisioned-concurrency"
@@ -40,7 +41,7 @@ def api():
 
 def test_api_hands_out_an_event_and_takes_its_answer(api):
     client = http.client.HTTPConnection(api.address, timeout=5)
-    api.hand(invocation(b'{"a": 1}'))
+    api.send(invocation(b'{"a": 1}'))
     client.request("GET", PREFIX + "invocation/next")
     answer = client.getresponse()
     assert answer.read() == b'{"a": 1}'
@@ -57,7 +58,7 @@ def test_api_hands_out_an_event_and_takes_its_answer(api):
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
 def test_api_serves_no_web_page(api, headers):
     client = http.client.HTTPConnection(api.address, timeout=5)
-    api.hand(invocation())
+    api.send(invocation())
     client.request("GET", PREFIX + "invocation/next", headers=headers)
     assert client.getresponse().status == 403
     assert api.outcomes.empty()
@@ -314,7 +315,7 @@ class FakeEnvironment:
         self.ended.set()
 
 
-FREE = Limits(reserved=None, reserved_elsewhere=0)
+FREE = Limits(reserved=None, reserved_by_all=0)
 
 
 @pytest.fixture
@@ -331,7 +332,7 @@ def keeper(versions):
 
 
 def wanted(provisioned=0, launch=FakeEnvironment):
-    return Wanted(function="f", launch=launch, provisioned=provisioned)
+    return PooledVersion(function="f", launch=launch, provisioned=provisioned)
 
 
 def test_pool_reuses_a_warm_environment_and_runs_one_request_at_a_time(keeper, versions):
@@ -346,7 +347,7 @@ def test_pool_reuses_a_warm_environment_and_runs_one_request_at_a_time(keeper, v
 
 def test_pool_throttles_at_the_reserved_concurrency(keeper, versions):
     versions["f:1"] = wanted()
-    limits = Limits(reserved=1, reserved_elsewhere=0)
+    limits = Limits(reserved=1, reserved_by_all=0)
     only = keeper.acquire("f:1", versions["f:1"], limits)
     with pytest.raises(TooManyRequestsException) as refused:
         keeper.acquire("f:1", versions["f:1"], limits)
@@ -398,7 +399,7 @@ def test_pool_keeps_provisioned_environments_and_replaces_dead_ones(keeper, vers
     versions["f:1"] = wanted(2)
     keeper.changed()
     until(lambda: keeper.provisioned("f:1") == (2, 2, ""))
-    taken = keeper.acquire("f:1", versions["f:1"], Limits(reserved=2, reserved_elsewhere=0))
+    taken = keeper.acquire("f:1", versions["f:1"], Limits(reserved=2, reserved_by_all=0))
     assert taken.provisioned
     assert keeper.provisioned("f:1") == (2, 1, "")
     taken.dead = True

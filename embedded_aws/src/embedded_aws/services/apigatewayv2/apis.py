@@ -1,4 +1,4 @@
-"""Requests to HTTP APIs: throttled, authorised, and answered by the function of their route."""
+"""Requests to HTTP APIs: throttles and authorizes them, and calls the function of their route."""
 
 from __future__ import annotations
 
@@ -12,25 +12,24 @@ from typing import TYPE_CHECKING, Any
 from embedded_aws import ACCOUNT_ID
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.apigatewayv2 import routes
+from embedded_aws.services.apigatewayv2.routes import Throttle
 from embedded_aws.services.lambda_ import web
-from embedded_aws.services.lambda_.web import Answer, Forbidden
+from embedded_aws.services.lambda_.invoker import Invoker, InvokeResponse
+from embedded_aws.services.lambda_.web import Forbidden, HttpResponse
 
 if TYPE_CHECKING:
     from embedded_aws.iam.principals import Principal
-    from embedded_aws.services.lambda_.service import Answer as Result
 
 SERVICE = "execute-api"
 ACTION = "execute-api:Invoke"
-DEFAULT = "$default"  # the stage without a path of its own, and the route that takes what no other does
+DEFAULT = "$default"  # the stage without a path prefix, and the route for requests that no other matches
 GATEWAY = "apigateway.amazonaws.com"
 MAX_BODY_BYTES = 10 << 20
-TEXT = "text/plain; charset=utf-8"  # where a function's answer names no content type
-
-_throttle = routes.Throttle()
+TEXT = "text/plain; charset=utf-8"  # if the function's result names no content type
 
 
-def answer(environ: Mapping[str, Any], runtime: Runtime, identity: str, region: str) -> Answer:
-    """The answer to a request to an API's host name."""
+def answer(environ: Mapping[str, Any], runtime: Runtime, identity: str, region: str) -> HttpResponse:
+    """Return the response to a request to an API's host name."""
     from moto.core.exceptions import JsonRESTError
 
     from embedded_aws.iam.errors import Refusal
@@ -41,20 +40,20 @@ def answer(environ: Mapping[str, Any], runtime: Runtime, identity: str, region: 
         request = Request.of(environ, identity, region)
     except LookupError:
         return _page(404, "Not Found")
-    if not _throttle.admit((identity, request.stage.name, request.key), *request.limits):
+    if not runtime.get(Throttle).admit((identity, request.stage.name, request.key), *request.limits):
         return _page(429, "Too Many Requests")
     if len(body) > MAX_BODY_BYTES:
         return _page(413, "Request Entity Too Large")
     try:
-        event = request.event(body, request.admitted(body, runtime))
-        result = request.call(json.dumps(event).encode())
+        event = request.event(body, request.authorize(body, runtime))
+        result = request.call(json.dumps(event).encode(), runtime.get(Invoker))
     except (Forbidden, Refusal):
         return _page(403, "Forbidden")
     except RequestTooLargeException:
         return _page(413, "Request Entity Too Large")
     except (TooManyRequestsException, TimeoutError):
         return _page(503, "Service Unavailable")
-    except (JsonRESTError, PermissionError):  # no such function, say, or it does not let the API in
+    except (JsonRESTError, PermissionError):  # e.g. no such function, or its policy does not allow the API
         return _page(500, "Internal Server Error")
     if result.function_error:
         return _page(500, "Internal Server Error")
@@ -66,20 +65,30 @@ def answer(environ: Mapping[str, Any], runtime: Runtime, identity: str, region: 
 
 @dataclass(frozen=True)
 class Request:
-    """One request and the stage, the route and the integration that it takes. path: without a named stage."""
+    """A request with its stage, route and integration: moto's records."""
 
     environ: Mapping[str, Any]
+    """WSGI environment."""
+
     api: Any
+
     region: str
+
     stage: Any
+
     route: Any
+
     integration: Any
+
     path: str
+    """Path without the name of the stage."""
+
     parameters: dict[str, str]
+    """Path parameters of the route."""
 
     @classmethod
     def of(cls, environ: Mapping[str, Any], identity: str, region: str) -> Request:
-        """Raises LookupError if the API, its stage, a route or its integration is missing."""
+        """Find stage, route and integration. Raises LookupError if one of them or the API is missing."""
         from moto.apigatewayv2.models import apigatewayv2_backends
 
         api = apigatewayv2_backends[ACCOUNT_ID][region].apis[identity]
@@ -105,11 +114,11 @@ class Request:
 
     @property
     def limits(self) -> tuple[float, float]:
-        """Rate and burst."""
+        """Throttling limits: rate and burst."""
         return routes.limits(self.stage, self.key)
 
-    def admitted(self, body: bytes, runtime: Runtime) -> Principal:
-        """The caller. Raises Forbidden, Refusal."""
+    def authorize(self, body: bytes, runtime: Runtime) -> Principal:
+        """Return the caller, if it may invoke the route. Raises Forbidden, Refusal."""
         from embedded_aws.iam.evaluate import decide
         from embedded_aws.iam.principals import ANONYMOUS
 
@@ -122,26 +131,27 @@ class Request:
         return caller
 
     def event(self, body: bytes, caller: Principal) -> dict[str, Any]:
-        made = web.event(self.environ, body, self.api.api_id, caller, ACCOUNT_ID, self.key, self.stage.name)
+        """Return the event of payload format 2.0."""
+        event = web.event(self.environ, body, self.api.api_id, caller, ACCOUNT_ID, self.key, self.stage.name)
         if self.parameters:
-            made["pathParameters"] = self.parameters
+            event["pathParameters"] = self.parameters
         if self.stage.stage_variables:
-            made["stageVariables"] = self.stage.stage_variables
-        return made
+            event["stageVariables"] = self.stage.stage_variables
+        return event
 
-    def call(self, payload: bytes) -> Result:
-        """Run the function, if its resource policy lets this route.
+    def call(self, payload: bytes, invoker: Invoker) -> InvokeResponse:
+        """Run the function, if its resource policy allows this route.
 
-        Raises PermissionError, TimeoutError, and as `LambdaService.invoke`.
+        Raises PermissionError, TimeoutError, and what `Invoker.invoke` raises.
         """
         from embedded_aws.iam.evaluate import decide
         from embedded_aws.iam.principals import service
-        from embedded_aws.services.lambda_.service import current
+        from embedded_aws.services.lambda_.backend import backend_of
 
         named = routes.FUNCTION.fullmatch(self.integration.integration_uri)
-        assert named is not None  # or the integration would have been refused
+        assert named is not None  # CreateIntegration refuses other URIs
         name, qualifier, region = named["name"], named["qualifier"], named["region"]
-        backend = current().backend(region)
+        backend = backend_of(region)
         function = backend.latest(name)
         arn = function.unqualified_arn + (f":{qualifier}" if qualifier else "")
         source = self._arn(
@@ -153,16 +163,18 @@ class Request:
             raise PermissionError(f"{source} may not invoke {arn}")
         seconds = self.integration.timeout_in_millis / 1000
         if function.timeout < seconds:
-            return current().invoke(region, name, qualifier, payload)
-        return _within(seconds, current().invoke, region, name, qualifier, payload)
+            return invoker.invoke(region, name, qualifier, payload)
+        return _within(seconds, invoker.invoke, region, name, qualifier, payload)
 
-    def _arn(self, what: str) -> str:
-        return f"arn:aws:execute-api:{self.region}:{ACCOUNT_ID}:{self.api.api_id}/{self.stage.name}/{what}"
+    def _arn(self, resource: str) -> str:
+        return (
+            f"arn:aws:execute-api:{self.region}:{ACCOUNT_ID}:{self.api.api_id}/{self.stage.name}/{resource}"
+        )
 
 
-def _within(seconds: float, work: Callable[..., Result], *arguments: Any) -> Result:
-    """The result of `work`, which goes on in the background if it takes longer. Raises TimeoutError."""
-    future: futures.Future[Result] = futures.Future()
+def _within(seconds: float, work: Callable[..., InvokeResponse], *arguments: Any) -> InvokeResponse:
+    """Return the result of `work`. Raises TimeoutError if it takes longer; `work` then continues in the background."""
+    future: futures.Future[InvokeResponse] = futures.Future()
 
     def run() -> None:
         try:
@@ -177,5 +189,5 @@ def _within(seconds: float, work: Callable[..., Result], *arguments: Any) -> Res
         raise TimeoutError(f"no answer within {seconds} s") from None
 
 
-def _page(status: int, message: str) -> Answer:
+def _page(status: int, message: str) -> HttpResponse:
     return web.page(status, {"message": message})

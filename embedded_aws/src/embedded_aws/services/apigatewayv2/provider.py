@@ -1,4 +1,4 @@
-"""Amazon API Gateway in moto's place."""
+"""Puts Amazon API Gateway's HTTP APIs in moto's place."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from moto.apigatewayv2 import urls
 
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.apigatewayv2.responses import EmbeddedApiGatewayV2Response, paths
+from embedded_aws.services.apigatewayv2.routes import Throttle
 from embedded_aws.services.provider import Provider, Routes
 
 
 def provider(runtime: Runtime) -> Provider:
+    """Return the changes to moto's API Gateway."""
+    runtime.add(Throttle())
     tables = (urls.url_paths, apigateway_urls.url_paths)  # moto serves both versions at one host name
     return Provider(
         routes=[

@@ -1,4 +1,4 @@
-"""API Gateway's operations on HTTP APIs: moto's, less what is not served here, plus those it lacks."""
+"""API Gateway's operations on HTTP APIs: moto's responses, completed; refuses settings that have no effect here."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ AUTHORIZATIONS = ("NONE", "AWS_IAM")
 
 
 def paths() -> list[str]:
-    """moto's addresses, and those of route settings and of access log settings."""
+    """Return moto's URL patterns, and those of route settings and of access log settings."""
     stage = "{0}/v2/apis/(?P<api_id>[^/]+)/stages/(?P<stage_name>[^/]+)"
     more = (f"{stage}/routesettings/(?P<route_key>.+)$", f"{stage}/accesslogsettings$")
     return [path for path in (*url_paths, *more) if path != "{0}/v2/apis/$"]
 
 
 class EmbeddedApiGatewayV2Response(ApiGatewayV2Response):
-    """What would be recorded and not done is refused, so that no route is open that is meant to be closed."""
+    """moto's responses, with ours in front.
+
+    They refuse settings without an effect: a route that is meant to be closed must not be open.
+    """
 
     def create_api(self) -> TYPE_RESPONSE:
         body = json.loads(self.body)
@@ -115,11 +118,11 @@ class EmbeddedApiGatewayV2Response(ApiGatewayV2Response):
 
 
 def _check_integration(spec: dict[str, Any]) -> None:
-    """Raises NotImplementedError for an integration that is no function called as by default."""
+    """Raise NotImplementedError for an integration other than a function with payload format 2.0."""
     kind, uri = spec.get("integrationType"), spec.get("integrationUri") or ""
     if kind != "AWS_PROXY" or spec.get("integrationSubtype") or not FUNCTION.fullmatch(uri):
         raise NotImplementedError(
-            f"integrations of type {kind} with {uri or spec.get('integrationSubtype')}: only AWS_PROXY with a"
+            f"integrations of type {kind} with {uri or spec.get('integrationSubtype')}: use AWS_PROXY with a"
             " function's ARN or invoke ARN"
         )
     if spec.get("payloadFormatVersion") is None:
@@ -137,7 +140,7 @@ def _check_integration(spec: dict[str, Any]) -> None:
 
 
 def _check_route(spec: dict[str, Any]) -> None:
-    """Raises BadRequestException, NotImplementedError."""
+    """Raise BadRequestException or NotImplementedError for a route that cannot work."""
     if not ROUTE_KEY.fullmatch(spec.get("routeKey") or ""):
         raise BadRequestException(
             f"The provided route key is not formatted properly for HTTP protocol: {spec.get('routeKey')}. Format"
@@ -145,14 +148,14 @@ def _check_route(spec: dict[str, Any]) -> None:
         )
     kind = spec.get("authorizationType") or "NONE"
     if kind not in AUTHORIZATIONS:
-        raise NotImplementedError(f"AuthorizationType {kind}: only {' and '.join(AUTHORIZATIONS)}")
+        raise NotImplementedError(f"AuthorizationType {kind}: use {' or '.join(AUTHORIZATIONS)}")
     if spec.get("requestParameters"):
         raise NotImplementedError("requestParameters of a route")
 
 
 def _check_stage(spec: dict[str, Any]) -> None:
-    """Raises NotImplementedError: a deployment would be a copy of routes and integrations."""
+    """Raise NotImplementedError without AutoDeploy: a deployment would need copies of routes and integrations."""
     if not spec.get("autoDeploy"):
         raise NotImplementedError(
-            f"stage {spec.get('stageName')} without AutoDeploy: there are no deployments here"
+            f"stage {spec.get('stageName')} without AutoDeploy: set AutoDeploy, as there are no deployments"
         )

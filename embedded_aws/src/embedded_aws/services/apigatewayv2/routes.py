@@ -1,4 +1,4 @@
-"""Which route of an HTTP API a request takes, and how many requests a route lets through."""
+"""Routes of HTTP APIs: matching of requests, and throttling."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 ROUTE_KEY = re.compile(r"\$default|(ANY|GET|HEAD|OPTIONS|PATCH|POST|PUT|DELETE) (/|(/[^/\s]+)+)")
-# A function's ARN, or the address by which API Gateway calls it (invoke_arn in Terraform).
+# A function's ARN or its invoke ARN.
 FUNCTION = re.compile(
     r"(?:arn:aws:apigateway:[\w-]+:lambda:path/2015-03-31/functions/)?"
     r"arn:aws:lambda:(?P<region>[\w-]+):\d{12}:function:(?P<name>[\w-]+)(?::(?P<qualifier>\$LATEST|[\w-]+))?"
     r"(?:/invocations)?"
 )
-# Of the account and region, where neither stage nor route says.
+# Limits of the account, where neither stage nor route sets any.
 ACCOUNT_RATE, ACCOUNT_BURST = 10_000.0, 5_000.0
 
 
 def choose(keys: Iterable[str], method: str, path: str) -> tuple[str, dict[str, str]] | None:
-    """The most specific route key for a request, with its path parameters.
+    """Return the most specific route key for a request and its path parameters; None if no key matches.
 
-    Paths without variables come first, then those with, then greedy ones, then $default; of two, the one that names
-    the method. None if nothing matches.
+    Paths without variables come first, then paths with variables, then greedy ones, then $default. A key with the
+    request's method comes before ANY.
     """
     best: tuple[tuple[Any, ...], str, dict[str, str]] | None = None
     for key in keys:
@@ -55,7 +55,7 @@ def _match(template: str, path: str) -> dict[str, str] | None:
 
 
 def _rank(template: str) -> tuple[int, tuple[int, ...]]:
-    """Lower is more specific."""
+    """Return the sort key of a path template; a lower one is more specific."""
     parts = [
         2 if part.endswith("+}") else int(part.startswith("{")) for part in template.strip("/").split("/")
     ]
@@ -63,16 +63,16 @@ def _rank(template: str) -> tuple[int, tuple[int, ...]]:
 
 
 class Throttle:
-    """A token bucket per route. Thread-safe; a bucket is full after a restart and once its limits have changed."""
+    """A token bucket per route. Thread-safe. A bucket is full after a restart and after a change of its limits."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        # By route: its limits, and the tokens left at a time of the clock.
+        # By route: its limits, and how many tokens were left at which time of the clock.
         self._buckets: dict[tuple[str, ...], tuple[tuple[float, float], float, float]] = {}
 
     def admit(self, route: tuple[str, ...], rate: float, burst: float) -> bool:
-        """Whether one more request may pass: `burst` at once, `rate` a second from then on."""
+        """Return whether one more request may pass: up to `burst` at once, `rate` per second on average."""
         now = self._clock()
         with self._lock:
             limits, tokens, then = self._buckets.get(route, (None, burst, now))
@@ -83,7 +83,7 @@ class Throttle:
 
 
 def limits(stage: Any, route_key: str) -> tuple[float, float]:
-    """(rate, burst) of a route in one of moto's stages."""
+    """Return (rate, burst) of a route. stage: moto's record."""
     settings: Mapping[str, Any] = {
         **(stage.default_route_settings or {}),
         **stage.route_settings.get(route_key, {}),

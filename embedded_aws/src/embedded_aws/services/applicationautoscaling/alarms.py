@@ -1,4 +1,4 @@
-"""The alarms of target tracking policies, which CloudWatch evaluates and which make a policy act."""
+"""The alarms of target tracking policies: CloudWatch evaluates them, and they trigger the policy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CONCURRENCY = "SageMakerVariantConcurrentRequestsPerModelHighResolution"
 UTILIZATION = "LambdaProvisionedConcurrencyUtilization"
 VARIANT = "sagemaker:variant:DesiredInstanceCount"
 PROVISIONED = "lambda:function:ProvisionedConcurrency"
-# of a scalable dimension: namespace, metric, statistic, seconds of a period
+# By scalable dimension and metric type: namespace, metric, statistic, period in seconds.
 PREDEFINED = {
     VARIANT: {
         INVOCATIONS: ("AWS/SageMaker", "InvocationsPerInstance", "Sum", 60),
@@ -26,7 +26,7 @@ PREDEFINED = {
 
 
 def check(configuration: dict[str, Any], dimension: str) -> None:
-    """Raises ValidationException for a TargetTrackingScalingPolicyConfiguration that cannot be followed."""
+    """Raise ValidationException for a TargetTrackingScalingPolicyConfiguration that cannot work."""
     predefined = configuration.get("PredefinedMetricSpecification")
     customized = configuration.get("CustomizedMetricSpecification")
     if bool(predefined) == bool(customized):
@@ -39,22 +39,24 @@ def check(configuration: dict[str, Any], dimension: str) -> None:
             f"the embedded AWS has {', '.join(PREDEFINED[dimension])}."
         )
     if customized and "Metrics" in customized:
-        raise AWSValidationException("The embedded AWS does not do metric maths in target tracking policies.")
+        raise AWSValidationException(
+            "The embedded AWS does not support metric math in target tracking policies."
+        )
     if float(configuration.get("TargetValue", 0)) <= 0:
         raise AWSValidationException("TargetValue must be greater than 0.")
 
 
 def points_in(policy: Any) -> int:
-    """Datapoints of the low alarm: a quarter of an hour."""
-    return POINTS_IN * 60 // _watched(policy)[-1]
+    """Return the number of datapoints of the low alarm: those of 15 minutes."""
+    return POINTS_IN * 60 // _metric(policy)[-1]
 
 
 def create(account: str, region: str, policy: Any) -> list[Alarm]:
-    """The high and the low alarm of a policy, named as AWS names them."""
+    """Create the high and the low alarm of a policy, with AWS's names."""
     configuration = policy.target_tracking_scaling_policy_configuration
-    namespace, metric, dimensions, statistic, unit, period = _watched(policy)
+    namespace, metric, dimensions, statistic, unit, period = _metric(policy)
     target = float(configuration["TargetValue"])
-    made = []
+    created = []
     for kind, comparison, threshold, count in (
         ("High", "GreaterThanThreshold", target, POINTS_OUT),
         ("Low", "LessThanThreshold", LOW * target, points_in(policy)),
@@ -75,12 +77,12 @@ def create(account: str, region: str, policy: Any) -> list[Alarm]:
             dimensions=dimensions,
             alarm_actions=[policy.policy_arn],
         )
-        made.append(alarm)
-    return made
+        created.append(alarm)
+    return created
 
 
-def _watched(policy: Any) -> tuple[Any, ...]:
-    """Namespace, metric, dimensions, statistic, unit and period."""
+def _metric(policy: Any) -> tuple[Any, ...]:
+    """Return namespace, metric, dimensions, statistic, unit and period of a policy's metric."""
     configuration = policy.target_tracking_scaling_policy_configuration
     if custom := configuration.get("CustomizedMetricSpecification"):
         return (

@@ -1,8 +1,7 @@
-"""Targets, policies and scheduled actions as moto keeps them, with what they do to what they scale."""
+"""Scalable targets, policies and scheduled actions: moto's records, and the changes of capacity that they make."""
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 import uuid
@@ -13,23 +12,21 @@ from moto.applicationautoscaling.exceptions import AWSValidationException
 from moto.cloudwatch.models import Alarm
 from moto.core.exceptions import JsonRESTError
 
-from embedded_aws import runtime
-from embedded_aws.services.applicationautoscaling import alarms, dimensions
-from embedded_aws.services.applicationautoscaling.dimensions import Dimension
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.applicationautoscaling import alarms
+from embedded_aws.services.applicationautoscaling.dimension import Dimension
+from embedded_aws.services.applicationautoscaling.dimensions import dimension_of
 from embedded_aws.services.applicationautoscaling.rules import StepScaling, TargetTracking
 from embedded_aws.services.applicationautoscaling.schedules import Schedule
 from embedded_aws.services.applicationautoscaling.tags import TagsBackend
-from embedded_aws.services.sagemaker.hosting import metrics
-
-log = logging.getLogger(__name__)
 
 ACTIVITIES_KEPT = 200
 
 
 class ObjectNotFoundException(JsonRESTError):
-    """A policy or a schedule for what is no scalable target."""
+    """AWS's error for a policy or a schedule without a scalable target."""
 
-    def __init__(self, namespace: str, resource: str, dimension: str):
+    def __init__(self, namespace: str, resource: str, dimension: str) -> None:
         message = (
             f"No scalable target found for service namespace: {namespace}, resource ID: {resource}, "
             f"scalable dimension: {dimension}"
@@ -38,12 +35,16 @@ class ObjectNotFoundException(JsonRESTError):
 
 
 class EmbeddedApplicationAutoscalingBackend(TagsBackend):
-    """moto's backend; alarms call `triggered`, the clock calls `tick`."""
+    """moto's backend. Alarms call `act`, the clock calls `tick`."""
+
+    runtime: Runtime
 
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self.activities: list[dict[str, Any]] = []
-        self.last_scalings: dict[str, dict[str, float]] = {}  # by resource: "out", "in" (Unix time), "added"
+        self.last_scalings: dict[
+            str, dict[str, float]
+        ] = {}  # by resource: "out" and "in" (Unix times), "added"
         self.last_tick = time.time()
 
     def register_scalable_target(  # type: ignore[override]
@@ -62,11 +63,11 @@ class EmbeddedApplicationAutoscalingBackend(TagsBackend):
         if high < low:
             raise AWSValidationException("Maximum capacity cannot be less than minimum capacity.")
         if scaled:
-            scaled.check_least(r_id, low)
+            scaled.check_minimum(r_id, low)
         return super().register_scalable_target(namespace, r_id, dimension, **settings)
 
     def deregister_scalable_target(self, namespace: str, r_id: str, dimension: str) -> None:
-        """Its policies, their alarms and its scheduled actions go with it."""
+        """Deregister a target with its policies, their alarms and its scheduled actions."""
         super().deregister_scalable_target(namespace, r_id, dimension)
         self.last_scalings.pop(r_id, None)
         for key, policy in list(self.policies.items()):
@@ -85,15 +86,15 @@ class EmbeddedApplicationAutoscalingBackend(TagsBackend):
         scalable_dimension: str,
         policy_body: dict[str, Any],
         policy_type: str | None,
-    ):
+    ) -> models.FakeApplicationAutoscalingPolicy:
         if not self._scalable_target_exists(resource_id, scalable_dimension):
             raise ObjectNotFoundException(service_namespace, resource_id, scalable_dimension)
         key = models.FakeApplicationAutoscalingPolicy.formulate_key(
             service_namespace, resource_id, scalable_dimension, policy_name
         )
         old = self.policies.get(key)
-        ours = scalable_dimension in alarms.PREDEFINED
-        if ours and (policy_body or not old):
+        is_scaled_here = scalable_dimension in alarms.PREDEFINED
+        if is_scaled_here and (policy_body or not old):
             if (policy_type or (old and old.policy_type)) == "StepScaling":
                 StepScaling.of(policy_body or {})
             else:
@@ -104,7 +105,7 @@ class EmbeddedApplicationAutoscalingBackend(TagsBackend):
         if old:
             policy.policy_arn, policy.creation_time = old.policy_arn, old.creation_time
             old.delete_alarms(self.account_id, self.region_name)
-        if ours and policy.policy_type == "TargetTrackingScaling":
+        if is_scaled_here and policy.policy_type == "TargetTrackingScaling":
             policy.alarms = alarms.create(self.account_id, self.region_name, policy)
         return policy
 
@@ -132,7 +133,7 @@ class EmbeddedApplicationAutoscalingBackend(TagsBackend):
             raise AWSValidationException("Maximum capacity cannot be less than minimum capacity.")
         if scaled := self._dimension(scalable_dimension):
             for bound in (low, high):
-                scaled.check_least(resource_id, bound)
+                scaled.check_minimum(resource_id, bound)
         super().put_scheduled_action(
             service_namespace,
             schedule,
@@ -145,17 +146,20 @@ class EmbeddedApplicationAutoscalingBackend(TagsBackend):
             cast(Any, scalable_target_action),
         )
 
-    def triggered(self, arn: str, alarm: Alarm, values: list[float], now: float) -> None:
-        """A policy's alarm is in ALARM, on these values, oldest first: act at Unix time `now`."""
+    def act(self, arn: str, alarm: Alarm, values: list[float], now: float) -> None:
+        """Apply a policy whose alarm is in ALARM.
+
+        values: those that the alarm has evaluated, oldest first. now: Unix time.
+        """
         policy = next((p for p in self.policies.values() if arn.startswith(p.policy_arn)), None)
         target: Any = policy and self.targets.get(policy.scalable_dimension, {}).get(policy.resource_id)
         scaled = policy and self._dimension(policy.scalable_dimension)
-        if not policy or not target or not scaled or not scaled.ready(policy.resource_id):
+        if not policy or not target or not scaled or not scaled.is_ready(policy.resource_id):
             return
         current = scaled.capacity(policy.resource_id)
         last = self.last_scalings.setdefault(policy.resource_id, {})
         added = int(last.get("added", 0))
-        since_out, since_in = _since(last, "out", now), _since(last, "in", now)
+        since_out, since_in = self._since(last, "out", now), self._since(last, "in", now)
         if policy.policy_type == "StepScaling":
             step = StepScaling.of(policy.step_scaling_policy_configuration or {}, scaled.cooldown)
             wanted = step.capacity(values, float(alarm.threshold), current, min(since_out, since_in), added)
@@ -176,19 +180,19 @@ class EmbeddedApplicationAutoscalingBackend(TagsBackend):
         self._scale(scaled, policy.resource_id, current, bounded, cause, now)
 
     def tick(self, now: float) -> None:
-        """Run what is scheduled up to Unix time `now`, and keep every resource within its target's bounds."""
+        """Run the scheduled actions that are due at Unix time `now`, and enforce the bounds of every target."""
         after, self.last_tick = self.last_tick, now
         for action in list(self.scheduled_actions):
             self._run_schedule(action, after, now)
         for name, targets in list(self.targets.items()):
             if scaled := self._dimension(name):
                 for resource, target in list(targets.items()):
-                    self._keep_bounds(scaled, resource, target, now)
+                    self._enforce_bounds(scaled, resource, target, now)
 
-    def _keep_bounds(self, scaled: Dimension, resource: str, target: Any, now: float) -> None:
-        if not scaled.ready(resource):
+    def _enforce_bounds(self, scaled: Dimension, resource: str, target: Any, now: float) -> None:
+        if not scaled.is_ready(resource):
             return
-        scaled.idle(resource)
+        scaled.record_idle(resource)
         current = scaled.capacity(resource)
         if current < target.min_capacity:
             cause = f"minimum capacity was set to {target.min_capacity}"
@@ -198,7 +202,7 @@ class EmbeddedApplicationAutoscalingBackend(TagsBackend):
             self._scale(scaled, resource, current, target.max_capacity, cause, now)
 
     def tracked(self, metric_type: str) -> set[str]:
-        """The resources that a policy scales by this predefined metric."""
+        """Return the resources that a policy scales by a predefined metric."""
         found = set()
         for policy in list(self.policies.values()):
             configuration = policy.target_tracking_scaling_policy_configuration or {}
@@ -214,7 +218,7 @@ class EmbeddedApplicationAutoscalingBackend(TagsBackend):
             return
         schedule = Schedule(action.schedule, action.timezone or "UTC")
         if (target.suspended_state or {}).get("ScheduledScalingSuspended") or not schedule.due(
-            after, now, start, runtime.current().time_scale
+            after, now, start, self.runtime.time_scale
         ):
             return
         wanted = action.scalable_target_action or {}
@@ -241,17 +245,17 @@ class EmbeddedApplicationAutoscalingBackend(TagsBackend):
     def _scale(
         self, scaled: Dimension, resource: str, current: int, count: int, cause: str, now: float
     ) -> None:
-        what = scaled.what
-        activity = self._activity(scaled.name, resource, f"Setting desired {what} to {count}.", cause, now)
+        name = scaled.capacity_name
+        activity = self._activity(scaled.name, resource, f"Setting desired {name} to {count}.", cause, now)
 
         def finished(reason: str | None) -> None:
             activity["EndTime"] = time.time()
             activity["StatusMessage"] = reason or (
-                f"Successfully set desired {what} to {count}. "
+                f"Successfully set desired {name} to {count}. "
                 f"Change successfully fulfilled by {scaled.namespace}."
             )
             activity["StatusCode"] = "Failed" if reason else "Successful"
-            runtime.current().changed()
+            self.runtime.changed()
 
         scaled.resize(resource, count, finished)
         last = self.last_scalings.setdefault(resource, {})
@@ -277,7 +281,7 @@ class EmbeddedApplicationAutoscalingBackend(TagsBackend):
         return activity
 
     def _all_low(self, resource: str) -> bool:
-        """Whether every target tracking policy agrees to scale in, as AWS wants."""
+        """Return whether all target tracking policies of a resource scale in; as on AWS, one alone does not."""
         lows = [
             alarm
             for policy in self.policies.values()
@@ -288,29 +292,12 @@ class EmbeddedApplicationAutoscalingBackend(TagsBackend):
         return all(alarm.state_value == "ALARM" for alarm in lows)
 
     def _dimension(self, name: str) -> Dimension | None:
-        return dimensions.of(self.account_id, self.region_name, name)
+        return dimension_of(self.runtime, self.account_id, self.region_name, name)
+
+    def _since(self, last: dict[str, float], direction: str, now: float) -> float:
+        """Return the service's seconds since the last scaling in a direction, "out" or "in"."""
+        return (now - last[direction]) * self.runtime.time_scale if direction in last else math.inf
 
 
 def _first(*values: Any) -> Any:
     return next((value for value in values if value is not None), None)
-
-
-def _since(last: dict[str, float], what: str, now: float) -> float:
-    return (now - last[what]) * runtime.current().time_scale if what in last else math.inf
-
-
-def act(region: str, arn: str, alarm: Alarm, values: list[float]) -> None:
-    backend = models.applicationautoscaling_backends[arn.split(":")[4]][region]
-    cast(EmbeddedApplicationAutoscalingBackend, backend).triggered(arn, alarm, values, time.time())
-
-
-def run(current: runtime.Runtime) -> None:
-    """Run schedules and keep bounds every minute of the service, until the embedded AWS stops."""
-    minute = metrics.period()
-    while not current.stopping.wait(minute - time.time() % minute):
-        for regions in list(models.applicationautoscaling_backends.values()):
-            for backend in list(regions.values()):
-                try:
-                    cast(EmbeddedApplicationAutoscalingBackend, backend).tick(time.time())
-                except Exception:  # one broken target must not end the scaling of the others
-                    log.exception("scaling in %s failed", backend.region_name)

@@ -1,4 +1,4 @@
-"""Application Auto Scaling in moto's place."""
+"""Puts Application Auto Scaling in moto's place."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ import threading
 from moto.applicationautoscaling import models, urls
 
 from embedded_aws.runtime import Runtime
-from embedded_aws.services.applicationautoscaling import backend
+from embedded_aws.services.applicationautoscaling.backend import EmbeddedApplicationAutoscalingBackend
+from embedded_aws.services.applicationautoscaling.provisioned_concurrency import ChangesInProgress
 from embedded_aws.services.applicationautoscaling.responses import EmbeddedApplicationAutoScalingResponse
-from embedded_aws.services.cloudwatch import actions
+from embedded_aws.services.applicationautoscaling.service import ScalingService
 from embedded_aws.services.provider import Provider, Routes
 
 
 def provider(runtime: Runtime) -> Provider:
-    actions.scaling_policies.append(backend.act)
+    """Return the changes to moto's Application Auto Scaling."""
+    service = ScalingService(runtime)
+    runtime.add(service)
+    runtime.add(ChangesInProgress())
 
     def start() -> None:
-        threading.Thread(target=backend.run, args=(runtime,), name="scaling", daemon=True).start()
+        threading.Thread(target=service.run, name="scaling", daemon=True).start()
 
     return Provider(
-        backends=[(models.applicationautoscaling_backends, backend.EmbeddedApplicationAutoscalingBackend)],
+        backends=[(models.applicationautoscaling_backends, EmbeddedApplicationAutoscalingBackend)],
         routes=[
             Routes(table=urls.url_paths, paths=["{0}/$"], responses=EmbeddedApplicationAutoScalingResponse)
         ],

@@ -1,4 +1,4 @@
-"""Operations of Application Auto Scaling that moto lacks or answers wrongly."""
+"""Operations of Application Auto Scaling that moto does not have."""
 
 from __future__ import annotations
 

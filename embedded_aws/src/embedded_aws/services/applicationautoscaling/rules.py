@@ -1,4 +1,4 @@
-"""What a scaling policy makes of the values that put its alarm into ALARM: a capacity."""
+"""Scaling policies as functions: from the values of an alarm in ALARM to a capacity."""
 
 from __future__ import annotations
 
@@ -9,27 +9,30 @@ from typing import Any
 
 from moto.applicationautoscaling.exceptions import AWSValidationException
 
-POINTS_OUT = 3  # datapoints over the target before a target tracking alarm goes off
-POINTS_IN = 15  # minutes under it
-LOW = 0.9  # of the target: where AWS sets the alarm for scaling in
-COOLDOWN = 300.0  # seconds, if the policy does not say
+POINTS_OUT = 3  # datapoints above the target that scale out
+POINTS_IN = 15  # minutes below it that scale in
+LOW = 0.9  # of the target: the threshold of the low alarm, as on AWS
+COOLDOWN = 300.0  # seconds, unless the policy sets others
 
 
 @dataclass(frozen=True)
 class TargetTracking:
-    """AWS's rule. Times are in the service's seconds, values per unit of capacity. `points_in` of them make an alarm low."""
+    """A target tracking policy. Times are in the service's seconds."""
 
     target: float
+    """Value of the metric per unit of capacity."""
+
     scale_out_cooldown: float = COOLDOWN
     scale_in_cooldown: float = COOLDOWN
     scale_in_disabled: bool = False
     points_in: int = POINTS_IN
+    """How many datapoints below the target scale in."""
 
     @classmethod
     def of(
         cls, configuration: dict[str, Any], points_in: int = POINTS_IN, cooldown: float = COOLDOWN
     ) -> TargetTracking:
-        """From a TargetTrackingScalingPolicyConfiguration. cooldown: where it names none."""
+        """Parse a TargetTrackingScalingPolicyConfiguration. cooldown: unless it sets one."""
         return cls(
             float(configuration["TargetValue"]),
             float(configuration.get("ScaleOutCooldown", cooldown)),
@@ -47,9 +50,11 @@ class TargetTracking:
         last_added: int = 0,
         least: int = 1,
     ) -> int:
-        """The capacity wanted, at least `least`, given an alarm's latest `points`, oldest first, and the last scalings.
+        """Return the new capacity.
 
-        During a scale-out cooldown only a larger step than the last is made; a scale-in never cuts one short.
+        points: the alarm's latest values, oldest first. since_out, since_in: seconds since the last scaling.
+        last_added: size of the last step out. least: smallest capacity to scale in to.
+        During a scale-out cooldown only a larger step than the last is made, and nothing scales in.
         """
         latest, quiet = points[-POINTS_OUT:], points[-self.points_in :]
         if len(latest) == POINTS_OUT and min(latest) > self.target:
@@ -65,20 +70,30 @@ class TargetTracking:
 
 @dataclass(frozen=True)
 class StepScaling:
-    """Steps by how far the metric is beyond the alarm's threshold. Times are in the service's seconds.
+    """A step scaling policy: the step depends on how far the metric is beyond the alarm's threshold.
 
-    steps: (lower, upper, adjustment); bounds are relative to the threshold.
+    Times are in the service's seconds.
     """
 
     kind: str
+    """AdjustmentType."""
+
     steps: tuple[tuple[float, float, int], ...]
+    """(lower, upper, adjustment); the bounds are relative to the threshold."""
+
     cooldown: float = COOLDOWN
     minimum: int = 0
+    """MinAdjustmentMagnitude."""
+
     aggregation: str = "Average"
+    """MetricAggregationType."""
 
     @classmethod
     def of(cls, configuration: dict[str, Any], cooldown: float = COOLDOWN) -> StepScaling:
-        """From a StepScalingPolicyConfiguration. cooldown: where it names none. Raises ValidationException if its steps leave gaps or overlap."""
+        """Parse a StepScalingPolicyConfiguration. cooldown: unless it sets one.
+
+        Raises ValidationException, e.g. if steps overlap or leave gaps.
+        """
         kinds = ("ChangeInCapacity", "PercentChangeInCapacity", "ExactCapacity")
         kind = configuration.get("AdjustmentType")
         if kind not in kinds:
@@ -115,9 +130,10 @@ class StepScaling:
         since: float = math.inf,
         last_added: int = 0,
     ) -> int:
-        """The capacity wanted. During the cooldown only a larger step out than the last is made.
+        """Return the new capacity. During the cooldown only a larger step out than the last is made.
 
-        since: seconds since the last scaling, in or out.
+        points: the alarm's latest values. since: seconds since the last scaling, in or out.
+        last_added: size of the last step out.
         """
         if not points:
             return current
@@ -126,7 +142,7 @@ class StepScaling:
         )
         breach = value - threshold
         for lower, upper, adjustment in self.steps:
-            # The bound nearer to the threshold belongs to an interval, as on AWS.
+            # As on AWS, an interval includes the bound that is nearer to the threshold.
             if (lower < breach or (lower == breach and breach >= 0)) and (
                 breach < upper or (breach == upper and breach <= 0)
             ):
@@ -141,6 +157,6 @@ class StepScaling:
         if self.kind == "ChangeInCapacity":
             return current + adjustment
         change = current * adjustment / 100
-        # As on AWS: above 1 rounded down, between 0 and 1 made 1, and so for the negative ones.
+        # As on AWS: changes above 1 are rounded down, smaller ones become 1.
         size = math.floor(abs(change)) if abs(change) >= 1 else math.ceil(abs(change))
         return current + int(math.copysign(max(size, self.minimum), adjustment)) if adjustment else current

@@ -1,4 +1,4 @@
-"""When scheduled actions are due: at(), rate() and cron() expressions."""
+"""Schedule expressions: at(), rate() and cron()."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class Schedule:
-    """A schedule expression. Times are Unix times; at() and cron() go by the wall clock, in `zone`."""
+    """A schedule expression. Times are Unix times. at() and cron() are in the time zone `zone`."""
 
     expression: str
     zone: str = "UTC"
 
     def __post_init__(self) -> None:
-        """Raises ValidationException for what is no expression."""
+        """Raise ValidationException for an invalid expression."""
         try:
             ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError):
             raise AWSValidationException(f"Timezone {self.zone} is not known.") from None
         if not (self._at() or self._rate() or self._cron()):
             raise AWSValidationException(
-                f"Schedule expression {self.expression} is not valid: it is at(yyyy-mm-ddThh:mm:ss), "
+                f"Schedule expression {self.expression} is not valid: use at(yyyy-mm-ddThh:mm:ss), "
                 "rate(value minutes|hours|days) or cron(minutes hours day-of-month month day-of-week year)."
             )
 
     def due(self, after: float, until: float, began: float, time_scale: float = 1.0) -> bool:
-        """Whether an occurrence lies in (after, until].
+        """Return whether the schedule is due within (after, until].
 
-        began: Unix time from which a rate counts. time_scale: how much faster than real time a rate runs.
+        began: start of a rate. time_scale: how much faster than real time a rate runs.
         """
         if at := self._at():
             return after < at.timestamp() <= until
@@ -76,7 +76,7 @@ class Schedule:
         parts = found[1].split() if found else []
         if len(parts) != len(FIELDS):
             return None
-        if (parts[2] == "?") == (parts[4] == "?"):  # exactly one of the two days is left open
+        if (parts[2] == "?") == (parts[4] == "?"):  # exactly one of the two days must be "?"
             return None
         try:
             return [_values(part, *field[1:]) for part, field in zip(parts, FIELDS, strict=True)]
@@ -97,7 +97,7 @@ class Schedule:
 
 
 def _values(text: str, low: int, high: int, names: tuple[str, ...]) -> set[int]:
-    """What a cron field lets pass. Raises ValueError, also for L, W and #."""
+    """Return the values that match a cron field. Raises ValueError, also for L, W and #."""
     found: set[int] = set()
 
     def number(word: str) -> int:

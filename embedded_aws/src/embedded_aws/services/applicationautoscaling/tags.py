@@ -1,4 +1,4 @@
-"""Application Auto Scaling: tags of scalable targets, which moto drops."""
+"""Tags of scalable targets, which moto does not keep."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from moto.core.exceptions import JsonRESTError
 
 
 class ResourceNotFoundException(JsonRESTError):
-    """AWS's answer to an ARN that is no scalable target."""
+    """AWS's error for an ARN without a scalable target."""
 
     def __init__(self, arn: str) -> None:
         super().__init__("ResourceNotFoundException", f"No scalable target found for ARN: {arn}")
 
 
 class TagsBackend(ApplicationAutoscalingBackend):
-    """moto's backend, with the tags of each scalable target by its ARN."""
+    """moto's backend, with the tags of every scalable target by its ARN."""
 
     _url_module = urls  # moto derives it from __module__ otherwise
 
@@ -27,7 +27,7 @@ class TagsBackend(ApplicationAutoscalingBackend):
         self.tags: dict[str, dict[str, str]] = {}
 
     def target_tags(self, arn: str) -> dict[str, str]:
-        """Tags of a registered target, to read or change. Raises ResourceNotFoundException."""
+        """Return the tags of a registered target, which the caller may change. Raises ResourceNotFoundException."""
         targets = (target for by_id in self.targets.values() for target in by_id.values())
         if all(target.arn != arn for target in targets):
             raise ResourceNotFoundException(arn)
@@ -44,12 +44,12 @@ class TagsResponse(ApplicationAutoScalingResponse):
     """moto's responses, with ours in front."""
 
     def register_scalable_target(self) -> str:
-        answer = super().register_scalable_target()
+        response = super().register_scalable_target()
         tags = self._get_param("Tags")
         if tags:
-            arn = json.loads(answer)["ScalableTargetARN"]
+            arn = json.loads(response)["ScalableTargetARN"]
             self.applicationautoscaling_backend.target_tags(arn).update(tags)
-        return answer
+        return response
 
     def list_tags_for_resource(self) -> str:
         return json.dumps({"Tags": self._tags()})

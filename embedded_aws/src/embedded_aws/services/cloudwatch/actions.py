@@ -1,4 +1,4 @@
-"""What an alarm does when its state changes: topics, functions, EC2 instances, and scaling policies."""
+"""Alarm actions: SNS topics, functions, EC2 instances and scaling policies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Callable
+from abc import ABC, abstractmethod
 from typing import Any
 
 from moto.cloudwatch.exceptions import ValidationError
@@ -18,15 +18,22 @@ from embedded_aws.services.events import bus
 
 log = logging.getLogger(__name__)
 
+Messages = dict[str, tuple[str, str]]  # by service: message and subject
+
 LAMBDA_PRINCIPAL = "lambda.alarms.cloudwatch.amazonaws.com"
 EC2_ACTION = re.compile(r"arn:aws:automate:[\w-]+:ec2:(stop|terminate|reboot|recover)")
-# Scaling policies act on every evaluation in ALARM, not on the change alone: arguments are the policy's ARN, the
-# alarm, and the values that its state rests on. Application Auto Scaling puts itself here.
-scaling_policies: list[Callable[[str, str, Alarm, list[float]], None]] = []
+
+
+class ScalingPolicies(ABC):
+    """Application Auto Scaling's policies. `runtime.get(ScalingPolicies)` returns the running ones."""
+
+    @abstractmethod
+    def act(self, region: str, policy_arn: str, alarm: Alarm, values: list[float]) -> None:
+        """Apply a policy whose alarm is in ALARM. values: those that the alarm has evaluated, oldest first."""
 
 
 def check(alarm: Alarm) -> None:
-    """Raises ValidationError for actions that can never be taken."""
+    """Raise ValidationError for an action that cannot work."""
     for arn in {*alarm.alarm_actions, *alarm.ok_actions, *alarm.insufficient_data_actions}:
         if alarm.rule is not None and arn.split(":")[2:3] in (["automate"], ["autoscaling"]):
             raise ValidationError(f"Composite alarms do not take the action {arn}.")
@@ -42,7 +49,7 @@ def check(alarm: Alarm) -> None:
 
 
 def notify(backend: Any, alarm: Alarm, before: str) -> None:
-    """Tell EventBridge, and take the actions of a change of state; in the background: a subscriber may be slow."""
+    """Send EventBridge a change of state and run its actions in the background, since a subscriber may be slow."""
     detail = messages.detail(alarm)
     bus.emit(
         backend.region_name, "aws.cloudwatch", "CloudWatch Alarm State Change", [alarm.alarm_arn], detail
@@ -57,33 +64,31 @@ def notify(backend: Any, alarm: Alarm, before: str) -> None:
     actions = [arn for arn in wanted[alarm.state_value] if arn.split(":")[2] != "autoscaling"]
     if not actions:
         return
-    told = {
+    messages_by_service = {
         "sns": (messages.message(backend, alarm, before), messages.subject(backend, alarm)),
         "lambda": (json.dumps(messages.lambda_event(backend, alarm)), ""),
     }
     threading.Thread(
-        target=_take, args=(backend, alarm, actions, told), name="alarm-actions", daemon=True
+        target=_run, args=(backend, alarm, actions, messages_by_service), name="alarm-actions", daemon=True
     ).start()
 
 
 def scale(backend: Any, alarm: Alarm, values: list[float]) -> None:
-    """Let the scaling policies of an alarm in state ALARM act."""
+    """Apply the scaling policies of an alarm that is in ALARM: after every evaluation, not only after a change."""
     if alarm.state_value != "ALARM" or not alarm.actions_enabled:
         return
     for arn in alarm.alarm_actions:
         if arn.split(":")[2] == "autoscaling":
-            for act in scaling_policies:
-                act(backend.region_name, arn, alarm, values)
+            backend.runtime.get(ScalingPolicies).act(backend.region_name, arn, alarm, values)
 
 
-def _take(backend: Any, alarm: Alarm, actions: list[str], told: dict[str, tuple[str, str]]) -> None:
-    """told: message and subject by service."""
+def _run(backend: Any, alarm: Alarm, actions: list[str], messages_by_service: Messages) -> None:
     for arn in actions:
         data: dict[str, Any] = {"actionState": "Succeeded", "notificationResource": arn}
         try:
-            _act(alarm, arn, told)
+            _act(alarm, arn, messages_by_service)
             summary = f"Successfully executed action {arn}"
-        except Exception as error:  # whatever a service raises is this action's failure
+        except Exception as error:  # any error of a service fails this action only
             reason = getattr(error, "message", None) or str(error)
             log.warning("alarm %s: action %s failed: %s", alarm.name, arn, reason)
             summary = f"Failed to execute action {arn}. Received error: {reason[:200]!r}"
@@ -91,28 +96,28 @@ def _take(backend: Any, alarm: Alarm, actions: list[str], told: dict[str, tuple[
         backend.note(alarm, "Action", summary, data)
 
 
-def _act(alarm: Alarm, arn: str, told: dict[str, tuple[str, str]]) -> None:
+def _act(alarm: Alarm, arn: str, messages_by_service: Messages) -> None:
     from embedded_aws.services.events import targets
 
     service = arn.split(":")[2]
     if service == "sns":
-        targets.to_topic(arn, *told["sns"])
+        targets.to_topic(arn, *messages_by_service["sns"])
     elif service == "lambda":
-        targets.to_function(arn, LAMBDA_PRINCIPAL, alarm.alarm_arn, told["lambda"][0])
+        targets.to_function(arn, LAMBDA_PRINCIPAL, alarm.alarm_arn, messages_by_service["lambda"][0])
     elif ec2 := EC2_ACTION.fullmatch(arn):
         _change_instance(ec2[1], alarm)
     else:
-        raise NotImplementedError(f"the embedded AWS takes no action {arn}")
+        raise NotImplementedError(f"the embedded AWS does not support the action {arn}")
 
 
 def _change_instance(verb: str, alarm: Alarm) -> None:
-    """As the alarm's account would by the operation: termination protection and Spot's rules hold."""
+    """Run the EC2 operation. Termination protection and the rules of Spot Instances apply."""
     if verb == "recover":
-        raise NotImplementedError("the embedded AWS has no other hardware to recover an instance on")
+        raise NotImplementedError("the embedded AWS does not recover instances: it has no other hardware")
     _, _, _, region, account, *_ = alarm.alarm_arn.split(":")
     getattr(ec2_backends[account][region], f"{verb}_instances")([_instance(alarm)])
 
 
 def _instance(alarm: Alarm) -> str | None:
-    """The instance that an alarm watches."""
+    """Return the ID of the instance that an alarm monitors."""
     return next((d.value for d in alarm.dimensions if d.name == "InstanceId"), None)

@@ -1,8 +1,9 @@
-"""CloudWatch's alarms and metric data on moto's backend: real states, their history, bounded samples."""
+"""CloudWatch's records: moto's backend, with evaluated alarms, their history, and metric data of bounded size."""
 
 from __future__ import annotations
 
 import json
+import threading
 from collections import deque
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -12,35 +13,41 @@ from moto.cloudwatch.exceptions import InvalidParameterValue, ValidationError
 from moto.cloudwatch.models import Alarm, CloudWatchBackend
 from moto.core.utils import utcnow
 
+from embedded_aws.runtime import Runtime
 from embedded_aws.services.cloudwatch import actions, composite, evaluation
 from embedded_aws.services.cloudwatch.data import check_statistic, periods, statistic, unix
 from embedded_aws.services.cloudwatch.queries import check, evaluate, period_of
 from embedded_aws.services.cloudwatch.samples import Samples
 
-HISTORY = 1000  # entries kept
-RETENTION = timedelta(days=15)  # as CloudWatch keeps one-minute data
-PERIODS = (10, 20, 30)  # seconds; else a multiple of 60
+HISTORY = 1000  # entries
+RETENTION = timedelta(days=15)  # as for one-minute data on AWS
+PERIODS = (10, 20, 30)  # seconds; longer periods are multiples of 60
 
 
 class EmbeddedCloudWatchBackend(CloudWatchBackend):
-    """moto's backend, whose alarms are evaluated by `embedded_aws.services.cloudwatch.evaluator`."""
+    """moto's backend. `evaluator` evaluates its alarms."""
 
+    runtime: Runtime
     _url_module = urls  # moto derives it from __module__ otherwise
 
-    def __init__(self, region_name: str, account_id: str):
+    def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
         self.alarm_history: deque[dict[str, Any]] = deque(maxlen=HISTORY)
+        self.changing_composites = threading.RLock()  # held while one change of state leads to others
 
     def put_metric_alarm(self, name: str, *args: Any, **settings: Any) -> Alarm:  # type: ignore[override]
-        """A new alarm has no data yet; one that is changed keeps its state. With a rule it is a composite alarm."""
+        """Create or change an alarm; with a rule it is a composite alarm.
+
+        A new alarm is in INSUFFICIENT_DATA, a changed one keeps its state.
+        """
         before = self.alarms.get(name)
         if before and (before.rule is None) != (settings.get("rule") is None):
-            raise ValidationError(f"The alarm {name} exists, and is of another type.")
+            raise ValidationError(f"The alarm {name} exists with another type.")
         alarm = super().put_metric_alarm(name, *args, **settings)
         try:
             actions.check(alarm)
             if alarm.rule is None:
-                _check(alarm)
+                _check_metric_alarm(alarm)
             else:
                 composite.check(self, name, alarm.rule)
         except Exception:
@@ -69,14 +76,14 @@ class EmbeddedCloudWatchBackend(CloudWatchBackend):
         super().delete_alarms(alarm_names)
 
     def set_alarm_state(self, alarm_name: str, reason: str, reason_data: str, state_value: str) -> None:
-        """By hand: it lasts until the alarm is evaluated again; its actions are taken."""
+        """Set a state until the next evaluation, and run the actions of the change."""
         before = self.alarms[alarm_name].state_value if alarm_name in self.alarms else ""
         super().set_alarm_state(alarm_name, reason, reason_data, state_value)
         self.changed_state(self.alarms[alarm_name], before)
 
     def changed_state(self, alarm: Alarm, before: str, above: frozenset[str] = frozenset()) -> None:
-        """Note a change of an alarm's state, and act on it. above: names of alarms whose change led to it."""
-        del alarm.history[:-1]  # of the states before, moto keeps all
+        """Record a change of an alarm's state, and run its actions. above: names of the alarms whose change caused it."""
+        del alarm.history[:-1]  # moto keeps all states
         if alarm.state_value == before:
             return
         summary = f"Alarm updated from {before} to {alarm.state_value}"
@@ -90,7 +97,7 @@ class EmbeddedCloudWatchBackend(CloudWatchBackend):
         composite.follow(self, alarm, above)
 
     def note(self, alarm: Alarm, kind: str, summary: str, data: dict[str, Any]) -> None:
-        """Add to the history. kind: ConfigurationUpdate, StateUpdate or Action."""
+        """Add an entry to the history. kind: ConfigurationUpdate, StateUpdate or Action."""
         self.alarm_history.appendleft(
             {
                 "AlarmName": alarm.name,
@@ -103,7 +110,7 @@ class EmbeddedCloudWatchBackend(CloudWatchBackend):
         )
 
     def put_metric_data(self, namespace: str, metric_data: list[dict[str, Any]]) -> None:
-        """Lists of values become one datum each, so that a busy metric stays small."""
+        """Record metric data. A list of values becomes one datum, so that a busy metric stays small."""
         plain = [member for member in metric_data if not member.get("Values")]
         for number, member in enumerate(metric_data, 1):
             self._validate_parameters_put_metric_data(member, number)
@@ -123,7 +130,7 @@ class EmbeddedCloudWatchBackend(CloudWatchBackend):
         self.forget_old()
 
     def forget_old(self) -> None:
-        """Drop data past its retention, once the oldest is."""
+        """Drop the data that is older than RETENTION."""
         oldest = unix(utcnow() - RETENTION)
         if self.metric_data and unix(self.metric_data[0].timestamp) < oldest:
             self.metric_data = [d for d in self.metric_data if unix(d.timestamp) >= oldest]
@@ -135,21 +142,21 @@ class EmbeddedCloudWatchBackend(CloudWatchBackend):
         end_time: datetime,
         scan_by: str = "TimestampDescending",
     ) -> list[dict[str, Any]]:
-        """GetMetricData's results, with percentiles and expressions."""
+        """Return the results of GetMetricData, with percentiles and expressions."""
         if start_time >= end_time:
             raise ValidationError("The parameter StartTime must be less than the parameter EndTime.")
         if any(query.get("Expression", "").lstrip().upper().startswith("SELECT") for query in queries):
-            raise ValidationError("The embedded AWS does not do Metrics Insights queries.")
+            raise ValidationError("The embedded AWS does not support Metrics Insights queries.")
         check(queries)
         step = min(period_of(queries), 60)
         start = unix(start_time) // step * step
         results = evaluate(self.get_all_metrics(), queries, start, unix(end_time))
-        answer = []
+        response = []
         for query in queries:
             if not query.get("ReturnData", True):
                 continue
             points = sorted(results[query["Id"]].items(), reverse=scan_by == "TimestampDescending")
-            answer.append(
+            response.append(
                 {
                     "id": query["Id"],
                     "label": query.get("Label") or _label(query),
@@ -158,10 +165,10 @@ class EmbeddedCloudWatchBackend(CloudWatchBackend):
                     "status_code": "Complete",
                 }
             )
-        return answer
+        return response
 
     def statistics(self, request: dict[str, Any]) -> list[dict[str, Any]]:
-        """GetMetricStatistics' datapoints."""
+        """Return the datapoints of GetMetricStatistics."""
         if request["StartTime"] >= request["EndTime"]:
             raise InvalidParameterValue("The parameter StartTime must be less than the parameter EndTime.")
         basic, extended = request.get("Statistics") or [], request.get("ExtendedStatistics") or []
@@ -188,11 +195,11 @@ class EmbeddedCloudWatchBackend(CloudWatchBackend):
         return datapoints
 
 
-def _check(alarm: Alarm) -> None:
-    """Raises ValidationError for an alarm that could never be evaluated."""
+def _check_metric_alarm(alarm: Alarm) -> None:
+    """Raise ValidationError for an alarm that cannot be evaluated."""
     if alarm.comparison_operator not in evaluation.COMPARISONS:
         raise ValidationError(
-            f"The embedded AWS does not evaluate anomaly detection: ComparisonOperator {alarm.comparison_operator}."
+            f"The embedded AWS does not support anomaly detection: ComparisonOperator {alarm.comparison_operator}."
         )
     if alarm.threshold is None:
         raise ValidationError("The parameter Threshold is required.")

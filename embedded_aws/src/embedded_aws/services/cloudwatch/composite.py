@@ -1,10 +1,9 @@
-"""Composite alarms: rules over the states of other alarms, evaluated whenever one of those changes."""
+"""Composite alarms: rules over the states of other alarms, evaluated when one of those states changes."""
 
 from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -24,17 +23,15 @@ TOKEN = re.compile(
 # True, False, (state, alarm name), ("NOT", rule), ("AND", rule, rule) or ("OR", rule, rule)
 Rule = Any
 
-_changing = threading.RLock()  # states follow one another
-
 
 def parse(text: str) -> Rule:
-    """An AlarmRule; NOT binds closest, then AND. Raises ValidationError."""
+    """Parse an AlarmRule. NOT binds closest, then AND. Raises ValidationError."""
     tokens = _tokens(text)
     if not tokens or len(tokens) > MAX_ELEMENTS:
         raise ValidationError(f"AlarmRule must have 1 to {MAX_ELEMENTS} elements, not {len(tokens)}.")
     place = 0
 
-    def taken(*wanted: str) -> bool:
+    def accept(*wanted: str) -> bool:
         nonlocal place
         found = place < len(tokens) and tokens[place] in wanted
         place += found
@@ -42,7 +39,7 @@ def parse(text: str) -> Rule:
 
     def chain(operator: str, operand: Callable[[], Rule]) -> Rule:
         rule = operand()
-        while taken(operator):
+        while accept(operator):
             rule = (operator, rule, operand())
         return rule
 
@@ -54,14 +51,14 @@ def parse(text: str) -> Rule:
 
     def single() -> Rule:
         nonlocal place
-        if taken("NOT"):
+        if accept("NOT"):
             return ("NOT", single())
-        if taken("("):
+        if accept("("):
             rule = either()
-            if not taken(")"):
+            if not accept(")"):
                 raise _invalid(text, "a parenthesis is not closed")
             return rule
-        if taken("TRUE", "FALSE"):
+        if accept("TRUE", "FALSE"):
             return tokens[place - 1] == "TRUE"
         if place < len(tokens) and isinstance(tokens[place], tuple):
             place += 1
@@ -70,7 +67,7 @@ def parse(text: str) -> Rule:
 
     rule = either()
     if place < len(tokens):
-        raise _invalid(text, f"{tokens[place]} is not expected where it is")
+        raise _invalid(text, f"{tokens[place]} is not expected here")
     return rule
 
 
@@ -80,7 +77,7 @@ def _tokens(text: str) -> list[Any]:
     while text[place:].strip():
         token = TOKEN.match(text, place)
         if token is None:
-            raise _invalid(text, f"it cannot be read from '{text[place:].strip()[:40]}' on")
+            raise _invalid(text, f"syntax error at '{text[place:].strip()[:40]}'")
         if token["state"]:
             tokens.append((token["state"].upper(), _name(token["quoted"] or token["plain"])))
         else:
@@ -98,7 +95,7 @@ def _name(name_or_arn: str) -> str:
 
 
 def children(rule: Rule) -> Iterator[str]:
-    """Names of the alarms in a rule, in order; one may come twice."""
+    """Yield the names of the alarms in a rule, in order and with repetitions."""
     if isinstance(rule, tuple):
         if rule[0] in ("NOT", "AND", "OR"):
             for part in rule[1:]:
@@ -108,7 +105,7 @@ def children(rule: Rule) -> Iterator[str]:
 
 
 def holds(rule: Rule, states: Callable[[str], str]) -> bool:
-    """Whether a rule is true. states: gives the state of the alarm of a name."""
+    """Return whether a rule is true. states: returns the state of an alarm by its name."""
     if isinstance(rule, bool):
         return rule
     kind = rule[0]
@@ -122,7 +119,7 @@ def holds(rule: Rule, states: Callable[[str], str]) -> bool:
 
 
 def check(backend: Any, name: str, text: str) -> None:
-    """Raises ValidationError for a rule that cannot be saved."""
+    """Raise ValidationError for a rule that cannot be saved."""
     named = list(dict.fromkeys(children(parse(text))))
     if len(named) > MAX_CHILDREN:
         raise ValidationError(f"AlarmRule can specify at most {MAX_CHILDREN} alarms, not {len(named)}.")
@@ -135,7 +132,7 @@ def check(backend: Any, name: str, text: str) -> None:
 
 
 def check_deletion(backend: Any, names: list[str]) -> None:
-    """Raises ValidationError while a composite alarm depends on one of the alarms, or for two composite ones."""
+    """Raise ValidationError if a composite alarm depends on one of the alarms, or for two composite alarms."""
     if sum(name in backend.alarms and backend.alarms[name].rule is not None for name in names) > 1:
         raise ValidationError("At most one composite alarm can be deleted in a request.")
     needed = [name for name in names if list(parents(backend, name))]
@@ -147,18 +144,18 @@ def check_deletion(backend: Any, names: list[str]) -> None:
 
 
 def parents(backend: Any, name: str) -> Iterator[Alarm]:
-    """The composite alarms with an alarm in their rule."""
+    """Yield the composite alarms that have an alarm in their rule."""
     for alarm in list(backend.alarms.values()):
         if alarm.rule is not None and name in children(parse(alarm.rule)):
             yield alarm
 
 
 def evaluate(backend: Any, alarm: Alarm, reason: str, above: frozenset[str] = frozenset()) -> None:
-    """Bring a composite alarm to its state, and act.
+    """Evaluate a composite alarm, and run the actions if its state changes.
 
-    reason: why now; "{state}" in it becomes the state. above: alarms whose change led here, against cycles.
+    reason: StateReason; "{state}" in it is replaced by the state. above: names of the alarms whose change led here.
     """
-    with _changing:
+    with backend.changing_composites:
         rule = parse(alarm.rule or "FALSE")
         known = {child: backend.alarms[child] for child in children(rule) if child in backend.alarms}
         state = (
@@ -167,13 +164,16 @@ def evaluate(backend: Any, alarm: Alarm, reason: str, above: frozenset[str] = fr
         if state == alarm.state_value:
             return
         before = alarm.state_value
-        told = {"triggeringAlarms": [_child(child) for child in triggering(known.values(), state)]}
-        alarm.update_state(reason.replace("{state}", state), json.dumps(told), state)
+        data = {"triggeringAlarms": [_child(child) for child in triggering(known.values(), state)]}
+        alarm.update_state(reason.replace("{state}", state), json.dumps(data), state)
         backend.changed_state(alarm, before, above)
 
 
 def follow(backend: Any, changed: Alarm, above: frozenset[str]) -> None:
-    """Evaluate the composite alarms that an alarm's change of state may concern; a cycle ends there."""
+    """Evaluate the composite alarms that depend on an alarm whose state has changed.
+
+    above: names of alarms not to evaluate again, so that a cycle ends.
+    """
     moment = time.strftime("%A %d %B, %Y %H:%M:%S UTC", time.gmtime())
     for parent in parents(backend, changed.name):
         if parent.name not in above:
@@ -182,7 +182,7 @@ def follow(backend: Any, changed: Alarm, above: frozenset[str]) -> None:
 
 
 def triggering(alarms: Any, state: str) -> list[Alarm]:
-    """The children that are in ALARM, of a composite alarm that is; of another one, all."""
+    """Return the children in ALARM if the composite alarm's state is ALARM, else all children."""
     return [alarm for alarm in alarms if state != "ALARM" or alarm.state_value == "ALARM"]
 
 

@@ -1,4 +1,4 @@
-"""Recorded metrics as series of one statistic per period."""
+"""Metric data as a series: one statistic per period."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from moto.cloudwatch.models import MetricDatumBase
 
 from embedded_aws.services.cloudwatch.samples import percentile
 
-Series = dict[float, float]  # Unix time of a period's start → value
+Series = dict[float, float]  # from the start of a period (Unix time) to its value
 BASIC = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 PERCENTILE = re.compile(r"p(\d{1,2}(\.\d{1,10})?|100)")
 
 
 def check_statistic(stat: str) -> None:
-    """Raises ValidationError for a statistic that is neither basic nor a percentile."""
+    """Raise ValidationError for a statistic that is neither basic nor a percentile."""
     if stat not in BASIC and not PERCENTILE.fullmatch(stat):
         raise ValidationError(
-            f"The embedded AWS does not know the statistic {stat}: it has {', '.join(BASIC)} and percentiles such "
+            f"The embedded AWS does not support the statistic {stat}: use {', '.join(BASIC)} or a percentile such "
             "as p99."
         )
 
 
 def unix(moment: datetime) -> float:
-    """moto keeps naive UTC times."""
+    """Return a Unix time. moto's times are naive and in UTC."""
     return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
 
 
 def iso(moment: datetime) -> str:
-    """A moment as CloudWatch writes it in messages."""
+    """Return a time in the format of CloudWatch's messages."""
     return datetime.fromtimestamp(unix(moment), timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "+0000"
 
 
@@ -47,9 +47,10 @@ def periods(
     period: float,
     unit: str | None = None,
 ) -> dict[float, list[Any]]:
-    """The data of a metric with exactly these dimensions, by the start of their period.
+    """Return the data of a metric with exactly these dimensions, by the start of its period.
 
-    Periods of `period` seconds begin at Unix time `start`; data from `end` on are left out.
+    start, end: Unix times; the first period begins at `start`, data at `end` or later is left out.
+    period: seconds.
     """
     wanted = {(d["Name"], d["Value"]) for d in dimensions}
     found: dict[float, list[Any]] = defaultdict(list)
@@ -63,7 +64,7 @@ def periods(
 
 
 def statistic(data: list[Any], stat: str) -> float | None:
-    """One period's value. None where it has none. `stat` is one that `check_statistic` lets pass."""
+    """Return the value of one period's data; None if there is none. stat: one that `check_statistic` accepts."""
     if stat.startswith("p"):
         return percentile(data, float(stat[1:]))
     single = [d.value for d in data if hasattr(d, "value")]
@@ -82,6 +83,6 @@ def statistic(data: list[Any], stat: str) -> float | None:
 
 
 def series(grouped: dict[float, list[Any]], stat: str) -> Series:
-    """The periods that have a value, oldest first."""
+    """Return the periods that have a value, oldest first."""
     values = {start: statistic(data, stat) for start, data in sorted(grouped.items())}
     return {start: value for start, value in values.items() if value is not None}

@@ -1,4 +1,4 @@
-"""CloudWatch's rule for an alarm's state: M of N datapoints, and what missing ones count as."""
+"""The state of an alarm: M of N datapoints, with CloudWatch's treatments of missing data."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from moto.cloudwatch.models import Alarm, CloudWatchBackend
 from embedded_aws.services.cloudwatch import queries
 from embedded_aws.services.cloudwatch.data import Series
 
-EXTRA = (
-    2  # periods looked at beyond the evaluation periods, so that real points can stand in for missing ones
-)
+EXTRA = 2  # periods before the evaluation periods, whose datapoints replace missing ones
 COMPARISONS = {
     "GreaterThanOrEqualToThreshold": (operator.ge, "greater than or equal to"),
     "GreaterThanThreshold": (operator.gt, "greater than"),
@@ -24,22 +22,24 @@ COMPARISONS = {
 
 @dataclass(frozen=True)
 class Rule:
-    """When an alarm is in ALARM. `needed` of the latest `periods` points must breach."""
+    """An alarm is in ALARM if `needed` of the latest `periods` datapoints breach the threshold."""
 
     comparison: str
     threshold: float
     periods: int
     needed: int
     missing: str = "missing"
+    """TreatMissingData."""
 
     def breaches(self, value: float) -> bool:
-        """Whether a value is on the wrong side of the threshold."""
+        """Return whether a value breaches the threshold."""
         return COMPARISONS[self.comparison][0](value, self.threshold)
 
     def state(self, points: list[float | None], now: str) -> str:
-        """The state, given the points of `periods` + EXTRA periods, oldest first, None where missing.
+        """Return the new state.
 
-        now: the present state, which is kept where the points do not decide.
+        points: values of the last `periods` + EXTRA periods, oldest first; None where missing.
+        now: present state, which stays if the points do not decide.
         """
         real = [self.breaches(point) for point in points if point is not None]
         if not real:
@@ -53,13 +53,13 @@ class Rule:
             return "ALARM"
         if not absent or self.missing == "notBreaching" or not all(latest):
             return "OK"
-        # Too few points, and all of them breach: never an alarm on the first one alone.
+        # There are too few points and all breach. One recent point alone is no alarm.
         age = len(points) - next(n for n, point in enumerate(points) if point is not None)
         return "ALARM" if self.missing == "missing" and age >= self.needed else now
 
 
 def rule(alarm: Alarm) -> Rule:
-    """An alarm's."""
+    """Return the rule of an alarm."""
     periods = int(alarm.evaluation_periods)
     return Rule(
         alarm.comparison_operator,
@@ -71,12 +71,12 @@ def rule(alarm: Alarm) -> Rule:
 
 
 def period(alarm: Alarm) -> int:
-    """Seconds of an alarm's period."""
+    """Return an alarm's period in seconds."""
     return queries.period_of(metric_queries(alarm))
 
 
 def metric_queries(alarm: Alarm) -> list[dict[str, Any]]:
-    """What an alarm watches, as MetricDataQueries of GetMetricData; exactly one returns data."""
+    """Return an alarm's metrics as MetricDataQueries of GetMetricData. Exactly one returns data."""
     if not alarm.metric_data_queries:
         metric: Any = {
             "Namespace": alarm.namespace,
@@ -108,9 +108,9 @@ def metric_queries(alarm: Alarm) -> list[dict[str, Any]]:
 
 
 def points(backend: CloudWatchBackend, alarm: Alarm, end: float, time_scale: float) -> Series:
-    """The watched values up to Unix time `end`, the start of a period that is not over, by their periods' start.
+    """Return an alarm's values by the start of their period; missing ones are left out.
 
-    Missing ones are missing.
+    end: Unix time of the start of the current period, which is not included.
     """
     watched = metric_queries(alarm)
     span = (rule(alarm).periods + EXTRA) * period(alarm) / time_scale
@@ -122,33 +122,33 @@ def points(backend: CloudWatchBackend, alarm: Alarm, end: float, time_scale: flo
 def evaluate(
     backend: CloudWatchBackend, alarm: Alarm, end: float, time_scale: float
 ) -> tuple[str, str, list[float]]:
-    """The state at Unix time `end`, its reason in CloudWatch's words, and the values it rests on, oldest first."""
-    asked, found = rule(alarm), points(backend, alarm, end, time_scale)
+    """Return the state at Unix time `end`, its StateReason, and the evaluated values, oldest first."""
+    alarm_rule, found = rule(alarm), points(backend, alarm, end, time_scale)
     step = period(alarm) / time_scale
-    count = asked.periods + EXTRA
+    count = alarm_rule.periods + EXTRA
     by_period: list[float | None] = [None] * count
     for start, value in found.items():
         number = round((start - (end - count * step)) / step)
         if 0 <= number < count:
             by_period[number] = value
-    state = asked.state(by_period, alarm.state_value)
-    values = [value for value in by_period if value is not None][-asked.periods :]
-    return state, _reason(asked, values, state), values
+    state = alarm_rule.state(by_period, alarm.state_value)
+    values = [value for value in by_period if value is not None][-alarm_rule.periods :]
+    return state, _reason(alarm_rule, values, state), values
 
 
-def _reason(asked: Rule, values: list[float], state: str) -> str:
-    words = COMPARISONS[asked.comparison][1]
+def _reason(alarm_rule: Rule, values: list[float], state: str) -> str:
+    words = COMPARISONS[alarm_rule.comparison][1]
     if not values:
         counted_as = {"ALARM": ": they count as breaching", "OK": ": they do not count as breaching"}.get(
             state, ""
         )
-        return f"Insufficient Data: no datapoints of {asked.periods} were received{counted_as}."
-    counted = [v for v in values if asked.breaches(v) == (state == "ALARM")] or values
+        return f"Insufficient Data: no datapoints of {alarm_rule.periods} were received{counted_as}."
+    counted = [v for v in values if alarm_rule.breaches(v) == (state == "ALARM")] or values
     shown = ", ".join(f"{value:g}" for value in reversed(counted))
     one = "datapoint" if len(counted) == 1 else "datapoints"
     was = "was" if len(counted) == 1 else "were"
     negated = "" if state == "ALARM" else "not "
     return (
         f"Threshold Crossed: {len(counted)} {one} [{shown}] {was} {negated}{words} the threshold "
-        f"({asked.threshold:g}) ({asked.needed} out of the last {asked.periods} datapoints decide)."
+        f"({alarm_rule.threshold:g}) ({alarm_rule.needed} out of the last {alarm_rule.periods} datapoints decide)."
     )

@@ -1,4 +1,4 @@
-"""Metric maths: + - * / comparisons, FILL, IF, SUM, MAX, MIN and AVG over time series."""
+"""Metric math: + - * / comparisons, FILL, IF, SUM, MAX, MIN and AVG over time series."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FUNCTIONS = {*AGGREGATES, "FILL", "IF", "METRICS"}
 
 
 def parse(expression: str) -> ast.expr:
-    """Raises ValidationError for what is no expression of the subset."""
+    """Parse an expression. Raises ValidationError for a syntax error and for unsupported syntax."""
     text = re.sub(r"&&|\bAND\b", " and ", expression)
     text = re.sub(r"\|\||\bOR\b", " or ", text)
     try:
@@ -50,36 +50,36 @@ def parse(expression: str) -> ast.expr:
             name = node.func.id if isinstance(node.func, ast.Name) else "?"
             if name not in FUNCTIONS or node.keywords:
                 raise ValidationError(
-                    f"Error in expression '{expression}': the embedded AWS does not have the function {name}; it has "
+                    f"Error in expression '{expression}': the embedded AWS does not support the function {name}: use "
                     f"{', '.join(sorted(FUNCTIONS))}."
                 )
         elif isinstance(node, ast.Compare) and len(node.ops) > 1:
             raise ValidationError(f"Error in expression '{expression}': comparisons cannot be chained.")
         elif not isinstance(node, _ALLOWED):
             raise ValidationError(
-                f"Error in expression '{expression}': the embedded AWS does not do {type(node).__name__}."
+                f"Error in expression '{expression}': the embedded AWS does not support {type(node).__name__}."
             )
     return tree
 
 
 def names(tree: ast.expr) -> set[str]:
-    """The identifiers of other queries that an expression uses."""
+    """Return the identifiers of the queries that an expression uses."""
     found = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     return found - FUNCTIONS - {"REPEAT"}
 
 
 def uses_all_metrics(tree: ast.expr) -> bool:
-    """Whether it calls METRICS()."""
+    """Return whether an expression calls METRICS()."""
     return any(isinstance(node, ast.Name) and node.id == "METRICS" for node in ast.walk(tree))
 
 
 def evaluate(
     tree: ast.expr, known: Mapping[str, Series], times: Sequence[float], metrics: Sequence[str]
 ) -> Value:
-    """The expression's value.
+    """Return the value of an expression.
 
-    known: other queries' results by identifier. times: starts of all periods asked for, oldest first, which
-    FILL fills. metrics: identifiers of the queries that are plain metrics, for METRICS().
+    known: results of the other queries by identifier. times: starts of all requested periods, oldest first, for
+    FILL. metrics: identifiers of the queries without an expression, for METRICS().
     """
 
     def value(node: ast.expr) -> Value:
@@ -135,7 +135,7 @@ _ALLOWED = (
 
 
 def combine(operation: Callable[[float, float], float], left: Value, right: Value) -> Value:
-    """Element by element; of two series only the times that both have. Division by zero leaves a gap."""
+    """Apply an operation element by element, to the times that both series have. Division by zero leaves a gap."""
     if isinstance(left, list) or isinstance(right, list):
         pairs = (
             zip(left, right, strict=True)
@@ -164,7 +164,7 @@ def combine(operation: Callable[[float, float], float], left: Value, right: Valu
 
 
 def _aggregate(function: Callable[[Sequence[float]], float], value: Value) -> Value:
-    """Of an array, a series over the times of any; of one series, a number."""
+    """Aggregate an array of series to a series, or one series to a number."""
     if isinstance(value, dict):
         return function(list(value.values())) if value else {}
     if not isinstance(value, list):
@@ -177,7 +177,7 @@ def _aggregate(function: Callable[[Sequence[float]], float], value: Value) -> Va
 
 
 def _fill(value: Value, filling: Value | None, times: Sequence[float]) -> Value:
-    """Values for the periods without one; `filling` None repeats the value before."""
+    """Fill the periods without a value. filling: None repeats the previous value."""
     if isinstance(value, list):
         return [_fill(item, filling, times) for item in value]
     if not isinstance(value, dict):

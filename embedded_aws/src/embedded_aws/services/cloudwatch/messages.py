@@ -1,4 +1,4 @@
-"""A change of an alarm's state in the words of CloudWatch: for SNS topics, for functions, for EventBridge."""
+"""CloudWatch's messages about a change of an alarm's state: for SNS topics, functions and EventBridge."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ REGIONS = {"us-east-1": "US East (N. Virginia)", "us-west-2": "US West (Oregon)"
 
 
 def subject(backend: Any, alarm: Alarm) -> str:
-    """Of the SNS message."""
+    """Return the subject of the SNS message."""
     region = REGIONS.get(backend.region_name, backend.region_name)
     return f'{alarm.state_value}: "{alarm.name}" in {region}'[:100]
 
 
 def message(backend: Any, alarm: Alarm, before: str) -> str:
-    """The SNS message. before: the state that it was in."""
+    """Return the SNS message. before: the previous state."""
     moment = alarm.state_updated_timestamp
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "AlarmName": alarm.name,
         "AlarmDescription": alarm.description,
         "AWSAccountId": backend.account_id,
@@ -38,15 +38,15 @@ def message(backend: Any, alarm: Alarm, before: str) -> str:
         "InsufficientDataActions": alarm.insufficient_data_actions,
     }
     if alarm.rule is None:
-        told["Trigger"] = _trigger(alarm)
+        document["Trigger"] = _trigger(alarm)
     else:
         triggering = json.loads(alarm.state_reason_data or "{}").get("triggeringAlarms", [])
-        told["AlarmRule"] = alarm.rule
-        told["TriggeringChildren"] = [
+        document["AlarmRule"] = alarm.rule
+        document["TriggeringChildren"] = [
             {"Arn": c["arn"], "State": {"Value": c["state"]["value"], "Timestamp": c["state"]["timestamp"]}}
             for c in triggering
         ]
-    return json.dumps(told)
+    return json.dumps(document)
 
 
 def _trigger(alarm: Alarm) -> dict[str, Any]:
@@ -74,8 +74,8 @@ def _trigger(alarm: Alarm) -> dict[str, Any]:
 
 
 def detail(alarm: Alarm) -> dict[str, Any]:
-    """Of the event "CloudWatch Alarm State Change", and the alarmData that a function gets."""
-    _, reason, reason_data, value, moment = alarm.history[-1]  # of the state before
+    """Return the detail of the event "CloudWatch Alarm State Change", which is also a function's alarmData."""
+    _, reason, reason_data, value, moment = alarm.history[-1]  # the previous state
     return {
         "alarmName": alarm.name,
         "state": _state(
@@ -87,7 +87,7 @@ def detail(alarm: Alarm) -> dict[str, Any]:
 
 
 def lambda_event(backend: Any, alarm: Alarm) -> dict[str, Any]:
-    """What a function gets that is an alarm's action."""
+    """Return the event of a function that is an alarm's action."""
     return {
         "source": "aws.cloudwatch",
         "alarmArn": alarm.alarm_arn,
@@ -99,8 +99,8 @@ def lambda_event(backend: Any, alarm: Alarm) -> dict[str, Any]:
 
 
 def _state(value: str, reason: str, reason_data: str | None, moment: Any) -> dict[str, Any]:
-    told = {"value": value, "reason": reason, "timestamp": iso(moment)}
-    return told | ({"reasonData": reason_data} if reason_data and reason_data != "{}" else {})
+    state = {"value": value, "reason": reason, "timestamp": iso(moment)}
+    return state | ({"reasonData": reason_data} if reason_data and reason_data != "{}" else {})
 
 
 def _configuration(alarm: Alarm) -> dict[str, Any]:

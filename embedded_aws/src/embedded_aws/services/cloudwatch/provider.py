@@ -1,4 +1,4 @@
-"""Amazon CloudWatch in moto's place."""
+"""Puts Amazon CloudWatch in moto's place."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from embedded_aws.services.provider import Provider, Routes
 
 
 def provider(runtime: Runtime) -> Provider:
+    """Return the changes to moto's CloudWatch."""
+
     def start() -> None:
         threading.Thread(target=evaluator.run, args=(runtime,), name="alarms", daemon=True).start()
 

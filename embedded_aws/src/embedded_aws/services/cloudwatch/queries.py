@@ -1,4 +1,4 @@
-"""MetricDataQueries, of GetMetricData and of alarms: metrics and expressions that use one another."""
+"""MetricDataQueries of GetMetricData and of alarms: metrics, and expressions over them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from embedded_aws.services.cloudwatch.data import Series, check_statistic, perio
 
 
 def check(queries: list[dict[str, Any]]) -> None:
-    """Raises ValidationError for identifiers, statistics or expressions that cannot be evaluated."""
+    """Raise ValidationError for identifiers, statistics or expressions that cannot be evaluated."""
     known = {query["Id"] for query in queries}
     if len(known) < len(queries):
         raise ValidationError("The values for parameter id in MetricDataQueries are not unique.")
@@ -31,7 +31,7 @@ def check(queries: list[dict[str, Any]]) -> None:
 
 
 def period_of(queries: list[dict[str, Any]]) -> int:
-    """Seconds of the queries' periods: the smallest, if they differ."""
+    """Return the smallest period of the queries, in seconds."""
     found = [int(q["MetricStat"]["Period"]) for q in queries if "MetricStat" in q]
     return min(found, default=60)
 
@@ -43,9 +43,9 @@ def evaluate(
     end: float,
     time_scale: float = 1.0,
 ) -> dict[str, Series]:
-    """Every query's series by identifier, over Unix times from `start` to `end`.
+    """Return the series of every query by identifier. start, end: Unix times.
 
-    time_scale: how many of the periods' seconds pass in a real one.
+    time_scale: how many seconds of a period pass in a real second.
     """
     data = list(data)
     by_id = {query["Id"]: query for query in queries}

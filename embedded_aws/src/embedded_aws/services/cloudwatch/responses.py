@@ -1,4 +1,4 @@
-"""CloudWatch's operations that moto lacks or answers wrongly."""
+"""CloudWatch's operations: moto's responses, completed and corrected."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ class EmbeddedCloudWatchResponse(CloudWatchResponse):
         return EmptyResult()
 
     def describe_alarms(self) -> ActionResult:
-        """moto takes one filter only, and always answers with both types."""
+        """Describe alarms by all filters of the request. moto applies one of them, and ignores AlarmTypes."""
         request = self._get_params()
         backend: Any = self.cloudwatch_backend
         alarms = [alarm for alarm in list(backend.alarms.values()) if _matches(backend, alarm, request)]
         first = _offset(request.get("NextToken"))
         last = first + int(request.get("MaxRecords") or 100)
         shown = alarms[first:last]
-        answer: dict[str, Any] = {
+        response: dict[str, Any] = {
             "MetricAlarms": [alarm for alarm in shown if alarm.rule is None],
             "CompositeAlarms": [_described(alarm) for alarm in shown if alarm.rule is not None],
         }
         if last < len(alarms):
-            answer["NextToken"] = _token(last)
-        return ActionResult(answer)
+            response["NextToken"] = _token(last)
+        return ActionResult(response)
 
     def describe_alarm_history(self) -> ActionResult:
         request = self._get_params()
@@ -77,10 +77,10 @@ class EmbeddedCloudWatchResponse(CloudWatchResponse):
             items.reverse()
         first = _offset(request.get("NextToken"))
         last = first + int(request.get("MaxRecords") or 100)
-        answer: dict[str, Any] = {"AlarmHistoryItems": items[first:last]}
+        response: dict[str, Any] = {"AlarmHistoryItems": items[first:last]}
         if last < len(items):
-            answer["NextToken"] = _token(last)
-        return ActionResult(answer)
+            response["NextToken"] = _token(last)
+        return ActionResult(response)
 
     def get_metric_statistics(self) -> ActionResult:
         request = self._get_params()
@@ -91,7 +91,7 @@ class EmbeddedCloudWatchResponse(CloudWatchResponse):
 
 
 def _matches(backend: Any, alarm: Alarm, request: dict[str, Any]) -> bool:
-    """Whether DescribeAlarms asks for an alarm; all that it asks must hold."""
+    """Return whether an alarm matches all filters of a DescribeAlarms request."""
     kind = "MetricAlarm" if alarm.rule is None else "CompositeAlarm"
     if kind not in (request.get("AlarmTypes") or ["MetricAlarm"]):
         return False
@@ -112,7 +112,7 @@ def _matches(backend: Any, alarm: Alarm, request: dict[str, Any]) -> bool:
 
 
 def _described(alarm: Alarm) -> dict[str, Any]:
-    """A composite alarm, as DescribeAlarms shows it."""
+    """Return a composite alarm as DescribeAlarms does."""
     described = {
         "AlarmName": alarm.name,
         "AlarmArn": alarm.alarm_arn,

@@ -1,4 +1,4 @@
-"""A metric's samples of one period: their statistics exactly, their percentiles to 1 %, in bounded memory."""
+"""Samples of a metric in bounded memory: exact statistics, and percentiles within 1 %."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 from moto.cloudwatch.models import MetricAggregatedDatum
 
-# Buckets grow by 2 % each, so that their middles are within 1 %. CloudWatch's own sketch (SEH1) has 10 %.
+# Each bucket is 2 % wider than the one before, so that its middle is within 1 %. CloudWatch's sketch (SEH1): 10 %.
 _STEP = math.log(1.02)
-_ZERO = 40_000  # added to a bucket's number: then a double's are all positive, and the sign is the sample's
+_ZERO = 40_000  # added to the number of a bucket, so that its sign can be the sign of the sample
 
 
 def bucket(value: float) -> int:
-    """The number of the bucket of a sample; numbers are in the order of the values."""
+    """Return the number of a sample's bucket. Numbers have the order of the values."""
     if value == 0:
         return 0
     number = math.ceil(math.log(abs(value)) / _STEP) + _ZERO
@@ -24,14 +24,14 @@ def bucket(value: float) -> int:
 
 
 def middle(number: int) -> float:
-    """The value that stands for a bucket's samples."""
+    """Return the middle value of a bucket."""
     if number == 0:
         return 0.0
     return math.copysign(math.exp((abs(number) - _ZERO - 0.5) * _STEP), number)
 
 
 class Samples(MetricAggregatedDatum):
-    """A datum to which samples can be added; `buckets` counts them by `bucket`."""
+    """moto's datum, to which samples can be added."""
 
     def __init__(
         self,
@@ -40,9 +40,9 @@ class Samples(MetricAggregatedDatum):
         dimensions: list[dict[str, str]],
         timestamp: datetime | None,
         unit: Any = None,
-    ):
+    ) -> None:
         super().__init__(namespace, name, math.inf, -math.inf, 0.0, 0.0, dimensions, timestamp, unit)
-        self.buckets: dict[int, float] = {}
+        self.buckets: dict[int, float] = {}  # number of samples by bucket
 
     def add(self, value: float, count: float = 1.0) -> None:
         """Count a sample `count` times."""
@@ -54,9 +54,9 @@ class Samples(MetricAggregatedDatum):
 
 
 def percentile(data: Iterable[Any], percent: float) -> float | None:
-    """The value that `percent` % of the samples of moto's metric data do not exceed.
+    """Return the percentile of the samples in moto's metric data.
 
-    None if there is none, or where only a statistic set of differing values is known, as on AWS.
+    None if there are no samples or, as on AWS, if the data has a statistic set with different values.
     """
     counts: dict[int, float] = defaultdict(float)
     low, high = math.inf, -math.inf

@@ -1,4 +1,4 @@
-"""The Deep Learning AMIs and the Systems Manager parameters that name the latest of each."""
+"""The Deep Learning AMIs, and the names of the Systems Manager parameters with the latest ID of each."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ RELEASED_AT = default_timestamp_parser("2026-01-03T00:00:00.000Z")
 
 @dataclass(frozen=True)
 class Image:
-    """A Deep Learning AMI. type: its part of the parameter's name."""
+    """A Deep Learning AMI."""
 
     name: str
+
     type: str
+    """Its part of the parameter's name."""
 
     @property
     def parameter(self) -> str:
+        """Name of the parameter with the latest ID."""
         return f"{PREFIX}/x86_64/{self.type}/latest/ami-id"
 
     def id(self, region: str) -> str:
+        """Return the image ID in a region."""
         return "ami-" + hashlib.sha256(f"{region} {self.name}".encode()).hexdigest()[:17]
 
 
@@ -45,7 +49,7 @@ IMAGES = [
 
 
 class DeepLearningAmi(Ami):
-    """An image whose root volume is as AWS's: gp3 at /dev/xvda."""
+    """An image with AWS's root volume: gp3 at /dev/xvda."""
 
     @property
     def block_device_mappings(self) -> list[dict[str, Any]]:
@@ -55,7 +59,7 @@ class DeepLearningAmi(Ami):
 
 
 def add_to(backend: Any) -> None:
-    """Register the images with an EC2 backend."""
+    """Register the images with a backend of moto's."""
     for image in IMAGES:
         identity = image.id(backend.region_name)
         backend.amis[identity] = DeepLearningAmi(

@@ -1,8 +1,8 @@
-"""The first process of an instance: runs its user data, and ends every process of it when it powers off.
+"""The first process of a host: runs the user data, and ends all processes when the host powers off.
 
-Standard library only: it is started as a bare script, `init.py FILE`, by `unshare` as process 1 of namespaces of
-its own, or without them. Its configuration is JSON in the file, which it removes. Exit status: 0 powered off, REBOOT
-restarted, other values a failure.
+Run as `init.py FILE`, by `unshare` as process 1 of new namespaces, or without namespaces. Imports the standard
+library only. FILE has the configuration in JSON; it is removed. Exit status: 0 after a power-off, REBOOT after a
+reboot, other values after a failure.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ GRACE_SECONDS = 3.0
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC = 1, 32, 4096, 16384
 KEPT_FLAGS = {"nosuid": 2, "nodev": 4, "noexec": 8, "noatime": 1024, "nodiratime": 2048, "relatime": 1 << 21}
 PR_SET_CHILD_SUBREAPER = 36
-MARKER = "EMBEDDED_AWS_INSTANCE"  # in the environment of every process of an instance
+MARKER = "EMBEDDED_AWS_INSTANCE"  # in the environment of every process of the host
 COMMAND_FOLDERS = ("/sbin", "/usr/sbin", "/bin", "/usr/bin")
 
 
@@ -35,11 +35,12 @@ def mount(source: str | None, target: str, flags: int) -> None:
 
 
 def inside(path: str, folder: str) -> bool:
+    """Return whether a path is a folder or below it."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def mounts() -> dict[str, int]:
-    """Mount points of this namespace, with the flags that a remount must keep."""
+    """Return the mount points of this namespace with the flags that a remount must keep."""
     found = {}
     with open("/proc/self/mountinfo") as file:
         for line in file:
@@ -49,11 +50,11 @@ def mounts() -> dict[str, int]:
     return found
 
 
-def own_view(config: dict) -> None:
-    """Replace folders by the instance's own, make the rest read-only, and put the shims over the commands.
+def isolate_files(config: dict) -> None:
+    """Mount the host's own folders, make all others read-only, and mount the shims over the commands.
 
-    config: "folders" (path: the instance's folder), "keep" (paths to stay visible in them, read-only), "hide"
-    (a folder to cover), "shims" (folder). Raises OSError.
+    config: "folders" (from path to the host's folder), "keep" (paths below them that stay visible, read-only),
+    "hide" (a folder to cover), "shims" (folder). Raises OSError.
     """
     before = mounts()
     folders = {path: own for path, own in config["folders"].items() if os.path.isdir(path)}
@@ -89,9 +90,9 @@ def own_view(config: dict) -> None:
 
 
 def detach() -> int:
-    """Without namespaces: go on in a child that adopts orphans. Returns the descriptor that ends with the parent.
+    """Without namespaces: continue in a child that adopts orphans. Returns a descriptor that closes with the parent.
 
-    The parent stays in the process group that the embedded AWS knows, so that killing it ends the instance.
+    The parent stays in the process group that the embedded AWS kills: killing it ends the host.
     """
     reading, writing = os.pipe()
     child = os.fork()
@@ -106,13 +107,13 @@ def detach() -> int:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     except AttributeError:
         say(
-            "This system has no child subreaper: a process that leaves the instance's session may outlive it."
+            "This system has no child subreaper: a process that leaves the host's session may outlive the host."
         )
     return reading
 
 
 def members(instance: str, isolated: bool) -> set[int]:
-    """The instance's processes but this one: all of the namespace; without one, descendants and marked ones."""
+    """Return the host's processes except this one: those of the namespace, else descendants and marked processes."""
     parents, found, marker = {}, set(), f"{MARKER}={instance}".encode()
     for name in os.listdir("/proc"):
         if name.isdecimal():
@@ -129,7 +130,7 @@ def members(instance: str, isolated: bool) -> set[int]:
                     if marker in file.read().split(b"\0"):
                         found.add(int(name))
             except OSError:
-                continue  # gone, or another user's
+                continue  # it has ended, or belongs to another user
     grown = True
     while grown:
         children = {p for p, parent in parents.items() if parent in found or parent == os.getpid()}
@@ -139,12 +140,13 @@ def members(instance: str, isolated: bool) -> set[int]:
 
 
 def write(data: bytes) -> None:
-    """To the console, whose reader may be gone: the processes are to be ended all the same."""
+    """Write to the console. Its reader may have ended; the processes must be ended in any case."""
     with contextlib.suppress(BrokenPipeError):
         os.write(1, data)
 
 
 def say(text: str) -> None:
+    """Write a line of the embedded AWS to the console."""
     write(f"[embedded AWS] {text}\n".encode())
 
 
@@ -174,7 +176,7 @@ class Init:
         self.ending = True
 
     def run(self) -> int:
-        """Returns the exit status."""
+        """Run until the host powers off. Returns the exit status."""
         self.next_script()
         while not self.ending:
             timeout = None if self.power is None else max(self.power[0] - time.monotonic(), 0)
@@ -196,6 +198,7 @@ class Init:
         return status
 
     def next_script(self) -> None:
+        """Start the next script that can be started; after the last one, report the outcome."""
         while self.scripts and self.script is None:
             path = self.scripts.pop(0)
             try:
@@ -214,6 +217,7 @@ class Init:
             say(f"user data {outcome} {time.strftime('%a, %d %b %Y %H:%M:%S +0000', time.gmtime())}")
 
     def reap(self) -> None:
+        """Collect ended processes. After the end of a script, start the next one."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -230,7 +234,7 @@ class Init:
                 self.next_script()
 
     def command(self, text: str) -> None:
-        """Lines `poweroff SECONDS`, `reboot SECONDS`, `cancel`, from the shims."""
+        """Handle the shims' commands: lines `poweroff SECONDS`, `reboot SECONDS` or `cancel`."""
         for line in text.splitlines():
             words = line.split()
             if words == ["cancel"]:
@@ -241,20 +245,21 @@ class Init:
                     say(f"{words[0]} in {words[1]} s")
 
     def end_all(self) -> None:
-        """SIGTERM to every process of the instance, SIGKILL to those that stay."""
-        asked: set[int] = set()
+        """Send SIGTERM to every process, then SIGKILL to those that remain."""
+        signaled: set[int] = set()
         deadline = time.monotonic() + GRACE_SECONDS
-        while there := members(self.config["id"], self.isolated):
+        while running := members(self.config["id"], self.isolated):
             late = time.monotonic() > deadline
-            for pid in there if late else there - asked:
+            for pid in running if late else running - signaled:
                 for number in (signal.SIGKILL,) if late else (signal.SIGTERM, signal.SIGCONT):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, number)
-            asked |= there
+            signaled |= running
             time.sleep(0.02)
             self.reap_quietly()
 
     def reap_quietly(self) -> None:
+        """Collect ended processes."""
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
@@ -268,7 +273,7 @@ def main() -> None:
     os.unlink(sys.argv[1])
     parent = None
     if config["namespace"]:
-        own_view(config)
+        isolate_files(config)
     else:
         parent = detach()
     if config.get("probe"):

@@ -1,4 +1,4 @@
-"""CloudWatch metrics of running instances in the namespace AWS/EC2: processor time of their processes, status checks."""
+"""CloudWatch metrics of running instances in the namespace AWS/EC2: CPU utilization and status checks."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from embedded_aws import ACCOUNT_ID
 from embedded_aws.runtime import Runtime
-
-if TYPE_CHECKING:
-    from embedded_aws.services.ec2.backend import EmbeddedInstance
-    from embedded_aws.services.ec2.service import InstanceService
+from embedded_aws.services.ec2.instances import EmbeddedInstance
+from embedded_aws.services.ec2.service import InstanceService
 
 NAMESPACE = "AWS/EC2"
 BASIC_MINUTES = 5
@@ -28,15 +26,20 @@ TICK = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Process:
-    """parent: its process id. state: a letter, as of ps. seconds: of processor time, with ended children's."""
+    """A process of this machine."""
 
     parent: int
+    """Process ID of the parent."""
+
     state: str
+    """Letter as in ps."""
+
     seconds: float
+    """CPU time, including that of ended children."""
 
 
 def processes() -> dict[int, Process]:
-    """Every process of this machine by its id."""
+    """Return the processes of this machine by their ID."""
     found = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -49,64 +52,64 @@ def processes() -> dict[int, Process]:
 
 
 def family(first: int, table: dict[int, Process]) -> list[int]:
-    """A process and all that descend from it."""
+    """Return a process and its descendants."""
     children = defaultdict(list)
     for pid, process in table.items():
         children[process.parent].append(pid)
     members = [first] if first in table else []
-    for pid in members:  # grows while it is read
+    for pid in members:  # grows in the loop
         members += children[pid]
     return members
 
 
-def impaired(members: list[int], table: dict[int, Process]) -> bool:
-    """Whether an instance does not answer: its first processes have ended, or somebody has halted them."""
+def is_impaired(members: list[int], table: dict[int, Process]) -> bool:
+    """Return whether an instance fails its status check: its first processes have ended or are stopped."""
     return not members or any(table[pid].state in "TtZX" for pid in members[:2])
 
 
 class Reporter:
-    """Looks at the processes once a minute of the service, if there are any.
+    """Records metrics once a minute of the service.
 
-    CPUUtilization is of every minute with detailed monitoring, else of five; status checks are of every minute.
+    CPUUtilization has a datapoint every minute with detailed monitoring, else every five minutes.
     """
 
-    def __init__(self, current: Runtime, service: InstanceService) -> None:
-        self._runtime, self._service = current, service
-        # By instance: processor seconds, and when (monotonic), at the last point.
+    def __init__(self, runtime: Runtime, service: InstanceService) -> None:
+        self._runtime, self._service = runtime, service
+        # By instance: first process, its CPU seconds and the monotonic time of the last datapoint.
         self._before: dict[str, tuple[int, float, float]] = {}
 
     def run(self) -> None:
-        """Until the embedded AWS stops."""
+        """Record metrics until the embedded AWS stops."""
         minute = 60 / self._runtime.time_scale
         number = int(time.time() // minute)
         while True:
             number += 1
             if self._runtime.stopping.wait(max(0.0, number * minute - time.time())):
                 return
-            number = max(number, int(time.time() // minute))  # a busy machine may have slept through some
+            number = max(number, int(time.time() // minute))  # a busy machine may have missed some
             self.report(number)
 
     def report(self, number: int) -> None:
-        """Record what the time until the start of the service's minute `number` brought."""
+        """Record the metrics of the time before the start of the service's minute `number`."""
         running = self._service.running()
         if not running:
             self._before.clear()
             return
         table = processes()
         if not table:
-            return  # a system that does not show them
+            return  # the system has no /proc
         minute = 60 / self._runtime.time_scale
-        # A little before: in the period that is over. Naive UTC, as moto keeps it.
+        # Slightly before the start: within the last period. Naive UTC, as moto needs it.
         end = datetime.fromtimestamp(number * minute - min(0.02, minute / 10), timezone.utc)
         moment = end.replace(tzinfo=None)
         data: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for instance, first in running:
             members = family(first, table)
-            failed = float(impaired(members, table))
+            failed = float(is_impaired(members, table))
             values = {
                 "StatusCheckFailed": failed,
                 "StatusCheckFailed_Instance": failed,
-                "StatusCheckFailed_System": 0.0,  # this machine, which runs
+                "StatusCheckFailed_System": 0.0,
             }
             seconds = sum(table[pid].seconds for pid in members)
             percent = self._percent(
@@ -129,9 +132,10 @@ class Reporter:
             cloudwatch_backends[ACCOUNT_ID][region].put_metric_data(NAMESPACE, found)
 
     def _percent(self, instance: EmbeddedInstance, first: int, seconds: float, due: bool) -> float | None:
-        """Of the instance's vCPUs, or of this machine's processors where it has fewer, since the last point.
+        """Return the CPU utilization since the last datapoint; None unless one is due.
 
-        None unless a point is due. The first one after a boot is from the minute after it.
+        100 % are the instance's vCPUs, or this machine's processors if it has fewer. After a boot, the first
+        datapoint comes one minute later.
         """
         now = time.monotonic()
         boot, spent, since = self._before.get(instance.id, (0, 0.0, 0.0))

@@ -1,4 +1,4 @@
-"""Amazon EC2 in moto's place: instances run their user data."""
+"""Puts Amazon EC2 in moto's place."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from moto.ec2 import models, urls
 from moto.ec2.models import instances, security_groups
 
 from embedded_aws.runtime import Runtime
-from embedded_aws.services.ec2 import metrics, service
-from embedded_aws.services.ec2.backend import EmbeddedEC2Backend, EmbeddedInstance
+from embedded_aws.services.ec2 import metrics
+from embedded_aws.services.ec2.backend import EmbeddedEC2Backend
+from embedded_aws.services.ec2.instances import EmbeddedInstance
 from embedded_aws.services.ec2.responses import EmbeddedEC2Response
 from embedded_aws.services.ec2.security_groups import EmbeddedSecurityGroupRule
 from embedded_aws.services.ec2.service import InstanceService
@@ -17,12 +18,12 @@ from embedded_aws.services.provider import Provider, Routes
 
 
 def provider(runtime: Runtime) -> Provider:
-    running = InstanceService(runtime)
-    runtime.add(running)
-    service.install(running)
+    """Return the changes to moto's EC2."""
+    service = InstanceService(runtime)
+    runtime.add(service)
 
     def report() -> None:
-        reporter = metrics.Reporter(runtime, running)
+        reporter = metrics.Reporter(runtime, service)
         threading.Thread(target=reporter.run, name="instance-metrics", daemon=True).start()
 
     return Provider(
@@ -32,6 +33,6 @@ def provider(runtime: Runtime) -> Provider:
             (instances, "Instance", EmbeddedInstance),
             (security_groups, "SecurityGroupRule", EmbeddedSecurityGroupRule),
         ],
-        on_start=[running.resume, report],
-        on_stop=[running.halt],
+        on_start=[service.resume, report],
+        on_stop=[service.halt],
     )

@@ -1,5 +1,4 @@
-"""EC2: descriptions of security group rules that name a group or a prefix list, which moto forgets; security groups
-that nothing can be without."""
+"""Security groups: descriptions of rules that moto does not keep, and dependencies between groups and VPCs."""
 
 from __future__ import annotations
 
@@ -11,23 +10,23 @@ from moto.ec2.models.security_groups import SecurityGroupRule
 
 
 class EmbeddedSecurityGroupRule(SecurityGroupRule):
-    """moto's rule, which describes itself by its address range alone. Pickled with moto's state."""
+    """moto's rule, which keeps the description of an address range only."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
         prefix_list = settings.get("prefix_list_id") or (args[7] if len(args) > 7 else None) or {}
-        self.of_prefix_list: str | None = prefix_list.get("Description")
+        self.prefix_list_description: str | None = prefix_list.get("Description")
 
     @property
     def description(self) -> str | None:
-        return super().description or self.source_group.get("Description") or self.of_prefix_list
+        return super().description or self.source_group.get("Description") or self.prefix_list_description
 
 
 class SecurityGroupsBackend(EC2Backend):
-    """moto's, which deletes security groups that other groups' rules name, and a VPC whose groups are still there."""
+    """moto's backend, which would delete groups and VPCs that other resources depend on."""
 
     def delete_security_group(self, name: str | None = None, group_id: str | None = None) -> None:
-        """Raises DependencyViolation."""
+        """Delete a group. Raises DependencyViolation while a rule of another group refers to it."""
         group = self.get_security_group_by_name_or_id(group_id or name or "")
         for other in self.groups[group.vpc_id].values() if group is not None else ():
             for rule in [*other.ingress_rules, *other.egress_rules] if other is not group else ():
@@ -36,7 +35,7 @@ class SecurityGroupsBackend(EC2Backend):
         super().delete_security_group(name, group_id)
 
     def delete_vpc(self, vpc_id: str) -> Any:
-        """Raises DependencyViolation."""
+        """Delete a VPC. Raises DependencyViolation while it has security groups."""
         if any(group.name != "default" for group in self.groups.get(vpc_id, {}).values()):
             raise DependencyViolationError(f"The vpc '{vpc_id}' has dependencies and cannot be deleted.")
         return super().delete_vpc(vpc_id)

@@ -1,4 +1,4 @@
-"""The life of instances: states follow processes, and processes follow requests."""
+"""Runs instances: requests change their states, and their states follow their processes."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ import logging
 import shutil
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
 
 from moto.ec2.models.instances import InstanceState
 
 from embedded_aws import ACCOUNT_ID
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.ec2 import init, user_data
-from embedded_aws.services.ec2.backend import EmbeddedInstance, IncorrectInstanceState, UnsupportedOperation
-from embedded_aws.services.ec2.machine import Console, Machine
+from embedded_aws.services.ec2.console import Console
+from embedded_aws.services.ec2.exceptions import IncorrectInstanceState, StopOfSpotInstance
+from embedded_aws.services.ec2.instances import EmbeddedInstance, InstanceController
+from embedded_aws.services.ec2.machine import Machine
 
 log = logging.getLogger(__name__)
 
@@ -28,49 +32,49 @@ RECLAIMED = ("Server.SpotInstanceTermination", "Spot instance termination")
 NOT_STARTED = ("Server.InternalError", "Internal error on launch")
 EMBEDDED_AWS_STOPPED = (
     "Server.InternalError",
-    "The embedded AWS ended while the instance ran, and its processes with it",
+    "The embedded AWS stopped while the instance was running",
 )
 
 
-class InstanceService:
-    """Runs instances. `resume` after the state is loaded, `halt` before the processes are ended."""
+class InstanceService(InstanceController):
+    """Runs instances. Call `resume` after the state is loaded, `halt` before the processes are ended."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self._machines: dict[str, Machine] = {}
-        self._states = threading.RLock()  # a state is read and changed under it
-        self._locks: defaultdict[str, threading.RLock] = defaultdict(threading.RLock)  # of processes
-
-    # What requests do
+        self._states = threading.RLock()  # held while a state is read and changed
+        self._locks: defaultdict[str, threading.RLock] = defaultdict(
+            threading.RLock
+        )  # by instance ID: held while its processes start or end
 
     def launch(self, instance: EmbeddedInstance) -> None:
-        """Boot a new instance, in the background."""
+        """Boot a new instance in the background."""
         instance.hosted = True
         instance.move("pending")
-        self._later(self._boot, instance)
+        self._run_later(self._boot, instance)
 
     def start(self, instance: EmbeddedInstance) -> InstanceState:
         with self._states:
             if instance.state in ("pending", "running"):
                 return InstanceState(instance.state, instance.state_code)
             if instance.state != "stopped":
-                raise IncorrectInstanceState(instance, "started")
+                raise IncorrectInstanceState(instance.id, "started")
             previous = instance.move("pending")
-            instance.started()
-        self._later(self._boot, instance)
+            instance.record_start()
+        self._run_later(self._boot, instance)
         return previous
 
     def stop(self, instance: EmbeddedInstance, reason: tuple[str, str]) -> InstanceState:
         with self._states:
             if instance.spot:
-                raise UnsupportedOperation(instance)
+                raise StopOfSpotInstance(instance.id)
             if instance.state in ("stopping", "stopped"):
                 return InstanceState(instance.state, instance.state_code)
             if instance.state not in ("pending", "running"):
-                raise IncorrectInstanceState(instance, "stopped")
+                raise IncorrectInstanceState(instance.id, "stopped")
             previous = instance.move("stopping")
-            instance.because(reason)
-        self._later(self._end, instance, "stopping", reason)
+            instance.set_reason(reason)
+        self._run_later(self._end, instance, "stopping", reason)
         return previous
 
     def terminate(self, instance: EmbeddedInstance, reason: tuple[str, str]) -> InstanceState:
@@ -78,59 +82,57 @@ class InstanceService:
             if instance.state in ("shutting-down", "terminated"):
                 return InstanceState(instance.state, instance.state_code)
             previous = instance.move("shutting-down")
-            instance.because(reason)
-        self._later(self._end, instance, "shutting-down", reason)
+            instance.set_reason(reason)
+        self._run_later(self._end, instance, "shutting-down", reason)
         return previous
 
     def reboot(self, instance: EmbeddedInstance) -> None:
         with self._states:
             if instance.state not in ("pending", "running"):
-                raise IncorrectInstanceState(instance, "rebooted")
-        self._later(self._reboot, instance)
+                raise IncorrectInstanceState(instance.id, "rebooted")
+        self._run_later(self._reboot, instance)
 
     def interrupt(self, instance: EmbeddedInstance) -> str:
-        """Give a Spot Instance its two minutes' notice, faster by the time scale. Returns when it ends (ISO 8601)."""
+        """Send a Spot Instance the two-minute interruption notice. Returns when it will end (ISO 8601)."""
         seconds = NOTICE_SECONDS / self.runtime.time_scale
         with self._states:
             if not instance.spot or instance.state != "running":
-                raise IncorrectInstanceState(instance, "interrupted")
+                raise IncorrectInstanceState(instance.id, "interrupted")
             moment = datetime.now(timezone.utc) + timedelta(seconds=seconds)
             instance.interruption = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-        instance.warn()
+        instance.emit_interruption_warning()
         timer = threading.Timer(seconds, self.terminate, (instance, RECLAIMED))
         timer.daemon = True
         timer.start()
         return instance.interruption
 
     def console(self, instance: EmbeddedInstance) -> bytes:
-        """The last 64 KB that the instance printed, from all of its boots."""
+        """Return the last 64 KB that the instance has printed, in all of its boots."""
         return Console(self._folder(instance) / "console.log").tail()
 
     def running(self) -> list[tuple[EmbeddedInstance, int]]:
-        """Instances that run, with their first process's id."""
+        """Return the running instances with the ID of their first process."""
         with self._states:
             machines = list(self._machines.values())
         return [
             (machine.instance, machine.pid) for machine in machines if machine.instance.state == "running"
         ]
 
-    # What the embedded AWS does
-
     def resume(self) -> None:
-        """Bring the records in line with the processes, all of which the last run ended."""
+        """Correct the records of the saved state: no process of the last run is left."""
         for instance in self._instances():
             if instance.state in ("pending", "running"):
                 gone = instance.spot or instance.instance_initiated_shutdown_behavior == "terminate"
-                instance.ended(EMBEDDED_AWS_STOPPED, terminated=gone)
+                instance.record_end(EMBEDDED_AWS_STOPPED, terminated=gone)
             elif instance.state in ("stopping", "shutting-down"):
                 code = instance.state_reason.code
                 reason = (code, instance.state_reason.message.removeprefix(f"{code}: "))
-                instance.ended(reason, terminated=instance.state == "shutting-down")
+                instance.record_end(reason, terminated=instance.state == "shutting-down")
             if instance.state == "terminated":
                 shutil.rmtree(self._folder(instance) / "disk", ignore_errors=True)
 
     def halt(self) -> None:
-        """End every instance's processes; `resume` settles the records."""
+        """End the processes of all instances; `resume` corrects their records."""
         with self._states:
             machines = list(self._machines.values())
             self._machines.clear()
@@ -146,15 +148,16 @@ class InstanceService:
                 if getattr(instance, "hosted", False):
                     yield instance  # type: ignore[misc]
 
-    def _folder(self, instance: EmbeddedInstance):
+    def _folder(self, instance: EmbeddedInstance) -> Path:
         return self.runtime.folder("instances", instance.id)
 
-    def _later(self, act, *arguments) -> None:
-        threading.Thread(target=self._guarded, args=(act, *arguments), daemon=True).start()
+    def _run_later(self, action: Callable[..., None], *arguments: Any) -> None:
+        threading.Thread(target=self._guarded, args=(action, *arguments), daemon=True).start()
 
-    def _guarded(self, act, *arguments) -> None:
+    def _guarded(self, action: Callable[..., None], *arguments: Any) -> None:
+        """Run an action on an instance, log what it raises, and save the state."""
         try:
-            act(*arguments)
+            action(*arguments)
         except Exception:
             log.exception("instance %s", arguments[0].id)
         self.runtime.changed()
@@ -189,12 +192,12 @@ class InstanceService:
                     instance.move("running")
 
     def _end(self, instance: EmbeddedInstance, state: str, reason: tuple[str, str]) -> None:
-        """state: "stopping" or "shutting-down", which it has been given."""
+        """End the processes of an instance. state: "stopping" or "shutting-down", which it has entered."""
         with self._locks[instance.id]:
             self._end_processes(instance)
             with self._states:
-                if instance.state == state:  # not terminated while it was stopping
-                    instance.ended(reason, terminated=state == "shutting-down")
+                if instance.state == state:  # else it was terminated while it was stopping
+                    instance.record_end(reason, terminated=state == "shutting-down")
             if instance.state == "terminated":
                 shutil.rmtree(self._folder(instance) / "disk", ignore_errors=True)
 
@@ -210,12 +213,12 @@ class InstanceService:
             self._boot(instance)
 
     def _ended(self, machine: Machine, status: int) -> None:
-        """The first process of an instance has ended, asked to or not."""
+        """Handle the end of an instance's first process."""
         instance = machine.instance
         with self._locks[instance.id]:
             with self._states:
                 if self._machines.get(instance.id) is not machine:
-                    return  # by a request, or by the end of the embedded AWS
+                    return  # a request or `halt` has ended it
                 del self._machines[instance.id]
             machine.end()
             if status == init.REBOOT:
@@ -226,19 +229,3 @@ class InstanceService:
                 self.terminate(instance, reason)
             else:
                 self.stop(instance, reason)
-
-
-_current: InstanceService | None = None
-
-
-def install(service: InstanceService) -> None:
-    """Make `service` the one of this process."""
-    global _current
-    _current = service
-
-
-def current() -> InstanceService:
-    """The service of this process."""
-    if _current is None:
-        raise RuntimeError("EC2 has not been started in this process")
-    return _current

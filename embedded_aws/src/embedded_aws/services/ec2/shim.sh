@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stands, under many names, for the commands that would change the machine beneath an instance.
+# Replaces, under many names, the commands that would change the machine on which the instance runs.
 name=${0##*/}
 say() { echo "[embedded AWS] $*" >&2; }
 init() { echo "$*" > "$EMBEDDED_AWS_RUN/initctl"; }
@@ -16,7 +16,7 @@ shut_down() {
             *)
                 minutes=${word#+}
                 case $minutes in
-                    '' | *[!0-9]*) say "shutdown: $word: give 'now' or '+minutes'"; exit 1 ;;
+                    '' | *[!0-9]*) say "shutdown: $word: use 'now' or '+minutes'"; exit 1 ;;
                 esac
                 seconds=$((minutes * 60))
                 break ;;
@@ -33,8 +33,8 @@ case $name in
         case ${1:-} in
             0) init poweroff 0 ;;
             6) init reboot 0 ;;
-            hostname) [ $# -eq 0 ] && echo "$HOSTNAME" || say "hostname $*: left out" ;;
-    *) say "$name $*: left out" ;;
+            hostname) [ $# -eq 0 ] && echo "$HOSTNAME" || say "hostname $*: skipped" ;;
+    *) say "$name $*: skipped" ;;
         esac ;;
     systemctl)
         for word in "$@"; do
@@ -46,7 +46,7 @@ case $name in
                 *) break ;;
             esac
         done
-        say "systemctl $*: left out, as there are no services" ;;
+        say "systemctl $*: skipped, as there are no services" ;;
     sudo | doas)
         user=root login=
         while [ $# -gt 0 ]; do
@@ -82,6 +82,6 @@ case $name in
         if [ $# -gt 0 ]; then echo "$*"; else cat; fi | while IFS= read -r line || [ -n "$line" ]; do
             if [ -n "$copy" ]; then echo "$tag: $line" >&2; else echo "$tag: $line" > "$EMBEDDED_AWS_RUN/console"; fi
         done ;;
-    hostname) [ $# -eq 0 ] && echo "$HOSTNAME" || say "hostname $*: left out" ;;
-    *) say "$name $*: left out, as this machine is not the instance's own" ;;
+    hostname) [ $# -eq 0 ] && echo "$HOSTNAME" || say "hostname $*: skipped" ;;
+    *) say "$name $*: skipped, as the instance shares this machine" ;;
 esac

@@ -1,4 +1,4 @@
-"""The Spot request behind a Spot Instance that RunInstances made; moto records none."""
+"""The Spot request of a Spot Instance that RunInstances created; moto records none."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from moto.ec2.models.spot_requests import SpotInstanceRequest
 from moto.ec2.utils import random_spot_request_id
 
-from embedded_aws.services.ec2.backend import EmbeddedInstance
+from embedded_aws.services.ec2.instances import EmbeddedInstance
 
 
 class EmbeddedSpotRequest(SpotInstanceRequest):
@@ -44,7 +44,7 @@ class EmbeddedSpotRequest(SpotInstanceRequest):
 
 
 def request_for(instance: EmbeddedInstance, options: dict[str, Any]) -> None:
-    """Record the request of an instance. options: SpotOptions of RunInstances."""
+    """Record the Spot request of an instance. options: SpotOptions of RunInstances."""
     request = EmbeddedSpotRequest(instance, options.get("MaxPrice") or "")
     instance.ec2_backend.spot_instance_requests[request.id] = request
     instance.spot_instance_request_id = request.id

@@ -1,4 +1,4 @@
-"""User data: from what RunInstances was given to the scripts that the instance runs."""
+"""User data of RunInstances: extracts the scripts that the instance runs."""
 
 from __future__ import annotations
 
@@ -8,35 +8,30 @@ import gzip
 import zlib
 from dataclasses import dataclass
 
-from moto.ec2.exceptions import EC2ClientError
+from embedded_aws.services.ec2.exceptions import InvalidUserData
 
 MAX_BYTES = 16_384
 SCRIPT, PER_BOOT = "text/x-shellscript", "text/x-shellscript-per-boot"
-# What cloud-init would act upon, and nothing does here.
+# Formats of cloud-init that are not supported.
 REFUSED = ("#cloud-config", "#include", "#cloud-boothook", "#part-handler", "## template:", "#upstart-job")
 
 
 @dataclass(frozen=True)
 class Script:
-    """A script with its shebang line. every_boot: not on the first boot alone."""
+    """A script of the user data."""
 
     content: bytes
+    """With the shebang line."""
+
     every_boot: bool = False
-
-
-class InvalidUserData(EC2ClientError):
-    """RunInstances refuses it, as on AWS."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("InvalidParameterValue", message)
+    """Run it on every boot, not on the first one only."""
 
 
 def scripts(encoded: str) -> list[Script]:
-    """The scripts in user data as RunInstances takes it (base64): a script, or a MIME archive of scripts,
-    in the order in which they run: those of every boot come first.
+    """Return the scripts in the order in which they run: those of every boot come first.
 
-    Raises InvalidUserData if it is too large, NotImplementedError if it is meant for a part of cloud-init
-    that is not here.
+    encoded: user data as RunInstances takes it, in base64: a script, or a MIME archive of scripts.
+    Raises InvalidUserData if it is too large, NotImplementedError for a format of cloud-init that is not supported.
     """
     content = base64.b64decode(encoded)
     if len(content) > MAX_BYTES:
@@ -59,16 +54,16 @@ def _parts(content: bytes) -> list[Script]:
         if part.is_multipart():
             continue
         if kind not in (SCRIPT, PER_BOOT, "text/plain"):
-            raise NotImplementedError(f"user data of type {kind}; it runs scripts ({SCRIPT})")
+            raise NotImplementedError(f"user data of type {kind}: use a script ({SCRIPT})")
         body = part.get_payload(decode=True)
         assert isinstance(body, bytes)
         _refuse(body.decode(errors="replace"))
         if body.startswith(b"#!"):
             found.append(Script(body, kind == PER_BOOT))
-    return sorted(found, key=lambda script: not script.every_boot)  # as in cloud-init's list of modules
+    return sorted(found, key=lambda script: not script.every_boot)  # the order of cloud-init's modules
 
 
 def _refuse(text: str) -> None:
     for start in REFUSED:
         if text.startswith(start):
-            raise NotImplementedError(f"user data that starts with {start}; it runs scripts (#!)")
+            raise NotImplementedError(f"user data that starts with {start}: use a script (#!)")

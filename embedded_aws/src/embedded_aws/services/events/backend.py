@@ -1,4 +1,4 @@
-"""EventBridge's rules on moto's backend: they match in the background and deliver to real targets."""
+"""EventBridge's records: moto's backend, whose rules deliver to functions, topics, queues and log groups."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from moto.cloudwatch.models import cloudwatch_backends
 from moto.core.utils import utcnow
 from moto.events import urls
 from moto.events.exceptions import ValidationException
-from moto.events.models import EventsBackend, Rule
+from moto.events.models import EventsBackend, Rule, events_backends
 
-from embedded_aws.services.events import delivery, schedules, targets, transform
-from embedded_aws.services.events.bus import made
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.events import schedules, targets, transform
+from embedded_aws.services.events.bus import new_event
+from embedded_aws.services.events.delivery import Delivery
 
 log = logging.getLogger(__name__)
 
@@ -28,46 +30,48 @@ FORGED = {
 
 
 class EmbeddedRule(Rule):
-    """moto's rule, which would deliver to few targets, in the request that brought the event.
-
-    since: Unix time from which the rate of a schedule counts.
-    """
+    """moto's rule. moto's own delivers to few targets, during the request that put the event."""
 
     since = 0.0
+    """Unix time of PutRule, from which the rate of a schedule counts."""
 
     def send_to_targets(self, original_event: Any, transform_input: bool = True) -> None:
-        """Take an event, in the background. Whoever emits it may go on changing what it tells of."""
+        """Deliver a copy of an event in the background, if the rule's pattern matches it."""
         if original_event["source"] == "aws.s3":
-            return  # moto's, whose details are made up
+            return  # moto invents the details of these events
         event = json.loads(json.dumps(original_event, default=str))
-        delivery.later(self._take, event)
+        self._delivery.submit(self._match, event)
 
-    def _take(self, event: dict[str, Any]) -> None:
+    @property
+    def _delivery(self) -> Delivery:
+        backend: Any = events_backends[self.account_id][self.region_name]
+        return backend.runtime.get(Delivery)  # type: ignore[no-any-return]
+
+    def _match(self, event: dict[str, Any]) -> None:
         if self.state == "DISABLED" or not self.event_pattern.get_pattern():
             return
-        event.pop("ingestion-time", None)  # moto's
+        event.pop("ingestion-time", None)  # an addition of moto's
         if not isinstance(event["time"], str):
             moment = datetime.fromtimestamp(event["time"], timezone.utc)
             event["time"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
         if self.event_pattern.matches_event(event):  # type: ignore[arg-type]
-            self._hand_out(event)
+            self._deliver_to_targets(event)
 
     def fire(self) -> None:
-        """Its schedule is due."""
-        delivery.later(
-            self._hand_out, made(self.region_name, "aws.events", "Scheduled Event", [self.arn], {})
-        )
+        """Deliver the event of a schedule that is due."""
+        event = new_event(self.region_name, "aws.events", "Scheduled Event", [self.arn], {})
+        self._delivery.submit(self._deliver_to_targets, event)
 
-    def _hand_out(self, event: dict[str, Any]) -> None:
+    def _deliver_to_targets(self, event: dict[str, Any]) -> None:
         for target in list(self.targets):
             self._deliver(target, event)
 
     def _deliver(self, target: dict[str, Any], event: dict[str, Any]) -> None:
-        """Once: AWS would try again for a day. A failure is counted, logged, and told to the target's queue."""
+        """Send an event once; AWS retries for a day. A failure is counted, logged, and sent to the dead-letter queue."""
         failure = None
         try:
             self._send(target, transform.payload(target, event, self.name, self.arn))
-        except Exception as error:  # whatever keeps a target from taking it
+        except Exception as error:  # any error of the target's service
             failure = error
             log.warning("rule %s: target %s: %s", self.name, target["Arn"], error)
         metrics = ["Invocations", *(["FailedInvocations"] if failure else [])]
@@ -107,8 +111,9 @@ class EmbeddedRule(Rule):
 
 
 class EmbeddedEventsBackend(EventsBackend):
-    """moto's backend, without what it would record and never do."""
+    """moto's backend. It refuses what moto would record without effect."""
 
+    runtime: Runtime
     _url_module = urls  # moto derives it from __module__ otherwise
 
     def put_rule(self, *args: Any, **settings: Any) -> Rule:
@@ -119,17 +124,17 @@ class EmbeddedEventsBackend(EventsBackend):
         return rule
 
     def put_events(self, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Those of AWS's own services are not for others to put."""
-        own = [event for event in events if not str(event.get("Source")).startswith("aws.")]
-        entries = iter(super().put_events(own))
-        return [next(entries) if event in own else dict(FORGED) for event in events]
+        """Put events, except those with the source of an AWS service, which AWS refuses."""
+        allowed = [event for event in events if not str(event.get("Source")).startswith("aws.")]
+        entries = iter(super().put_events(allowed))
+        return [next(entries) if event in allowed else dict(FORGED) for event in events]
 
     def put_targets(self, name: str, event_bus_arn: str | None, targets: list[dict[str, Any]]) -> None:
         for target in targets:
             service = (target["Arn"].split(":") + [""] * 3)[2]
             if service not in SERVICES:
                 raise NotImplementedError(
-                    f"PutTargets with {target['Arn']}; it delivers to {', '.join(SERVICES)}"
+                    f"PutTargets with {target['Arn']}: use a target of {', '.join(SERVICES)}"
                 )
             if mistake := transform.check(target):
                 raise ValidationException(mistake)

@@ -1,4 +1,4 @@
-"""The default event bus: events that services emit, for the rules that match."""
+"""The default event bus: services emit events, matching rules deliver them."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from embedded_aws import ACCOUNT_ID
 
 
 def rules(region: str) -> list[Any]:
-    """Those of the default bus: without any, nobody listens, and an event need not be made."""
+    """Return the rules of the default bus. Without any, a service need not create an event."""
     from moto.events.models import events_backends
 
     return list(events_backends[ACCOUNT_ID][region].event_buses["default"].rules.values())
 
 
 def emit(region: str, source: str, detail_type: str, resources: list[str], detail: dict[str, Any]) -> None:
-    """Put a service's event on the default bus; rules take it in the background.
+    """Put a service's event on the default bus; rules deliver it in the background.
 
-    source: e.g. "aws.ec2". resources: ARNs. detail: JSON.
+    source: e.g. "aws.ec2". resources: ARNs. detail: must be serializable as JSON.
     """
     listening = rules(region)
     if listening:
-        event = made(region, source, detail_type, resources, detail)
+        event = new_event(region, source, detail_type, resources, detail)
         for rule in listening:
             rule.send_to_targets(event)
 
 
-def made(
+def new_event(
     region: str, source: str, detail_type: str, resources: list[str], detail: dict[str, Any]
 ) -> dict[str, Any]:
-    """An event of now."""
+    """Return an event with the present time."""
     return {
         "version": "0",
         "id": str(uuid.uuid4()),

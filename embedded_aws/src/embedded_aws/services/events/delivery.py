@@ -1,4 +1,4 @@
-"""What is delivered in the background: a subscriber may be slow, and whoever tells must not wait for it."""
+"""Delivers events in the background: a subscriber may be slow, and the sender must not wait for it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,25 @@ log = logging.getLogger(__name__)
 
 WORKERS = 4
 
-_workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="events")
-started = threading.Event()  # what services tell while they start waits until all of them can be told
 
+class Delivery:
+    """Runs deliveries on a few threads, from `start` on: all services can receive then."""
 
-def later(work: Callable[..., None], *arguments: Any) -> None:
-    """Run `work` in the background. What it raises is logged, and nobody's concern."""
-    _workers.submit(_run, work, *arguments)
+    def __init__(self) -> None:
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="events")
+        self._started = threading.Event()
 
+    def start(self) -> None:
+        """Run what has been submitted so far, and everything from now on."""
+        self._started.set()
 
-def _run(work: Callable[..., None], *arguments: Any) -> None:
-    started.wait()
-    try:
-        work(*arguments)
-    except Exception:
-        log.exception("not delivered")
+    def submit(self, deliver: Callable[..., None], *arguments: Any) -> None:
+        """Run `deliver` in the background, and log what it raises."""
+        self._workers.submit(self._run, deliver, *arguments)
+
+    def _run(self, deliver: Callable[..., None], *arguments: Any) -> None:
+        self._started.wait()
+        try:
+            deliver(*arguments)
+        except Exception:
+            log.exception("an event could not be delivered")

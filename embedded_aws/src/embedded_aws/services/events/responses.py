@@ -1,4 +1,4 @@
-"""EventBridge's operations: moto's, less what only looks as if it were done."""
+"""EventBridge's operations: moto's responses, corrected; refuses what moto would only record."""
 
 from __future__ import annotations
 

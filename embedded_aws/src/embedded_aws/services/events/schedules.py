@@ -1,4 +1,4 @@
-"""Rules with a schedule: they fire whenever it is due, looked at once a minute of the service."""
+"""Rules with a schedule: fires those that are due, once a minute of the service."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def check(expression: str) -> None:
-    """Raises ValidationException for what is neither rate() nor cron()."""
+    """Raise ValidationException unless an expression is a valid rate() or cron()."""
     try:
         Schedule(expression)
     except AWSValidationException:
@@ -35,15 +35,15 @@ def tick(backend: Any, after: float, until: float, time_scale: float) -> None:
             rule.fire()
 
 
-def run(current: Runtime) -> None:
-    """Until the embedded AWS stops. What was due while it was down is not made up for."""
-    minute, last = 60 / current.time_scale, time.time()
-    while not current.stopping.wait(minute - time.time() % minute):
+def run(runtime: Runtime) -> None:
+    """Fire rules until the embedded AWS stops. Occurrences during a stop are not repeated."""
+    minute, last = 60 / runtime.time_scale, time.time()
+    while not runtime.stopping.wait(minute - time.time() % minute):
         now = time.time()
         for regions in list(events_backends.values()):
             for backend in list(regions.values()):
                 try:
-                    tick(backend, last, now, current.time_scale)
-                except Exception:  # one schedule must not end the others
+                    tick(backend, last, now, runtime.time_scale)
+                except Exception:  # one broken schedule must not stop the others
                     log.exception("schedules in %s failed", backend.region_name)
         last = now

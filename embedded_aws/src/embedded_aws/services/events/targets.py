@@ -1,4 +1,4 @@
-"""Functions, topics, queues and log groups as what a service of AWS sends to."""
+"""Delivery by a service of AWS to a function, a topic, a queue or a log group."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from moto.sqs.models import sqs_backends
 from embedded_aws import ACCOUNT_ID
 from embedded_aws.iam.evaluate import decide
 from embedded_aws.iam.principals import service
-from embedded_aws.services.lambda_.service import current
+from embedded_aws.services.lambda_.backend import backend_of
+from embedded_aws.services.lambda_.invoker import Invoker
 
 INVOKE = "lambda:InvokeFunction"
 
@@ -23,13 +24,13 @@ class NotAuthorized(Exception):
 
 
 def to_function(arn: str, principal: str, source_arn: str, payload: str) -> None:
-    """Invoke a function, a version or an alias asynchronously, as a service of AWS.
+    """Invoke a function, a version or an alias asynchronously.
 
-    principal: e.g. "events.amazonaws.com". source_arn: of the rule, alarm or topic.
-    Raises NotAuthorized unless the function's resource policy lets it, UnknownFunctionException.
+    principal: of the service, e.g. "events.amazonaws.com". source_arn: of the rule, alarm or topic.
+    Raises NotAuthorized unless the function's resource policy allows it, UnknownFunctionException.
     """
     region = arn.split(":")[3]
-    backend = current().backend(region)
+    backend = backend_of(region)
     name, qualifier = backend.check_qualifier(arn, None)
     policy = backend.policies.get((name, qualifier or ""))
     context = {
@@ -44,7 +45,7 @@ def to_function(arn: str, principal: str, source_arn: str, payload: str) -> None
         raise NotAuthorized(
             f"{principal} is not authorized to perform: {INVOKE} on resource: {arn} {decision.reason}"
         )
-    current().submit(region, arn, None, payload.encode())
+    backend.runtime.get(Invoker).submit(region, arn, None, payload.encode())
 
 
 def to_topic(arn: str, message: str, subject: str | None = None) -> None:
@@ -56,14 +57,14 @@ def to_topic(arn: str, message: str, subject: str | None = None) -> None:
 def to_queue(
     arn: str, message: str, group: str | None = None, attributes: dict[str, str] | None = None
 ) -> None:
-    """Send to a queue. group: MessageGroupId, of a FIFO queue. Raises moto's QueueDoesNotExist."""
+    """Send to a queue. group: MessageGroupId for a FIFO queue. Raises moto's QueueDoesNotExist."""
     _, _, _, region, account, name = arn.split(":")
     values = {key: {"DataType": "String", "StringValue": value} for key, value in (attributes or {}).items()}
     sqs_backends[account][region].send_message(name, message, message_attributes=values, group_id=group)
 
 
 def to_log_group(arn: str, message: str) -> None:
-    """Write to a log stream of its own, as EventBridge does. Raises moto's ResourceNotFoundException."""
+    """Write to a new log stream, as EventBridge does. Raises moto's ResourceNotFoundException."""
     _, _, _, region, account, _, group = arn.removesuffix(":*").split(":")
     stream, backend = str(uuid.uuid4()), logs_backends[account][region]
     backend.create_log_stream(group, stream)

@@ -1,4 +1,4 @@
-"""What a target is given of an event: all of it, a part of it, a constant, or a template filled in."""
+"""The input of a target: the whole event, a part of it, a constant, or a filled template."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 PATH = re.compile(r"\$(\.[\w/-]+|\[(\d+|\*)\]|\.\*)*")
 STEP = re.compile(r"\.([\w/-]+)|\[(\d+)\]|(\[\*\]|\.\*)")
 VARIABLE = re.compile(r"<([^<>\s]+)>")
-# EventBridge's own variables.
+# Variables that EventBridge defines.
 RESERVED = (
     "aws.events.rule-arn",
     "aws.events.rule-name",
@@ -20,7 +20,7 @@ RESERVED = (
 
 
 def check(target: dict[str, Any]) -> str:
-    """What is wrong with a target's input; empty if nothing is."""
+    """Return AWS's error message for an invalid input of a target; empty if it is valid."""
     transformer = target.get("InputTransformer") or {}
     paths = transformer.get("InputPathsMap") or {}
     if sum(bool(target.get(key)) for key in ("Input", "InputPath", "InputTransformer")) > 1:
@@ -40,7 +40,7 @@ def check(target: dict[str, Any]) -> str:
 
 
 def payload(target: dict[str, Any], event: dict[str, Any], rule_name: str, rule_arn: str) -> str:
-    """The text that a target gets. Raises ValueError for a template that does not become JSON."""
+    """Return the text that a target receives. Raises ValueError if a filled template is not valid JSON."""
     if text := target.get("Input"):
         return text
     if path := target.get("InputPath"):
@@ -58,12 +58,14 @@ def payload(target: dict[str, Any], event: dict[str, Any], rule_name: str, rule_
     }
     filled = fill(transformer["InputTemplate"], values)
     if filled.lstrip().startswith("{") and not _is_json(filled):
-        raise ValueError(f"the input template of target {target['Id']} becomes no JSON: {filled[:200]}")
+        raise ValueError(
+            f"the filled input template of target {target['Id']} is not valid JSON: {filled[:200]}"
+        )
     return filled
 
 
 def find(event: dict[str, Any], path: str) -> Any:
-    """What is at a JSON path of EventBridge's subset; None where nothing is, a list at a wildcard."""
+    """Return the value at a JSON path; None if there is none, a list for a path with a wildcard."""
     found: list[Any] = [event]
     many = False
     for name, index, wildcard in STEP.findall(path[1:]):
@@ -82,7 +84,7 @@ def find(event: dict[str, Any], path: str) -> Any:
 
 
 def fill(template: str, values: dict[str, Any]) -> str:
-    """Put values in the place of <names>: as JSON, or as text within a JSON string."""
+    """Replace every <name> by its value: as JSON, or as text within a JSON string."""
     filled, last = "", 0
     for variable in VARIABLE.finditer(template):
         filled += template[last : variable.start()]
@@ -96,7 +98,7 @@ def fill(template: str, values: dict[str, Any]) -> str:
 
 
 def _in_string(before: str) -> bool:
-    """Whether a JSON string is open where `before` ends."""
+    """Return whether the end of a text is within a JSON string."""
     return len(re.findall(r'"', re.sub(r"\\.", "", before))) % 2 == 1
 
 

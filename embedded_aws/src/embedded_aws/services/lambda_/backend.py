@@ -1,4 +1,4 @@
-"""Lambda's control plane: moto's records, with qualifiers, policies, weights and provisioned concurrency right."""
+"""Lambda's records: moto's backend, corrected for qualifiers, policies, weights and provisioned concurrency."""
 
 from __future__ import annotations
 
@@ -15,11 +15,18 @@ from moto.awslambda.exceptions import (
     FunctionAlreadyExists,
     InvalidParameterValueException,
     UnknownEventConfig,
-    UnknownFunctionException,
 )
-from moto.awslambda.models import EventInvokeConfig, FunctionUrlConfig, LambdaAlias, LambdaBackend
+from moto.awslambda.models import (
+    EventInvokeConfig,
+    FunctionUrlConfig,
+    LambdaAlias,
+    LambdaBackend,
+    lambda_backends,
+)
 from moto.awslambda.policy import Policy
 
+from embedded_aws import ACCOUNT_ID
+from embedded_aws.runtime import Runtime
 from embedded_aws.services.lambda_.exceptions import (
     PreconditionFailedException,
     ProvisionedConcurrencyConfigNotFoundException,
@@ -27,6 +34,7 @@ from embedded_aws.services.lambda_.exceptions import (
     ResourceNotFoundException,
 )
 from embedded_aws.services.lambda_.function import EmbeddedFunction
+from embedded_aws.services.lambda_.invoker import Invoker
 from embedded_aws.services.lambda_.pool import ACCOUNT_CONCURRENCY, MINIMUM_UNRESERVED
 
 LATEST = "$LATEST"
@@ -35,17 +43,27 @@ DESTINATION_SERVICES = ("sqs", "sns", "lambda")
 
 @dataclass(frozen=True)
 class Target:
-    """What a name and qualifier mean for one invocation: the version to run, the ARN the handler is told."""
+    """What a function's name and a qualifier stand for in one invocation."""
 
     function: EmbeddedFunction
+    """The version to run."""
+
     latest: EmbeddedFunction
+    """`$LATEST` of the function."""
+
     invoked_arn: str
+    """The ARN that the handler finds in its context."""
+
     qualifier: str | None
 
 
 class EmbeddedLambdaBackend(LambdaBackend):
-    """Our records are attributes, so that they are saved with moto's. Keys start with the function's name."""
+    """moto's backend. Our records are attributes, so that they are saved with moto's.
 
+    Their keys are (function name, qualifier); the qualifier is empty where the request names none.
+    """
+
+    runtime: Runtime
     _url_module = urls  # moto derives it from __module__ otherwise
 
     def __init__(self, region_name: str, account_id: str) -> None:
@@ -60,7 +78,7 @@ class EmbeddedLambdaBackend(LambdaBackend):
 
     @staticmethod
     def split(reference: str, qualifier: str | None = None) -> tuple[str, str | None]:
-        """(name, qualifier) of a name, a partial or a full ARN, with or without a qualifier of its own."""
+        """Return (name, qualifier) of a name, a partial ARN or a full ARN; each may end with a qualifier."""
         tail = reference.split("function:", 1)[1] if "function:" in reference else reference
         name, _, inline = tail.partition(":")
         if inline and qualifier and inline != qualifier:
@@ -70,7 +88,7 @@ class EmbeddedLambdaBackend(LambdaBackend):
         return name, inline or qualifier
 
     def latest(self, reference: str) -> EmbeddedFunction:
-        """`$LATEST` of a function. Raises UnknownFunctionException."""
+        """Return `$LATEST` of a function. Raises UnknownFunctionException."""
         name, qualifier = self.split(reference)
         if name not in self._lambdas._functions:
             raise self._lambdas.construct_unknown_function_exception(name, qualifier)
@@ -80,11 +98,11 @@ class EmbeddedLambdaBackend(LambdaBackend):
         return [entry["latest"] for entry in list(self._lambdas._functions.values())]
 
     def versions(self, name: str) -> list[EmbeddedFunction]:
-        """Published versions, oldest first."""
+        """Return the published versions, oldest first."""
         return list(self._lambdas._functions[name]["versions"])
 
     def resolve(self, reference: str, qualifier: str | None) -> Target:
-        """The version to run now; an alias with weights chooses at random.
+        """Return the version to run. An alias with weights chooses it at random.
 
         Raises UnknownFunctionException, InvalidParameterValueException.
         """
@@ -97,7 +115,7 @@ class EmbeddedLambdaBackend(LambdaBackend):
         return Target(self.get_function(name, version), latest, arn, qualifier)
 
     def check_qualifier(self, reference: str, qualifier: str | None) -> tuple[str, str | None]:
-        """(name, qualifier), both known to exist."""
+        """Return (name, qualifier). Raises UnknownFunctionException if either does not exist."""
         name, qualifier = self.split(reference, qualifier)
         self.get_function(name, qualifier)
         return name, qualifier
@@ -113,7 +131,7 @@ class EmbeddedLambdaBackend(LambdaBackend):
     def publish_version(
         self, function_name: str, description: str = "", code_sha256: str = "", revision_id: str = ""
     ) -> EmbeddedFunction:
-        """A new version, or the last one if code and configuration are still the same."""
+        """Publish a version, or return the last one if code and configuration have not changed."""
         latest = self.latest(function_name)
         if code_sha256 and code_sha256 != latest.code_sha_256:
             raise InvalidParameterValueException(
@@ -164,7 +182,7 @@ class EmbeddedLambdaBackend(LambdaBackend):
                 raise ResourceConflictException(
                     f"Cannot delete version. The following aliases reference it: {users}"
                 )
-        # First what refers to it: the pool reads these at any time.
+        # First the records that refer to it: the pool may read them at any moment.
         for records in (self.provisioned, self.url_configs, self.invoke_configs, self.policies):
             for key in [k for k in records if k[0] == name and qualifier in (None, k[1])]:
                 del records[key]
@@ -214,7 +232,7 @@ class EmbeddedLambdaBackend(LambdaBackend):
     # Resource policies
 
     def policy(self, reference: str, qualifier: str | None) -> Policy:
-        """The resource policy of a function, version or alias."""
+        """Return the resource policy of a function, version or alias."""
         name, qualifier = self.check_qualifier(reference, qualifier)
         return self.policies.setdefault((name, qualifier or ""), Policy(self.latest(name)))
 
@@ -274,7 +292,7 @@ class EmbeddedLambdaBackend(LambdaBackend):
         self.latest(function_name).reserved_concurrency = None
 
     def put_provisioned(self, reference: str, qualifier: str | None, count: int) -> dict[str, Any]:
-        """Record that `count` environments are to be kept warm for a version or an alias."""
+        """Record that a version or an alias needs `count` warm environments."""
         name, qualifier = self.check_qualifier(reference, qualifier)
         if not qualifier or self.resolve(name, qualifier).function.version == LATEST:
             raise InvalidParameterValueException(
@@ -313,7 +331,7 @@ class EmbeddedLambdaBackend(LambdaBackend):
         return (name, qualifier or ""), record
 
     def shares(self, name: str, qualifier: str, count: int) -> dict[str, int]:
-        """How provisioned concurrency is spread over versions: by the alias's weights."""
+        """Return the provisioned concurrency of each version, divided by the alias's weights."""
         alias = self._lambdas._get_function_aliases(name).get(qualifier)
         if alias is None:
             return {qualifier: count}
@@ -324,7 +342,7 @@ class EmbeddedLambdaBackend(LambdaBackend):
         return sum(record["requested"] for key, record in self.provisioned.items() if key[0] == name)
 
     def _unreserved(self) -> int:
-        """The account's concurrency that no function has reserved."""
+        """Return the account's concurrency that no function has reserved."""
         return ACCOUNT_CONCURRENCY - sum(f.reserved_concurrency or 0 for f in self.latest_functions())
 
     # Function URLs and asynchronous invocation, per qualifier
@@ -338,13 +356,13 @@ class EmbeddedLambdaBackend(LambdaBackend):
     def put_invoke_config(
         self, reference: str, qualifier: str | None, config: dict[str, Any], merge: bool
     ) -> EventInvokeConfig:
-        """Record retries, age and destinations. merge: keep what the request does not name."""
+        """Record retries, age and destinations. merge: keep the settings that the request does not name."""
         name, qualifier = self.check_qualifier(reference, qualifier)
         for event, destination in (config.get("DestinationConfig") or {}).items():
             arn = (destination or {}).get("Destination") or ""
             if arn and arn.split(":")[2:3] not in [[s] for s in DESTINATION_SERVICES]:
                 raise InvalidParameterValueException(
-                    f"The {event} destination {arn} is not one that the embedded AWS delivers to: SQS, SNS, Lambda."
+                    f"The embedded AWS does not deliver to the {event} destination {arn}: use SQS, SNS or Lambda."
                 )
         key = (name, qualifier or LATEST)
         settings = {k: v for k, v in config.items() if k not in ("FunctionName", "Qualifier")}
@@ -365,20 +383,25 @@ class EmbeddedLambdaBackend(LambdaBackend):
     def invoke(
         self, function_name: str, qualifier: str | None, body: Any, headers: Any, response_headers: Any
     ) -> bytes:
-        """For other services of moto. Event sources wait for the answer; anything else is asynchronous."""
-        from embedded_aws.services.lambda_.service import current
-
+        """Run a function for another service of moto, which waits for the response."""
         payload = body.encode() if isinstance(body, str) else body
-        answer = current().invoke(self.region_name, function_name, qualifier, payload)
-        if answer.function_error:
-            response_headers["x-amz-function-error"] = answer.function_error
-        return answer.payload
+        response = self.runtime.get(Invoker).invoke(self.region_name, function_name, qualifier, payload)
+        if response.function_error:
+            response_headers["x-amz-function-error"] = response.function_error
+        return response.payload
+
+
+def backend_of(region: str) -> EmbeddedLambdaBackend:
+    """Return the backend of a region."""
+    return lambda_backends[ACCOUNT_ID][region]  # type: ignore[return-value]
+
+
+def backends() -> list[EmbeddedLambdaBackend]:
+    """Return the backends of all regions in use."""
+    return list(lambda_backends[ACCOUNT_ID].values())  # type: ignore[arg-type]
 
 
 def _weights(alias: LambdaAlias) -> dict[str, float]:
-    """Share of invocations by version."""
+    """Return the share of invocations of each version."""
     others = (alias.routing_config or {}).get("AdditionalVersionWeights") or {}
     return {alias.function_version: 1 - sum(others.values()), **others}
-
-
-__all__ = ["LATEST", "EmbeddedLambdaBackend", "Target", "UnknownFunctionException"]

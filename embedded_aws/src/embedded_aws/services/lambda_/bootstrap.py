@@ -1,7 +1,7 @@
-"""Starts AWS's runtime interface client in an execution environment. Standard library only until then.
+"""Starts AWS's runtime interface client in an execution environment. Imports the standard library only until then.
 
-Run as `python -S bootstrap.py HANDLER`: without the operator's site-packages, so that a function finds what
-AWS's runtime holds and no more.
+Run as `python -S bootstrap.py HANDLER`: without this machine's site-packages, so that a function can import only
+what AWS's runtime has.
 """
 
 import os
@@ -11,7 +11,7 @@ import sys
 
 def main() -> None:
     sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]
-    if os.environ["LAMBDA_RUNTIME_DIR"] not in sys.path:  # the function's PYTHONPATH replaced ours
+    if os.environ["LAMBDA_RUNTIME_DIR"] not in sys.path:  # the function has set its own PYTHONPATH
         sys.path.append(os.environ["LAMBDA_RUNTIME_DIR"])
     site.setquit()
 

@@ -1,4 +1,4 @@
-"""Deployment packages on disk, and the runtime folder: what a function can import."""
+"""Deployment packages on disk, and the runtime folder with the packages that every function can import."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 MAX_UNZIPPED_BYTES = 262_144_000
 
-# What AWS's Python runtimes bring along: the interface client, and boto3 with all it needs.
+# The packages of AWS's Python runtimes: the interface client, and boto3 with its dependencies.
 RUNTIME_MODULES = (
     "awslambdaric",
     "runtime_client",
@@ -29,7 +29,7 @@ RUNTIME_MODULES = (
 
 
 def check(package: bytes) -> str | None:
-    """Why Lambda would refuse a deployment package, in its words; None if it would not."""
+    """Return AWS's error message for a package that Lambda refuses, else None."""
     try:
         with zipfile.ZipFile(io.BytesIO(package)) as archive:
             size = sum(member.file_size for member in archive.infolist())
@@ -41,7 +41,7 @@ def check(package: bytes) -> str | None:
 
 
 def unpack(package: bytes, digest: str, root: Path) -> Path:
-    """The folder with the package's content, below root, unpacked once per digest (hexadecimal SHA-256)."""
+    """Unpack a package below root, once per digest (hexadecimal SHA-256). Returns its folder."""
     target = root / digest
     if target.is_dir():
         return target
@@ -56,12 +56,12 @@ def unpack(package: bytes, digest: str, root: Path) -> Path:
     except OSError:
         if not target.is_dir():
             raise
-        shutil.rmtree(scratch)  # another environment was faster
+        shutil.rmtree(scratch)  # another environment has unpacked it meanwhile
     return target
 
 
 def runtime_folder(root: Path) -> Path:
-    """A folder below root that links RUNTIME_MODULES out of this interpreter's packages."""
+    """Fill root with links to RUNTIME_MODULES in this interpreter's packages. Returns root."""
     root.mkdir(parents=True, exist_ok=True)
     for name in RUNTIME_MODULES:
         spec = importlib.util.find_spec(name)
@@ -76,3 +76,16 @@ def runtime_folder(root: Path) -> Path:
             fresh.symlink_to(source)
             fresh.replace(link)
     return root
+
+
+def python_path(runtime_dir: Path, layers: list[Path], runtime: str) -> str:
+    """Return PYTHONPATH of a function: the folders of its layers, the last layer first, then the runtime.
+
+    runtime: such as "python3.12"; a layer can have a folder for one runtime.
+    """
+    folders = [
+        layer / folder
+        for layer in reversed(layers)
+        for folder in (f"python/lib/{runtime}/site-packages", "python")
+    ]
+    return os.pathsep.join(map(str, [*folders, runtime_dir]))

@@ -1,10 +1,9 @@
-"""One execution environment: a process that runs a function version, one invocation at a time."""
+"""An execution environment: a process that runs one version of a function, one invocation at a time."""
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
 import subprocess
 import sys
@@ -30,39 +29,52 @@ BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """What is needed to run one version of a function, as it was when the environment was started.
-
-    function: the function's ARN, without a version. memory: MB. timeout: seconds. task_root: the unpacked code.
-    variables: the process's whole environment, less what differs between environments.
-    """
+    """One version of a function, as it was when the environment was created."""
 
     function: str
+    """ARN of the function, without a version."""
+
     version: str
+
     handler: str
+
     runtime: str
+    """Such as "python3.12"."""
+
     memory: int
+    """MB."""
+
     timeout: int
+    """Seconds."""
+
     task_root: Path
+    """Folder of the unpacked code."""
+
     variables: dict[str, str] = field(repr=False)
+    """The environment variables that all environments of the version have in common."""
+
     json_logs: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How an invocation ended.
-
-    payload: the answer or the error document. function_error: "Unhandled" or empty. log_tail: its last 4 KB of
-    log. duration: seconds in the handler.
-    """
+    """How an invocation ended."""
 
     payload: bytes
+    """What the handler returned, or the error document."""
+
     function_error: str
+    """"Unhandled", or empty if the handler returned."""
+
     log_tail: bytes
+    """The last 4 KB of the invocation's log."""
+
     duration: float
+    """Seconds in the handler."""
 
 
 class ExecutionEnvironment:
-    """Started by `start`, then `invoke`d any number of times until `dead`, and at last `end`ed."""
+    """Call `start`, then `invoke` any number of times while it is not `dead`, finally `end`."""
 
     def __init__(
         self,
@@ -72,8 +84,11 @@ class ExecutionEnvironment:
         ship: Callable[[str, int, str], None],
         on_exit: Callable[[], None] = lambda: None,
     ) -> None:
-        """scratch: folder for its /tmp. ship: takes every log line, as (log stream, Unix ms, message).
-        on_exit: called when the process has ended, whoever ended it."""
+        """scratch: folder for its /tmp.
+
+        ship: called with (log stream, Unix milliseconds, message) for every log line.
+        on_exit: called when the process has ended.
+        """
         self.version = version
         self.created = self.used = time.monotonic()
         self.dead = False
@@ -85,10 +100,10 @@ class ExecutionEnvironment:
         self._supervisor, self._scratch = supervisor, scratch / uuid.uuid4().hex
         self.log_stream = f"{datetime.now(timezone.utc):%Y/%m/%d}/[{version.version}]{uuid.uuid4().hex}"
         self._output = Output(lambda at, line: ship(self.log_stream, at, line))
-        self._again = False  # initialisation failed: once more in the first invocation
+        self._initialize_again = False  # it failed: try again in the first invocation
         self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
         self._api: RuntimeApi | None = None
-        self._process: subprocess.Popen | None = None
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def function(self) -> str:
@@ -97,15 +112,15 @@ class ExecutionEnvironment:
     def start(self, initialization_type: str = "on-demand", limit: float = INIT_SECONDS) -> None:
         """Start the process and wait until it asks for its first invocation.
 
-        If that fails or takes more than `limit` seconds, the first invocation does it again within the function's
-        timeout, as on AWS. Of provisioned concurrency, `init_error` holds the error document and the environment is
-        dead.
+        If that fails or takes more than `limit` seconds, the first invocation tries again within the function's
+        timeout, as on AWS. With provisioned concurrency there is no second try: `init_error` holds the error
+        document and the environment is dead.
         """
         self.provisioned = initialization_type == "provisioned-concurrency"
         began = time.monotonic()
-        self._say_runtime()
+        self._log_runtime()
         (self._scratch / "tmp").mkdir(parents=True)
-        outcome = self._initialise(limit)
+        outcome = self._initialize(limit)
         self.init_seconds = time.monotonic() - began
         if outcome is not None and outcome.kind == "ready":
             return
@@ -113,11 +128,11 @@ class ExecutionEnvironment:
         if self.provisioned:
             self.init_error, self.dead = error, True
         else:
-            self._again = True
+            self._initialize_again = True
             self._end_process()
 
-    def _initialise(self, limit: float) -> Outcome | None:
-        """Start a process. Returns what it says first; None if it says nothing within `limit` seconds."""
+    def _initialize(self, limit: float) -> Outcome | None:
+        """Start a process. Returns its first outcome; None if there is none within `limit` seconds."""
         temporary = str(self._scratch / "tmp")
         self._outcomes = outcomes = SimpleQueue()
         self._api = RuntimeApi(outcomes.put)
@@ -136,19 +151,19 @@ class ExecutionEnvironment:
         return self._next_outcome(limit)
 
     def _init_failed(self, phase: str, outcome: Outcome | None, seconds: float) -> dict[str, Any]:
-        """Log it. Returns the error document."""
+        """Log a failed initialization. Returns the error document."""
         if outcome is None:
-            self._output.say(self._init_report(phase, "timeout"))
+            self._output.write(self._init_report(phase, "timeout"))
             return {
                 "errorType": "Sandbox.Timedout",
                 "errorMessage": f"Initialization has timed out after {seconds:.2f} seconds",
             }
         error = self._init_document(outcome)
-        self._output.say(self._init_report(phase, "error", error["errorType"]))
+        self._output.write(self._init_report(phase, "error", error["errorType"]))
         return error
 
     def invoke(self, invocation: Invocation) -> Result:
-        """Run one invocation. Never raises for what the function does; check `dead` afterwards."""
+        """Run one invocation. The function's errors are in the result. The environment may be `dead` afterwards."""
         self._output.begin()
         self._platform(
             "start", invocation, f"START RequestId: {invocation.request_id} Version: {self.version.version}"
@@ -169,15 +184,15 @@ class ExecutionEnvironment:
         if outcome is None:
             seconds = float(self.version.timeout)
             message = f"Task timed out after {seconds:.2f} seconds"
-            self._output.say(f"{_timestamp()} {invocation.request_id} {message}\n")
+            self._output.write(f"{_timestamp()} {invocation.request_id} {message}\n")
             return self._fail(invocation, "Sandbox.Timedout", message, seconds, "timeout")
         if outcome.kind == "exit":
             reason = outcome.body.decode()
             message = f"Runtime exited {reason}"
-            self._output.say(f"RequestId: {invocation.request_id} Error: {message}\nRuntime.ExitError\n")
+            self._output.write(f"RequestId: {invocation.request_id} Error: {message}\nRuntime.ExitError\n")
             return self._fail(invocation, "Runtime.ExitError", message, seconds, "error")
         if outcome.kind == "too_large":
-            self.dead = True  # AWS's client gives up on the answer it gets
+            self.dead = True  # AWS's client exits on the response that it gets
             document = {
                 "errorType": "Function.ResponseSizeTooLarge",
                 "errorMessage": f"Response payload size ({outcome.body.decode()} bytes) exceeded maximum allowed"
@@ -187,23 +202,27 @@ class ExecutionEnvironment:
         return self._finish(invocation, outcome.body, "Unhandled" if outcome.kind == "error" else "", seconds)
 
     def _first_outcome(self, invocation: Invocation) -> Outcome | None:
-        """Of an invocation; None at the timeout. An initialisation that failed is tried again before: `init_error`."""
+        """Return the outcome of an invocation; None at the timeout.
+
+        Repeats a failed initialization first; if that fails too, `init_error` has the reason.
+        """
         deadline = time.monotonic() + self.version.timeout
-        if self._again:
-            began, self._again, self.dead = time.monotonic(), False, False
-            self._report_init = False  # it is part of the duration
-            outcome = self._initialise(self.version.timeout)
+        if self._initialize_again:
+            began, self._initialize_again, self.dead = time.monotonic(), False, False
+            self._report_init = False  # its time is part of the invocation's duration
+            outcome = self._initialize(self.version.timeout)
             self.init_seconds = time.monotonic() - began
             if outcome is None or outcome.kind != "ready":
                 error = self._init_failed("invoke", outcome, self.version.timeout)
                 if outcome is not None:
                     self.init_error, self.dead = error, True
                 return outcome
-        self._api.hand(invocation)
+        assert self._api is not None
+        self._api.send(invocation)
         return self._next_outcome(deadline - time.monotonic(), invocation.request_id)
 
     def end(self) -> None:
-        """End the process and everything it started; remove its temporary files."""
+        """End the process and its descendants, and remove the temporary files."""
         self.dead = True
         self._end_process()
         shutil.rmtree(self._scratch, ignore_errors=True)
@@ -217,23 +236,28 @@ class ExecutionEnvironment:
             self._output.detach()
 
     def _next_outcome(self, seconds: float, request_id: str = "") -> Outcome | None:
-        """The next outcome that belongs to the invocation (or, without an id, to the initialisation)."""
+        """Return the next outcome of an invocation, or of the initialization if there is no request ID; None at the timeout."""
         deadline = time.monotonic() + seconds
         while (left := deadline - time.monotonic()) > 0:
             try:
                 outcome = self._outcomes.get(timeout=min(left, MEMORY_POLL_SECONDS))
             except Empty:
-                used = memory.used(self._process.pid, self.version.memory << 20)
-                self._peak_bytes = max(self._peak_bytes, used)
-                if used > self.version.memory << 20:
-                    self._process.kill()  # the rest of its group follows when the environment is ended
+                self._enforce_memory()
                 continue
-            wanted = outcome.kind != "ready" and outcome.request_id in ("", request_id)
-            if wanted or not request_id:
+            is_of_invocation = outcome.kind != "ready" and outcome.request_id in ("", request_id)
+            if is_of_invocation or not request_id:
                 return outcome
         return None
 
-    def _wait(self, process: subprocess.Popen, outcomes: SimpleQueue[Outcome]) -> None:
+    def _enforce_memory(self) -> None:
+        assert self._process is not None
+        limit = self.version.memory << 20
+        used = memory.used(self._process.pid, limit)
+        self._peak_bytes = max(self._peak_bytes, used)
+        if used > limit:
+            self._process.kill()  # `end` ends the rest of its process group
+
+    def _wait(self, process: subprocess.Popen[bytes], outcomes: SimpleQueue[Outcome]) -> None:
         status = process.wait()
         if process is self._process:
             self.dead = True
@@ -288,7 +312,7 @@ class ExecutionEnvironment:
         if init:
             metrics["initDurationMs"] = round(init, 3)
         if not self.version.json_logs:
-            self._output.say(f"END RequestId: {invocation.request_id}\n")
+            self._output.write(f"END RequestId: {invocation.request_id}\n")
         self._platform("report", invocation, report, metrics=metrics, status=status or "success")
         self.used = time.monotonic()
         return Result(
@@ -296,20 +320,20 @@ class ExecutionEnvironment:
         )
 
     def _platform(self, kind: str, invocation: Invocation, text: str, **record: Any) -> None:
-        """A line of Lambda's own, in the function's log format."""
+        """Log a line of Lambda's, in the function's log format."""
         if self.version.json_logs:
             record = {"requestId": invocation.request_id, "version": self.version.version, **record}
             text = json.dumps({"time": _timestamp(), "type": f"platform.{kind}", "record": record})
-        self._output.say(text + "\n")
+        self._output.write(text + "\n")
 
-    def _say_runtime(self) -> None:
+    def _log_runtime(self) -> None:
         mine = "python{}.{}".format(*sys.version_info)
         note = (
             ""
             if self.version.runtime == mine
-            else f"\tThe embedded AWS runs {self.version.runtime} functions on its own {mine}"
+            else f"\tThe embedded AWS runs {self.version.runtime} functions on {mine}"
         )
-        self._output.say(
+        self._output.write(
             "INIT_START Runtime Version: python:{}.{}.{}".format(*sys.version_info) + note + "\n"
         )
 
@@ -330,16 +354,3 @@ class ExecutionEnvironment:
 
 def _timestamp() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def python_path(runtime_dir: Path, layers: list[Path], runtime: str) -> str:
-    """PYTHONPATH of a function: its layers' folders, as if each were unpacked over the ones before, then the runtime.
-
-    runtime: such as "python3.12", for which a layer can have a folder.
-    """
-    found = [
-        layer / folder
-        for layer in reversed(layers)
-        for folder in (f"python/lib/{runtime}/site-packages", "python")
-    ]
-    return os.pathsep.join(map(str, [*found, runtime_dir]))

@@ -1,4 +1,4 @@
-"""Lambda's errors, in AWS's shapes and words."""
+"""Lambda's errors, with AWS's codes and messages."""
 
 import json
 
@@ -6,11 +6,12 @@ from moto.awslambda.exceptions import LambdaClientError
 
 
 class TooManyRequestsException(LambdaClientError):
-    """Throttled. reason: ThrottleReason of the API."""
+    """The invocation is throttled."""
 
     code = 429
 
     def __init__(self, reason: str) -> None:
+        """reason: a ThrottleReason of the API."""
         super().__init__("TooManyRequestsException", "Rate Exceeded.")
         self.reason = reason
         self.description = json.dumps(

@@ -1,4 +1,4 @@
-"""The record of a function or of one of its versions: moto's, with what it drops or gets wrong."""
+"""The record of a function or of one of its versions: moto's, corrected and completed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import uuid
 from typing import Any
 
 from moto.awslambda.exceptions import InvalidParameterValueException, ValidationException
-from moto.awslambda.models import LambdaFunction
+from moto.awslambda.models import LambdaFunction, lambda_backends
 from moto.core.utils import iso_8601_datetime_with_nanoseconds
 
+from embedded_aws.runtime import Runtime
 from embedded_aws.services.lambda_ import code
+from embedded_aws.services.lambda_.invoker import Invoker
 
 MAX_ENVIRONMENT_BYTES = 4096
 RESERVED_VARIABLES = frozenset(
@@ -37,12 +39,12 @@ RESERVED_VARIABLES = frozenset(
         "LAMBDA_RUNTIME_DIR",
     ]
 )
-# What moto's record keeps nothing of, with AWS's default; None is left out of the answer.
+# Settings that moto does not keep, with AWS's defaults. None is left out of responses.
 ECHOED: dict[str, Any] = {"DeadLetterConfig": None, "LoggingConfig": {}}
 
 
 class EmbeddedFunction(LambdaFunction):
-    """`$LATEST` of a function, or a published version (a copy, frozen)."""
+    """`$LATEST` of a function, or a published version: a copy that does not change."""
 
     def __init__(self, account_id: str, spec: dict[str, Any], region: str, version: str) -> None:
         check_specification(spec)
@@ -52,7 +54,7 @@ class EmbeddedFunction(LambdaFunction):
             )
         try:
             super().__init__(account_id, spec, region, version)
-        except ValueError as error:  # moto's way to say that the S3 object is missing
+        except ValueError as error:  # moto raises it if the S3 object is missing
             raise InvalidParameterValueException(str(error.args[-1])) from error
         self._check_code()
         self.revision_id = str(uuid.uuid4())
@@ -66,7 +68,7 @@ class EmbeddedFunction(LambdaFunction):
 
     @property
     def key(self) -> str:
-        """Different for every version, configuration and code."""
+        """Identifies the version, its configuration and its code."""
         return f"{self.unqualified_arn}:{self.version}:{self.revision_id}"
 
     @property
@@ -85,10 +87,10 @@ class EmbeddedFunction(LambdaFunction):
         return {key: value for key, value in configuration.items() if value is not None}
 
     def get_code(self) -> dict[str, Any]:
-        answer = super().get_code()
+        response = super().get_code()
         if self.reserved_concurrency is not None:
-            answer["Concurrency"] = {"ReservedConcurrentExecutions": self.reserved_concurrency}
-        return answer
+            response["Concurrency"] = {"ReservedConcurrentExecutions": self.reserved_concurrency}
+        return response
 
     def update_configuration(self, config_updates: dict[str, Any]) -> dict[str, Any]:
         check_specification({"Runtime": self.run_time, **config_updates})
@@ -110,7 +112,7 @@ class EmbeddedFunction(LambdaFunction):
         if updated_spec.get("DryRun"):
             return self.get_configuration()
         if "ImageUri" in updated_spec:
-            raise InvalidParameterValueException("The embedded AWS runs no container images.")
+            raise InvalidParameterValueException("The embedded AWS does not run container images.")
         before = copy.copy(self.__dict__)
         try:
             self._set_function_code(updated_spec)
@@ -124,7 +126,7 @@ class EmbeddedFunction(LambdaFunction):
         return self.get_configuration()
 
     def new_version(self, description: str) -> EmbeddedFunction:
-        """A new version of this `$LATEST`."""
+        """Return a new version of this `$LATEST`."""
         self.last_version += 1
         version = copy.copy(self)
         version.code = dict(self.code)
@@ -136,16 +138,15 @@ class EmbeddedFunction(LambdaFunction):
         return version
 
     def fingerprint(self) -> str:
-        """The same for the same code and configuration, whenever it was set."""
+        """Return a text that is equal for equal code and configuration."""
         volatile = ("FunctionArn", "Version", "LastModified", "RevisionId")
         configuration = {k: v for k, v in self.get_configuration().items() if k not in volatile}
         return json.dumps(configuration, sort_keys=True, default=str)
 
     def invoke(self, body: str, request_headers: Any, response_headers: Any) -> str | bytes:
-        """For other services of moto, which call functions by events: asynchronous."""
-        from embedded_aws.services.lambda_.service import current
-
-        current().submit(self.region, self.function_name, None, body.encode())
+        """Queue an event from another service of moto, such as an S3 notification."""
+        runtime: Runtime = lambda_backends[self.account_id][self.region].runtime  # type: ignore[attr-defined]
+        runtime.get(Invoker).submit(self.region, self.function_name, None, body.encode())
         return b""
 
     def _touch(self) -> None:
@@ -158,19 +159,21 @@ class EmbeddedFunction(LambdaFunction):
 
 
 def check_specification(spec: dict[str, Any]) -> None:
-    """Refuse what AWS refuses, and what nothing here can run. Raises InvalidParameterValueException."""
+    """Raise InvalidParameterValueException or ValidationException for a function that AWS refuses or this cannot run."""
     if spec.get("PackageType", "Zip") != "Zip" or "ImageUri" in spec.get("Code", {}):
-        raise InvalidParameterValueException("The embedded AWS runs no container images: use a zip package.")
+        raise InvalidParameterValueException(
+            "The embedded AWS does not run container images: use a zip package."
+        )
     runtime = spec.get("Runtime") or ""
     if not re.fullmatch(r"python3\.\d+", runtime):
         raise InvalidParameterValueException(
-            f"The embedded AWS runs functions with a python3 runtime only, not '{runtime}'."
+            f"The embedded AWS does not have the runtime '{runtime}': use a python3 runtime."
         )
     if spec.get("FileSystemConfigs"):
-        raise InvalidParameterValueException("The embedded AWS has no file systems to attach to a function.")
+        raise InvalidParameterValueException("The embedded AWS does not support FileSystemConfigs.")
     if (spec.get("SnapStart") or {}).get("ApplyOn", "None") != "None":
         raise InvalidParameterValueException(
-            "The embedded AWS does not do SnapStart: use provisioned concurrency."
+            "The embedded AWS does not support SnapStart: use provisioned concurrency."
         )
     name = spec.get("FunctionName", "f").rsplit(":", 1)[-1]
     if not re.fullmatch(r"[a-zA-Z0-9-_]{1,64}", name):

@@ -1,4 +1,4 @@
-"""Memory of a process and its descendants, where the system tells it (Linux); elsewhere 0: no limit, none reported."""
+"""Memory of a process and its descendants on Linux. Elsewhere 0: no limit is enforced and no use is reported."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ PAGE = resource.getpagesize()
 
 
 def used(pid: int, limit: int) -> int:
-    """Bytes that a process and its descendants hold together; 0 if they are gone or the system does not say.
+    """Return the bytes that a process and its descendants use; 0 if they have ended or on another system than Linux.
 
-    limit: above it, pages that they share are counted once, which takes longer to find out.
+    limit: above it, shared pages are counted once, which takes longer.
     """
     processes = _tree(pid)
     total = sum(map(_resident, processes))
@@ -21,7 +21,7 @@ def used(pid: int, limit: int) -> int:
 
 
 def peak(pid: int) -> int:
-    """Largest resident set size of one process so far, in bytes; 0 as above."""
+    """Return the largest resident set size of a process so far, in bytes; 0 as above."""
     try:
         status = Path(f"/proc/{pid}/status").read_bytes()
     except OSError:
@@ -38,7 +38,7 @@ def _resident(pid: int) -> int:
 
 
 def _proportional(pid: int) -> int:
-    """Resident memory, of shared pages the process's share."""
+    """Return resident memory, with the process's share of shared pages."""
     try:
         return _kilobytes(Path(f"/proc/{pid}/smaps_rollup").read_bytes(), b"\nPss:") or _resident(pid)
     except OSError:
@@ -51,9 +51,9 @@ def _kilobytes(text: bytes, name: bytes) -> int:
 
 
 def _tree(pid: int) -> list[int]:
-    """A process and its descendants; those whose parent has ended belong to nobody."""
+    """Return a process and its descendants, without those whose parent has ended."""
     found = [pid]
-    for parent in found:  # it grows
+    for parent in found:  # grows in the loop
         for file in Path(f"/proc/{parent}/task").glob("*/children"):
             try:
                 found += map(int, file.read_bytes().split())

@@ -1,4 +1,4 @@
-"""CloudWatch metrics in the namespace AWS/Lambda, summed up before they are recorded."""
+"""CloudWatch metrics in the namespace AWS/Lambda, aggregated before they are recorded."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from embedded_aws.runtime import Runtime
 log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 1.0
-FLUSH_SERVICE_SECONDS = 15.0  # with a fast clock: every minute of the service is to have its data point
+FLUSH_SERVICE_SECONDS = 15.0  # on a fast clock: every minute of the service needs its data point
 UNITS = {"Duration": "Milliseconds"}
 
 
 class Metrics:
-    """Counts in memory; one data point per metric and second (or less, by the time scale) goes to CloudWatch.
+    """Collects values in memory and sends CloudWatch one data point per metric and second, more often on a fast clock.
 
-    Durations keep every value, for percentiles; the others are statistic sets.
+    Durations keep every value, for percentiles. The other metrics are statistic sets.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -38,15 +38,15 @@ class Metrics:
             self._condition.notify()
 
     def flush(self) -> None:
-        """Record what has been gathered."""
+        """Send the collected values."""
         from moto.cloudwatch.models import cloudwatch_backends
         from moto.core.utils import utcnow
 
         with self._condition:
-            gathered, self._values = self._values, defaultdict(list)
+            collected, self._values = self._values, defaultdict(list)
         now = utcnow()
         data = defaultdict(list)
-        for (region, name, dimensions), values in gathered.items():
+        for (region, name, dimensions), values in collected.items():
             datum = {
                 "MetricName": name,
                 "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions],
@@ -65,8 +65,8 @@ class Metrics:
             self._runtime.stopping.wait(min(FLUSH_SECONDS, FLUSH_SERVICE_SECONDS / self._runtime.time_scale))
             try:
                 self.flush()
-            except Exception:  # a datum that CloudWatch does not take must not end the others
-                log.exception("metrics of functions were lost")
+            except Exception:  # one invalid datum must not end this thread
+                log.exception("metrics of functions could not be recorded")
 
 
 def _statistics(values: list[float]) -> dict[str, float]:

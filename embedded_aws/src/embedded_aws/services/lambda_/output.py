@@ -1,4 +1,4 @@
-"""What an execution environment prints: lines for the log, and the tail of the current invocation."""
+"""The output of an execution environment: lines for the log, and the tail of the current invocation."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ TAIL_BYTES = 4096
 
 
 class Output:
-    """Reads a process's pipe on a thread of its own; `pump` catches up with it at once.
+    """Reads a process's pipe on a thread. `pump` reads what is in the pipe now.
 
-    The runtime flushes what the handler printed before it posts the response, so that a `pump` after the
-    response has every line of the invocation.
+    The runtime flushes the handler's output before it posts the response, so that a `pump` after the response
+    has every line of the invocation.
     """
 
     def __init__(self, ship: Callable[[int, str], None]) -> None:
-        """ship: takes (Unix milliseconds, message) of every line."""
+        """ship: called with (Unix milliseconds, message) for every line."""
         self._ship = ship
         self._lock = threading.RLock()
         self._partial = b""
@@ -28,37 +28,37 @@ class Output:
         self._pipe: IO[bytes] | None = None
 
     def attach(self, pipe: IO[bytes]) -> None:
-        """Start reading the pipe, until its end."""
+        """Read the pipe until it ends."""
         os.set_blocking(pipe.fileno(), False)
         self._pipe = pipe
         threading.Thread(target=self._follow, args=(pipe,), daemon=True).start()
 
     def detach(self) -> None:
-        """Take what is left and let go of the pipe, which something that outlived the process may still hold."""
+        """Read the rest and close the pipe: a descendant that is still running could keep it open."""
         with self._lock:
             if self.pump() and self._pipe is not None:
                 self._pipe.close()
                 self._pipe = None
 
     def begin(self) -> None:
-        """A new invocation: forget the tail of the last one."""
+        """Start a new invocation: clear the tail of the last one."""
         with self._lock:
             self.pump()
             self._tail.clear()
 
-    def say(self, text: str) -> None:
-        """Lambda's own lines, after what the process has printed so far."""
+    def write(self, text: str) -> None:
+        """Add lines of Lambda, after what the process has printed so far."""
         with self._lock:
             self.pump()
-            self._take(text.encode())
+            self._add(text.encode())
 
     def tail(self) -> bytes:
-        """The last 4 KB of the invocation's log."""
+        """Return the last 4 KB of the invocation's log."""
         with self._lock:
             return bytes(self._tail[-TAIL_BYTES:])
 
     def pump(self) -> bool:
-        """Take everything the pipe holds now. False at its end."""
+        """Read everything that is in the pipe now. Returns False at its end."""
         with self._lock:
             while self._pipe is not None:
                 try:
@@ -69,7 +69,7 @@ class Output:
                     self._pipe.close()
                     self._pipe = None
                     break
-                self._take(chunk)
+                self._add(chunk)
             return False
 
     def _follow(self, pipe: IO[bytes]) -> None:
@@ -79,11 +79,11 @@ class Output:
             poll.poll()
             self.pump()
 
-    def _take(self, chunk: bytes) -> None:
+    def _add(self, chunk: bytes) -> None:
         self._tail += chunk.replace(b"\r", b"\n")
         del self._tail[:-TAIL_BYTES]
         *lines, self._partial = (self._partial + chunk).split(b"\n")
         now = int(time.time() * 1000)
         for line in lines:
-            # The runtime joins the lines of one error by carriage returns.
+            # The runtime joins the lines of an error with carriage returns.
             self._ship(now, line.replace(b"\r", b"\n").decode(errors="replace") + "\n")

@@ -1,4 +1,4 @@
-"""Execution environments of all functions: reuse, concurrency limits, provisioned concurrency."""
+"""The pool of execution environments: reuse, concurrency limits, provisioned concurrency."""
 
 from __future__ import annotations
 
@@ -14,198 +14,219 @@ from embedded_aws.services.lambda_.exceptions import TooManyRequestsException
 
 log = logging.getLogger(__name__)
 
-ACCOUNT_CONCURRENCY = 100  # of a new account; every environment is a process here
+ACCOUNT_CONCURRENCY = 100  # a low quota, since every environment is a process of this machine
 MINIMUM_UNRESERVED = 10
 IDLE_SECONDS = 300.0
 MAX_IDLE = 8
-MAX_AGE_SECONDS = 7200.0  # well before the role's credentials expire
+MAX_AGE_SECONDS = 7200.0  # well below the lifetime of the role's credentials
 RETRY_FAILED_INIT_SECONDS = 30.0
 PROVISIONED_INIT_SECONDS = 130.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """reserved: of the function, None if it has none. reserved_elsewhere: sum over the other functions."""
+    """The concurrency limits that apply to one invocation."""
 
     reserved: int | None
-    reserved_elsewhere: int
+    """Reserved concurrency of the function; None if it has none."""
+
+    reserved_by_all: int
+    """Sum of the reserved concurrency of all functions."""
 
 
 @dataclass
 class _Group:
-    """Environments of one version. wanted: how many are to be provisioned; `launch` starts one more."""
+    """The environments of one version."""
 
     function: str
+    """ARN of the function, without a version."""
+
     launch: Callable[[], ExecutionEnvironment]
+    """Creates one more environment."""
+
     idle: list[ExecutionEnvironment] = field(default_factory=list)
     provisioned_idle: list[ExecutionEnvironment] = field(default_factory=list)
     provisioned_busy: set[ExecutionEnvironment] = field(default_factory=set)
     wanted: int = 0
+    """How many provisioned environments the version needs."""
+
     starting: int = 0
+    """How many provisioned environments are being started."""
+
     failure: str = ""
+    """Why the last start of a provisioned environment failed."""
+
     retry_at: float = 0.0
+    """When to start another one after a failure, by the monotonic clock."""
 
     @property
     def provisioned(self) -> int:
         return len(self.provisioned_idle) + len(self.provisioned_busy)
 
     def fresh(self, now: float) -> int:
-        """Provisioned environments that need no replacement yet."""
-        every = [*self.provisioned_idle, *self.provisioned_busy]
-        return sum(not e.dead and now - e.created < MAX_AGE_SECONDS for e in every)
+        """Return the number of provisioned environments that need no replacement yet."""
+        environments = [*self.provisioned_idle, *self.provisioned_busy]
+        return sum(not e.dead and now - e.created < MAX_AGE_SECONDS for e in environments)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """A version that exists: its function's ARN, how to start an environment, how many to provision."""
+class PooledVersion:
+    """A version that exists, as the pool sees it."""
 
     function: str
+    """ARN of the function, without a version."""
+
     launch: Callable[[], ExecutionEnvironment]
+    """Creates an environment of the version."""
+
     provisioned: int
+    """How many environments to keep warm."""
 
 
 class Pool:
-    """Thread-safe. `versions` tells every version that exists by key; call `changed` when that may differ."""
+    """Hands out environments, and keeps provisioned ones warm. Thread-safe."""
 
-    def __init__(self, versions: Callable[[], dict[str, Wanted]]) -> None:
+    def __init__(self, versions: Callable[[], dict[str, PooledVersion]]) -> None:
+        """versions: returns every version that exists, by key. Call `changed` when its result may differ."""
         self._versions = versions
         self._groups: dict[str, _Group] = {}
         self._on_demand: Counter[str] = Counter()
-        self._doomed: list[ExecutionEnvironment] = []
+        self._discarded: list[ExecutionEnvironment] = []
         self._changed = False
         self._closed = False
         self._condition = threading.Condition()
         self._slots = threading.Semaphore(4)  # environments starting at once
-        self._keeper: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start to look after the environments."""
-        self._keeper = threading.Thread(target=self._keep, name="lambda-pool", daemon=True)
-        self._keeper.start()
+        """Start the thread that maintains the environments."""
+        threading.Thread(target=self._maintain, name="lambda-pool", daemon=True).start()
         self.changed()
 
     def changed(self) -> None:
-        """Functions, versions or provisioned concurrency have changed, or a process has ended."""
+        """Maintain the environments soon: functions, versions or provisioned concurrency changed, or a process ended."""
         with self._condition:
             self._changed = True
             self._condition.notify()
 
     def close(self) -> None:
-        """Start nothing more. The processes are left to the supervisor."""
+        """Start no more environments. The supervisor ends the processes."""
         with self._condition:
             self._closed = True
             self._condition.notify()
 
-    def acquire(self, key: str, wanted: Wanted, limits: Limits) -> ExecutionEnvironment:
-        """An environment for one invocation, started if none is warm; give it back with `release`.
+    def acquire(self, key: str, version: PooledVersion, limits: Limits) -> ExecutionEnvironment:
+        """Return an environment for one invocation, a new one if none is warm. Call `release` afterwards.
 
         Raises TooManyRequestsException at the function's or the account's concurrency limit.
         """
         with self._condition:
-            group = self._group(key, wanted)
+            group = self._group(key, version)
             while group.provisioned_idle:
                 environment = group.provisioned_idle.pop()
                 if not environment.dead:
                     group.provisioned_busy.add(environment)
                     return environment
-                self._doomed.append(environment)
-            self._admit(wanted.function, limits)
-            self._on_demand[wanted.function] += 1
+                self._discarded.append(environment)
+            self._admit(version.function, limits)
+            self._on_demand[version.function] += 1
             while group.idle:
                 environment = group.idle.pop()
                 if not environment.dead and time.monotonic() - environment.created < MAX_AGE_SECONDS:
                     return environment
-                self._doom(environment)
+                self._discard(environment)
         try:
             environment = group.launch()
             environment.start()
         except BaseException:
             with self._condition:
-                self._on_demand[wanted.function] -= 1
+                self._on_demand[version.function] -= 1
             raise
         return environment
 
     def release(self, key: str, environment: ExecutionEnvironment) -> None:
-        """Give an environment back: kept warm, or ended if it is dead, surplus or outdated."""
+        """Keep an environment warm after an invocation, or end it if it is dead, surplus or outdated."""
         with self._condition:
             group = self._groups.get(key)
             if group is not None and environment in group.provisioned_busy:
                 group.provisioned_busy.discard(environment)
                 keep = not environment.dead and group.provisioned < group.wanted
-                group.provisioned_idle.append(environment) if keep else self._doom(environment)
+                group.provisioned_idle.append(environment) if keep else self._discard(environment)
                 return
             function = environment.function
             self._on_demand[function] -= 1
             if environment.dead or group is None:
-                self._doom(environment)
+                self._discard(environment)
                 return
             group.idle.append(environment)
             idle = [(e.used, id(e), g, e) for g in self._groups.values() for e in g.idle]
             if len(idle) > MAX_IDLE:
                 _, _, owner, oldest = min(idle, key=lambda item: item[:2])
                 owner.idle.remove(oldest)
-                self._doom(oldest)
+                self._discard(oldest)
             self._condition.notify()
 
     def in_use(self, function: str) -> int:
-        """Concurrent executions of a function, by ARN."""
+        """Return the number of concurrent executions of a function. function: its ARN."""
         with self._condition:
             busy = sum(len(g.provisioned_busy) for g in self._groups.values() if g.function == function)
             return busy + self._on_demand[function]
 
     def provisioned(self, key: str) -> tuple[int, int, str]:
-        """Of a version: environments that are initialised, those of them not in use, why starting one failed."""
+        """Return a version's number of initialized environments, of idle ones, and why the last start failed."""
         with self._condition:
             group = self._groups.get(key)
             if group is None:
                 return 0, 0, ""
             return min(group.provisioned, group.wanted), len(group.provisioned_idle), group.failure
 
-    def _group(self, key: str, wanted: Wanted) -> _Group:
-        group = self._groups.setdefault(key, _Group(wanted.function, wanted.launch))
-        group.launch = wanted.launch
+    def _group(self, key: str, version: PooledVersion) -> _Group:
+        group = self._groups.setdefault(key, _Group(version.function, version.launch))
+        group.launch = version.launch
         return group
 
     def _admit(self, function: str, limits: Limits) -> None:
-        """Provisioned concurrency counts toward the reserved concurrency, whether in use or not."""
-        provisioned = Counter()  # type: Counter[str]
+        """Raise TooManyRequestsException at a concurrency limit.
+
+        Provisioned concurrency counts toward the reserved concurrency even while it is idle.
+        """
+        provisioned: Counter[str] = Counter()
         for group in self._groups.values():
             provisioned[group.function] += group.wanted
         if limits.reserved is not None:
             if self._on_demand[function] + provisioned[function] >= limits.reserved:
                 raise TooManyRequestsException("ReservedFunctionConcurrentInvocationLimitExceeded")
             return
-        taken = sum(self._on_demand.values()) + sum(provisioned.values())
-        if max(taken, limits.reserved_elsewhere) >= ACCOUNT_CONCURRENCY:
+        used = sum(self._on_demand.values()) + sum(provisioned.values())
+        if max(used, limits.reserved_by_all) >= ACCOUNT_CONCURRENCY:
             raise TooManyRequestsException("ConcurrentInvocationLimitExceeded")
 
-    def _doom(self, environment: ExecutionEnvironment) -> None:
-        self._doomed.append(environment)
+    def _discard(self, environment: ExecutionEnvironment) -> None:
+        self._discarded.append(environment)
         self._condition.notify()
 
-    def _keep(self) -> None:
+    def _maintain(self) -> None:
         while not self._closed:
             try:
-                self._tend()
+                self._maintain_once()
             except Exception:
-                log.exception("looking after the execution environments; again in a second")
+                log.exception("maintenance of the execution environments failed; retrying in a second")
                 time.sleep(1)
                 self.changed()
 
-    def _tend(self) -> None:
+    def _maintain_once(self) -> None:
         """Wait until there is something to do, and do it."""
         with self._condition:
-            if not (self._doomed or self._changed or self._closed):
+            if not (self._discarded or self._changed or self._closed):
                 self._condition.wait(self._seconds_to_next())
             if self._closed:
                 return
             changed, self._changed = self._changed, False
-        while self._doomed:
-            self._doomed.pop().end()
+        while self._discarded:
+            self._discarded.pop().end()
         versions = self._versions() if changed else None
         with self._condition:
             if versions is not None:
-                self._adopt(versions)
+                self._apply(versions)
             self._expire()
             self._provision()
 
@@ -216,17 +237,17 @@ class Pool:
         times += [g.retry_at for g in self._groups.values() if g.failure and g.wanted]
         return max(min(times) - now, 0.05) if times else None
 
-    def _adopt(self, versions: dict[str, Wanted]) -> None:
-        for key, wanted in versions.items():
-            if wanted.provisioned or key in self._groups:
-                group = self._group(key, wanted)
-                if group.wanted != wanted.provisioned:
-                    group.wanted, group.failure, group.retry_at = wanted.provisioned, "", 0.0
+    def _apply(self, versions: dict[str, PooledVersion]) -> None:
+        for key, version in versions.items():
+            if version.provisioned or key in self._groups:
+                group = self._group(key, version)
+                if group.wanted != version.provisioned:
+                    group.wanted, group.failure, group.retry_at = version.provisioned, "", 0.0
         for key in [k for k in self._groups if k not in versions]:
             group = self._groups.pop(key)
             group.wanted = 0
-            self._doomed += group.idle + group.provisioned_idle
-            for environment in group.provisioned_busy:  # released as if they were on demand
+            self._discarded += group.idle + group.provisioned_idle
+            for environment in group.provisioned_busy:  # they are released like on-demand ones
                 self._on_demand[environment.function] += 1
 
     def _expire(self) -> None:
@@ -234,13 +255,13 @@ class Pool:
         for group in self._groups.values():
             for environment in [e for e in group.idle if e.dead or now - e.used > IDLE_SECONDS]:
                 group.idle.remove(environment)
-                self._doomed.append(environment)
+                self._discarded.append(environment)
             for environment in [e for e in group.provisioned_idle if e.dead]:
                 group.provisioned_idle.remove(environment)
-                self._doomed.append(environment)
+                self._discarded.append(environment)
             group.provisioned_idle.sort(key=lambda e: e.created, reverse=True)
             while group.provisioned_idle and group.provisioned > group.wanted:
-                self._doomed.append(group.provisioned_idle.pop())
+                self._discarded.append(group.provisioned_idle.pop())
 
     def _provision(self) -> None:
         now = time.monotonic()
@@ -274,6 +295,6 @@ class Pool:
                     group.provisioned_idle.append(environment)
                     environment = None
                 if environment is not None:
-                    self._doomed.append(environment)
+                    self._discarded.append(environment)
                 self._changed = True
                 self._condition.notify_all()

@@ -1,11 +1,10 @@
-"""AWS Lambda in moto's place."""
+"""Puts AWS Lambda in moto's place."""
 
 from __future__ import annotations
 
 from moto.awslambda import models, urls
 
 from embedded_aws.runtime import Runtime
-from embedded_aws.services.lambda_ import service
 from embedded_aws.services.lambda_.backend import EmbeddedLambdaBackend
 from embedded_aws.services.lambda_.responses import EmbeddedLambdaResponse, paths
 from embedded_aws.services.lambda_.service import LambdaService
@@ -13,14 +12,14 @@ from embedded_aws.services.provider import Provider, Routes
 
 
 def provider(runtime: Runtime) -> Provider:
-    running = LambdaService(runtime)
-    runtime.add(running)
-    service.install(running)
+    """Return the changes to moto's Lambda."""
+    service = LambdaService(runtime)
+    runtime.add(service)
     return Provider(
         backends=[(models.lambda_backends, EmbeddedLambdaBackend)],
         routes=[
             Routes(table=urls.url_paths, paths=[*urls.url_paths, *paths()], responses=EmbeddedLambdaResponse)
         ],
-        on_start=[running.start],
-        on_stop=[running.stop],
+        on_start=[service.start],
+        on_stop=[service.stop],
     )

@@ -1,4 +1,4 @@
-"""Lambda's HTTP operations: moto's, less those that ignore the qualifier, plus those it lacks."""
+"""Lambda's operations: moto's responses, completed, and corrected where they ignore the qualifier."""
 
 from __future__ import annotations
 
@@ -18,33 +18,39 @@ from embedded_aws.services.lambda_.backend import LATEST, EmbeddedLambdaBackend
 from embedded_aws.services.lambda_.exceptions import InvalidRequestContentException, ResourceConflictException
 from embedded_aws.services.lambda_.function import check_specification
 from embedded_aws.services.lambda_.pool import ACCOUNT_CONCURRENCY
-from embedded_aws.services.lambda_.service import current
+from embedded_aws.services.lambda_.service import LambdaService
 from embedded_aws.services.lambda_.urls import address
 
 
 def paths() -> list[str]:
-    """An address for every operation that the API has, in moto's notation: those missing here are refused as
-    such, where moto knows the address of some only."""
+    """Return a URL pattern of moto's for every operation of the API.
+
+    moto has patterns for some operations only; a request for another one would get no clear error.
+    """
     model = get_service_model("lambda")
     uris = {model.operation_model(name).http["requestUri"].split("?")[0] for name in model.operation_names}
     return sorted("{0}" + re.sub(r"\{(\w+)\+?\}", r"(?P<\1>[^/]+)", uri) + "/?$" for uri in uris)
 
 
 class EmbeddedLambdaResponse(LambdaResponse):
-    """Bodies stay bytes: a payload is the function's affair."""
+    """moto's responses, with ours in front. Bodies stay bytes: only the function interprets its payload."""
 
     use_raw_body = True
     backend: EmbeddedLambdaBackend
     request_id = ""
 
     @property
+    def service(self) -> LambdaService:
+        return self.backend.runtime.get(LambdaService)
+
+    @property
     def reference(self) -> str:
-        """The function as the request names it: a name or an ARN, perhaps with a qualifier."""
+        """The function in the request's path: a name or an ARN, with or without a qualifier."""
         return unquote(self.path.split("/functions/", 1)[1].split("/")[0])
 
     @property
     def qualifier(self) -> str | None:
-        """From the address only: moto would also look for it in the payload."""
+        """The qualifier in the query string. moto would also look for it in the payload."""
         return self._query("Qualifier")
 
     def _query(self, name: str) -> str | None:
@@ -62,52 +68,52 @@ class EmbeddedLambdaResponse(LambdaResponse):
         invocation_type = self.headers.get("X-Amz-Invocation-Type", "RequestResponse")
         payload = self.raw_body
         if invocation_type == "DryRun":
-            current().check(self.region, self.reference, self.qualifier, payload, invocation_type)
-            return _answer(204)
+            self.service.check(self.region, self.reference, self.qualifier, payload, invocation_type)
+            return _response(204)
         if invocation_type == "Event":
-            self.request_id = current().submit(self.region, self.reference, self.qualifier, payload)
-            return _answer(202)
+            self.request_id = self.service.submit(self.region, self.reference, self.qualifier, payload)
+            return _response(202)
         self.request_id = str(uuid.uuid4())
         client_context = _client_context(self.headers.get("X-Amz-Client-Context", ""))
-        answer = current().invoke(
+        response = self.service.invoke(
             self.region, self.reference, self.qualifier, payload, client_context, self.request_id
         )
-        headers = {"content-type": "application/json", "X-Amz-Executed-Version": answer.executed_version}
-        if answer.function_error:
-            headers["X-Amz-Function-Error"] = answer.function_error
+        headers = {"content-type": "application/json", "X-Amz-Executed-Version": response.executed_version}
+        if response.function_error:
+            headers["X-Amz-Function-Error"] = response.function_error
         if self.headers.get("X-Amz-Log-Type") == "Tail":
-            headers["X-Amz-Log-Result"] = base64.b64encode(answer.log_tail).decode()
-        return _answer(200, answer.payload, headers)
+            headers["X-Amz-Log-Result"] = base64.b64encode(response.log_tail).decode()
+        return _response(200, response.payload, headers)
 
     def invoke_async(self) -> TYPE_RESPONSE:
-        self.request_id = current().submit(self.region, self.reference, None, self.raw_body)
-        return _answer(202, {"Status": 202})
+        self.request_id = self.service.submit(self.region, self.reference, None, self.raw_body)
+        return _response(202, {"Status": 202})
 
-    # Functions, versions, aliases: what changes them may change what is to be running
+    # Functions, versions, aliases. A change may change which environments must run: see `_changed`.
 
     def create_function(self) -> TYPE_RESPONSE:
         check_specification(self.json_body)
-        current().check_role(self.json_body["Role"], self.region)
+        self.service.check_role(self.json_body["Role"], self.region)
         configuration = self.backend.create_function(self.json_body).get_configuration(on_create=True)
         return self._changed(201, configuration)
 
     def get_function(self) -> TYPE_RESPONSE:
         name, qualifier = self.backend.split(self.reference, self.qualifier)
-        answer = self.backend.get_function(name, qualifier).get_code()
-        answer["Configuration"] = self._qualified(answer["Configuration"], name, qualifier)
+        response = self.backend.get_function(name, qualifier).get_code()
+        response["Configuration"] = self._qualified(response["Configuration"], name, qualifier)
         latest = self.backend.latest(name)
-        answer.pop("Concurrency", None)
+        response.pop("Concurrency", None)
         if latest.reserved_concurrency is not None:
-            answer["Concurrency"] = {"ReservedConcurrentExecutions": latest.reserved_concurrency}
-        return _answer(200, answer)
+            response["Concurrency"] = {"ReservedConcurrentExecutions": latest.reserved_concurrency}
+        return _response(200, response)
 
     def get_function_configuration(self) -> TYPE_RESPONSE:
         name, qualifier = self.backend.split(self.reference, self.qualifier)
         configuration = self.backend.get_function(name, qualifier).get_configuration()
-        return _answer(200, self._qualified(configuration, name, qualifier))
+        return _response(200, self._qualified(configuration, name, qualifier))
 
     def _qualified(self, configuration: dict[str, Any], name: str, qualifier: str | None) -> dict[str, Any]:
-        """The ARN that was asked for: an alias stays an alias."""
+        """Put the requested ARN into a configuration: an alias stays an alias."""
         arn = self.backend.latest(name).unqualified_arn
         return configuration | {"FunctionArn": f"{arn}:{qualifier}" if qualifier else arn}
 
@@ -117,7 +123,7 @@ class EmbeddedLambdaResponse(LambdaResponse):
     def update_function_configuration(self) -> TYPE_RESPONSE:
         body = self.json_body
         if "Role" in body:
-            current().check_role(body["Role"], self.region)
+            self.service.check_role(body["Role"], self.region)
         return self._changed(200, self.backend.update_function_configuration(self.reference, None, body))
 
     def delete_function(self) -> TYPE_RESPONSE:
@@ -164,7 +170,7 @@ class EmbeddedLambdaResponse(LambdaResponse):
 
     def add_permission(self) -> TYPE_RESPONSE:
         statement = self.backend.add_permission(self.reference, self.qualifier, self.raw_body)
-        return _answer(201, {"Statement": json.dumps(statement)})
+        return _response(201, {"Statement": json.dumps(statement)})
 
     def get_policy(self) -> str:
         return self.backend.get_policy(self.reference, self.qualifier)
@@ -172,22 +178,22 @@ class EmbeddedLambdaResponse(LambdaResponse):
     def remove_permission(self) -> TYPE_RESPONSE:
         revision = self._query("RevisionId") or ""
         self.backend.remove_permission(self.reference, self._last(), revision, self.qualifier)
-        return _answer(204)
+        return _response(204)
 
     # Concurrency
 
     def put_function_concurrency(self) -> TYPE_RESPONSE:
         wanted = self.json_body["ReservedConcurrentExecutions"]
         reserved = self.backend.put_function_concurrency(self.reference, wanted)
-        return _answer(200, {"ReservedConcurrentExecutions": reserved})
+        return _response(200, {"ReservedConcurrentExecutions": reserved})
 
     def get_function_concurrency(self) -> TYPE_RESPONSE:
         reserved = self.backend.latest(self.reference).reserved_concurrency
-        return _answer(200, {} if reserved is None else {"ReservedConcurrentExecutions": reserved})
+        return _response(200, {} if reserved is None else {"ReservedConcurrentExecutions": reserved})
 
     def delete_function_concurrency(self) -> TYPE_RESPONSE:
         self.backend.delete_function_concurrency(self.reference)
-        return _answer(204)
+        return _response(204)
 
     def put_provisioned_concurrency_config(self) -> TYPE_RESPONSE:
         count = self.json_body["ProvisionedConcurrentExecutions"]
@@ -205,17 +211,17 @@ class EmbeddedLambdaResponse(LambdaResponse):
 
     def get_provisioned_concurrency_config(self) -> TYPE_RESPONSE:
         key, _ = self.backend.get_provisioned(self.reference, self.qualifier)
-        return _answer(200, current().provisioned(self.backend, key))
+        return _response(200, self.service.provisioned(self.backend, key))
 
     def list_provisioned_concurrency_configs(self) -> TYPE_RESPONSE:
         name, _ = self.backend.check_qualifier(self.reference, None)
         arn = self.backend.latest(name).unqualified_arn
         configs = [
-            {"FunctionArn": f"{arn}:{key[1]}", **current().provisioned(self.backend, key)}
+            {"FunctionArn": f"{arn}:{key[1]}", **self.service.provisioned(self.backend, key)}
             for key in sorted(self.backend.provisioned)
             if key[0] == name
         ]
-        return _answer(200, {"ProvisionedConcurrencyConfigs": configs})
+        return _response(200, {"ProvisionedConcurrencyConfigs": configs})
 
     def delete_provisioned_concurrency_config(self) -> TYPE_RESPONSE:
         key, _ = self.backend.get_provisioned(self.reference, self.qualifier)
@@ -233,7 +239,7 @@ class EmbeddedLambdaResponse(LambdaResponse):
             "UnreservedConcurrentExecutions": ACCOUNT_CONCURRENCY - reserved,
         }
         usage = {"TotalCodeSize": sum(f.code_size for f in latest), "FunctionCount": len(latest)}
-        return _answer(200, {"AccountLimit": limit, "AccountUsage": usage})
+        return _response(200, {"AccountLimit": limit, "AccountUsage": usage})
 
     # Function URLs, one per function and per alias
 
@@ -246,24 +252,24 @@ class EmbeddedLambdaResponse(LambdaResponse):
                 f"Failed to create function url config for [functionArn = {arn}]. Error message:  FunctionUrlConfig exists for this Lambda function"
             )
         self.backend.url_configs[key] = FunctionUrlConfig(self.backend.latest(name), self.json_body)
-        return _answer(201, self._url(key))
+        return _response(201, self._url(key))
 
     def get_function_url_config(self) -> TYPE_RESPONSE:
-        return _answer(200, self._url(self._url_key()))
+        return _response(200, self._url(self._url_key()))
 
     def update_function_url_config(self) -> TYPE_RESPONSE:
         key = self._url_key()
         self.backend.url_configs[key].update(self.json_body)
-        return _answer(200, self._url(key))
+        return _response(200, self._url(key))
 
     def delete_function_url_config(self) -> TYPE_RESPONSE:
         del self.backend.url_configs[self._url_key()]
-        return _answer(204)
+        return _response(204)
 
     def list_function_url_configs(self) -> TYPE_RESPONSE:
         name, _ = self.backend.check_qualifier(self.reference, None)
         keys = sorted(key for key in self.backend.url_configs if key[0] == name)
-        return _answer(200, {"FunctionUrlConfigs": [self._url(key) for key in keys]})
+        return _response(200, {"FunctionUrlConfigs": [self._url(key) for key in keys]})
 
     def _url_key(self) -> tuple[str, str]:
         self.backend.url_config(self.reference, self.qualifier)
@@ -275,7 +281,7 @@ class EmbeddedLambdaResponse(LambdaResponse):
         if key[1]:
             record["FunctionArn"] += f":{key[1]}"
         record["InvokeMode"] = record["InvokeMode"].upper()
-        record["FunctionUrl"] = address(record["FunctionUrl"], current().runtime.port)
+        record["FunctionUrl"] = address(record["FunctionUrl"], self.backend.runtime.port)
         return {name: value for name, value in record.items() if value is not None}
 
     # Asynchronous invocation
@@ -288,32 +294,32 @@ class EmbeddedLambdaResponse(LambdaResponse):
 
     def _put_invoke_config(self, merge: bool) -> TYPE_RESPONSE:
         config = self.backend.put_invoke_config(self.reference, self.qualifier, self.json_body, merge)
-        return _answer(200, config.response())
+        return _response(200, config.response())
 
     def get_function_event_invoke_config(self) -> TYPE_RESPONSE:
-        return _answer(200, self.backend.invoke_config(self.reference, self.qualifier).response())
+        return _response(200, self.backend.invoke_config(self.reference, self.qualifier).response())
 
     def delete_function_event_invoke_config(self) -> TYPE_RESPONSE:
         self.backend.invoke_config(self.reference, self.qualifier)
         name, qualifier = self.backend.split(self.reference, self.qualifier)
         del self.backend.invoke_configs[name, qualifier or LATEST]
-        return _answer(204)
+        return _response(204)
 
     def list_function_event_invoke_configs(self) -> TYPE_RESPONSE:
         name, _ = self.backend.check_qualifier(self.reference, None)
         configs = [c.response() for key, c in sorted(self.backend.invoke_configs.items()) if key[0] == name]
-        return _answer(200, {"FunctionEventInvokeConfigs": configs})
+        return _response(200, {"FunctionEventInvokeConfigs": configs})
 
     def _last(self) -> str:
         return unquote(self.path.rstrip("/").rsplit("/", 1)[1])
 
     def _changed(self, status: int, body: dict[str, Any] | None = None) -> TYPE_RESPONSE:
-        current().pool.changed()
-        return _answer(status, body)
+        self.service.pool.changed()
+        return _response(status, body)
 
 
 def _client_context(encoded: str) -> str:
-    """The JSON text in the header. Raises InvalidRequestContentException."""
+    """Return the JSON text in the header. Raises InvalidRequestContentException."""
     try:
         text = base64.b64decode(encoded, validate=True).decode()
         if text and not isinstance(json.loads(text), dict):
@@ -325,9 +331,9 @@ def _client_context(encoded: str) -> str:
     return text
 
 
-def _answer(
+def _response(
     status: int, body: dict[str, Any] | bytes | None = None, headers: dict[str, str] | None = None
 ) -> TYPE_RESPONSE:
-    """moto takes the status from the headers."""
+    """Return a response. moto takes the status from the headers."""
     content = json.dumps(body) if isinstance(body, dict) else body or b""
     return status, {**(headers or {}), "status": str(status)}, content

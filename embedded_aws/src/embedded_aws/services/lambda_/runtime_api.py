@@ -1,4 +1,4 @@
-"""The Lambda Runtime API of one execution environment: hands out invocations, takes back their outcomes.
+"""The Lambda Runtime API of one execution environment: serves invocations, receives their outcomes.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -20,37 +20,41 @@ MAX_RESPONSE_BYTES = 6_291_556
 
 @dataclass(frozen=True, kw_only=True)
 class Invocation:
-    """One event for a handler. deadline_ms: Unix time in milliseconds."""
+    """One event for a handler."""
 
     request_id: str
+
     function_arn: str
+
     payload: bytes
+
     deadline_ms: int
+    """Unix time in milliseconds."""
+
     trace_id: str = ""
     client_context: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What an execution environment reported.
-
-    kind: ready (initialised), response, error (the handler raised), init_error, too_large, exit (it is gone).
-    """
+    """What an execution environment reported."""
 
     kind: str
+    """ready (initialized), response, error (the handler raised), init_error, too_large, exit (the process ended)."""
+
     request_id: str = ""
     body: bytes = b""
     error_type: str = ""
 
 
 class RuntimeApi:
-    """A listener on a loopback port of its own: the port is all that tells one environment from another,
-    as AWS's client sends the address without a path.
+    """A listener on a loopback port.
 
-    Every outcome is passed to `report`, on the connection's thread.
+    Each environment has its own port, since AWS's client sends nothing else that identifies the environment.
     """
 
     def __init__(self, report: Callable[[Outcome], None]) -> None:
+        """report: called with every outcome, on the connection's thread."""
         self.report = report
         self._events: SimpleQueue[Invocation | None] = SimpleQueue()
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -58,21 +62,21 @@ class RuntimeApi:
         self._closed = threading.Event()
         threading.Thread(target=self._accept, name=f"runtime-api {self.address}", daemon=True).start()
 
-    def hand(self, invocation: Invocation) -> None:
-        """Queue an invocation for the next `GET …/invocation/next`."""
+    def send(self, invocation: Invocation) -> None:
+        """Queue an invocation for the next `GET .../invocation/next`."""
         self._events.put(invocation)
 
     def next(self) -> Invocation | None:
-        """Wait for an invocation; None once closed."""
+        """Wait for an invocation. Returns None once closed."""
         return self._events.get()
 
     def close(self) -> None:
-        """Stop listening and let go of a waiting client."""
+        """Stop listening, and disconnect a waiting client."""
         if self._closed.is_set():
             return
         self._closed.set()
         self._events.put(None)
-        # Wakes accept(), unless a connection of the environment's own has just done so.
+        # Wakes accept(), unless a connection of the environment has just done so.
         with contextlib.suppress(OSError):
             socket.create_connection(self._listener.getsockname()).close()
 
@@ -90,7 +94,7 @@ class RuntimeApi:
             try:
                 _Handler(connection, address, self)  # type: ignore[arg-type]
             except OSError:
-                return  # the environment was ended while it was being answered
+                return  # the environment was ended during the response
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -102,10 +106,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: RuntimeApi  # type: ignore[assignment]
 
     def do_GET(self) -> None:
-        if self._foreign():
+        if self._is_foreign():
             return
         if self.path != PREFIX + "invocation/next":
-            return self._answer(HTTPStatus.NOT_FOUND)
+            return self._respond(HTTPStatus.NOT_FOUND)
         self.server.report(Outcome(kind="ready"))
         invocation = self.server.next()
         if invocation is None:
@@ -119,10 +123,10 @@ class _Handler(BaseHTTPRequestHandler):
             "Lambda-Runtime-Trace-Id": invocation.trace_id,
             "Lambda-Runtime-Client-Context": invocation.client_context,
         }
-        self._answer(HTTPStatus.OK, invocation.payload, {k: v for k, v in headers.items() if v})
+        self._respond(HTTPStatus.OK, invocation.payload, {k: v for k, v in headers.items() if v})
 
     def do_POST(self) -> None:
-        if self._foreign():
+        if self._is_foreign():
             return
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         error_type = self.headers.get("Lambda-Runtime-Function-Error-Type", "")
@@ -134,23 +138,23 @@ class _Handler(BaseHTTPRequestHandler):
             if len(body) > MAX_RESPONSE_BYTES:
                 outcome = Outcome(kind="too_large", request_id=parts[1], body=str(len(body)).encode())
         else:
-            return self._answer(HTTPStatus.NOT_FOUND)
-        # Before the answer: on it, a client that could not initialise exits, which must not be heard of first.
+            return self._respond(HTTPStatus.NOT_FOUND)
+        # Report before responding: after the response to init/error the client exits, which must be reported second.
         self.server.report(outcome)
         large = outcome.kind == "too_large"
-        self._answer(
+        self._respond(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE if large else HTTPStatus.ACCEPTED, b'{"status":"OK"}'
         )
 
-    def _foreign(self) -> bool:
-        """Only the environment's own client may call: a web page could otherwise swallow events."""
+    def _is_foreign(self) -> bool:
+        """Refuse requests that do not come from AWS's client: a web page could otherwise take events."""
         foreign = self.headers.get("Host") != self.server.address or "Origin" in self.headers
         if foreign:
-            self._answer(HTTPStatus.FORBIDDEN)
+            self._respond(HTTPStatus.FORBIDDEN)
             self.close_connection = True
         return foreign
 
-    def _answer(self, status: HTTPStatus, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
+    def _respond(self, status: HTTPStatus, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
         self.send_response_only(status)
         for name, value in {**(headers or {}), "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
@@ -159,4 +163,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Requests are not worth a log line."""
+        """Log nothing: requests are too frequent."""

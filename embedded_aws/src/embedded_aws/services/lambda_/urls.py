@@ -1,4 +1,4 @@
-"""Function URLs: HTTP requests to a host name of the function's own, as events of payload format 2.0."""
+"""Function URLs: pass an HTTP request to the function as an event of payload format 2.0."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.lambda_ import web
-from embedded_aws.services.lambda_.web import Answer, Forbidden
+from embedded_aws.services.lambda_.invoker import Invoker
+from embedded_aws.services.lambda_.web import Forbidden, HttpResponse
 
 if TYPE_CHECKING:
     from embedded_aws.iam.principals import Principal
@@ -19,31 +20,30 @@ SERVICE = "lambda-url"
 
 
 def address(recorded: str, port: int) -> str:
-    """The URL that is served, for the one that moto recorded: the same name, on this machine."""
+    """Return the function URL that this machine serves: moto's, on localhost."""
     identity, region = re.findall(r"//(\w+)\.lambda-url\.([\w-]+)\.", recorded)[0]
     return f"http://{identity}.lambda-url.{region}.localhost:{port}/"
 
 
-def answer(environ: Mapping[str, Any], runtime: Runtime, identity: str, region: str) -> Answer:
-    """Run the function for a request to a function's host name."""
+def answer(environ: Mapping[str, Any], runtime: Runtime, identity: str, region: str) -> HttpResponse:
+    """Run the function for a request to a function URL, and return its response."""
     from moto.core.exceptions import JsonRESTError
 
     from embedded_aws.iam.errors import Refusal
     from embedded_aws.services.lambda_.exceptions import RequestTooLargeException, TooManyRequestsException
-    from embedded_aws.services.lambda_.service import current
 
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     try:
         name, qualifier, caller = _admitted(environ, body, runtime, identity, region)
         payload = json.dumps(web.event(environ, body, identity, caller)).encode()
-        result = current().invoke(region, name, qualifier, payload)
+        result = runtime.get(Invoker).invoke(region, name, qualifier, payload)
     except (Forbidden, Refusal):
         return _page(403, "Forbidden")
     except TooManyRequestsException:
         return _page(429, "Rate Exceeded.")
     except RequestTooLargeException:
         return _page(413, "Request Entity Too Large")
-    except JsonRESTError:  # the role cannot be assumed, say: Lambda keeps it to itself
+    except JsonRESTError:  # e.g. the role cannot be assumed; AWS does not return the reason
         return _page(502, "Internal Server Error")
     if result.function_error:
         return _page(502, "Internal Server Error")
@@ -53,12 +53,12 @@ def answer(environ: Mapping[str, Any], runtime: Runtime, identity: str, region: 
 def _admitted(
     environ: Mapping[str, Any], body: bytes, runtime: Runtime, identity: str, region: str
 ) -> tuple[str, str | None, Principal]:
-    """Function, qualifier and caller. Raises Forbidden, Refusal."""
+    """Return function, qualifier and caller of a permitted request. Raises Forbidden, Refusal."""
     from embedded_aws.iam.evaluate import decide
     from embedded_aws.iam.principals import ANONYMOUS
-    from embedded_aws.services.lambda_.service import current
+    from embedded_aws.services.lambda_.backend import backend_of
 
-    backend = current().backend(region)
+    backend = backend_of(region)
     found = [key for key, config in list(backend.url_configs.items()) if f"//{identity}." in config.url]
     if not found:
         raise Forbidden
@@ -72,13 +72,13 @@ def _admitted(
     return name, qualifier or None, caller
 
 
-def response(payload: bytes, request_id: str) -> Answer:
-    """The HTTP answer that a function's result stands for."""
+def response(payload: bytes, request_id: str) -> HttpResponse:
+    """Return the HTTP response for a function's result."""
     try:
         return web.answer(payload, "application/json", x_amzn_requestid=request_id)
     except ValueError:
         return _page(502, "Internal Server Error")
 
 
-def _page(status: int, message: str) -> Answer:
+def _page(status: int, message: str) -> HttpResponse:
     return web.page(status, {"Message": message})

@@ -1,4 +1,4 @@
-"""What function URLs and HTTP APIs share: host names, callers, events and answers of payload format 2.0."""
+"""HTTP for function URLs and HTTP APIs: host names, callers, events and responses of payload format 2.0."""
 
 from __future__ import annotations
 
@@ -22,22 +22,26 @@ if TYPE_CHECKING:
 
 TEXT = re.compile(r"(text/.*|application/(json|javascript|xml|x-www-form-urlencoded|.*\+(json|xml)))(;.*)?")
 
-Answer = tuple[str, list[tuple[str, str]], bytes]  # status line, headers, body
+HttpResponse = tuple[str, list[tuple[str, str]], bytes]  # status line, headers, body
 
 
 class Forbidden(Exception):
-    """What was asked for does not exist, or its caller may not use it."""
+    """The requested resource does not exist, or the caller may not use it."""
 
 
 def host_of(environ: Mapping[str, Any], service: str, port: int) -> tuple[str, str] | None:
-    """(id, region) of a WSGI request to `ID.SERVICE.REGION.localhost:PORT`; None if it is to another host."""
+    """Return (ID, region) of a WSGI request to `ID.SERVICE.REGION.localhost:PORT`; None for another host."""
     pattern = rf"([0-9a-z]+)\.{re.escape(service)}\.([a-z0-9-]+)\.localhost:([0-9]+)"
     found = re.fullmatch(pattern, environ.get("HTTP_HOST", ""))
     return (found[1], found[2]) if found and int(found[3]) == port else None
 
 
 def caller(environ: Mapping[str, Any], body: bytes, service: str, runtime: Runtime) -> Principal:
-    """Who signed a request for `service`. Raises Forbidden if nobody did, Refusal if the signature does not hold."""
+    """Return the principal that signed a request.
+
+    service: for which the request must be signed.
+    Raises Forbidden without a signature for it, Refusal if the signature is not valid.
+    """
     from embedded_aws.iam import authenticate
 
     signature = authenticate.read(environ)
@@ -47,7 +51,7 @@ def caller(environ: Mapping[str, Any], body: bytes, service: str, runtime: Runti
 
 
 def context(environ: Mapping[str, Any], region: str, principal: Principal) -> dict[str, Any]:
-    """Condition keys of a request."""
+    """Return the condition keys of a request."""
     return {
         "aws:securetransport": "true",
         "aws:requestedregion": region,
@@ -57,7 +61,7 @@ def context(environ: Mapping[str, Any], region: str, principal: Principal) -> di
 
 
 def policy(backend: EmbeddedLambdaBackend, name: str, qualifier: str) -> str | None:
-    """The resource policy of a function, or of its version or alias; None without one."""
+    """Return the resource policy of a function, version or alias; None if it has none."""
     found = backend.policies.get((name, qualifier))
     return json.dumps({"Version": "2012-10-17", "Statement": found.statements}) if found else None
 
@@ -71,7 +75,9 @@ def event(
     route_key: str = "$default",
     stage: str = "$default",
 ) -> dict[str, Any]:
-    """The event of payload format 2.0 for a request. account: as the context tells it of unsigned ones.
+    """Return the event of payload format 2.0 for a request.
+
+    account: accountId of an unsigned request.
 
     https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
@@ -87,7 +93,7 @@ def event(
     for name, value in parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True):
         query.setdefault(name, []).append(value)
     now = time.time()
-    about: dict[str, Any] = {
+    request_context: dict[str, Any] = {
         "accountId": account,
         "apiId": identity,
         "domainName": environ["HTTP_HOST"].partition(":")[0],
@@ -106,8 +112,8 @@ def event(
         "timeEpoch": int(now * 1000),
     }
     if principal.kind != "Anonymous":
-        about["accountId"] = ACCOUNT_ID
-        about["authorizer"] = {
+        request_context["accountId"] = ACCOUNT_ID
+        request_context["authorizer"] = {
             "iam": {
                 "accountId": ACCOUNT_ID,
                 "callerId": principal.user_id,
@@ -115,24 +121,24 @@ def event(
                 "userId": principal.user_id,
             }
         }
-    made: dict[str, Any] = {
+    document: dict[str, Any] = {
         "version": "2.0",
         "routeKey": route_key,
         "rawPath": environ["PATH_INFO"],
         "rawQueryString": environ.get("QUERY_STRING", ""),
         "headers": headers,
-        "requestContext": about,
+        "requestContext": request_context,
         "isBase64Encoded": False,
     }
     if cookies:
-        made["cookies"] = cookies
+        document["cookies"] = cookies
     if query:
-        made["queryStringParameters"] = {name: ",".join(values) for name, values in query.items()}
+        document["queryStringParameters"] = {name: ",".join(values) for name, values in query.items()}
     if body:
         text = _text(body, headers.get("content-type", ""))
-        made["isBase64Encoded"] = text is None
-        made["body"] = base64.b64encode(body).decode() if text is None else text
-    return made
+        document["isBase64Encoded"] = text is None
+        document["body"] = base64.b64encode(body).decode() if text is None else text
+    return document
 
 
 def _text(body: bytes, content_type: str) -> str | None:
@@ -144,33 +150,36 @@ def _text(body: bytes, content_type: str) -> str | None:
         return None
 
 
-def answer(payload: bytes, content_type: str, **headers: str) -> Answer:
-    """The HTTP answer that a function's result stands for: as it says, or its JSON as it is.
+def answer(payload: bytes, content_type: str, **headers: str) -> HttpResponse:
+    """Return the HTTP response for a function's result.
 
-    content_type: where the result has a status, but no content type. headers: beside those of the result.
+    A result with `statusCode` describes the response; any other result is the body of a JSON response.
+    content_type: of a described response that names none. headers: added to those of the result.
     Raises ValueError for a status or a body that cannot be sent.
     """
     result = json.loads(payload or b"null")
-    own = {name.replace("_", "-"): value for name, value in headers.items()}
+    added = {name.replace("_", "-"): value for name, value in headers.items()}
     if not isinstance(result, dict) or "statusCode" not in result:
-        listed = list(({"content-type": "application/json"} | own).items())
+        listed = list(({"content-type": "application/json"} | added).items())
         return "200 OK", listed, result.encode() if isinstance(result, str) else payload
     named = {name.lower(): str(value) for name, value in (result.get("headers") or {}).items()}
-    named = {"content-type": content_type} | own | named
+    named = {"content-type": content_type} | added | named
     body = result.get("body") or ""
     status = int(result["statusCode"])
     if not 100 <= status <= 599:
-        raise ValueError(f"{status} is no HTTP status")
+        raise ValueError(f"{status} is not an HTTP status")
     content = base64.b64decode(body) if result.get("isBase64Encoded") else str(body).encode()
-    named.pop("content-length", None)  # of what is sent, which the server knows
+    named.pop("content-length", None)  # the server sets it
     cookies = [("set-cookie", str(cookie)) for cookie in result.get("cookies") or []]
     return f"{status} {phrase(status)}", list(named.items()) + cookies, content
 
 
-def page(status: int, document: dict[str, str]) -> Answer:
+def page(status: int, document: dict[str, str]) -> HttpResponse:
+    """Return a JSON response."""
     headers = [("content-type", "application/json")]
     return f"{status} {phrase(status)}", headers, json.dumps(document).encode()
 
 
 def phrase(status: int) -> str:
+    """Return the reason phrase of an HTTP status."""
     return HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Unknown"

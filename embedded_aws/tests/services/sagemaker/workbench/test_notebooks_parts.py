@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from embedded_aws.services.ec2 import machine
+from embedded_aws.services.ec2.disk import SHIM
 from embedded_aws.services.sagemaker.workbench import boot, lab, tickets
 from embedded_aws.services.sagemaker.workbench.apps import _idle_minutes, _merged
 from embedded_aws.services.sagemaker.workbench.tickets import NothingRuns, Tickets
@@ -130,7 +130,7 @@ def test_of_the_disk_one_folder_is_kept(tmp_path):
 def test_sudo_goes_home_where_it_is_asked_to_log_in(tmp_path):
     (tmp_path / "ann").mkdir()
     shim = tmp_path / "sudo"
-    shim.symlink_to(machine.SHIM)
+    shim.symlink_to(SHIM)
     environment = {
         **os.environ,
         "EMBEDDED_AWS_HOMES": str(tmp_path),

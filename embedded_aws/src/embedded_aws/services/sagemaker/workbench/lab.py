@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from embedded_aws.runtime import Runtime
+from embedded_aws.services.ec2.host import Host
 from embedded_aws.services.ec2.imds import Assume, MetadataService, Tree
-from embedded_aws.services.ec2.machine import Host
 from embedded_aws.services.ec2.user_data import Script
 from embedded_aws.services.sagemaker.workbench import boot
 
