@@ -10,8 +10,9 @@ from moto.core.exceptions import JsonRESTError
 
 from embedded_aws.services.applicationautoscaling.alarms import PROVISIONED
 from embedded_aws.services.applicationautoscaling.dimension import Dimension, Finished
-from embedded_aws.services.lambda_.backend import LATEST, EmbeddedLambdaBackend, backend_of
+from embedded_aws.services.lambda_.backend import EmbeddedLambdaBackend, backend_of
 from embedded_aws.services.lambda_.service import LambdaService
+from embedded_aws.services.lambda_.versions import LATEST
 
 POLL_SECONDS = 0.2  # while environments start
 

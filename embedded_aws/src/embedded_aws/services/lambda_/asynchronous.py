@@ -16,10 +16,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.exceptions import JsonRESTError
 
 from embedded_aws.runtime import Runtime
-from embedded_aws.services.lambda_.backend import Target, backend_of, backends
+from embedded_aws.services.lambda_.backend import backend_of, backends
 from embedded_aws.services.lambda_.exceptions import TooManyRequestsException
 from embedded_aws.services.lambda_.invoker import InvokeResponse
 from embedded_aws.services.lambda_.metrics import Metrics
+from embedded_aws.services.lambda_.versions import Target
 
 log = logging.getLogger(__name__)
 

@@ -14,12 +14,13 @@ from moto.awslambda.responses import LambdaResponse
 from moto.core.responses import TYPE_RESPONSE
 from moto.core.utils import get_service_model
 
-from embedded_aws.services.lambda_.backend import LATEST, EmbeddedLambdaBackend
+from embedded_aws.services.lambda_.backend import EmbeddedLambdaBackend
 from embedded_aws.services.lambda_.exceptions import InvalidRequestContentException, ResourceConflictException
 from embedded_aws.services.lambda_.function import check_specification
 from embedded_aws.services.lambda_.pool import ACCOUNT_CONCURRENCY
 from embedded_aws.services.lambda_.service import LambdaService
 from embedded_aws.services.lambda_.urls import address
+from embedded_aws.services.lambda_.versions import LATEST
 
 
 def paths() -> list[str]:

@@ -14,7 +14,7 @@ from moto.awslambda.exceptions import InvalidParameterValueException
 from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.lambda_.asynchronous import AsynchronousInvocations
-from embedded_aws.services.lambda_.backend import EmbeddedLambdaBackend, Target, backend_of, backends
+from embedded_aws.services.lambda_.backend import EmbeddedLambdaBackend, backend_of, backends
 from embedded_aws.services.lambda_.exceptions import (
     InvalidRequestContentException,
     RequestTooLargeException,
@@ -27,6 +27,7 @@ from embedded_aws.services.lambda_.launcher import PRINCIPAL, Launcher
 from embedded_aws.services.lambda_.metrics import Metrics
 from embedded_aws.services.lambda_.pool import Limits, Pool, PooledVersion
 from embedded_aws.services.lambda_.runtime_api import Invocation
+from embedded_aws.services.lambda_.versions import Target
 
 MAX_PAYLOAD_BYTES = 6_291_456
 MAX_EVENT_BYTES = 1_048_576
