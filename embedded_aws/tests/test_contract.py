@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from embedded_aws import contract
-from services.sagemaker.test_sagemaker_refused import example
+from services.sagemaker.test_refused import example
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,8 @@ from embedded_aws.iam.gate import Gate
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.ec2.service import InstanceService
 from embedded_aws.services.sagemaker.training.runs import NotInterruptible, TrainingRuns
-from embedded_aws.services.sagemaker.workbench import WorkbenchBackend, tickets
+from embedded_aws.services.sagemaker.workbench import tickets
+from embedded_aws.services.sagemaker.workbench.labs import Labs
 
 SERVICE = "local"  # of the signature
 ROOT = f"arn:aws:iam::{ACCOUNT_ID}:root"
@@ -31,7 +32,7 @@ def answer(environ: dict[str, Any], runtime: Runtime) -> Answer:
     GET of a presigned URL: redirect to the JupyterLab.
     """
     if environ["PATH_INFO"].startswith(tickets.PATH) and environ["REQUEST_METHOD"] == "GET":
-        return WorkbenchBackend.labs.tickets.answer(environ["PATH_INFO"])
+        return runtime.get(Labs).tickets.answer(environ["PATH_INFO"])
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     try:
         region = _region_of_root(environ, body, runtime)

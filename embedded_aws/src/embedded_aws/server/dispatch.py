@@ -20,7 +20,7 @@ from embedded_aws.iam.gate import CALL, PROTOCOL
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.ec2 import limits
 from embedded_aws.services.lambda_.responses import EmbeddedLambdaResponse
-from embedded_aws.services.sagemaker.invocations import LocalSageMakerRuntimeResponse
+from embedded_aws.services.sagemaker.responses import EmbeddedSageMakerRuntimeResponse
 from embedded_aws.services.servicequotas.quotas import Quotas
 
 log = logging.getLogger("embedded_aws")
@@ -28,7 +28,7 @@ log = logging.getLogger("embedded_aws")
 # Data planes, answered without Flask: 0.3 ms instead of 2 ms per request.
 _DIRECT: dict[tuple[str, str], type[BaseResponse]] = {
     ("lambda", "Invoke"): EmbeddedLambdaResponse,
-    ("sagemaker-runtime", "InvokeEndpoint"): LocalSageMakerRuntimeResponse,
+    ("sagemaker-runtime", "InvokeEndpoint"): EmbeddedSageMakerRuntimeResponse,
 }
 _AWS_NAMES = {"awslambda": "lambda"}  # moto's service names that differ from AWS's
 

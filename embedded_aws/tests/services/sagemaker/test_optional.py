@@ -8,14 +8,14 @@ import pytest
 from moto.sagemaker.exceptions import ValidationError
 
 from embedded_aws import extras
-from embedded_aws.services.sagemaker.optional import OptionalOperations
-from embedded_aws.services.sagemaker.requests import Operations
+from embedded_aws.services.sagemaker.optional import OptionalResponse
+from embedded_aws.services.sagemaker.requests import Response
 
 TOOLKIT_JOB = {"AlgorithmSpecification": {"TrainingImage": "pytorch"}}
 OWN_COMMAND = {"AlgorithmSpecification": {"TrainingImage": "any", "ContainerEntrypoint": ["sh"]}}
 
 
-class Answers(Operations):
+class Answers(Response):
     """Operations that report that they were reached."""
 
     def create_training_job(self) -> str:
@@ -25,7 +25,7 @@ class Answers(Operations):
     create_notebook_instance = create_app = create_training_job
 
 
-class Response(OptionalOperations, Answers):
+class EveryResponse(OptionalResponse, Answers):
     def __init__(self, body: dict) -> None:
         self.body = json.dumps(body)
 
@@ -41,10 +41,10 @@ CASES = [
 
 @pytest.mark.parametrize(("operation", "body", "extra"), CASES)
 def test_operations_are_refused_without_their_extra(monkeypatch, operation, body, extra):
-    assert getattr(Response(body), operation)() == "reached"
+    assert getattr(EveryResponse(body), operation)() == "reached"
     monkeypatch.setitem(extras.MODULES, extra, ("no_such_module",))
     with pytest.raises(ValidationError, match=rf"pip install 'embedded-aws\[{extra}\]'"):
-        getattr(Response(body), operation)()
+        getattr(EveryResponse(body), operation)()
 
 
 @pytest.mark.parametrize(
@@ -56,4 +56,4 @@ def test_operations_are_refused_without_their_extra(monkeypatch, operation, body
 )
 def test_jobs_with_their_own_command_need_no_extra(monkeypatch, operation, body):
     monkeypatch.setitem(extras.MODULES, "sagemaker", ("no_such_module",))
-    assert getattr(Response(body), operation)() == "reached"
+    assert getattr(EveryResponse(body), operation)() == "reached"

@@ -9,7 +9,9 @@ from moto.sagemaker.models import sagemaker_backends
 
 from embedded_aws.services.applicationautoscaling.alarms import VARIANT
 from embedded_aws.services.applicationautoscaling.dimension import Dimension, Finished
-from embedded_aws.services.sagemaker.hosting import metrics, variants
+from embedded_aws.services.sagemaker.hosting import variants
+from embedded_aws.services.sagemaker.hosting.keys import EndpointKey
+from embedded_aws.services.sagemaker.hosting.metrics import EndpointMetrics
 
 
 class VariantInstances(Dimension):
@@ -52,7 +54,9 @@ class VariantInstances(Dimension):
             return
         # Without values the low alarm would never reach ALARM.
         _, endpoint, _, variant = resource.split("/")
-        metrics.record((self.account, self.region, endpoint), variant, {"InvocationsPerInstance": 0.0})
+        key = EndpointKey(self.account, self.region, endpoint)
+        metrics = self._sagemaker.runtime.get(EndpointMetrics)
+        metrics.record(key, variant, {"InvocationsPerInstance": 0.0})
 
     @property
     def _sagemaker(self) -> Any:

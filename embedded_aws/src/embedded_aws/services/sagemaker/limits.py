@@ -7,8 +7,9 @@ from typing import Any
 
 from moto.sagemaker.exceptions import SagemakerClientError
 
-from embedded_aws.runtime import Runtime
 from embedded_aws.services.sagemaker.hosting import shifting, variants
+from embedded_aws.services.sagemaker.hosting.endpoints import EndpointsBackend
+from embedded_aws.services.sagemaker.tuning.backend import TuningBackend
 from embedded_aws.services.servicequotas import quotas
 from embedded_aws.services.servicequotas.quotas import Quotas
 
@@ -19,10 +20,8 @@ class ResourceLimitExceeded(SagemakerClientError):
     code = "ResourceLimitExceeded"
 
 
-class SageMakerLimits:
-    """Backend mixin that checks quotas before other parts start instances."""
-
-    runtime: Runtime
+class SageMakerLimits(TuningBackend, EndpointsBackend):
+    """Checks quotas before any instances start."""
 
     def start_training(self, request: dict[str, Any], *args: Any, **options: Any) -> Any:
         if request["TrainingJobName"] not in self.training_records:
@@ -44,7 +43,7 @@ class SageMakerLimits:
 
     def update_hosted_endpoint(self, request: dict[str, Any]) -> str:
         config = self.hosted_configs.get(request["EndpointConfigName"])
-        if config is not None:  # the new fleet, or a batch of it, runs next to the old one for a while
+        if config is not None:  # the new fleet, or a batch of it, runs next to the old one during the update
             wanted = _of_config(config)
             policy = request.get("DeploymentConfig", {}).get("RollingUpdatePolicy")
             if policy and shifting.rolls({"Variants": config["ProductionVariants"]}):

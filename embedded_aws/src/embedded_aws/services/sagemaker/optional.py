@@ -8,11 +8,11 @@ from moto.core.responses import ActionResult
 from moto.sagemaker.exceptions import ValidationError
 
 from embedded_aws.extras import missing
-from embedded_aws.services.sagemaker.requests import Operations
+from embedded_aws.services.sagemaker.requests import Response
 
 
-class OptionalOperations(Operations):
-    """Response mixin in front of the operations that start containers and notebooks."""
+class OptionalResponse(Response):
+    """Checks extras before the operations that start containers and notebooks."""
 
     def create_training_job(self) -> ActionResult:
         if not _has_entrypoint(json.loads(self.body)):

@@ -1,4 +1,4 @@
-"""Operations that moto answers with invented success, and that the embedded AWS therefore refuses."""
+"""Operations that the embedded AWS refuses, because moto would only pretend that they succeed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 
 from moto.core.utils import camelcase_to_underscores
 
-# What would run something (moto says it has run), would act on what no job here can, or would describe either; Search would
-# not find what is ours.
+# They would run something, or act on or describe a resource that cannot exist here. Search would not find our resources.
 REFUSED = (
     "CreateProcessingJob",
     "DescribeProcessingJob",
@@ -60,8 +59,8 @@ def _refuse(operation: str) -> Callable[[Any], Any]:
     return handler
 
 
-# A Response mixin whose methods become HTTP 501 NotImplementedException. The List operations of these kinds stay: there
-# are none, which is true, and a sweep for leftovers asks.
-RefusedOperations = type(
-    "RefusedOperations", (), {camelcase_to_underscores(name): _refuse(name) for name in REFUSED}
+# Its methods return HTTP 501 NotImplementedException. The List operations stay: an empty list is correct, and tools that
+# look for leftover resources call them.
+RefusedResponse = type(
+    "RefusedResponse", (), {camelcase_to_underscores(name): _refuse(name) for name in REFUSED}
 )

@@ -1,4 +1,4 @@
-"""Requests as AWS checks them: against botocore's model, with AWS's sentences; lists filtered and paged."""
+"""Validates requests against botocore's model, with AWS's messages; filters, sorts and pages lists."""
 
 from __future__ import annotations
 
@@ -10,46 +10,46 @@ from functools import cache, lru_cache
 from typing import Any
 
 import botocore.session
-from botocore.model import Shape
+from botocore.model import ServiceModel, Shape
 from moto.core.responses import BaseResponse
 from moto.sagemaker.exceptions import ValidationError
 from moto.sagemaker.models import sagemaker_backends
 from moto.sagemaker.responses import SageMakerResponse
 
-# \p{Z}: neither tabs nor ends of lines.
+# \p{Z} of Java's patterns: separators without tabs and line ends.
 SEPARATORS = r" \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
-PAGE = 100  # items of a page, if the request does not say
+PAGE = 100  # items per page, if the request sets no MaxResults
 
 
-class Operations(SageMakerResponse):
-    """moto's responses, for a part to add its own."""
+class Response(SageMakerResponse):
+    """The base of our response classes."""
 
     @property
     def sagemaker_backend(self) -> Any:
-        """The backend with every part's methods, which the parts do not know of one another."""
+        """The backend of the request's account and region."""
         return sagemaker_backends[self.current_account][self.region]
 
 
 def validated(response: BaseResponse) -> dict[str, Any]:
-    """The request's parameters, with timestamps as UTC datetimes.
+    """Return the request's parameters, with timestamps as UTC datetimes.
 
-    Raises ValidationException, worded as AWS's, for what breaks a constraint of the operation's model:
-    missing members, enumerations, patterns, lengths and ranges.
+    Raises ValidationException with AWS's message if the request violates a constraint of the operation's model:
+    required members, enumerations, patterns, lengths and ranges.
     """
     service = _service(response.boto3_service_name)
     shape = service.operation_model(response._get_action()).input_shape
-    broken: list[str] = []
-    request = _checked(json.loads(response.body or "{}"), shape, "", broken)
-    if broken:
-        errors = "1 validation error" if len(broken) == 1 else f"{len(broken)} validation errors"
-        raise ValidationError(message=f"{errors} detected: {'; '.join(broken)}")
+    violations: list[str] = []
+    request: dict[str, Any] = _checked(json.loads(response.body or "{}"), shape, "", violations)
+    if violations:
+        errors = "1 validation error" if len(violations) == 1 else f"{len(violations)} validation errors"
+        raise ValidationError(message=f"{errors} detected: {'; '.join(violations)}")
     return request
 
 
 def page(items: list[dict], request: dict[str, Any], key: str, name: str | None = None) -> dict[str, Any]:
-    """A List operation's answer: `items` (summaries) under `key`, with NextToken if there are more.
+    """Return the answer of a List operation: one page of `items` under `key`, with NextToken if there are more.
 
-    With `name`, the summary's member that NameContains and SortBy=Name mean, the usual filters apply too.
+    name: the member that NameContains and SortBy=Name refer to. If given, the request's filters and order apply.
     """
     if name:
         items = _sorted(_filtered(items, request, name), request, name)
@@ -93,36 +93,38 @@ def _sorted(items: list[dict], request: dict[str, Any], name: str) -> list[dict]
 
 
 @lru_cache
-def _service(name: str):
+def _service(name: str) -> ServiceModel:
     return botocore.session.get_session().get_service_model(name)
 
 
-def _checked(value: Any, shape: Shape, path: str, broken: list[str]) -> Any:
-    """`value` with timestamps converted; what breaks a constraint is appended to `broken`."""
+def _checked(value: Any, shape: Shape, path: str, violations: list[str]) -> Any:
+    """Return `value` with timestamps converted. Append violated constraints to `violations`."""
     if shape.type_name == "structure":
         if not isinstance(value, dict):
-            return _mistyped(value, "a structure", path, broken)
+            return _wrong_type(value, "a structure", path, violations)
         for member in shape.required_members:
             if value.get(member) is None:
-                broken.append(
+                violations.append(
                     f"Value at '{_join(path, member)}' failed to satisfy constraint: Member must not be null"
                 )
         return {
-            key: _checked(item, shape.members[key], _join(path, key), broken)
+            key: _checked(item, shape.members[key], _join(path, key), violations)
             for key, item in value.items()
             if key in shape.members and item is not None
         }
     if shape.type_name == "list":
         if not isinstance(value, list):
-            return _mistyped(value, "a list", path, broken)
-        _sized(value, shape, path, broken)
-        return [_checked(v, shape.member, f"{path}.{n}.member", broken) for n, v in enumerate(value, 1)]
+            return _wrong_type(value, "a list", path, violations)
+        _check_length(value, shape, path, violations)
+        return [_checked(v, shape.member, f"{path}.{n}.member", violations) for n, v in enumerate(value, 1)]
     if shape.type_name == "map":
         if not isinstance(value, dict):
-            return _mistyped(value, "a map", path, broken)
-        _sized(value, shape, path, broken)
+            return _wrong_type(value, "a map", path, violations)
+        _check_length(value, shape, path, violations)
         return {
-            _checked(k, shape.key, f"{path}.key", broken): _checked(v, shape.value, f"{path}.{k}", broken)
+            _checked(k, shape.key, f"{path}.key", violations): _checked(
+                v, shape.value, f"{path}.{k}", violations
+            )
             for k, v in value.items()
         }
     if shape.type_name == "timestamp":
@@ -131,39 +133,41 @@ def _checked(value: Any, shape: Shape, path: str, broken: list[str]) -> Any:
         return datetime.fromisoformat(value.replace("Z", "+00:00"))
     if shape.type_name == "string":
         if not isinstance(value, str):
-            return _mistyped(value, "a string", path, broken)
+            return _wrong_type(value, "a string", path, violations)
         if shape.enum and value not in shape.enum:
-            _break(value, path, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]", broken)
+            _violate(
+                value, path, f"Member must satisfy enum value set: [{', '.join(shape.enum)}]", violations
+            )
         pattern = _pattern(shape.metadata.get("pattern"))
         if pattern and not pattern.fullmatch(value):
             rule = shape.metadata["pattern"]
-            _break(value, path, f"Member must satisfy regular expression pattern: {rule}", broken)
-        _sized(value, shape, path, broken)
+            _violate(value, path, f"Member must satisfy regular expression pattern: {rule}", violations)
+        _check_length(value, shape, path, violations)
     elif shape.type_name in ("integer", "long", "float", "double"):
         low, high = shape.metadata.get("min"), shape.metadata.get("max")
         if not isinstance(value, (int, float)) or isinstance(value, bool):
-            return _mistyped(value, "a number", path, broken)
+            return _wrong_type(value, "a number", path, violations)
         if low is not None and value < low:
-            _break(value, path, f"Member must have value greater than or equal to {low}", broken)
+            _violate(value, path, f"Member must have value greater than or equal to {low}", violations)
         if high is not None and value > high:
-            _break(value, path, f"Member must have value less than or equal to {high}", broken)
+            _violate(value, path, f"Member must have value less than or equal to {high}", violations)
     return value
 
 
-def _sized(value: Any, shape: Shape, path: str, broken: list[str]) -> None:
+def _check_length(value: Any, shape: Shape, path: str, violations: list[str]) -> None:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if low is not None and len(value) < low:
-        _break(value, path, f"Member must have length greater than or equal to {low}", broken)
+        _violate(value, path, f"Member must have length greater than or equal to {low}", violations)
     if high is not None and len(value) > high:
-        _break(value, path, f"Member must have length less than or equal to {high}", broken)
+        _violate(value, path, f"Member must have length less than or equal to {high}", violations)
 
 
-def _break(value: Any, path: str, constraint: str, broken: list[str]) -> None:
-    broken.append(f"Value '{value}' at '{path}' failed to satisfy constraint: {constraint}")
+def _violate(value: Any, path: str, constraint: str, violations: list[str]) -> None:
+    violations.append(f"Value '{value}' at '{path}' failed to satisfy constraint: {constraint}")
 
 
-def _mistyped(value: Any, wanted: str, path: str, broken: list[str]) -> Any:
-    broken.append(f"Value '{value}' at '{path}' failed to satisfy constraint: Member must be {wanted}")
+def _wrong_type(value: Any, expected: str, path: str, violations: list[str]) -> Any:
+    violations.append(f"Value '{value}' at '{path}' failed to satisfy constraint: Member must be {expected}")
     return value
 
 
@@ -174,10 +178,10 @@ def _join(path: str, member: str) -> str:
 
 @cache
 def _pattern(rule: str | None) -> re.Pattern | None:
-    """The model's Java pattern; None for the few with character classes that `re` does not have."""
+    """Compile the model's Java pattern; None for the few that `re` does not support."""
     if not rule:
         return None
-    rule = re.sub(r"\$\{1,\d+\}$", "", rule)  # AWS writes a length behind some, which is in "max", too
+    rule = re.sub(r"\$\{1,\d+\}$", "", rule)  # some patterns end with a length, which is also in "max"
     try:
         return re.compile(
             rule.replace(r"\p{ASCII}", r"[\x00-\x7f]").replace(r"\p{L}\p{Z}\p{N}", rf"\w{SEPARATORS}")

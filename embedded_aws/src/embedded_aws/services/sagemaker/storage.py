@@ -1,6 +1,6 @@
-"""Which instance types keep their data on disks of their own, encrypted by hardware: no key can be asked for them."""
+"""Instance types with local storage. Hardware encrypts it, so no KMS key can be set for it."""
 
-# Families whose names do not say it by a d.
+# Families with local storage, besides those whose name ends in d.
 FAMILIES = (
     "dl1",
     "dl2q",
@@ -24,6 +24,6 @@ FAMILIES = (
 
 
 def has_local_storage(instance_type: str) -> bool:
-    """Of a SageMaker type, such as ml.m5d.large."""
+    """Return whether a SageMaker instance type, for example ml.m5d.large, has local storage."""
     family = instance_type.split(".")[1]
     return family in FAMILIES or family.rstrip("n").endswith("d")

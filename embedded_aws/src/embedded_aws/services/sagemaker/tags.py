@@ -1,35 +1,39 @@
-"""Tags of SageMaker resources: one store keyed by ARN, whatever part made the resource."""
+"""Tags of SageMaker resources, in one store keyed by ARN."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from moto.core.resource_tagging import TaggedResource
 from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import ResourceNotFound, ValidationError
 from moto.sagemaker.models import SageMakerModelBackend
 
-from embedded_aws.services.sagemaker.requests import Operations, page, validated
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.sagemaker.requests import Response, page, validated
 
 LIMIT = 50  # tags of one resource
 
 
 class TagStore(SageMakerModelBackend):
-    """A part calls `keep_tags` when it creates a resource and `forget_tags` when it deletes it.
+    """The base of our backends. Call `keep_tags` for a new resource, `forget_tags` for a deleted one.
 
-    ARNs that were never kept here belong to moto's own resources, which hold their tags themselves.
+    Other ARNs belong to moto's resources, which have their tags themselves.
     """
+
+    runtime: Runtime  # set by the provider
 
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
         self.resource_tags: dict[str, dict[str, str]] = {}
 
     def resource_arn(self, kind: str, name: str) -> str:
-        """The ARN of a resource of this account and region, e.g. kind "model"."""
+        """Return the ARN of a resource of this account and region. kind: for example "model"."""
         return f"arn:{self.partition}:sagemaker:{self.region_name}:{self.account_id}:{kind}/{name}"
 
     def keep_tags(self, arn: str, tags: list[dict[str, str]] | None) -> None:
-        """Make `arn` a resource with tags, none of them or some, as a Create request lists them."""
+        """Store the tags of a new resource, as its Create request lists them."""
         self.resource_tags[arn] = {}
         try:
             self.add_tags(arn, tags or [])
@@ -38,18 +42,18 @@ class TagStore(SageMakerModelBackend):
             raise
 
     def forget_tags(self, arn: str) -> None:
-        """Drop a deleted resource."""
+        """Delete the tags of a deleted resource."""
         self.resource_tags.pop(arn, None)
 
     def tags_of(self, arn: str) -> list[dict[str, str]]:
-        """Tags in AWS's list form. Raises ResourceNotFound for an ARN of ours that does not exist."""
+        """Return tags as AWS lists them. Raises ResourceNotFound."""
         if arn in self.resource_tags:
             return _listed(self.resource_tags[arn])
         resource = self._moto_resource(arn)
         return list(resource.tags or [])
 
     def add_tags(self, arn: str, tags: list[dict[str, str]]) -> list[dict[str, str]]:
-        """Add or overwrite tags; returns all of the resource's."""
+        """Add or overwrite tags; return all tags of the resource."""
         keys = [tag["Key"] for tag in tags]
         if len(set(keys)) < len(keys):
             raise ValidationError(message="Duplicate tag keys are not allowed in one request.")
@@ -62,11 +66,11 @@ class TagStore(SageMakerModelBackend):
         return _listed(merged)
 
     def delete_tags(self, arn: str, tag_keys: list[str]) -> None:
-        """Remove tags by key; keys that are not there do not matter."""
+        """Remove tags by key. Unknown keys are ignored."""
         self._set_tags(arn, {t["Key"]: t["Value"] for t in self.tags_of(arn) if t["Key"] not in tag_keys})
 
     def iter_tagged_resources(self) -> Iterator[TaggedResource]:
-        """For the Resource Groups Tagging API."""
+        """Yield every tagged resource, for the Resource Groups Tagging API."""
         for arn, tags in self.resource_tags.items():
             yield TaggedResource(arn=arn, tags=tags, resource_type=f"sagemaker:{_kind(arn)}")
         yield from super().iter_tagged_resources()
@@ -77,17 +81,17 @@ class TagStore(SageMakerModelBackend):
         else:
             self._moto_resource(arn).tags = _listed(tags)
 
-    def _moto_resource(self, arn: str):
+    def _moto_resource(self, arn: str) -> Any:
         try:
             resource = self._get_resource_from_arn(arn)
-        except (AttributeError, ValueError, KeyError):  # a type or a shape of ARN that moto does not know
+        except (AttributeError, ValueError, KeyError):  # an ARN that moto does not know
             resource = None
         if resource is None:
             raise ResourceNotFound(message=f"Could not find resource {arn}.")
         return resource
 
 
-class TagOperations(Operations):
+class TagResponse(Response):
     def add_tags(self) -> ActionResult:
         request = validated(self)
         return ActionResult(

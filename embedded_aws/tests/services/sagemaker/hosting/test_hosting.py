@@ -217,7 +217,7 @@ def test_a_name_in_use_is_refused(aws):
             "wants",
             IMAGE,
             {"code/app.py": "", "code/requirements.txt": "# comment\nno-such-package==1"},
-            "requirements.txt wants no-such-package==1",
+            "requirements.txt requires no-such-package==1",
         ),
     ],
 )

@@ -18,9 +18,9 @@ from moto.sagemaker.exceptions import AWSValidationException
 from embedded_aws.services.sagemaker.training import addresses, channels, containers, logs, validation
 from embedded_aws.services.sagemaker.training.artifacts import Artifacts, Checkpoints
 from embedded_aws.services.sagemaker.training.cluster import threads_per_instance
-from embedded_aws.services.sagemaker.training.job import failure_reason
 from embedded_aws.services.sagemaker.training.metrics import MetricReader
 from embedded_aws.services.sagemaker.training.records import TrainingJob
+from embedded_aws.services.sagemaker.training.run import failure_reason
 
 IMAGE = "763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch:2.13-cpu-amzn2023-sagemaker"
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from embedded_aws.services.sagemaker.training.records import TrainingJob, now
-from embedded_aws.services.sagemaker.tuning.job import HOPELESS, TuningRun
 from embedded_aws.services.sagemaker.tuning.records import OBJECTIVE, TuningJob
+from embedded_aws.services.sagemaker.tuning.run import MAX_FAILURES, TuningRun
 
 
 class Backend:
@@ -21,7 +21,6 @@ class Backend:
     def __init__(self, values: list[Any]) -> None:
         self.values = iter(values)
         self.training_records: dict[str, TrainingJob] = {}
-        self.training_runs = self
         self.waiting: dict[str, Any] = {}
         self.running = self.most = 0
         self.hung = threading.Event()  # two of them
@@ -50,7 +49,7 @@ class Backend:
         job.end(status)
         on_end(job)
 
-    def stop(self, job: TrainingJob) -> None:
+    def stop_training(self, job: TrainingJob) -> None:
         if job.name in self.waiting:
             self.end(job, "Stopped", self.waiting.pop(job.name))
 
@@ -139,8 +138,8 @@ def test_a_job_that_runs_too_long_stops_its_trials_and_completes_with_what_it_ha
 def test_a_job_gives_up_after_trials_without_any_success() -> None:
     described, _ = run([None] * 20)
     assert described["HyperParameterTuningJobStatus"] == "Failed"
-    assert described["FailureReason"].startswith(f"No training job succeeded after {HOPELESS} attempts.")
-    assert described["TrainingJobStatusCounters"]["NonRetryableError"] == HOPELESS
+    assert described["FailureReason"].startswith(f"No training job succeeded after {MAX_FAILURES} attempts.")
+    assert described["TrainingJobStatusCounters"]["NonRetryableError"] == MAX_FAILURES
 
 
 def test_failures_between_successes_do_not_end_a_job() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -75,7 +76,8 @@ def test_what_a_script_leaves_behind_runs_on_and_jupyter_comes_back(tmp_path):
         seen = [json.loads(next(lines)) for _ in range(4)]
     finally:
         for process in processes(str(tmp_path)):
-            os.kill(process, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it ended after it was listed
+                os.kill(process, signal.SIGKILL)
         booted.stdout.close()
         booted.wait()
     assert seen == [

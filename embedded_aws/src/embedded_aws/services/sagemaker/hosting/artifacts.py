@@ -1,4 +1,4 @@
-"""What a variant's instances run: the image checked, the model data downloaded as the role and unpacked."""
+"""Prepares what a variant's instances run: checks the image, downloads the model data as the role, unpacks it."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from packaging.requirements import InvalidRequirement, Requirement
 
-from embedded_aws import runtime
 from embedded_aws.iam.trust import RoleNotAssumable
-from embedded_aws.services.sagemaker.hosting.failures import DeploymentFailed
-from embedded_aws.services.sagemaker.hosting.models import PRINCIPAL
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.sagemaker import roles
+from embedded_aws.services.sagemaker.hosting.exceptions import DeploymentFailed
 
 IMAGE = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/ray:serve-ml-sagemaker-[\w.-]+")
-UNPACKED_LIMIT = 30 * 2**30  # bytes: the storage volume of a variant, by default
+UNPACKED_LIMIT = 30 * 2**30  # bytes: the default storage volume of a variant
 
 
-def prepare(variant: dict[str, Any], folder: Path, region: str) -> None:
-    """Fill `folder` with a variant's unpacked model; one that is there already is left as it is.
+def prepare(runtime: Runtime, variant: dict[str, Any], folder: Path, region: str) -> None:
+    """Unpack a variant's model into `folder`, unless it exists already.
 
-    Raises DeploymentFailed if the image or its requirements cannot run here, or the data cannot be had.
+    Raises DeploymentFailed if the image or its requirements cannot run here, or the data cannot be downloaded.
     """
     container = variant["Container"]
     if not IMAGE.fullmatch(container["Image"]):
@@ -44,7 +44,7 @@ def prepare(variant: dict[str, Any], folder: Path, region: str) -> None:
     draft.mkdir(parents=True)
     if url := container["ModelDataUrl"]:
         archive = draft.with_suffix(".tar.gz")
-        _download(url, archive, variant["RoleArn"], region)
+        _download(runtime, url, archive, variant["RoleArn"], region)
         _unpack(archive, draft, url)
         archive.unlink()
     _check_requirements(draft / "code" / "requirements.txt")
@@ -54,10 +54,10 @@ def prepare(variant: dict[str, Any], folder: Path, region: str) -> None:
     draft.rename(folder)
 
 
-def _download(url: str, archive: Path, role_arn: str, region: str) -> None:
+def _download(runtime: Runtime, url: str, archive: Path, role_arn: str, region: str) -> None:
     bucket, _, key = url.removeprefix("s3://").partition("/")
     try:
-        s3 = runtime.current().client("s3", role_arn, PRINCIPAL, region, "SageMaker")
+        s3 = roles.client(runtime, "s3", role_arn, region)
         body = s3.get_object(Bucket=bucket, Key=key)["Body"]
         with archive.open("wb") as file:
             shutil.copyfileobj(body, file, 2**20)
@@ -84,7 +84,7 @@ def _unpack(archive: Path, folder: Path, url: str) -> None:
 
 
 def _check_requirements(path: Path) -> None:
-    """AWS's image would install them; here they must be in the environment already."""
+    """Check that the requirements are installed. AWS's image would install them."""
     if not path.exists():
         return
     for line in path.read_text().splitlines():
@@ -101,6 +101,6 @@ def _check_requirements(path: Path) -> None:
             satisfied = False
         if not satisfied:
             raise DeploymentFailed(
-                f"code/requirements.txt wants {text}, which this environment does not have: the embedded AWS "
-                "installs nothing for a container."
+                f"code/requirements.txt requires {text}, which is not installed here. The embedded AWS installs nothing "
+                "for a container: install it in the Python environment that runs the embedded AWS."
             )

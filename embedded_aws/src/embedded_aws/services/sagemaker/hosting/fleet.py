@@ -1,4 +1,4 @@
-"""A deployment that runs: the instances of every variant of one endpoint configuration."""
+"""A running deployment: the instances of every variant of one endpoint configuration."""
 
 from __future__ import annotations
 
@@ -11,33 +11,49 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from embedded_aws import runtime
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.sagemaker import roles
 from embedded_aws.services.sagemaker.hosting import variants
 from embedded_aws.services.sagemaker.hosting.artifacts import prepare
-from embedded_aws.services.sagemaker.hosting.failures import DeploymentFailed
+from embedded_aws.services.sagemaker.hosting.exceptions import DeploymentFailed
 from embedded_aws.services.sagemaker.hosting.instances import Instance
-from embedded_aws.services.sagemaker.hosting.models import PRINCIPAL
 
-STARTUP_TIMEOUT = 480.0  # seconds for a container to pass its first health check, if the variant does not say
-SHADOW_REQUESTS = 16  # under way on each instance of a shadow variant, at most
-DRAIN_TIMEOUT = 60.0  # seconds that requests under way may still take
+STARTUP_TIMEOUT = 480.0  # seconds for a container to pass its first health check, if the variant sets none
+SHADOW_REQUESTS = 16  # concurrent requests per instance of a shadow variant
+DRAIN_TIMEOUT = 60.0  # seconds that running requests get before their instance ends
+
+Acquired = tuple[dict[str, Any], Instance]  # a variant and the instance that handles a request
 
 
 class Fleet:
-    """`deployment` is a record: {"Id", "EndpointConfigName", "Variants": [...]}; weights are read from it live."""
+    """Starts, scales and ends the instances of a deployment, and chooses one for each request."""
 
-    def __init__(self, deployment: dict[str, Any], region: str, write_log: Callable[[str, list[str]], None]):
+    def __init__(
+        self,
+        runtime: Runtime,
+        deployment: dict[str, Any],
+        region: str,
+        write_log: Callable[[str, list[str]], None],
+    ):
+        """Start nothing yet.
+
+        deployment: a record with Id, EndpointConfigName and Variants. Changed weights take effect at once.
+        write_log: called with a log stream and lines for it.
+        """
         self.deployment = deployment
-        self._region, self._write_log = region, write_log
+        self._runtime, self._region, self._write_log = runtime, region, write_log
         self._lock = threading.Lock()
         self._instances: dict[str, list[Instance]] = {v["VariantName"]: [] for v in variants.of(deployment)}
 
     @property
     def folder(self) -> Path:
-        return runtime.current().folder("endpoints") / self.deployment["Id"]
+        return self._runtime.folder("endpoints") / self.deployment["Id"]
 
     def launch(self) -> None:
-        """Start every variant's instances and wait for them. Raises DeploymentFailed; the caller ends it then."""
+        """Start every variant's instances and wait until they are healthy.
+
+        Raises DeploymentFailed; the caller then ends the fleet.
+        """
         launched = variants.of(self.deployment)
         self.prepare()
         for variant in launched:
@@ -46,12 +62,15 @@ class Fleet:
             self._await(variant, self._instances[variant["VariantName"]])
 
     def prepare(self) -> None:
-        """Have what every variant's instances run, without any. Raises DeploymentFailed."""
+        """Download and unpack every variant's model. Raises DeploymentFailed."""
         for variant in variants.of(self.deployment):
-            prepare(variant, self.folder / variant["VariantName"], self._region)
+            prepare(self._runtime, variant, self.folder / variant["VariantName"], self._region)
 
     def scale(self, name: str, count: int) -> None:
-        """Bring a variant to `count` instances, drained ones ended. Raises DeploymentFailed, with none added."""
+        """Bring a variant to `count` instances. Surplus instances finish their requests first.
+
+        Raises DeploymentFailed if a new instance is not healthy; then none is added.
+        """
         variant = self.variant(name)
         added = self._add(variant, count - len(self._instances[name]), serving=False)
         try:
@@ -65,33 +84,34 @@ class Fleet:
         drain(surplus)
 
     def provision(self, count: int) -> None:
-        """Have `count` processes warm: for serverless variants, which override this."""
+        """Keep `count` containers running. Serverless fleets only."""
         raise NotImplementedError("only serverless variants have provisioned concurrency")
 
     def variant(self, name: str) -> dict[str, Any]:
-        """The record of a variant. Raises KeyError."""
+        """Return the record of a variant. Raises KeyError."""
         return next(v for v in variants.of(self.deployment) if v["VariantName"] == name)
 
     def count(self, name: str) -> int:
-        """Instances of a variant now."""
+        """Return the number of a variant's instances."""
         return len(self._instances[name])
 
     def instances(self) -> dict[str, list[Instance]]:
-        """Of every variant now."""
+        """Return the instances of every variant."""
         with self._lock:
             return {name: list(instances) for name, instances in self._instances.items()}
 
-    def pick(self, target: str | None) -> tuple[dict[str, Any], Instance] | None:
-        """A variant, by weight unless `target` names it, and its healthy instance with the least to do.
+    def acquire(self, target: str | None) -> Acquired | None:
+        """Choose a variant and its least busy healthy instance, or None without a healthy one.
 
-        The instance counts the request as its own: give it back with `done`. None if no instance is healthy.
-        Raises KeyError for an unknown target.
+        The instance counts one more request until `release`.
+
+        target: the variant's name; None chooses by weight. Raises KeyError if there is no such variant.
         """
         with self._lock:
-            wanted = [v for v in self.deployment["Variants"] if target in (None, v["VariantName"])]
-            if not wanted:
+            matching = [v for v in self.deployment["Variants"] if target in (None, v["VariantName"])]
+            if not matching:
                 raise KeyError(target)
-            candidates = [v for v in wanted if any(i.healthy for i in self._instances[v["VariantName"]])]
+            candidates = [v for v in matching if any(i.healthy for i in self._instances[v["VariantName"]])]
             weights = [1.0 if target else v["CurrentWeight"] for v in candidates]
             if not any(weights):
                 return None
@@ -99,10 +119,11 @@ class Fleet:
             instance = self._least_busy(variant)
             return (variant, instance) if instance else None
 
-    def pick_shadow(self) -> tuple[dict[str, Any], Instance] | None:
-        """As `pick`, of the shadow variant, if the sampling hits it: by its weight over the production variant's.
+    def acquire_shadow(self) -> Acquired | None:
+        """Choose an instance of the shadow variant, or None if this request is not sampled.
 
-        None also while its instances have all that they may: a shadow that falls behind misses requests.
+        The sampling rate is the shadow variant's weight over the production variant's. A request is also left out
+        while every instance is at its limit of concurrent requests.
         """
         shadow = next(iter(self.deployment.get("ShadowVariants", [])), None)
         if (
@@ -114,9 +135,9 @@ class Fleet:
             instance = self._least_busy(shadow, SHADOW_REQUESTS)
         return (shadow, instance) if instance else None
 
-    def _least_busy(self, variant: dict[str, Any], most: float = math.inf) -> Instance | None:
-        """A healthy instance with the fewest requests, and fewer than `most`; it counts one more from here on."""
-        healthy = [i for i in self._instances[variant["VariantName"]] if i.healthy and i.in_flight < most]
+    def _least_busy(self, variant: dict[str, Any], limit: float = math.inf) -> Instance | None:
+        """Choose a healthy instance with the fewest requests, below `limit`, and count one more for it."""
+        healthy = [i for i in self._instances[variant["VariantName"]] if i.healthy and i.in_flight < limit]
         if not healthy:
             return None
         least = min(i.in_flight for i in healthy)
@@ -124,23 +145,26 @@ class Fleet:
         instance.in_flight += 1
         return instance
 
-    def measured(self, name: str, instance: Instance) -> dict[str, float]:
-        """Metrics of a request that `instance` of the variant `name` has, beyond those of every request."""
+    def request_metrics(self, name: str, instance: Instance) -> dict[str, float]:
+        """Return the metrics of a running request that depend on the kind of fleet.
+
+        name: of the variant.
+        """
         return {"InvocationsPerInstance": 1.0 / max(1, self.count(name))}
 
     @property
     def memory_limit(self) -> int | None:
-        """Bytes that a container may use; None for all of the machine's."""
+        """Bytes of memory for each container; None for all of this machine's."""
         return None
 
-    def done(self, instance: Instance) -> None:
-        """The request that `pick` counted is over."""
+    def release(self, instance: Instance) -> None:
+        """End a request that `acquire` or `acquire_shadow` has counted."""
         with self._lock:
             instance.in_flight -= 1
 
     def end(self) -> None:
-        """Drain and end every instance and drop the unpacked models."""
-        with self._lock:  # `pick` finds none from here on
+        """Drain and end every instance, and delete the unpacked models."""
+        with self._lock:  # `acquire` finds none from here on
             surplus = [instance for instances in self._instances.values() for instance in instances]
             self._instances = {name: [] for name in self._instances}
         drain(surplus)
@@ -150,6 +174,7 @@ class Fleet:
         name = variant["VariantName"]
         added = [
             Instance(
+                self._runtime,
                 self.folder / name,
                 lambda: self._environment(variant),
                 lambda instance, lines: self._write_log(f"{name}/{instance}", lines),
@@ -169,16 +194,14 @@ class Fleet:
             )
 
     def _environment(self, variant: dict[str, Any]) -> dict[str, str]:
-        inherited = runtime.current().environment(variant["RoleArn"], PRINCIPAL, self._region, "SageMaker")
-        if variant[
-            "EnableNetworkIsolation"
-        ]:  # no credentials and no address: the container can reach nothing
+        inherited = roles.environment(self._runtime, variant["RoleArn"], self._region)
+        if variant["EnableNetworkIsolation"]:  # without credentials and endpoint URL it reaches nothing
             inherited = {key: value for key, value in inherited.items() if not key.startswith("AWS_")}
         return {**inherited, **variant["Container"]["Environment"]}
 
 
 def drain(instances: list[Instance]) -> None:
-    """Wait for requests under way on instances that get no new ones, then end them."""
+    """Wait until instances that get no new requests have finished the running ones, then end them."""
     deadline = time.monotonic() + DRAIN_TIMEOUT
     while any(instance.in_flight for instance in instances) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -186,7 +209,7 @@ def drain(instances: list[Instance]) -> None:
 
 
 def end_all(instances: list[Instance]) -> None:
-    """End instances at the same time, and wait for that."""
+    """End instances in parallel, and wait until all have ended."""
     threads = [threading.Thread(target=instance.end) for instance in instances]
     for thread in threads:
         thread.start()

@@ -1,4 +1,4 @@
-"""An instance of a variant: one process of the serving container, watched, restarted, asked over HTTP."""
+"""An instance of a variant: one process of the serving container, health-checked and restarted."""
 
 from __future__ import annotations
 
@@ -13,101 +13,108 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable
+from email.message import Message
 from pathlib import Path
 
-from embedded_aws import runtime
+from embedded_aws.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
 PROGRAM = Path(__file__).with_name("serving_container.py")
 PING_TIMEOUT = 2.0  # seconds, as on AWS
 PING_INTERVAL = 10.0  # seconds between health checks of a healthy instance
-PINGS_MISSED = 3  # in a row: then the container is restarted
-BACKOFF = (0.2, 30.0)  # seconds before a restart: first, at most
+PINGS_MISSED = 3  # failed health checks in a row after which the container is restarted
+BACKOFF = (0.2, 30.0)  # seconds before a restart: of the first one, and the maximum
 MODEL_TIMEOUT = 60.0  # seconds for a model to answer
 
 
 class Instance:
-    """Starts at once. `wait_ready` says whether it came up; later deaths are repaired in the background.
-
-    environment: called before each start, for fresh credentials. write_log: takes decoded lines.
-    """
+    """A container that starts at once and is restarted when it dies or fails its health checks."""
 
     def __init__(
         self,
+        runtime: Runtime,
         folder: Path,
         environment: Callable[[], dict[str, str]],
         write_log: Callable[[str, list[str]], None],
         startup_timeout: float,
     ):
+        """Start the container in the background.
+
+        folder: of the unpacked model.
+        environment: called before each start, for new credentials.
+        write_log: called with the instance's id and decoded lines.
+        startup_timeout: seconds until the first health check must have passed.
+        """
         self.id = f"i-{uuid.uuid4().hex[:17]}"
         self.healthy = False
         self.in_flight = 0
-        self.pid = 0  # of the present container, which leads its process group
+        self.pid = 0  # of the running container, which leads its process group
+        self._supervisor, self._stopping = runtime.supervisor, runtime.stopping
         self._folder, self._environment, self._write_log = folder, environment, write_log
         self._startup_timeout = startup_timeout
-        self._in_service = False  # has passed a health check
-        self._settled = threading.Event()  # that is known
+        self._came_up = False
+        self._started = threading.Event()  # set once the first start has succeeded or failed
         self._ending = threading.Event()
-        self._exited = threading.Event()  # the present container has
+        self._exited = threading.Event()  # set when the running container exits
         self._port = 0
         self._idle: list[http.client.HTTPConnection] = []
-        self._keeper = threading.Thread(target=self._keep, name=f"instance-{self.id}", daemon=True)
-        self._keeper.start()
+        self._thread = threading.Thread(target=self._run, name=f"instance-{self.id}", daemon=True)
+        self._thread.start()
 
     @property
     def starting(self) -> bool:
-        """Whether the first start's health check is still to come."""
-        return not self._settled.is_set()
+        """Whether the first start is still in progress."""
+        return not self._started.is_set()
 
     @property
     def came_up(self) -> bool:
-        """Whether it has passed a health check."""
-        return self._in_service
+        """Whether it has ever passed a health check."""
+        return self._came_up
 
     def wait_ready(self, timeout: float | None = None) -> bool:
-        """Whether the first start passed its health check, within `timeout` seconds."""
-        self._settled.wait(timeout)
-        return self._in_service
+        """Wait for the first start. Return whether it passed its health check within `timeout` seconds."""
+        self._started.wait(timeout)
+        return self._came_up
 
     def end(self) -> None:
-        """Stop for good."""
+        """End the container and do not restart it."""
         self.healthy = False
         self._ending.set()
-        self._exited.set()  # wakes the keeper, which ends the container
-        self._keeper.join()
+        self._exited.set()  # wakes the thread, which ends the container
+        self._thread.join()
 
     def kill(self) -> None:
-        """Stop for good, at once and without waiting: requests under way get no answer."""
+        """Kill the container without waiting. Running requests get no response."""
         self.healthy = False
         self._ending.set()
-        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+        with contextlib.suppress(ProcessLookupError):  # it has already ended
             os.killpg(self.pid, signal.SIGKILL)
         self._exited.set()
 
-    def ask(
+    def request(
         self, method: str, path: str, body: bytes, headers: dict[str, str], timeout: float = MODEL_TIMEOUT
-    ):
-        """(status, headers, body) of one HTTP request to the container.
+    ) -> tuple[int, Message, bytes]:
+        """Send an HTTP request to the container; return status, headers and body.
 
-        Raises TimeoutError, or another OSError or HTTPException if the container cannot be reached or went away.
+        Raises TimeoutError, or another OSError or HTTPException if the connection fails.
         """
         while True:
             connection, reused = self._connection(timeout)
             try:
                 connection.request(method, path, body, headers)
-                answer = connection.getresponse()
-                content = answer.read()
+                response = connection.getresponse()
+                content = response.read()
             except (http.client.HTTPException, OSError) as error:
                 connection.close()
                 if reused and not isinstance(error, TimeoutError) and not self._ending.is_set():
-                    continue  # the container had closed it while idle
+                    continue  # the container closed the idle connection
                 raise
-            if answer.will_close:
+            if response.will_close:
                 connection.close()
             else:
                 self._idle.append(connection)
-            return answer.status, answer.headers, content
+            return response.status, response.headers, content
 
     def _connection(self, timeout: float) -> tuple[http.client.HTTPConnection, bool]:
         try:
@@ -118,45 +125,45 @@ class Instance:
             connection.sock.settimeout(timeout)
         return connection, True
 
-    def _keep(self) -> None:
-        """Start the container, watch it, start it again when it dies, until `end`."""
+    def _run(self) -> None:
+        """Run the container and restart it when it ends, until `end`. Give up if the first start fails."""
         delay = BACKOFF[0]
-        while not self._ending.is_set() and not runtime.current().stopping.is_set():
-            came_up = self._serve()
-            if not self._in_service:
+        while not self._ending.is_set() and not self._stopping.is_set():
+            came_up = self._run_once()
+            if not self._came_up:
                 break
             delay = BACKOFF[0] if came_up else min(2 * delay, BACKOFF[1])
             self._ending.wait(delay)
-        self._settled.set()
+        self._started.set()
 
-    def _serve(self) -> bool:
-        """One life of the container; whether it passed its first health check."""
+    def _run_once(self) -> bool:
+        """Run the container until it ends. Return whether it passed its first health check."""
         exited = self._exited = threading.Event()
         try:
             process = self._start(exited)
-        except Exception as error:  # a role that is gone, a full process table: the restart tries again
+        except Exception as error:  # for example a deleted role: the next restart may succeed
             log.warning("instance %s did not start: %s", self.id, error)
             return False
-        came_up = self.healthy = self._comes_up(exited)
+        came_up = self.healthy = self._wait_until_healthy(exited)
         if came_up:
-            self._in_service = True
-            self._settled.set()
+            self._came_up = True
+            self._started.set()
             self._watch(exited)
             self.healthy = False
-        runtime.current().supervisor.end(process, grace=2.0)
+        self._supervisor.end(process, grace=2.0)
         return came_up
 
     def _start(self, exited: threading.Event) -> subprocess.Popen:
-        """Spawn the container; `exited` is set when it is gone."""
+        """Start the process, which sets `exited` when it ends."""
         self._port, self._idle = _free_port(), []
         inherited = self._environment()
-        process = runtime.current().supervisor.spawn(
+        process = self._supervisor.spawn(
             [sys.executable, str(PROGRAM)],
             env={
                 **inherited,
                 "PYTHONPATH": os.pathsep.join((str(self._folder), str(self._folder / "code"))),
                 "PYTHONUNBUFFERED": "1",
-                "PYTHONDONTWRITEBYTECODE": "1",  # the folder is shared by the variant's instances
+                "PYTHONDONTWRITEBYTECODE": "1",  # all instances of the variant share the folder
                 "SM_MODEL_DIR": str(self._folder),
                 "SAGEMAKER_BIND_TO_PORT": str(self._port),
             },
@@ -173,7 +180,7 @@ class Instance:
         process.wait()
         exited.set()
 
-    def _comes_up(self, exited: threading.Event) -> bool:
+    def _wait_until_healthy(self, exited: threading.Event) -> bool:
         waited = 0.0
         while waited < self._startup_timeout and not self._ending.is_set():
             if self._ping():
@@ -190,7 +197,7 @@ class Instance:
 
     def _ping(self) -> bool:
         try:
-            return self.ask("GET", "/ping", b"", {}, PING_TIMEOUT)[0] == 200
+            return self.request("GET", "/ping", b"", {}, PING_TIMEOUT)[0] == 200
         except (OSError, http.client.HTTPException):
             return False
 

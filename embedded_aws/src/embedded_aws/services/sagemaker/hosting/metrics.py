@@ -1,4 +1,4 @@
-"""CloudWatch metrics of endpoints: one datum per metric, variant and period, kept up to date in place."""
+"""CloudWatch metrics of endpoints: one datum per metric, variant and period, updated in place."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 from moto.cloudwatch.models import cloudwatch_backends
 
-from embedded_aws import runtime
+from embedded_aws.runtime import Runtime
 from embedded_aws.services.cloudwatch.samples import Samples
-from embedded_aws.services.sagemaker.hosting.live import Key
+from embedded_aws.services.sagemaker.hosting.keys import EndpointKey
 
 NAMESPACE = "AWS/SageMaker"
 UNITS = {
@@ -34,52 +34,62 @@ UNITS = {
     "MemoryUtilization": "Percent",
 }
 
-_open: dict[tuple[Key, str | None, str, int], tuple[int, dict[str, Samples]]] = {}
-_lock = threading.Lock()
+
+class EndpointMetrics:
+    """Records samples of endpoint metrics."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._time_scale = runtime.time_scale
+        self._data: dict[tuple[EndpointKey, str | None, str, int], tuple[int, dict[str, Samples]]] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def minute(self) -> float:
+        """Seconds of real time in one minute of service time."""
+        return 60.0 / self._time_scale
+
+    def minute_number(self) -> int:
+        """Return the number of the current minute of service time."""
+        return int(time.time() / self.minute)
+
+    def record(
+        self,
+        key: EndpointKey,
+        variant: str | None,
+        values: dict[str, float],
+        namespace: str = NAMESPACE,
+        resolution: int = 60,
+    ) -> None:
+        """Add one sample of each metric to the current period.
+
+        variant: None for metrics of the whole endpoint.
+        resolution: length of the period, in seconds of service time.
+        """
+        seconds = resolution / self._time_scale
+        now = int(time.time() / seconds)
+        with self._lock:
+            number, data = self._data.get((key, variant, namespace, resolution), (now, None))
+            if data is None or number != now:
+                data = {}
+                self._data[key, variant, namespace, resolution] = now, data
+            for name, value in values.items():
+                datum = data.get(name)
+                if datum is None:
+                    datum = data[name] = _add_datum(key, variant, namespace, name, now * seconds, seconds)
+                datum.add(value)
+
+    def forget(self, key: EndpointKey) -> None:
+        """Drop a deleted endpoint. Its recorded metrics stay in CloudWatch."""
+        with self._lock:
+            for current in [c for c in self._data if c[0] == key]:
+                del self._data[current]
 
 
-def period() -> float:
-    """Seconds of real time that a service's minute takes."""
-    return 60.0 / runtime.current().time_scale
-
-
-def minute(moment: float | None = None) -> int:
-    """The number of the service's minute at a Unix time, now by default."""
-    return int((time.time() if moment is None else moment) / period())
-
-
-def record(
-    key: Key, variant: str | None, values: dict[str, float], namespace: str = NAMESPACE, resolution: int = 60
-) -> None:
-    """Add one sample of each metric to the present period, of `resolution` of the service's seconds.
-
-    variant: None for metrics of the endpoint.
-    """
-    seconds = resolution / runtime.current().time_scale
-    now = int(time.time() / seconds)
-    with _lock:
-        number, data = _open.get((key, variant, namespace, resolution), (now, None))
-        if data is None or number != now:
-            data = {}
-            _open[key, variant, namespace, resolution] = now, data
-        for name, value in values.items():
-            datum = data.get(name)
-            if datum is None:
-                datum = data[name] = _begin(key, variant, namespace, name, now * seconds, seconds)
-            datum.add(value)
-
-
-def forget(key: Key) -> None:
-    """After an endpoint is deleted."""
-    with _lock:
-        for opened in [o for o in _open if o[0] == key]:
-            del _open[opened]
-
-
-def _begin(key: Key, variant: str | None, namespace: str, name: str, start: float, seconds: float) -> Samples:
-    account, region, endpoint = key
-    dimensions = {"EndpointName": endpoint, "VariantName": variant}
-    # A little in: rounding must not put it into the period before. moto compares naive UTC times.
+def _add_datum(
+    key: EndpointKey, variant: str | None, namespace: str, name: str, start: float, seconds: float
+) -> Samples:
+    dimensions = {"EndpointName": key.name, "VariantName": variant}
+    # Slightly after the start: rounding must not move it to the period before. moto compares naive UTC times.
     moment = datetime.fromtimestamp(start + min(0.5, seconds / 2), timezone.utc)
     datum = Samples(
         namespace,
@@ -88,7 +98,7 @@ def _begin(key: Key, variant: str | None, namespace: str, name: str, start: floa
         moment.replace(tzinfo=None),
         UNITS.get(name, "None"),
     )
-    backend: Any = cloudwatch_backends[account][region]
+    backend: Any = cloudwatch_backends[key.account][key.region]
     backend.forget_old()
     backend.metric_data.append(datum)
     return datum

@@ -1,4 +1,4 @@
-"""Models: CreateModel, DescribeModel, ListModels, DeleteModel."""
+"""Records of models."""
 
 from __future__ import annotations
 
@@ -6,30 +6,29 @@ from datetime import datetime, timezone
 from typing import Any
 
 from botocore.exceptions import ClientError
-from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import ValidationError
 
-from embedded_aws import runtime
 from embedded_aws.iam.trust import RoleNotAssumable
-from embedded_aws.services.sagemaker.registry import RegistryBackend
-from embedded_aws.services.sagemaker.requests import Operations, page, validated
-
-PRINCIPAL = "sagemaker.amazonaws.com"
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.sagemaker import roles
+from embedded_aws.services.sagemaker.registry.backend import RegistryBackend
 
 
 class ModelsBackend(RegistryBackend):
+    """Models by name."""
+
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
         self.hosted_models: dict[str, dict[str, Any]] = {}
 
     def hosted_model(self, name: str) -> dict[str, Any]:
-        """Raises ValidationException if there is none."""
+        """Return the record of a model. Raises ValidationException if there is none."""
         if name not in self.hosted_models:
             raise ValidationError(message=f'Could not find model "{self.resource_arn("model", name)}".')
         return self.hosted_models[name]
 
     def create_hosted_model(self, request: dict[str, Any]) -> str:
-        """Returns the ARN. Raises ValidationException also if the role cannot read the model data."""
+        """Create a model and return its ARN. Raises ValidationException if the role cannot read the model data."""
         tags = request.pop("Tags", None)
         name = request["ModelName"]
         arn = self.resource_arn("model", name)
@@ -43,7 +42,7 @@ class ModelsBackend(RegistryBackend):
         for container in containers:
             resolved = self.resolve_container(container)
             if url := resolved.get("ModelDataUrl"):
-                _check_readable(url, request["ExecutionRoleArn"], self.region_name)
+                _check_readable(self.runtime, url, request["ExecutionRoleArn"], self.region_name)
             container.setdefault("Mode", "SingleModel")
         self.keep_tags(arn, tags)
         self.hosted_models[name] = {
@@ -60,7 +59,7 @@ class ModelsBackend(RegistryBackend):
         self.forget_tags(arn)
 
     def resolve_container(self, container: dict[str, Any]) -> dict[str, Any]:
-        """Image, ModelDataUrl and Environment of a container, taken from its model package if it names one."""
+        """Return Image, ModelDataUrl and Environment of a container, from its model package if it names one."""
         if "ModelPackageName" in container:
             package = self.package(container["ModelPackageName"])
             if package.get("ModelApprovalStatus", "Approved") != "Approved":
@@ -92,11 +91,10 @@ class ModelsBackend(RegistryBackend):
         }
 
 
-def _check_readable(url: str, role_arn: str, region: str) -> None:
+def _check_readable(runtime: Runtime, url: str, role_arn: str, region: str) -> None:
     bucket, _, key = url.removeprefix("s3://").partition("/")
     try:
-        s3 = runtime.current().client("s3", role_arn, PRINCIPAL, region, "SageMaker")
-        s3.head_object(Bucket=bucket, Key=key)
+        roles.client(runtime, "s3", role_arn, region).head_object(Bucket=bucket, Key=key)
     except (ClientError, RoleNotAssumable) as error:
         if isinstance(error, ClientError) and error.response["Error"]["Code"] in (
             "404",
@@ -107,25 +105,6 @@ def _check_readable(url: str, role_arn: str, region: str) -> None:
         raise ValidationError(
             message=f"Could not access model data at {url}. Please ensure that the role "
             f'"{role_arn}" exists and that its trust relationship policy allows the action "sts:AssumeRole" for '
-            f'the service principal "{PRINCIPAL}". Also ensure that the role has "s3:GetObject" permissions and '
+            f'the service principal "{roles.PRINCIPAL}". Also ensure that the role has "s3:GetObject" permissions and '
             f"that the object is located in {region}."
         ) from error
-
-
-class ModelOperations(Operations):
-    def create_model(self) -> ActionResult:
-        return ActionResult({"ModelArn": self.sagemaker_backend.create_hosted_model(validated(self))})
-
-    def describe_model(self) -> ActionResult:
-        return ActionResult(self.sagemaker_backend.hosted_model(validated(self)["ModelName"]))
-
-    def list_models(self) -> ActionResult:
-        models = [
-            {key: model[key] for key in ("ModelName", "ModelArn", "CreationTime")}
-            for model in self.sagemaker_backend.hosted_models.values()
-        ]
-        return ActionResult(page(models, validated(self), "Models", "ModelName"))
-
-    def delete_model(self) -> ActionResult:
-        self.sagemaker_backend.delete_hosted_model(validated(self)["ModelName"])
-        return EmptyResult()

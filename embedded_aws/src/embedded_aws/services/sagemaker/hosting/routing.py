@@ -1,4 +1,4 @@
-"""An invocation's way: endpoint → variant by weight → the healthy instance with the least to do."""
+"""How an invocation reaches a container: endpoint, variant by weight, least busy healthy instance."""
 
 from __future__ import annotations
 
@@ -7,108 +7,181 @@ import threading
 import time
 from dataclasses import dataclass
 from email.message import Message
-from typing import Any
+from typing import Any, NamedTuple
 
-from embedded_aws import runtime
-from embedded_aws.services.sagemaker.hosting import metrics
-from embedded_aws.services.sagemaker.hosting.capture import captures
-from embedded_aws.services.sagemaker.hosting.errors import ModelError, ServiceUnavailable, ValidationError
-from embedded_aws.services.sagemaker.hosting.failures import StartFailed
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.sagemaker.hosting.capture import DataCapture
+from embedded_aws.services.sagemaker.hosting.exceptions import (
+    ColdStartFailed,
+    ModelError,
+    ServiceUnavailable,
+    ValidationError,
+)
 from embedded_aws.services.sagemaker.hosting.fleet import Fleet
 from embedded_aws.services.sagemaker.hosting.instances import MODEL_TIMEOUT, Instance
-from embedded_aws.services.sagemaker.hosting.live import Key, traffic
+from embedded_aws.services.sagemaker.hosting.keys import EndpointKey
+from embedded_aws.services.sagemaker.hosting.logs import log_group
+from embedded_aws.services.sagemaker.hosting.metrics import EndpointMetrics
+from embedded_aws.services.sagemaker.hosting.traffic import LiveEndpoints
 
-RECOVERY_TIMEOUT = 60.0  # seconds that a request waits for an endpoint that comes back after a restart
-NOT_OF_ASYNCHRONOUS = (
-    "Invocations",
-    "InvocationsPerInstance",
-    "OverheadLatency",
-)  # asynchronous inference has its own
+RECOVERY_TIMEOUT = 60.0  # seconds that a request waits for an endpoint to recover after a restart
+SYNCHRONOUS_ONLY = ("Invocations", "InvocationsPerInstance", "OverheadLatency")  # metrics
 SERVING = ("InService", "Updating", "RollingBack", "SystemUpdating", "UpdateRollbackFailed")
 
 
-@dataclass
-class Answer:
-    """What a container said."""
+@dataclass(frozen=True)
+class Prediction:
+    """A container's response."""
 
     variant: str
     headers: Message
     body: bytes
 
 
-def invoke(
-    key: Key,
-    endpoint: dict[str, Any] | None,
-    target: str | None,
-    body: bytes,
-    headers: dict[str, str],
-    timeout: float = MODEL_TIMEOUT,
-) -> Answer:
-    """Ask an instance of the endpoint. Raises one of the errors of the runtime."""
-    started = time.perf_counter()
-    account, _, name = key
-    if endpoint is None or endpoint["EndpointStatus"] not in SERVING or not endpoint["Deployed"]:
-        raise ValidationError(f"Endpoint {name} of account {account} not found.")
-    mirrored = False
-    while True:
+class _Target(NamedTuple):
+    """The instance that handles a request."""
+
+    fleet: Fleet
+    variant: dict[str, Any]
+    instance: Instance
+
+
+class EndpointRouter:
+    """Routes invocations to instances, and records their metrics and captured data."""
+
+    def __init__(
+        self, runtime: Runtime, live: LiveEndpoints, metrics: EndpointMetrics, capture: DataCapture
+    ) -> None:
+        self._stopping = runtime.stopping
+        self._live, self._metrics, self._capture = live, metrics, capture
+
+    def invoke(
+        self,
+        key: EndpointKey,
+        endpoint: dict[str, Any] | None,
+        variant: str | None,
+        body: bytes,
+        headers: dict[str, str],
+        timeout: float = MODEL_TIMEOUT,
+    ) -> Prediction:
+        """Send a request to an instance of the endpoint.
+
+        endpoint: its record, if there is one.
+        variant: TargetVariant; None chooses by weight.
+        Raises the errors of InvokeEndpoint.
+        """
+        started = time.perf_counter()
+        if endpoint is None or endpoint["EndpointStatus"] not in SERVING or not endpoint["Deployed"]:
+            raise ValidationError(f"Endpoint {key.name} of account {key.account} not found.")
+        mirrored = False
+        while True:
+            try:
+                target = self._acquire(key, endpoint, variant)
+            except ColdStartFailed as failure:
+                self._record(key, {}, failure.variant, 0, 0.0, time.perf_counter() - started, {})
+                raise _model_error(
+                    key, failure.variant, failure.instance_id, 0, str(failure).encode()
+                ) from failure
+            if not mirrored:
+                mirrored = True
+                self._mirror(key, target.fleet, body, headers)
+            sent = time.perf_counter()
+            try:
+                status, response_headers, content = _send(target.instance, body, headers, timeout)
+            except ConnectionRefusedError:  # nothing was sent: the container ended after it was chosen
+                target.instance.healthy = False
+                continue
+            finally:
+                measured = _release(target)
+            break
+        latency, total = time.perf_counter() - sent, time.perf_counter() - started
+        self._record(key, target.fleet.deployment, target.variant, status, latency, total, measured)
+        if _failed(status):
+            raise _model_error(key, target.variant, target.instance.id, status, content)
+        self._capture.offer(
+            key, target.fleet.deployment, target.variant, headers, body, response_headers, content
+        )
+        return Prediction(target.variant["VariantName"], response_headers, content)
+
+    def _mirror(self, key: EndpointKey, fleet: Fleet, body: bytes, headers: dict[str, str]) -> None:
+        """Send a copy to the shadow variant, if the sample includes the request. Its response is discarded."""
+        acquired = fleet.acquire_shadow()
+        if acquired:
+            arguments = (key, _Target(fleet, *acquired), body, headers)
+            threading.Thread(target=self._send_shadow, args=arguments, name="shadow", daemon=True).start()
+
+    def _send_shadow(self, key: EndpointKey, target: _Target, body: bytes, headers: dict[str, str]) -> None:
+        sent = time.perf_counter()
         try:
-            fleet, variant, instance = _pick(key, endpoint, target)
-        except StartFailed as failure:
-            _record(key, {}, failure.variant, 0, 0.0, time.perf_counter() - started, {})
-            raise _model_error(key, failure.variant, failure.instance, 0, str(failure).encode()) from failure
-        if not mirrored:
-            mirrored = True
-            _mirror(key, fleet, body, headers)
-        asked = time.perf_counter()
-        try:
-            status, answer_headers, content = _ask(instance, body, headers, timeout)
-        except ConnectionRefusedError:  # nothing was sent: it ended, or died, since it was picked
-            instance.healthy = False
-            continue
+            status, response_headers, content = _send(target.instance, body, headers, MODEL_TIMEOUT)
+        except ConnectionRefusedError:
+            target.instance.healthy = False
+            return
         finally:
-            measured = fleet.measured(variant["VariantName"], instance)
-            fleet.done(instance)
-        break
-    model, total = time.perf_counter() - asked, time.perf_counter() - started
-    _record(key, fleet.deployment, variant, status, model, total, measured)
-    if _failed(status):
-        raise _model_error(key, variant, instance, status, content)
-    captures.offer(key, fleet.deployment, variant, headers, body, answer_headers, content)
-    return Answer(variant["VariantName"], answer_headers, content)
+            measured = _release(target)
+        latency = time.perf_counter() - sent
+        deployment = target.fleet.deployment
+        self._record(key, deployment, target.variant, status, latency, latency, measured)
+        if not _failed(status):
+            self._capture.offer(key, deployment, target.variant, headers, body, response_headers, content)
+
+    def _acquire(self, key: EndpointKey, endpoint: dict[str, Any], variant: str | None) -> _Target:
+        """Choose an instance; wait for one while the endpoint starts, updates or recovers."""
+        deadline = time.monotonic() + RECOVERY_TIMEOUT
+        while True:
+            fleet = self._live.traffic(key).choose()
+            try:
+                acquired = fleet.acquire(variant) if fleet else None
+            except KeyError:
+                raise ValidationError(f"Variant {variant} not found for endpoint {key.name}.") from None
+            if fleet and acquired:
+                return _Target(fleet, *acquired)
+            live = self._live.traffic(key)
+            replaced = fleet is not None and fleet not in (live.current, live.next)
+            changing = endpoint["EndpointStatus"] in ("SystemUpdating", "Updating", "RollingBack")
+            if not (replaced or changing) or time.monotonic() > deadline:
+                raise ServiceUnavailable(f"Endpoint {key.name} has no healthy instance.")
+            if self._stopping.wait(0.05):
+                raise ServiceUnavailable("The embedded AWS is stopping.")
+
+    def _record(
+        self,
+        key: EndpointKey,
+        deployment: dict[str, Any],
+        variant: dict[str, Any],
+        status: int,
+        latency: float,
+        total: float,
+        measured: dict[str, float],
+    ) -> None:
+        """Record the metrics of a request.
+
+        latency: of the model, in seconds.
+        total: of the whole request, in seconds.
+        measured: further metrics, from the fleet.
+        """
+        values = {
+            "Invocations": 1.0,
+            "ModelLatency": latency * 1e6,
+            "OverheadLatency": (total - latency) * 1e6,
+            "Invocation4XXErrors": float(400 <= status < 500),
+            "Invocation5XXErrors": float(status == 0 or status >= 500),
+            "InvocationModelErrors": float(_failed(status)),
+        } | measured
+        if deployment.get("AsyncInferenceConfig"):
+            values = {name: value for name, value in values.items() if name not in SYNCHRONOUS_ONLY}
+        self._metrics.record(key, variant["VariantName"], values)
 
 
-def _mirror(key: Key, fleet: Fleet, body: bytes, headers: dict[str, str]) -> None:
-    """Send a copy to the shadow variant, if there is one and it is sampled; nobody waits for its answer."""
-    picked = fleet.pick_shadow()
-    if picked:
-        arguments = (key, fleet, *picked, body, headers)
-        threading.Thread(target=_ask_shadow, args=arguments, name="shadow", daemon=True).start()
-
-
-def _ask_shadow(
-    key: Key, fleet: Fleet, variant: dict[str, Any], instance: Instance, body: bytes, headers: dict[str, str]
-) -> None:
-    asked = time.perf_counter()
-    try:
-        status, answer_headers, content = _ask(instance, body, headers, MODEL_TIMEOUT)
-    except ConnectionRefusedError:
-        instance.healthy = False
-        return
-    finally:
-        measured = fleet.measured(variant["VariantName"], instance)
-        fleet.done(instance)
-    model = time.perf_counter() - asked
-    _record(key, fleet.deployment, variant, status, model, model, measured)
-    if not _failed(status):
-        captures.offer(key, fleet.deployment, variant, headers, body, answer_headers, content)
-
-
-def _ask(
+def _send(
     instance: Instance, body: bytes, headers: dict[str, str], timeout: float
 ) -> tuple[int, Message, bytes]:
-    """Status, headers and body; status 0 if there was no answer. Raises ConnectionRefusedError if nothing was sent."""
+    """Return status, headers and body; status 0 without a response.
+
+    Raises ConnectionRefusedError if nothing was sent.
+    """
     try:
-        return instance.ask("POST", "/invocations", body, headers, timeout)
+        return instance.request("POST", "/invocations", body, headers, timeout)
     except ConnectionRefusedError:
         raise
     except TimeoutError:
@@ -121,58 +194,22 @@ def _ask(
     return 0, Message(), text
 
 
-def _record(
-    key: Key,
-    deployment: dict[str, Any],
-    variant: dict[str, Any],
-    status: int,
-    model: float,
-    total: float,
-    measured: dict[str, float],
-) -> None:
-    """The metrics of a request; `model` and `total` are seconds."""
-    values = {
-        "Invocations": 1.0,
-        "ModelLatency": model * 1e6,
-        "OverheadLatency": (total - model) * 1e6,
-        "Invocation4XXErrors": float(400 <= status < 500),
-        "Invocation5XXErrors": float(status == 0 or status >= 500),
-        "InvocationModelErrors": float(_failed(status)),
-    }
-    values |= measured
-    if deployment.get("AsyncInferenceConfig"):
-        values = {name: value for name, value in values.items() if name not in NOT_OF_ASYNCHRONOUS}
-    metrics.record(key, variant["VariantName"], values)
+def _release(target: _Target) -> dict[str, float]:
+    """Release the instance and return the fleet's metrics of the request."""
+    measured = target.fleet.request_metrics(target.variant["VariantName"], target.instance)
+    target.fleet.release(target.instance)
+    return measured
 
 
 def _failed(status: int) -> bool:
     return status == 0 or status >= 400
 
 
-def _pick(key: Key, endpoint: dict[str, Any], target: str | None):
-    deadline = time.monotonic() + RECOVERY_TIMEOUT
-    while True:
-        fleet = traffic(key).fleet()
-        try:
-            picked = fleet.pick(target) if fleet else None
-        except KeyError:
-            raise ValidationError(f"Variant {target} not found for endpoint {key[2]}.") from None
-        if picked:
-            return fleet, *picked
-        live = traffic(key)
-        replaced = fleet is not None and fleet not in (live.current, live.next)  # since it was looked up
-        coming = endpoint["EndpointStatus"] in ("SystemUpdating", "Updating", "RollingBack")
-        if not (replaced or coming) or time.monotonic() > deadline:
-            raise ServiceUnavailable(f"Endpoint {key[2]} has no healthy instance.")
-        if runtime.current().stopping.wait(0.05):
-            raise ServiceUnavailable("The embedded AWS is stopping.")
-
-
 def _model_error(
-    key: Key, variant: dict[str, Any], instance: Instance, status: int, content: bytes
+    key: EndpointKey, variant: dict[str, Any], instance_id: str, status: int, content: bytes
 ) -> ModelError:
     account, region, name = key
-    group = f"/aws/sagemaker/Endpoints/{name}"
+    group = log_group(name)
     text = content.decode(errors="replace")
     side = "client" if 400 <= status < 500 else "server"
     message = (
@@ -181,6 +218,6 @@ def _model_error(
         f"account {account} for more information."
     )
     stream = (
-        f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{variant['VariantName']}/{instance.id}"
+        f"arn:aws:logs:{region}:{account}:log-group:{group}:log-stream:{variant['VariantName']}/{instance_id}"
     )
     return ModelError(message, status, text, stream)

@@ -1,4 +1,4 @@
-"""How one fleet takes another's place: blue/green or rolling, while alarms and a time limit are watched."""
+"""Replaces one fleet by another, blue/green or rolling, and rolls back on an alarm or a timeout."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ from typing import Any
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.sagemaker.exceptions import ValidationError
 
-from embedded_aws import runtime
+from embedded_aws.runtime import Runtime
 from embedded_aws.services.sagemaker.hosting import variants
-from embedded_aws.services.sagemaker.hosting.failures import DeploymentFailed
+from embedded_aws.services.sagemaker.hosting.exceptions import DeploymentFailed
 from embedded_aws.services.sagemaker.hosting.fleet import Fleet
-from embedded_aws.services.sagemaker.hosting.live import Key, Traffic
+from embedded_aws.services.sagemaker.hosting.keys import EndpointKey
+from embedded_aws.services.sagemaker.hosting.traffic import Traffic
 
 BATCH_PERCENT = (5, 50)  # of a variant's instances
 
 
 class Guard:
-    """What ends a deployment early. Its clock starts when it is made."""
+    """Fails a deployment when an alarm goes off or its time limit passes. Its clock starts at construction."""
 
-    def __init__(self, key: Key, config: dict[str, Any]):
-        self._account, self._region, _ = key
+    def __init__(self, runtime: Runtime, key: EndpointKey, config: dict[str, Any]):
+        """config: the DeploymentConfig."""
+        self._key = key
         self._alarms = [a["AlarmName"] for a in config.get("AutoRollbackConfiguration", {}).get("Alarms", [])]
         policy = config.get("RollingUpdatePolicy") or config.get("BlueGreenUpdatePolicy") or {}
         self._limit = policy.get("MaximumExecutionTimeoutInSeconds", math.inf)
-        self._scale = runtime.current().time_scale
+        self._scale, self._stopping = runtime.time_scale, runtime.stopping
         self._started = time.monotonic()
 
     @property
@@ -34,10 +36,10 @@ class Guard:
         return bool(self._alarms)
 
     def bake(self, seconds: float) -> None:
-        """Watch for `seconds` of the service, at least once. Raises DeploymentFailed."""
+        """Watch the alarms for `seconds` of service time, at least once. Raises DeploymentFailed."""
         deadline = time.monotonic() + seconds / self._scale
         while True:
-            known = cloudwatch_backends[self._account][self._region].alarms
+            known = cloudwatch_backends[self._key.account][self._key.region].alarms
             for name in self._alarms:
                 if name in known and known[name].state_value == "ALARM":
                     raise DeploymentFailed(f"The deployment was rolled back: alarm {name} is in state ALARM.")
@@ -49,24 +51,27 @@ class Guard:
             left = deadline - time.monotonic()
             if left <= 0:
                 return
-            if runtime.current().stopping.wait(min(left, 0.2)):
+            if self._stopping.wait(min(left, 0.2)):
                 raise DeploymentFailed("The embedded AWS stopped.")
 
 
-def replace(key: Key, live: Traffic, fleet: Fleet, config: dict[str, Any]) -> None:
-    """Start `fleet` and move the traffic to it, as the deployment configuration says. Raises DeploymentFailed."""
-    guard, policy = Guard(key, config), config.get("RollingUpdatePolicy")
+def replace(live: Traffic, fleet: Fleet, config: dict[str, Any], guard: Guard) -> None:
+    """Start `fleet` and shift the traffic to it as `config` says. Raises DeploymentFailed.
+
+    config: the DeploymentConfig.
+    """
+    policy = config.get("RollingUpdatePolicy")
     if live.current is None:
         fleet.launch()
     elif policy and rolls(live.current.deployment) and rolls(fleet.deployment):
         _roll(live, live.current, fleet, policy, guard)
-    else:  # also where AWS does not roll: several variants and serverless ones are replaced at once
+    else:  # AWS replaces several variants, and serverless ones, all at once
         fleet.launch()
         _shift(live, fleet, {} if policy else config.get("BlueGreenUpdatePolicy", {}), guard)
 
 
 def restore(live: Traffic, fleet: Fleet, config: dict[str, Any]) -> None:
-    """Give the traffic back to what served before, and end `fleet`. Raises DeploymentFailed if that cannot be."""
+    """Return the traffic to the current fleet and end `fleet`. Raises DeploymentFailed."""
     old = live.current
     policy = config.get("RollingUpdatePolicy")
     if old and policy and rolls(old.deployment):
@@ -76,13 +81,13 @@ def restore(live: Traffic, fleet: Fleet, config: dict[str, Any]) -> None:
 
 
 def rolls(deployment: dict[str, Any]) -> bool:
-    """Whether a rolling update is possible: of one variant on instances."""
+    """Return whether a rolling update is possible: with one variant, on instances."""
     every = variants.of(deployment)
     return len(every) == 1 and "ServerlessConfig" not in every[0]
 
 
 def batch(size: dict[str, Any] | None, total: int) -> int:
-    """The instances of a CapacitySize; all without one."""
+    """Return the number of instances that a CapacitySize means; None means all."""
     if size is None:
         return max(1, total)
     if size["Type"] == "INSTANCE_COUNT":
@@ -91,7 +96,7 @@ def batch(size: dict[str, Any] | None, total: int) -> int:
 
 
 def check(config: dict[str, Any], deployment: dict[str, Any]) -> None:
-    """Raises ValidationException for a DeploymentConfig that cannot bring up this deployment."""
+    """Raise ValidationException for a DeploymentConfig that does not fit the deployment."""
     policy = config.get("RollingUpdatePolicy")
     if policy is None:
         return
@@ -124,13 +129,13 @@ def _shift(live: Traffic, fleet: Fleet, policy: dict[str, Any], guard: Guard) ->
 
 
 def shares(routing: dict[str, Any], fleet: Fleet) -> list[float]:
-    """The new fleet's share of the traffic, step by step."""
+    """Return the new fleet's share of the traffic at each step."""
     size = routing.get("CanarySize") or routing.get("LinearStepSize")
     if routing["Type"] == "ALL_AT_ONCE" or not size:
         return [1.0]
     if size["Type"] == "CAPACITY_PERCENT":
         step = size["Value"] / 100
-    else:  # a serverless fleet counts none: all at once
+    else:  # a serverless fleet has no count: all at once
         step = size["Value"] / (sum(fleet.count(v["VariantName"]) for v in fleet.deployment["Variants"]) or 1)
     if routing["Type"] == "CANARY":
         return [min(step, 1.0), 1.0]
@@ -139,7 +144,7 @@ def shares(routing: dict[str, Any], fleet: Fleet) -> list[float]:
 
 
 def _roll(live: Traffic, old: Fleet, new: Fleet, policy: dict[str, Any], guard: Guard) -> None:
-    """Batch by batch: new instances, their share of the traffic, baking, as many old ones fewer."""
+    """Batch by batch: add new instances, shift their share of the traffic, bake, remove old instances."""
     [variant] = new.deployment["Variants"]
     [replaced] = old.deployment["Variants"]
     total, before = variant["DesiredInstanceCount"], old.count(replaced["VariantName"])
@@ -151,11 +156,11 @@ def _roll(live: Traffic, old: Fleet, new: Fleet, policy: dict[str, Any], guard: 
         live.shifted = up / total if total else 1.0
         guard.bake(policy["WaitIntervalInSeconds"])
         if up < total:
-            old.scale(replaced["VariantName"], _rest(before, live.shifted))
+            old.scale(replaced["VariantName"], _remaining(before, live.shifted))
 
 
 def _roll_back(live: Traffic, old: Fleet, new: Fleet, size: dict[str, Any] | None) -> None:
-    """The same the other way round, without baking."""
+    """Batch by batch, without baking: add old instances, shift traffic back, remove new instances."""
     [variant] = old.deployment["Variants"]
     [replaced] = new.deployment["Variants"]
     total, before = variant["DesiredInstanceCount"], new.count(replaced["VariantName"])
@@ -164,9 +169,9 @@ def _roll_back(live: Traffic, old: Fleet, new: Fleet, size: dict[str, Any] | Non
         old.scale(variant["VariantName"], up)
         live.shifted = min(live.shifted, 1 - up / total if total else 0.0)
         if up < total:
-            new.scale(replaced["VariantName"], min(before, _rest(before, 1 - live.shifted)))
+            new.scale(replaced["VariantName"], min(before, _remaining(before, 1 - live.shifted)))
 
 
-def _rest(before: int, shifted: float) -> int:
-    """What is left of a fleet after its share of the traffic has gone."""
+def _remaining(before: int, shifted: float) -> int:
+    """Return the instances that a fleet needs for its remaining share of the traffic."""
     return math.ceil(before * (1 - shifted) - 1e-9)

@@ -1,4 +1,4 @@
-"""What the variants of a configuration may be: on instances or serverless, production or shadow."""
+"""Checks the variants of an endpoint configuration: on instances or serverless, production or shadow."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from moto.sagemaker.exceptions import ValidationError
 
 from embedded_aws.services.sagemaker.storage import has_local_storage
 
-NOT_SERVED = ("ExplainerConfig",)
-NOT_SERVED_OF_VARIANT = ("ManagedInstanceScaling", "InstancePools", "AcceleratorType")
+UNSUPPORTED = ("ExplainerConfig",)
+UNSUPPORTED_OF_VARIANT = ("ManagedInstanceScaling", "InstancePools", "AcceleratorType")
 MEMORY_SIZES = range(1024, 6144 + 1, 1024)  # MB
-OF_SERVERLESS = {"VariantName", "ModelName", "InitialVariantWeight", "ServerlessConfig"}
-# What serverless inference does not do, of a configuration and of a model.
+SERVERLESS_MEMBERS = {"VariantName", "ModelName", "InitialVariantWeight", "ServerlessConfig"}
+# Members of a configuration and of a model that serverless inference does not support.
 NOT_SERVERLESS = ("DataCaptureConfig", "AsyncInferenceConfig", "VpcConfig", "EnableNetworkIsolation")
 
 
 def check(request: dict[str, Any], model: Callable[[str], dict[str, Any]]) -> None:
-    """Complete CreateEndpointConfig's variants. Raises ValidationException for what cannot be.
+    """Check the variants of CreateEndpointConfig and fill in their defaults. Raises ValidationException.
 
-    model: the record of a model by its name; raises ValidationException.
+    model: returns the record of a model by name; raises ValidationException.
     """
     variants, shadows = request["ProductionVariants"], request.get("ShadowProductionVariants", [])
-    _refuse_what_is_not_served(request)
-    _check_kinds(request)
+    _refuse_unsupported(request)
+    _check_combination(request)
     names = [variant["VariantName"] for variant in [*variants, *shadows]]
     if len(set(names)) < len(names):
         raise ValidationError(message=f"Production variant names must be unique: {', '.join(names)}.")
@@ -44,12 +44,12 @@ def check(request: dict[str, Any], model: Callable[[str], dict[str, Any]]) -> No
 
 
 def of(deployment: dict[str, Any]) -> list[dict[str, Any]]:
-    """The variants of a deployment that have instances: the production ones, then the shadow."""
+    """Return every variant of a deployment: the production variants, then the shadow variants."""
     return [*deployment["Variants"], *deployment.get("ShadowVariants", [])]
 
 
 def check_serverless_config(name: str, config: dict[str, Any]) -> None:
-    """Raises ValidationException for a ServerlessConfig that its members' own ranges let pass."""
+    """Raise ValidationException for an invalid ServerlessConfig whose members are each in range."""
     memory, most = config["MemorySizeInMB"], config["MaxConcurrency"]
     if memory not in MEMORY_SIZES:
         raise ValidationError(
@@ -63,8 +63,28 @@ def check_serverless_config(name: str, config: dict[str, Any]) -> None:
         )
 
 
-def _check_kinds(request: dict[str, Any]) -> None:
-    """Refuse what does not go together: several variants, shadows, asynchronous and serverless inference."""
+def check_desired(deployment: dict[str, Any], variant: dict[str, Any], desired: dict[str, Any]) -> None:
+    """Raise ValidationException for a change that UpdateEndpointWeightsAndCapacities cannot make to a variant.
+
+    desired: an item of DesiredWeightsAndCapacities.
+    """
+    name, serverless = variant["VariantName"], variant.get("ServerlessConfig")
+    other = "DesiredInstanceCount" if serverless else "ServerlessUpdateConfig"
+    if other in desired:
+        raise ValidationError(
+            message=f"{other} cannot be specified for variant {name}: it "
+            f"{'is serverless' if serverless else 'runs on instances'}."
+        )
+    if update := desired.get("ServerlessUpdateConfig"):
+        check_serverless_config(name, {**(serverless or {}), **update})
+    elif desired.get("DesiredInstanceCount") == 0 and not deployment["AsyncInferenceConfig"]:
+        raise ValidationError(
+            message="DesiredInstanceCount must be at least 1: only asynchronous endpoints have no instance."
+        )
+
+
+def _check_combination(request: dict[str, Any]) -> None:
+    """Refuse invalid combinations of several variants, shadows, asynchronous and serverless inference."""
     variants, shadows = request["ProductionVariants"], request.get("ShadowProductionVariants", [])
     if shadows and (len(variants), len(shadows)) != (1, 1):
         raise ValidationError(
@@ -84,8 +104,8 @@ def _check_kinds(request: dict[str, Any]) -> None:
 def _check_serverless(variant: dict[str, Any], request: dict[str, Any], model: dict[str, Any]) -> None:
     name = variant["VariantName"]
     check_serverless_config(name, variant["ServerlessConfig"])
-    # Terraform's provider says EnableSSMAccess = false of every variant.
-    if others := sorted(member for member in variant.keys() - OF_SERVERLESS if variant[member]):
+    # Terraform's provider sends EnableSSMAccess = false for every variant.
+    if others := sorted(member for member in variant.keys() - SERVERLESS_MEMBERS if variant[member]):
         raise ValidationError(
             message=f"{others[0]} cannot be specified with ServerlessConfig for production variant {name}."
         )
@@ -102,7 +122,7 @@ def _check_serverless(variant: dict[str, Any], request: dict[str, Any], model: d
             if described.get(member):
                 raise ValidationError(
                     message=f"{member} of the {owner} is not supported for serverless inference, which production "
-                    f"variant {name} asks for with ServerlessConfig."
+                    f"variant {name} requests with ServerlessConfig."
                 )
 
 
@@ -119,11 +139,11 @@ def _check_instances(variant: dict[str, Any], encrypted: bool) -> None:
         )
 
 
-def _refuse_what_is_not_served(request: dict[str, Any]) -> None:
-    missing = [member for member in NOT_SERVED if member in request]
+def _refuse_unsupported(request: dict[str, Any]) -> None:
+    missing = [member for member in UNSUPPORTED if member in request]
     for variant in [*request["ProductionVariants"], *request.get("ShadowProductionVariants", [])]:
-        missing += [member for member in NOT_SERVED_OF_VARIANT if member in variant]
+        missing += [member for member in UNSUPPORTED_OF_VARIANT if member in variant]
     if missing:
         raise ValidationError(
-            message=f"The embedded AWS serves models on instances and serverless; it does not do {missing[0]}."
+            message=f"The embedded AWS serves models on instances and serverless; it does not support {missing[0]}."
         )

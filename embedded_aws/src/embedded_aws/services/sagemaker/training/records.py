@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from embedded_aws.services.events import sagemaker as events
+from embedded_aws.services.sagemaker import events
 
 # AWS's messages of the secondary statuses.
 MESSAGES = {

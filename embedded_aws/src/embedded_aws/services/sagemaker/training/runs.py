@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 
 from embedded_aws.runtime import Runtime
-from embedded_aws.services.sagemaker.training.job import Ending, OnEnd, OnMetric, TrainingRun
 from embedded_aws.services.sagemaker.training.records import TrainingJob
+from embedded_aws.services.sagemaker.training.run import Ending, OnEnd, OnMetric, TrainingRun
 
 
 class NotInterruptible(Exception):

@@ -7,14 +7,12 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any
 
-from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import ResourceInUseException, ResourceNotFound, ValidationError
 
 from embedded_aws.iam.trust import RoleNotAssumable
-from embedded_aws.services.sagemaker.requests import Operations, page, validated
 from embedded_aws.services.sagemaker.workbench.lab import Lifecycle, NotStarted, Plan
 from embedded_aws.services.sagemaker.workbench.labs import Labs
-from embedded_aws.services.sagemaker.workbench.studio import Studio
+from embedded_aws.services.sagemaker.workbench.studio import StudioBackend
 from embedded_aws.services.sagemaker.workbench.tickets import NothingRuns
 
 JUPYTER_LAB = "JupyterLab"
@@ -23,24 +21,11 @@ USER_HOME = "/home/sagemaker-user"  # the space's volume: it outlives the applic
 URL_SECONDS = 300  # that a presigned URL is good for, if the request does not say
 GONE = ("Deleted", "Failed")  # the states in which an application is in nobody's way
 DELETED_SHOWN = timedelta(hours=24)  # that a deleted application is listed
-SUMMARY = (
-    "AppType",
-    "AppName",
-    "DomainId",
-    "SpaceName",
-    "UserProfileName",
-    "Status",
-    "CreationTime",
-    "ResourceSpec",
-)
-
 AppKey = tuple[str, str, str, str]  # domain's id, space, type, name
 
 
-class Apps(Studio):
-    """Records by AppKey. labs: what runs behind them."""
-
-    labs: Labs
+class AppsBackend(StudioBackend):
+    """Applications by AppKey."""
 
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
@@ -85,10 +70,10 @@ class Apps(Studio):
                 message=f"Neither the user profile {owner} nor its domain has an ExecutionRole."
             )
         try:
-            self.labs.check_role(role, self.region_name)
+            self._labs.check_role(role, self.region_name)
         except RoleNotAssumable as error:
             raise ValidationError(message=str(error)) from None
-        with self.labs.states:  # from the look at what there is to the start: two requests may come at once
+        with self._labs.states:  # from the look at what there is to the start: two requests may come at once
             there = [app["AppName"] for app in self._apps_of(key[0], key[1]) if app["Status"] not in GONE]
             if key[3] in there:
                 raise ResourceInUseException(message=f"App {arn} already exists.")
@@ -114,14 +99,14 @@ class Apps(Studio):
 
         Raises ValidationException of a failed one, ResourceInUse in every other state but InService.
         """
-        with self.labs.states:
+        with self._labs.states:
             app = self.app(key)
             if app["Status"] == "Failed":
                 raise ValidationError(message=f"App {app['AppArn']} is Failed: it need not be deleted.")
             if app["Status"] != "InService":
                 raise ResourceInUseException(message=f"App {app['AppArn']} is {app['Status']}.")
             app["Status"] = "Deleting"
-        self.labs.end(self._app_plan_name(key), partial(self._deleted, app))
+        self._labs.end(self._app_plan_name(key), partial(self._deleted, app))
 
     def delete_space_record(self, domain: str, name: str) -> None:
         """With its files. Raises ResourceInUse if an application is there."""
@@ -186,7 +171,7 @@ class Apps(Studio):
                     message=f"Space [{space}] is a private space of {owner}, not of {profile}."
                 )
         seconds = request.get("ExpiresInSeconds", URL_SECONDS)
-        return self.labs.tickets.issue(seconds, partial(self._open_studio, domain, profile, space))
+        return self._labs.tickets.issue(seconds, partial(self._open_studio, domain, profile, space))
 
     def resume_apps(self) -> None:
         """Bring back what ran when the embedded AWS ended, as on AWS it would run still; end what was ending."""
@@ -197,6 +182,10 @@ class Apps(Studio):
             elif app["Status"] == "Deleting":
                 self._deleted(app)
 
+    @property
+    def _labs(self) -> Labs:
+        return self.runtime.get(Labs)
+
     def _apps_of(self, domain: str, space: str) -> list[dict[str, Any]]:
         return [app for key, app in self.apps.items() if key[:2] == (domain, space)]
 
@@ -204,7 +193,7 @@ class Apps(Studio):
         for key, app in list(self.apps.items()):
             owner = self.spaces.get(key[:2], {}).get("OwnershipSettings", {}).get("OwnerUserProfileName")
             if key[0] == domain and (key[1] == space or (space is None and owner == profile)):
-                url = self.labs.url(self._app_plan_name(key))
+                url = self._labs.url(self._app_plan_name(key))
                 if app["Status"] == "InService" and url:
                     return url
         whose = f"The space {space}" if space else f"No space of {profile}"
@@ -221,7 +210,7 @@ class Apps(Studio):
         return f"app/{self.region_name}/{'/'.join(key)}"
 
     def _space_folder(self, domain: str, space: str):
-        return self.labs.runtime.folder("spaces", self.region_name, domain, space)
+        return self.runtime.folder("spaces", self.region_name, domain, space)
 
     def _boot_app(self, key: AppKey) -> None:
         app, stream = self.apps[key], "/".join(key)
@@ -244,7 +233,7 @@ class Apps(Studio):
             stream=stream,
         )
         idle = app["IdleMinutes"] and (app["IdleMinutes"], partial(self._sleep, key, app))
-        self.labs.start(plan, LOG_GROUP, partial(_in_service, app), partial(_failed, app), idle or None)
+        self._labs.start(plan, LOG_GROUP, partial(_in_service, app), partial(_failed, app), idle or None)
 
     def _sleep(self, key: AppKey, app: dict[str, Any]) -> None:
         if self.apps.get(key) is app and app["Status"] == "InService":
@@ -253,39 +242,6 @@ class Apps(Studio):
     def _deleted(self, app: dict[str, Any]) -> None:
         app.update(Status="Deleted", EndTime=datetime.now(timezone.utc))
         self.forget_tags(app["AppArn"])
-
-
-class AppOperations(Operations):
-    def create_app(self) -> ActionResult:
-        request = validated(self)
-        if request["AppType"] != JUPYTER_LAB:
-            raise NotImplementedError(f"CreateApp of type {request['AppType']}; it runs {JUPYTER_LAB}")
-        return ActionResult({"AppArn": self.sagemaker_backend.create_app_record(request)})
-
-    def describe_app(self) -> ActionResult:
-        app = self.sagemaker_backend.app(app_key(validated(self)))
-        return ActionResult({k: v for k, v in app.items() if k not in ("EndTime", "IdleMinutes", "Role")})
-
-    def list_apps(self) -> ActionResult:
-        request = validated(self)
-        wanted = {
-            member: request[f"{member}Equals"]
-            for member in ("DomainId", "SpaceName", "UserProfileName")
-            if f"{member}Equals" in request
-        }
-        found = [
-            {key: app[key] for key in SUMMARY if key in app}
-            for app in self.sagemaker_backend.listed_apps()
-            if all(app.get(member) == value for member, value in wanted.items())
-        ]
-        return ActionResult(page(found, request, "Apps"))
-
-    def delete_app(self) -> ActionResult:
-        self.sagemaker_backend.delete_app_record(app_key(validated(self)))
-        return EmptyResult()
-
-    def create_presigned_domain_url(self) -> ActionResult:
-        return ActionResult({"AuthorizedUrl": self.sagemaker_backend.studio_url(validated(self))})
 
 
 def app_key(request: dict[str, Any]) -> AppKey:

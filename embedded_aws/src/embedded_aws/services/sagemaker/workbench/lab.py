@@ -22,12 +22,11 @@ from embedded_aws.runtime import Runtime
 from embedded_aws.services.ec2.host import Host
 from embedded_aws.services.ec2.imds import Assume, MetadataService, Tree
 from embedded_aws.services.ec2.user_data import Script
+from embedded_aws.services.sagemaker import roles
 from embedded_aws.services.sagemaker.workbench import boot
 
 log = logging.getLogger(__name__)
 
-SERVICE = "sagemaker.amazonaws.com"
-SESSION_NAME = "SageMaker"  # of the role, as on AWS
 SCRIPT_SECONDS = 300.0  # that a lifecycle script may take
 START_SECONDS = 120.0  # that JupyterLab may take, beside its scripts
 LOOK_SECONDS = 0.2
@@ -216,7 +215,7 @@ class Lab(Host):
             connection.close()
 
     def _assume(self, role_arn: str) -> dict[str, str]:
-        return self._runtime.assume(role_arn, SERVICE, self.plan.region, SESSION_NAME)
+        return roles.assume(self._runtime, role_arn, self.plan.region)
 
     def _files(self) -> dict[str, bytes]:
         """What `boot` reads."""

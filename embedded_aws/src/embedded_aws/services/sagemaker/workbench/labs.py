@@ -12,7 +12,8 @@ from datetime import datetime, timedelta, timezone
 from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.processes.log_shipper import LogShipper, Stream
 from embedded_aws.runtime import Runtime
-from embedded_aws.services.sagemaker.workbench.lab import SERVICE, SESSION_NAME, Lab, NotStarted, Plan
+from embedded_aws.services.sagemaker import roles
+from embedded_aws.services.sagemaker.workbench.lab import Lab, NotStarted, Plan
 from embedded_aws.services.sagemaker.workbench.tickets import Tickets
 
 log = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ class Labs:
 
     def check_role(self, role_arn: str, region: str) -> None:
         """Raises RoleNotAssumable if SageMaker cannot act as the role."""
-        self.runtime.assume(role_arn, SERVICE, region, SESSION_NAME)
+        roles.assume(self.runtime, role_arn, region)
 
     def start(
         self,
@@ -154,7 +155,7 @@ class Labs:
         shipper = self._logs
 
         def write(stream: str, line: str) -> None:
-            where = Stream(plan.region, plan.role_arn, group, stream, SERVICE, SESSION_NAME)
+            where = Stream(plan.region, plan.role_arn, group, stream, roles.PRINCIPAL, roles.SESSION_NAME)
             shipper.add(where, int(time.time() * 1000), line)
 
         return write

@@ -7,11 +7,9 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
-from moto.core.responses import ActionResult, EmptyResult
 from moto.sagemaker.exceptions import ValidationError
 
 from embedded_aws.iam.trust import RoleNotAssumable
-from embedded_aws.services.sagemaker.requests import Operations, page, validated
 from embedded_aws.services.sagemaker.tags import TagStore
 from embedded_aws.services.sagemaker.workbench.lab import Lifecycle, NotStarted, Plan
 from embedded_aws.services.sagemaker.workbench.labs import Labs
@@ -26,16 +24,6 @@ DEFAULTS = {
     "VolumeSizeInGB": 5,
     "InstanceMetadataServiceConfiguration": {"MinimumInstanceMetadataServiceVersion": "2"},
 }
-SUMMARY = (
-    "NotebookInstanceName",
-    "NotebookInstanceArn",
-    "NotebookInstanceStatus",
-    "Url",
-    "InstanceType",
-    "CreationTime",
-    "LastModifiedTime",
-    "NotebookInstanceLifecycleConfigName",
-)
 ENDED_PLATFORMS = ("notebook-al1-", "notebook-al2-")  # of Amazon Linux 2 on 1 July 2026
 CONFIG = "Notebook Instance Lifecycle Config"
 LOG_GROUP = "/aws/sagemaker/NotebookInstances"
@@ -46,10 +34,8 @@ URL_SECONDS = 300  # that a presigned URL is good for
 CREATED = "OnCreateHasRun"
 
 
-class Notebooks(TagStore):
-    """Records by name. labs: what runs behind them."""
-
-    labs: Labs
+class NotebooksBackend(TagStore):
+    """Notebook instances and lifecycle configurations by name."""
 
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
@@ -73,7 +59,7 @@ class Notebooks(TagStore):
         _check_platform(request)
         self._check_role(request["RoleArn"])
         now = datetime.now(timezone.utc)
-        with self.labs.states:  # from the look at what there is to the start: two requests may come at once
+        with self._labs.states:  # from the look at what there is to the start: two requests may come at once
             if name in self.notebooks:
                 raise ValidationError(message=f"Cannot create a duplicate Notebook Instance ({arn})")
             self.keep_tags(arn, tags)
@@ -92,7 +78,7 @@ class Notebooks(TagStore):
 
     def update_notebook(self, request: dict[str, Any]) -> None:
         """Changes what the next start is by. Raises ValidationException, as all below do, in another state."""
-        with self.labs.states:
+        with self._labs.states:
             record = self._in_state(request["NotebookInstanceName"], ("Stopped", "Failed"), "Updating")
             _check_platform(request)
             if config := request.get("LifecycleConfigName"):
@@ -105,7 +91,7 @@ class Notebooks(TagStore):
 
     def start_notebook(self, name: str) -> None:
         """In the background: its status is Pending, then InService or Failed."""
-        with self.labs.states:
+        with self._labs.states:
             record = self._in_state(name, ("Stopped", "Failed"), "Pending")
             _check_platform(record)
             _move(record, "Pending")
@@ -113,17 +99,17 @@ class Notebooks(TagStore):
 
     def stop_notebook(self, name: str) -> None:
         """In the background: its status is Stopping, then Stopped."""
-        with self.labs.states:
+        with self._labs.states:
             record = self._in_state(name, ("InService",), "Stopping")
             _move(record, "Stopping")
-        self.labs.end(self._plan_name(name), partial(_move, record, "Stopped"))
+        self._labs.end(self._plan_name(name), partial(_move, record, "Stopped"))
 
     def delete_notebook(self, name: str) -> None:
         """In the background, with its files."""
-        with self.labs.states:
+        with self._labs.states:
             record = self._in_state(name, ("Stopped", "Failed"), "Deleting")
             _move(record, "Deleting")
-        self.labs.end(self._plan_name(name), partial(self._remove, record))
+        self._labs.end(self._plan_name(name), partial(self._remove, record))
 
     def notebook_url(self, name: str) -> str:
         """A presigned URL of an instance in service. Raises ValidationException."""
@@ -133,7 +119,7 @@ class Notebooks(TagStore):
                 message=f"Status ({status}) not in ([InService]). Unable to create presigned URL for Notebook Instance "
                 f"({record['NotebookInstanceArn']})"
             )
-        return self.labs.tickets.issue(URL_SECONDS, partial(self._open_notebook, name))
+        return self._labs.tickets.issue(URL_SECONDS, partial(self._open_notebook, name))
 
     def resume_notebooks(self) -> None:
         """Bring back what ran when the embedded AWS ended, as on AWS it would run still; end what was ending."""
@@ -147,14 +133,18 @@ class Notebooks(TagStore):
             elif status == "Deleting":
                 self._remove(record)
 
+    @property
+    def _labs(self) -> Labs:
+        return self.runtime.get(Labs)
+
     def _check_role(self, role_arn: str) -> None:
         try:
-            self.labs.check_role(role_arn, self.region_name)
+            self._labs.check_role(role_arn, self.region_name)
         except RoleNotAssumable as error:
             raise ValidationError(message=str(error)) from None
 
     def _open_notebook(self, name: str) -> str:
-        if url := self.labs.url(self._plan_name(name)):
+        if url := self._labs.url(self._plan_name(name)):
             return url
         raise NothingRuns(f"The notebook instance {name} does not run: start it, and ask for a new URL.")
 
@@ -168,7 +158,7 @@ class Notebooks(TagStore):
         hooks = ("OnStart",) if record.get(CREATED) else ("OnCreate", "OnStart")
         plan = Plan(
             name=self._plan_name(name),
-            folder=self.labs.runtime.folder("notebooks", self.region_name, name),
+            folder=self.runtime.folder("notebooks", self.region_name, name),
             home=USER_HOME,
             kept=KEPT,
             scripts_home="/root",
@@ -181,11 +171,11 @@ class Notebooks(TagStore):
             ),
             stream=f"{name}/jupyter.log",
         )
-        self.labs.start(plan, LOG_GROUP, partial(_in_service, record), partial(_failed, record, config))
+        self._labs.start(plan, LOG_GROUP, partial(_in_service, record), partial(_failed, record, config))
 
     def _remove(self, record: dict[str, Any]) -> None:
         name = record["NotebookInstanceName"]
-        shutil.rmtree(self.labs.runtime.folder("notebooks", self.region_name, name), ignore_errors=True)
+        shutil.rmtree(self.runtime.folder("notebooks", self.region_name, name), ignore_errors=True)
         self.notebooks.pop(name, None)
         self.forget_tags(record["NotebookInstanceArn"])
 
@@ -236,68 +226,8 @@ class Notebooks(TagStore):
         self.forget_tags(config["NotebookInstanceLifecycleConfigArn"])
 
 
-class NotebookOperations(Operations):
-    def create_notebook_instance(self) -> ActionResult:
-        return ActionResult({"NotebookInstanceArn": self.sagemaker_backend.create_notebook(validated(self))})
-
-    def describe_notebook_instance(self) -> ActionResult:
-        record = self.sagemaker_backend.notebook(validated(self)["NotebookInstanceName"])
-        return ActionResult({key: value for key, value in record.items() if key != CREATED})
-
-    def list_notebook_instances(self) -> ActionResult:
-        found = [
-            {key: record[key] for key in SUMMARY if key in record}
-            for record in self.sagemaker_backend.notebooks.values()
-        ]
-        return ActionResult(page(found, validated(self), "NotebookInstances", "NotebookInstanceName"))
-
-    def update_notebook_instance(self) -> ActionResult:
-        self.sagemaker_backend.update_notebook(validated(self))
-        return EmptyResult()
-
-    def start_notebook_instance(self) -> ActionResult:
-        self.sagemaker_backend.start_notebook(validated(self)["NotebookInstanceName"])
-        return EmptyResult()
-
-    def stop_notebook_instance(self) -> ActionResult:
-        self.sagemaker_backend.stop_notebook(validated(self)["NotebookInstanceName"])
-        return EmptyResult()
-
-    def delete_notebook_instance(self) -> ActionResult:
-        self.sagemaker_backend.delete_notebook(validated(self)["NotebookInstanceName"])
-        return EmptyResult()
-
-    def create_presigned_notebook_instance_url(self) -> ActionResult:
-        url = self.sagemaker_backend.notebook_url(validated(self)["NotebookInstanceName"])
-        return ActionResult({"AuthorizedUrl": url})
-
-    def create_notebook_instance_lifecycle_config(self) -> ActionResult:
-        arn = self.sagemaker_backend.create_notebook_config(validated(self))
-        return ActionResult({"NotebookInstanceLifecycleConfigArn": arn})
-
-    def describe_notebook_instance_lifecycle_config(self) -> ActionResult:
-        name = validated(self)["NotebookInstanceLifecycleConfigName"]
-        return ActionResult(self.sagemaker_backend.notebook_config(name, "describe"))
-
-    def update_notebook_instance_lifecycle_config(self) -> ActionResult:
-        request = validated(self)
-        config = self.sagemaker_backend.notebook_config(
-            request["NotebookInstanceLifecycleConfigName"], "update"
-        )
-        config.update(request, LastModifiedTime=datetime.now(timezone.utc))
-        return EmptyResult()
-
-    def list_notebook_instance_lifecycle_configs(self) -> ActionResult:
-        key = "NotebookInstanceLifecycleConfigs"
-        found = [
-            {k: v for k, v in config.items() if k not in ("OnCreate", "OnStart")}
-            for config in self.sagemaker_backend.notebook_configs.values()
-        ]
-        return ActionResult(page(found, validated(self), key, "NotebookInstanceLifecycleConfigName"))
-
-    def delete_notebook_instance_lifecycle_config(self) -> ActionResult:
-        self.sagemaker_backend.delete_notebook_config(validated(self)["NotebookInstanceLifecycleConfigName"])
-        return EmptyResult()
+def _described(request: dict[str, Any]) -> dict[str, Any]:
+    return {RENAMED.get(key, key): value for key, value in request.items()}
 
 
 def _check_platform(request: dict[str, Any]) -> None:
@@ -330,7 +260,3 @@ def _failed(record: dict[str, Any], config: dict[str, Any], error: NotStarted) -
         f"'{record['NotebookInstanceArn']}' {took}. Please check your CloudWatch logs for more details if your Notebook "
         "Instance has Internet access."
     )
-
-
-def _described(request: dict[str, Any]) -> dict[str, Any]:
-    return {RENAMED.get(key, key): value for key, value in request.items()}

@@ -6,20 +6,17 @@ import uuid
 from datetime import datetime, timezone
 from typing import Any
 
-from moto.core.responses import ActionResult, EmptyResult
 from moto.ec2.models import ec2_backends
 from moto.efs.models import efs_backends
 from moto.sagemaker.exceptions import ResourceInUseException, ResourceNotFound, ValidationError
 
-from embedded_aws import runtime
-from embedded_aws.services.sagemaker.requests import Operations, page, validated
 from embedded_aws.services.sagemaker.tags import TagStore
 
 OWNER = "ManagedByAmazonSageMakerResource"  # the tag of a domain's file system and security groups
 NFS = "2049"  # the file system's port
 
 
-class Studio(TagStore):
+class StudioBackend(TagStore):
     """Records: domains by id, what is in them by (domain's id, name)."""
 
     def __init__(self, region_name: str, account_id: str):
@@ -79,7 +76,7 @@ class Studio(TagStore):
 
     def update_studio_domain(self, request: dict[str, Any]) -> dict[str, Any]:
         """The record."""
-        return _update(self.domain(request["DomainId"]), request)
+        return update(self.domain(request["DomainId"]), request)
 
     def delete_studio_domain(self, identity: str, retention: dict[str, str]) -> None:
         """Its file system goes too, if the policy says so; its security groups stay, as on AWS."""
@@ -115,7 +112,7 @@ class Studio(TagStore):
         ec2.authorize_security_group_egress(
             outbound.id, "tcp", NFS, NFS, [], source_groups=[{"GroupId": inbound.id}]
         )
-        runtime.current().changed("ec2", self.region_name)
+        self.runtime.changed("ec2", self.region_name)
 
     def create_in_domain(self, kind: str, request: dict[str, Any]) -> str:
         """Returns the ARN of a new UserProfile or Space."""
@@ -180,102 +177,12 @@ class Studio(TagStore):
         del self.studio_configs[name]
 
 
-class StudioOperations(Operations):
-    def create_domain(self) -> ActionResult:
-        domain = self.sagemaker_backend.create_studio_domain(validated(self))
-        return ActionResult({key: domain[key] for key in ("DomainArn", "DomainId", "Url")})
-
-    def describe_domain(self) -> ActionResult:
-        return ActionResult(self.sagemaker_backend.domain(validated(self)["DomainId"]))
-
-    def update_domain(self) -> ActionResult:
-        domain = self.sagemaker_backend.update_studio_domain(validated(self))
-        return ActionResult({"DomainArn": domain["DomainArn"]})
-
-    def list_domains(self) -> ActionResult:
-        keys = ("DomainArn", "DomainId", "DomainName", "Status", "CreationTime", "LastModifiedTime", "Url")
-        return _listing(self, self.sagemaker_backend.studio_domains, keys, "Domains")
-
-    def delete_domain(self) -> ActionResult:
-        request = validated(self)
-        self.sagemaker_backend.delete_studio_domain(request["DomainId"], request.get("RetentionPolicy", {}))
-        return EmptyResult()
-
-    def create_user_profile(self) -> ActionResult:
-        arn = self.sagemaker_backend.create_in_domain("UserProfile", validated(self))
-        return ActionResult({"UserProfileArn": arn})
-
-    def describe_user_profile(self) -> ActionResult:
-        return ActionResult(self._user_profile(validated(self)))
-
-    def update_user_profile(self) -> ActionResult:
-        profile = _update(self._user_profile(validated(self)), validated(self))
-        return ActionResult({"UserProfileArn": profile["UserProfileArn"]})
-
-    def list_user_profiles(self) -> ActionResult:
-        keys = ("DomainId", "UserProfileName", "Status", "CreationTime", "LastModifiedTime")
-        return _listing(self, self.sagemaker_backend.user_profiles, keys, "UserProfiles")
-
-    def delete_user_profile(self) -> ActionResult:
-        request = validated(self)
-        self.sagemaker_backend.delete_user_profile_record(request["DomainId"], request["UserProfileName"])
-        return EmptyResult()
-
-    def create_space(self) -> ActionResult:
-        return ActionResult({"SpaceArn": self.sagemaker_backend.create_in_domain("Space", validated(self))})
-
-    def describe_space(self) -> ActionResult:
-        return ActionResult(self._space(validated(self)))
-
-    def update_space(self) -> ActionResult:
-        space = _update(self._space(validated(self)), validated(self))
-        return ActionResult({"SpaceArn": space["SpaceArn"]})
-
-    def list_spaces(self) -> ActionResult:
-        keys = ("DomainId", "SpaceName", "Status", "CreationTime", "LastModifiedTime", "SpaceDisplayName")
-        return _listing(self, self.sagemaker_backend.spaces, keys, "Spaces")
-
-    def delete_space(self) -> ActionResult:
-        request = validated(self)
-        self.sagemaker_backend.delete_space_record(request["DomainId"], request["SpaceName"])
-        return EmptyResult()
-
-    def create_studio_lifecycle_config(self) -> ActionResult:
-        arn = self.sagemaker_backend.create_studio_config(validated(self))
-        return ActionResult({"StudioLifecycleConfigArn": arn})
-
-    def describe_studio_lifecycle_config(self) -> ActionResult:
-        return ActionResult(
-            self.sagemaker_backend.studio_config(validated(self)["StudioLifecycleConfigName"])
-        )
-
-    def list_studio_lifecycle_configs(self) -> ActionResult:
-        keys = (
-            "StudioLifecycleConfigArn",
-            "StudioLifecycleConfigName",
-            "CreationTime",
-            "LastModifiedTime",
-            "StudioLifecycleConfigAppType",
-        )
-        return _listing(self, self.sagemaker_backend.studio_configs, keys, "StudioLifecycleConfigs")
-
-    def delete_studio_lifecycle_config(self) -> ActionResult:
-        self.sagemaker_backend.delete_studio_config_record(validated(self)["StudioLifecycleConfigName"])
-        return EmptyResult()
-
-    def _user_profile(self, request: dict[str, Any]) -> dict[str, Any]:
-        return self.sagemaker_backend.user_profile(request["DomainId"], request["UserProfileName"])
-
-    def _space(self, request: dict[str, Any]) -> dict[str, Any]:
-        return self.sagemaker_backend.space(request["DomainId"], request["SpaceName"])
-
-
 def _new() -> dict[str, Any]:
     now = datetime.now(timezone.utc)
     return {"Status": "InService", "CreationTime": now, "LastModifiedTime": now}
 
 
-def _update(record: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+def update(record: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     """Settings are given whole, part by part."""
     for key, value in request.items():
         record[key] = {**record[key], **value} if isinstance(record.get(key), dict) else value
@@ -294,19 +201,3 @@ def _found(store: dict[Any, dict[str, Any]], key: Any, what: str) -> dict[str, A
     if key not in store:
         raise ResourceNotFound(message=f"{what} does not exist.")
     return store[key]
-
-
-def _listing(
-    response: Operations, store: dict[Any, dict[str, Any]], keys: tuple[str, ...], name: str
-) -> ActionResult:
-    request = validated(response)
-    domain, part = request.get("DomainIdEquals"), request.get("NameContains", "")
-    found = [
-        {key: record[key] for key in keys if key in record}
-        for record in store.values()
-        if domain in (None, record.get("DomainId"))
-        and part in str(record.get("StudioLifecycleConfigName", part))
-        and request.get("UserProfileNameContains", "") in record.get("UserProfileName", "")
-        and request.get("SpaceNameContains", "") in record.get("SpaceName", "")
-    ]
-    return ActionResult(page(found, request, name))

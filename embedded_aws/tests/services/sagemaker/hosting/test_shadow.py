@@ -1,11 +1,12 @@
-"""Shadow variants of the embedded AWS: copies of requests whose answers nobody gets."""
+"""Shadow variants: they get copies of requests, and their responses are discarded."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
 
-from embedded_aws.services.sagemaker.hosting import fleet as fleet_module
+from embedded_aws.runtime import Runtime
 from embedded_aws.services.sagemaker.hosting.fleet import SHADOW_REQUESTS, Fleet
 from hosting_kit import Hosting, serverless, variant
 
@@ -41,21 +42,21 @@ app = App.bind()
         (1, 0, 0.0, False),
     ],
 )
-def test_requests_are_sampled_by_the_ratio_of_the_weights(monkeypatch, production, shadow, drawn, sampled):
+def test_shadow_sampling_rate_is_the_ratio_of_the_weights(monkeypatch, production, shadow, drawn, sampled):
     fleet = made(production, shadow, SimpleNamespace(healthy=True, in_flight=0))
-    monkeypatch.setattr(fleet_module.random, "random", lambda: drawn)
-    assert bool(fleet.pick_shadow()) is sampled
-    assert fleet.pick(None) is None  # a shadow never answers
+    monkeypatch.setattr("embedded_aws.services.sagemaker.hosting.fleet.random.random", lambda: drawn)
+    assert bool(fleet.acquire_shadow()) is sampled
+    assert fleet.acquire(None) is None  # a shadow variant never serves requests
     with pytest.raises(KeyError):
-        fleet.pick("Shadow")
+        fleet.acquire("Shadow")
 
 
-def test_a_shadow_that_falls_behind_misses_requests():
+def test_busy_shadow_skips_requests():
     fleet = made(1, 1, SimpleNamespace(healthy=True, in_flight=SHADOW_REQUESTS - 1))
-    _, instance = fleet.pick_shadow()
-    assert fleet.pick_shadow() is None
-    fleet.done(instance)
-    assert fleet.pick_shadow()
+    _, instance = fleet.acquire_shadow()
+    assert fleet.acquire_shadow() is None
+    fleet.release(instance)
+    assert fleet.acquire_shadow()
 
 
 def made(production: float, shadow: float, instance: SimpleNamespace) -> Fleet:
@@ -64,7 +65,7 @@ def made(production: float, shadow: float, instance: SimpleNamespace) -> Fleet:
         "Variants": [{"VariantName": "Production", "CurrentWeight": production}],
         "ShadowVariants": [{"VariantName": "Shadow", "CurrentWeight": shadow}],
     }
-    fleet = Fleet(deployment, "us-east-1", lambda *_: None)
+    fleet = Fleet(Runtime(home=Path("unused"), port=1), deployment, "us-east-1", lambda *_: None)
     fleet._instances["Shadow"] = [instance]
     return fleet
 
@@ -77,7 +78,7 @@ def aws(embedded_aws):
     return running
 
 
-def test_a_slow_and_failing_shadow_harms_no_request(aws):
+def test_slow_and_failing_shadow_affects_no_request(aws):
     aws.config("shadowed", variant("shadowed"), ShadowProductionVariants=[variant("shadow", "Shadow")])
     aws.endpoint("shadowed", "shadowed")
     described = aws.sagemaker.describe_endpoint(EndpointName="shadowed")
@@ -135,7 +136,7 @@ ASYNC = {"OutputConfig": {"S3OutputPath": "s3://hosting-models/async"}}
         ),
     ],
 )
-def test_shadows_that_cannot_be_are_refused(aws, variants, shadows, settings, message):
+def test_invalid_shadow_variant_is_refused(aws, variants, shadows, settings, message):
     with pytest.raises(ClientError, match=message) as error:
         aws.config("refused-shadow", *variants, ShadowProductionVariants=shadows, **settings)
     assert error.value.response["Error"]["Code"] == "ValidationException"

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
 import pytest
 
-from embedded_aws.services.events import bus, sagemaker, transform
-from embedded_aws.services.sagemaker.training.records import TrainingJob
-from embedded_aws.services.sagemaker.tuning.records import TuningJob
+from embedded_aws.services.events import transform
 
 EVENT = {
     "id": "1",
@@ -86,43 +83,3 @@ def test_a_template_that_becomes_no_json_is_told():
     transformer = {"InputPathsMap": {"list": "$.detail.list"}, "InputTemplate": '{"a": <list>, }'}
     with pytest.raises(ValueError, match="is not valid JSON"):
         transform.payload({"Id": "t", "InputTransformer": transformer}, EVENT, "r", "a")
-
-
-@pytest.fixture
-def told(monkeypatch):
-    """Events that are emitted, each with what it is of: its detail type, resources and detail."""
-    found: list[tuple] = []
-    monkeypatch.setattr(bus, "rules", lambda region: ["one"])
-    monkeypatch.setattr(bus, "emit", lambda region, source, *event: found.append(event))
-    backend = SimpleNamespace(resource_tags={}, describe_tuning=lambda job: job.describe([], None))
-    monkeypatch.setattr(sagemaker, "_backend", lambda region: backend)
-    return found
-
-
-def test_a_training_job_tells_of_its_end_once_it_has_ended(told):
-    job = TrainingJob({"TrainingJobName": "j"}, "1", "us-east-1", "arn:j")
-    job.enter("Starting")
-    job.end("Failed", "MaxRuntimeExceeded", "too long")
-    statuses = [(d["TrainingJobStatus"], d["SecondaryStatus"], d.get("FailureReason")) for _, _, d in told]
-    assert statuses == [("InProgress", "Starting", None), ("Failed", "MaxRuntimeExceeded", "too long")]
-    assert {(kind, *arns) for kind, arns, _ in told} == {("SageMaker Training Job State Change", "arn:j")}
-    assert told[1][2]["TrainingEndTime"] == int(job.end_time.timestamp() * 1000)
-
-
-def test_a_tuning_job_tells_what_describing_it_answers(told):
-    config = {"Strategy": "Random", "ResourceLimits": {"MaxParallelTrainingJobs": 1}}
-    request = {"HyperParameterTuningJobName": "t", "HyperParameterTuningJobConfig": config}
-    job = TuningJob(request, "1", "us-east-1", "arn:t")
-    job.end("Failed", "no trial has succeeded")
-    sagemaker.tuning_job(job)
-    ((kind, arns, detail),) = told
-    assert (kind, arns) == ("SageMaker HyperParameter Tuning Job State Change", ["arn:t"])
-    assert detail["HyperParameterTuningJobStatus"] == "Failed"
-    assert detail["FailureReason"] == "no trial has succeeded"
-    assert detail["TrainingJobStatusCounters"]["NonRetryableError"] == 0
-
-
-def test_nobody_listens_nothing_is_made(told, monkeypatch):
-    monkeypatch.setattr(bus, "rules", lambda region: [])
-    TrainingJob({"TrainingJobName": "j"}, "1", "us-east-1", "arn:j").enter("Starting")
-    assert told == []

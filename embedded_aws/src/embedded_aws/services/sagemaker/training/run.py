@@ -13,6 +13,7 @@ from typing import Any
 
 from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.runtime import Runtime
+from embedded_aws.services.sagemaker import roles
 from embedded_aws.services.sagemaker.training import addresses, channels, containers, isolation
 from embedded_aws.services.sagemaker.training.artifacts import Artifacts, Checkpoints
 from embedded_aws.services.sagemaker.training.channels import Cancelled, JobFailure
@@ -25,8 +26,6 @@ from embedded_aws.services.sagemaker.training.volume import Volumes
 
 log = logging.getLogger(__name__)
 
-SERVICE = "sagemaker.amazonaws.com"
-SESSION = "SageMaker"  # AWS's role session name
 STOP_GRACE = 120.0  # seconds between SIGTERM and SIGKILL, of AWS, also of a spot interruption
 CHECKPOINT_INTERVAL = 3.0  # seconds
 VOLUME_INTERVAL = 2.0  # seconds between two looks at how full the volumes are
@@ -278,7 +277,7 @@ class TrainingRun:
 
     def _environment(self, instance: Instance, count: int, master_port: int) -> dict[str, str]:
         job = self.job
-        variables = self._runtime.environment(job.request["RoleArn"], SERVICE, job.region, SESSION)
+        variables = roles.environment(self._runtime, job.request["RoleArn"], job.region)
         if job.request.get("EnableNetworkIsolation"):
             keep = ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED")
             variables = {k: v for k, v in variables.items() if not k.startswith("AWS_") or k in keep}
@@ -302,15 +301,13 @@ class TrainingRun:
 
     def _objects(self) -> RoleObjects:
         role_arn, region = self.job.request["RoleArn"], self.job.region
-        return RoleObjects(self._runtime, self._runtime.assume(role_arn, SERVICE, region, SESSION), region)
+        return RoleObjects(self._runtime, roles.assume(self._runtime, role_arn, region), region)
 
     def _client(self, name: str) -> Any:
         """A client that acts as the job's role."""
         made, client = self._clients.get(name, (0.0, None))
         if client is None or time.monotonic() - made > RENEW:
-            client = self._runtime.client(
-                name, self.job.request["RoleArn"], SERVICE, self.job.region, SESSION
-            )
+            client = roles.client(self._runtime, name, self.job.request["RoleArn"], self.job.region)
             self._clients[name] = time.monotonic(), client
         return client
 

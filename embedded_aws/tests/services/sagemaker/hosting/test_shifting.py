@@ -1,15 +1,19 @@
-"""Rolling updates of endpoints: batches, alarms, the time limit, and the way back."""
+"""Updates of endpoints: traffic shifting, rolling batches, alarms, time limits, rollback."""
+
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
 
-from embedded_aws import runtime
-from embedded_aws.services.sagemaker.hosting import deployments, shifting
-from embedded_aws.services.sagemaker.hosting.failures import DeploymentFailed
-from embedded_aws.services.sagemaker.hosting.live import Traffic
+from embedded_aws.runtime import Runtime
+from embedded_aws.services.sagemaker.hosting import shifting
+from embedded_aws.services.sagemaker.hosting.deployments import Deployments
+from embedded_aws.services.sagemaker.hosting.exceptions import DeploymentFailed
+from embedded_aws.services.sagemaker.hosting.keys import EndpointKey
+from embedded_aws.services.sagemaker.hosting.traffic import Traffic
 from hosting_kit import Hosting, containers, serverless, variant
 
-KEY = ("123456789012", "us-east-1", "e")
+KEY = EndpointKey("123456789012", "us-east-1", "e")
 
 
 def rolling(size: int, kind: str = "INSTANCE_COUNT", wait: int = 0, **more) -> dict:
@@ -17,8 +21,26 @@ def rolling(size: int, kind: str = "INSTANCE_COUNT", wait: int = 0, **more) -> d
     return {"RollingUpdatePolicy": {"MaximumBatchSize": batch, "WaitIntervalInSeconds": wait, **more}}
 
 
+@pytest.mark.parametrize(
+    "routing_, shares",
+    [
+        ({"Type": "ALL_AT_ONCE"}, [1.0]),
+        ({"Type": "CANARY", "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 30}}, [0.3, 1.0]),
+        ({"Type": "CANARY", "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1}}, [0.25, 1.0]),
+        (
+            {"Type": "LINEAR", "LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": 25}},
+            [0.25, 0.5, 0.75, 1.0],
+        ),
+        ({"Type": "LINEAR", "LinearStepSize": {"Type": "CAPACITY_PERCENT", "Value": 40}}, [0.4, 0.8, 1.0]),
+    ],
+)
+def test_traffic_shifts_in_the_configured_steps(routing_, shares):
+    fleet = SimpleNamespace(deployment={"Variants": [{"VariantName": "v"}]}, count=lambda name: 4)
+    assert shifting.shares(routing_, fleet) == pytest.approx(shares)
+
+
 class Batches:
-    """A fleet that notes how many instances each had, and the new one's share, whenever it is scaled."""
+    """A fleet that records, at each scaling step, both fleets' instance counts and the new one's share."""
 
     def __init__(self, live, steps, count, wanted, fails_at=None):
         self.deployment = {"Variants": [{"VariantName": "v", "DesiredInstanceCount": wanted}]}
@@ -45,9 +67,23 @@ class Batches:
 
 
 @pytest.fixture
-def fleets(monkeypatch, tmp_path):
-    """Makes traffic between an old and a new fleet of such instances, and the list of the steps."""
-    monkeypatch.setattr(runtime, "_current", runtime.Runtime(home=tmp_path, port=1, time_scale=10_000))
+def runtime(tmp_path):
+    return Runtime(home=tmp_path, port=1, time_scale=10_000)
+
+
+@pytest.fixture
+def replace(runtime):
+    """Run `shifting.replace` with a guard."""
+
+    def run(live: Traffic, fleet: Batches, config: dict) -> None:
+        shifting.replace(live, fleet, config, shifting.Guard(runtime, KEY, config))
+
+    return run
+
+
+@pytest.fixture
+def fleets():
+    """Return traffic with an old fleet, a new fleet, and the list of their steps."""
 
     def make(old: int, new: int, **options) -> tuple[Traffic, Batches, list]:
         live, steps = Traffic(), []
@@ -57,27 +93,27 @@ def fleets(monkeypatch, tmp_path):
     return make
 
 
-def test_each_batch_takes_its_share_before_as_many_old_instances_go(fleets):
+def test_rolling_update_shifts_traffic_before_it_removes_old_instances(fleets, replace):
     live, new, steps = fleets(4, 4)
-    shifting.replace(KEY, live, new, rolling(25, "CAPACITY_PERCENT"))
+    replace(live, new, rolling(25, "CAPACITY_PERCENT"))
     assert steps == [
         "prepared",
         *[(4, 1, 0.0), (3, 1, 0.25), (3, 2, 0.25), (2, 2, 0.5), (2, 3, 0.5), (1, 3, 0.75), (1, 4, 0.75)],
     ]
-    assert live.shifted == 1.0  # who asked for this ends the old fleet
+    assert live.shifted == 1.0  # the caller ends the old fleet
 
 
-def test_a_fleet_of_another_size_is_replaced_in_proportion(fleets):
+def test_rolling_update_between_fleet_sizes_is_proportional(fleets, replace):
     live, new, steps = fleets(2, 5)
-    shifting.replace(KEY, live, new, rolling(2))
+    replace(live, new, rolling(2))
     assert steps[1:] == [(2, 2, 0.0), (2, 2, 0.4), (2, 4, 0.4), (1, 4, 0.8), (1, 5, 0.8)]
 
 
-def test_the_old_fleet_comes_back_in_batches_of_its_own(fleets):
+def test_rollback_uses_its_own_batch_size(fleets, replace):
     config = rolling(1, RollbackMaximumBatchSize={"Type": "INSTANCE_COUNT", "Value": 1})
     live, new, steps = fleets(4, 4, fails_at=4)
     with pytest.raises(DeploymentFailed):
-        shifting.replace(KEY, live, new, config)
+        replace(live, new, config)
     assert (live.current.now, new.now, live.shifted) == (1, 3, 0.75)
     del steps[:]
     shifting.restore(live, new, config)
@@ -85,16 +121,16 @@ def test_the_old_fleet_comes_back_in_batches_of_its_own(fleets):
     assert (live.next, live.shifted) == (None, 0.0)
 
 
-def test_without_a_rollback_size_the_old_fleet_comes_back_at_once(fleets):
+def test_rollback_without_batch_size_restores_all_instances_at_once(fleets, replace):
     live, new, steps = fleets(4, 4, fails_at=3)
     with pytest.raises(DeploymentFailed):
-        shifting.replace(KEY, live, new, rolling(1))
+        replace(live, new, rolling(1))
     del steps[:]
     shifting.restore(live, new, rolling(1))
     assert steps == [(4, 2, 0.5), "ended"]
 
 
-def test_a_rollback_that_fails_leaves_both_fleets_serving(fleets):
+def test_failed_rollback_leaves_both_fleets_serving(fleets, replace, runtime):
     live, new, _ = fleets(4, 4, fails_at=3, old_fails_at=4)
     endpoint = {
         "EndpointArn": "arn:aws:sagemaker:us-east-1:123456789012:endpoint/e",
@@ -102,24 +138,25 @@ def test_a_rollback_that_fails_leaves_both_fleets_serving(fleets):
     }
     endpoint |= {"Deployed": live.current.deployment, "Pending": new.deployment}
     with pytest.raises(DeploymentFailed) as failure:
-        shifting.replace(KEY, live, new, rolling(1))
+        replace(live, new, rolling(1))
+    deployments = Deployments(runtime, None, None, None)
     deployments._roll_back(endpoint, live, new, rolling(1), failure.value)
     assert endpoint["EndpointStatus"] == "UpdateRollbackFailed" and endpoint["Pending"] is None
     assert "The rollback failed too" in endpoint["FailureReason"]
     assert (live.current.now, new.now, live.next, live.shifted) == (2, 2, new, 0.5)
 
 
-def test_a_deployment_has_a_time_limit(fleets):
+def test_deployment_fails_at_its_time_limit(fleets, replace):
     live, new, _ = fleets(4, 4)
     config = rolling(1, wait=3600, MaximumExecutionTimeoutInSeconds=600)
     with pytest.raises(DeploymentFailed, match="longer than its MaximumExecutionTimeoutInSeconds, 600"):
-        shifting.replace(KEY, live, new, config)
+        replace(live, new, config)
 
 
-def test_several_variants_are_replaced_at_once(fleets):
+def test_several_variants_are_replaced_at_once(fleets, replace):
     live, new, steps = fleets(2, 2)
     new.deployment["ShadowVariants"] = [{"VariantName": "s", "DesiredInstanceCount": 1}]
-    shifting.replace(KEY, live, new, rolling(1))
+    replace(live, new, rolling(1))
     assert steps == ["launched"] and live.shifted == 1.0
 
 
@@ -134,7 +171,7 @@ def test_several_variants_are_replaced_at_once(fleets):
         (4, "CAPACITY_PERCENT", 100, False),
     ],
 )
-def test_a_batch_is_between_5_and_50_percent(size, kind, total, valid):
+def test_batch_size_must_be_between_5_and_50_percent(size, kind, total, valid):
     deployment = {"Variants": [{"VariantName": "v", "DesiredInstanceCount": total}]}
     try:
         shifting.check(rolling(size, kind), deployment)
@@ -155,7 +192,7 @@ def aws(embedded_aws):
     return running
 
 
-def test_an_alarm_rolls_a_rolling_update_back_without_a_failed_request(aws):
+def test_alarm_rolls_back_a_rolling_update_without_failed_requests(aws):
     cloudwatch = aws.client("cloudwatch")
     cloudwatch.put_metric_alarm(
         AlarmName="rolling",
@@ -185,7 +222,7 @@ def test_an_alarm_rolls_a_rolling_update_back_without_a_failed_request(aws):
     assert not containers("roll-new") and aws.ask("rolling")["version"] == "roll-old"
 
 
-def test_a_rolling_update_has_one_instance_more_and_fails_no_request(aws):
+def test_rolling_update_adds_one_instance_and_fails_no_request(aws):
     most = 0
     aws.sagemaker.update_endpoint(
         EndpointName="rolling", EndpointConfigName="roll-new", DeploymentConfig=rolling(1)
@@ -201,7 +238,7 @@ def test_a_rolling_update_has_one_instance_more_and_fails_no_request(aws):
     assert len(containers("roll-new")) == 2 and not containers("roll-old")
 
 
-def test_deployment_configurations_that_cannot_be_are_refused(aws):
+def test_invalid_deployment_configuration_is_refused(aws):
     at_once = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
     both = rolling(1) | {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": at_once}}
     for config, message in (
@@ -217,6 +254,6 @@ def test_deployment_configurations_that_cannot_be_are_refused(aws):
     aws.sagemaker.delete_endpoint(EndpointName="rolling")
 
 
-def test_serverless_variants_do_not_roll():
+def test_serverless_variants_have_no_rolling_update():
     assert not shifting.rolls({"Variants": [serverless("m")]})
     assert shifting.rolls({"Variants": [variant("m")]})

@@ -1,4 +1,4 @@
-"""Serverless endpoints of the embedded AWS: cold starts, concurrency, memory, provisioned concurrency, refusals."""
+"""Serverless endpoints: cold starts, concurrency, memory, provisioned concurrency, refusals."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -7,20 +7,23 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import ClientError
 
-from embedded_aws import runtime
+from embedded_aws.runtime import Runtime
 from embedded_aws.services.sagemaker.hosting import serverless as serverless_module
-from embedded_aws.services.sagemaker.hosting.errors import ModelNotReadyException, ThrottlingException
-from embedded_aws.services.sagemaker.hosting.failures import StartFailed
+from embedded_aws.services.sagemaker.hosting.exceptions import (
+    ColdStartFailed,
+    ModelNotReadyException,
+    ThrottlingException,
+)
 from embedded_aws.services.sagemaker.hosting.serverless import ServerlessFleet
 from hosting_kit import Hosting, containers, serverless, variant
 
 
 class Process:
-    """Stands for an instance: comes up at once, unless it is told otherwise."""
+    """A simulated instance. It becomes healthy at once by default."""
 
     def __init__(self, comes_up: bool = True, starting: bool = False):
         self.healthy, self.starting, self.in_flight, self.pid = comes_up, starting, 0, 0
-        self.ended, self.came_up = False, comes_up
+        self.id, self.ended, self.came_up = "i-1", False, comes_up
 
     def wait_ready(self, timeout=None):
         return self.healthy
@@ -31,15 +34,14 @@ class Process:
 
 @pytest.fixture
 def fleet(monkeypatch, tmp_path):
-    """Makes a fleet of such processes, which are kept in its `made`."""
-    current = runtime.Runtime(home=tmp_path, port=1, time_scale=10_000)  # idle for 60 ms
-    monkeypatch.setattr(runtime, "_current", current)
+    """Return a fleet of simulated processes, with a list of them in `made`."""
+    runtime = Runtime(home=tmp_path, port=1, time_scale=10_000)  # idle for 60 ms
     monkeypatch.setattr(ServerlessFleet, "prepare", lambda self: None)
     fleets = []
 
     def make(process=Process, **config) -> ServerlessFleet:
         record = serverless("m", **config)
-        made = ServerlessFleet({"Id": "1", "Variants": [record]}, "us-east-1", lambda *_: None)
+        made = ServerlessFleet(runtime, {"Id": "1", "Variants": [record]}, "us-east-1", lambda *_: None)
         made.made = []
 
         def add(variant, count):
@@ -55,63 +57,63 @@ def fleet(monkeypatch, tmp_path):
     yield make
     for made in fleets:
         for process in made.made:
-            process.in_flight = 0  # nothing to drain
+            process.in_flight = 0  # no request to wait for
         made.end()
 
 
-def test_processes_are_reused_and_end_when_idle(fleet, until):
+def test_container_is_reused_and_ends_when_idle(fleet, until):
     made = fleet(most=2)
     made.launch()
-    assert [process.ended for process in made.made] == [True]  # tried, as AWS does
-    _, first = made.pick(None)
-    _, second = made.pick("AllTraffic")
+    assert [process.ended for process in made.made] == [True]  # started once for a test, as AWS does
+    _, first = made.acquire(None)
+    _, second = made.acquire("AllTraffic")
     assert first is not second
-    made.done(second)
-    assert made.pick(None)[1] is second
-    made.done(second)
+    made.release(second)
+    assert made.acquire(None)[1] is second
+    made.release(second)
     until(lambda: second.ended)
-    assert not first.ended  # it has a request
-    made.done(first)
+    assert not first.ended  # it still handles a request
+    made.release(first)
     until(lambda: first.ended)
 
 
-def test_provisioned_processes_stay(fleet, until):
+def test_provisioned_container_stays_when_idle(fleet, until):
     made = fleet(most=2, ProvisionedConcurrency=1)
     made.launch()
-    picked = [made.pick(None)[1] for _ in range(2)]
+    picked = [made.acquire(None)[1] for _ in range(2)]
     for process in picked:
-        made.done(process)
+        made.release(process)
     until(lambda: sum(process.ended for process in picked) == 1)
     time.sleep(0.1)  # longer than a process may idle
     assert [process for process in made.made if not process.ended]
 
 
-def test_concurrency_beyond_the_maximum_is_throttled(fleet):
+def test_request_beyond_max_concurrency_is_throttled(fleet):
     made = fleet(most=1)
     made.launch()
-    _, process = made.pick(None)
-    assert made.measured("AllTraffic", process)["ServerlessConcurrentExecutionsUtilization"] == 1
+    _, process = made.acquire(None)
+    assert made.request_metrics("AllTraffic", process)["ServerlessConcurrentExecutionsUtilization"] == 1
     with pytest.raises(ThrottlingException, match="as many requests as its MaxConcurrency, 1"):
-        made.pick(None)
+        made.acquire(None)
     with pytest.raises(KeyError):
-        made.pick("absent")
-    made.done(process)
-    assert made.pick(None)
+        made.acquire("absent")
+    made.release(process)
+    assert made.acquire(None)
 
 
-def test_spillover_is_told_apart(fleet):
+def test_spillover_is_reported_separately(fleet):
     made = fleet(most=2, ProvisionedConcurrency=1)
     made.launch()
-    _, first = made.pick(None)
-    assert made.measured("AllTraffic", first)["ServerlessProvisionedConcurrencyInvocations"] == 1
-    _, second = made.pick(None)
-    measured = made.measured("AllTraffic", second)
+    _, first = made.acquire(None)
+    assert made.request_metrics("AllTraffic", first)["ServerlessProvisionedConcurrencyInvocations"] == 1
+    _, second = made.acquire(None)
+    measured = made.request_metrics("AllTraffic", second)
     assert measured["ServerlessProvisionedConcurrencySpilloverInvocations"] == 1
     assert measured["ServerlessProvisionedConcurrencyUtilization"] == 1
     assert "ModelSetupTime" in measured
 
 
-def test_provisioned_processes_that_fail_are_replaced_but_not_at_once(fleet, monkeypatch, until):
+def test_failed_provisioned_container_is_replaced_after_a_pause(fleet, monkeypatch, until):
     monkeypatch.setattr(serverless_module, "RETRY_SECONDS", 0.3)
     made = fleet(ProvisionedConcurrency=1)
     made.launch()
@@ -123,20 +125,20 @@ def test_provisioned_processes_that_fail_are_replaced_but_not_at_once(fleet, mon
     assert 0 < made._retry_at <= time.monotonic()
 
 
-@pytest.mark.parametrize(("starting", "error"), [(False, StartFailed), (True, ModelNotReadyException)])
-def test_a_cold_start_that_fails_or_lasts_gives_the_place_back(fleet, starting, error):
+@pytest.mark.parametrize(("starting", "error"), [(False, ColdStartFailed), (True, ModelNotReadyException)])
+def test_failed_cold_start_frees_its_concurrency(fleet, starting, error):
     made = fleet(process=lambda: Process(False, starting), most=1)
     for _ in range(2):
         with pytest.raises(error):
-            made.pick(None)
+            made.acquire(None)
 
 
-def test_memory_beyond_the_size_ends_a_process(fleet, monkeypatch):
+def test_container_above_its_memory_size_is_killed(fleet, monkeypatch):
     made = fleet(most=1)
     killed = SimpleNamespace(id="i-1", pid=7, kill=lambda: setattr(killed, "pid", 0))
     monkeypatch.setattr(serverless_module.memory, "peak", lambda pid: 1024 << 20)
     made._limit_memory(killed)
-    assert killed.pid == 7  # all of it is allowed
+    assert killed.pid == 7  # exactly at the limit
     monkeypatch.setattr(serverless_module.memory, "peak", lambda pid: (1024 << 20) + 4096)
     made._limit_memory(killed)
     assert killed.pid == 0
@@ -151,7 +153,7 @@ def aws(embedded_aws):
     return running
 
 
-def test_the_first_request_starts_a_process_and_the_next_finds_it(aws):
+def test_first_request_starts_a_container_that_the_next_one_uses(aws):
     [described] = aws.sagemaker.describe_endpoint(EndpointName="serverless")["ProductionVariants"]
     assert described["CurrentServerlessConfig"] == {"MemorySizeInMB": 1024, "MaxConcurrency": 2}
     assert described["CurrentInstanceCount"] == 0
@@ -166,7 +168,7 @@ def test_the_first_request_starts_a_process_and_the_next_finds_it(aws):
     assert aws.sampled("serverless", "InvocationsPerInstance") is None
 
 
-def test_concurrent_requests_have_their_own_processes_up_to_the_maximum(aws):
+def test_concurrent_requests_have_their_own_containers_up_to_max_concurrency(aws):
     with ThreadPoolExecutor(2) as pool:
         asked = [pool.submit(aws.ask, "serverless", b"sleep1.5") for _ in range(2)]
         aws.until(lambda: len(containers("on-demand")) == 2)
@@ -177,8 +179,8 @@ def test_concurrent_requests_have_their_own_processes_up_to_the_maximum(aws):
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 
 
-def test_a_container_that_outgrows_its_memory_is_killed(aws):
-    for _ in range(2):  # the second finds the other process, over a connection of before
+def test_request_to_a_container_that_exceeds_its_memory_fails(aws):
+    for _ in range(2):  # the second one reuses a connection to the other container
         with pytest.raises(ClientError) as error:
             aws.ask("serverless", b"grow1600")
         assert error.value.response["Error"]["Code"] == "ModelError"
@@ -191,7 +193,7 @@ def test_a_container_that_outgrows_its_memory_is_killed(aws):
     assert aws.ask("serverless")["size"] == 7
 
 
-def test_a_request_has_at_most_4_mib(aws):
+def test_request_body_is_limited_to_4_mib(aws):
     assert aws.ask("serverless", b"x" * 4_194_304)["size"] == 4_194_304
     with pytest.raises(ClientError, match="has oversize body") as error:
         aws.ask("serverless", b"x" * 4_194_305)
@@ -200,7 +202,7 @@ def test_a_request_has_at_most_4_mib(aws):
         aws.ask("no-such", b"x" * 4_194_305)
 
 
-def test_an_endpoint_becomes_serverless_at_birth_or_never(aws):
+def test_endpoint_on_instances_cannot_become_serverless(aws):
     aws.config("no-longer-serverless", variant("serverless"))
     aws.sagemaker.update_endpoint(EndpointName="serverless", EndpointConfigName="no-longer-serverless")
     [described] = aws.settled("serverless")["ProductionVariants"]
@@ -212,7 +214,7 @@ def test_an_endpoint_becomes_serverless_at_birth_or_never(aws):
     aws.sagemaker.delete_endpoint(EndpointName="serverless")
 
 
-def test_provisioned_concurrency_is_warm_before_the_endpoint_is_in_service(aws):
+def test_provisioned_containers_run_before_the_endpoint_is_in_service(aws):
     aws.model("provisioned", isolated=False, VERSION="provisioned")
     aws.config("provisioned", serverless("provisioned", ProvisionedConcurrency=1))
     aws.endpoint("provisioned", "provisioned")
@@ -240,7 +242,7 @@ def test_provisioned_concurrency_is_warm_before_the_endpoint_is_in_service(aws):
     aws.until(lambda: not containers("provisioned"))
 
 
-def test_a_container_that_does_not_come_up_fails_the_endpoint(aws):
+def test_container_that_does_not_start_fails_the_endpoint(aws):
     url = aws.put("serverless-crash.tar.gz", {"code/app.py": "raise SystemExit('no')"})
     aws.model("serverless-crash", url, isolated=False)
     aws.config("serverless-crash", serverless("serverless-crash"))
@@ -291,7 +293,7 @@ VPC = {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}
         ([serverless("isolated")], {}, "EnableNetworkIsolation of the model isolated is not supported"),
     ],
 )
-def test_what_serverless_inference_does_not_do_is_refused(aws, variants, settings, message):
+def test_unsupported_serverless_configuration_is_refused(aws, variants, settings, message):
     if variants[0]["ModelName"] == "isolated":
         aws.model("isolated")
     with pytest.raises(ClientError, match=message) as error:
@@ -299,6 +301,6 @@ def test_what_serverless_inference_does_not_do_is_refused(aws, variants, setting
     assert error.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_a_member_that_says_no_is_no_instance_s(aws):
-    """So Terraform's provider sends every variant."""
+def test_false_instance_member_is_accepted(aws):
+    """Terraform's provider sends EnableSSMAccess = false for every variant."""
     assert aws.config("as-terraform-says", serverless("serverless") | {"EnableSSMAccess": False})

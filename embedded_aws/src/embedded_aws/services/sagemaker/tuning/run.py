@@ -1,4 +1,4 @@
-"""The run of one tuning job: proposes, starts training jobs in parallel, learns, and ends."""
+"""Runs one tuning job: proposes hyperparameters, starts training jobs in parallel, learns from their results."""
 
 from __future__ import annotations
 
@@ -8,75 +8,63 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from moto.core.exceptions import ServiceException
 
 from embedded_aws.services.sagemaker.training.records import TrainingJob
+from embedded_aws.services.sagemaker.training.run import OnEnd, OnMetric
 from embedded_aws.services.sagemaker.tuning.records import (
     OBJECTIVE,
     TuningJob,
     objective_status,
     objective_value,
 )
-
-if TYPE_CHECKING:
-    from embedded_aws.services.sagemaker.tuning.operations import TuningJobs
+from embedded_aws.services.sagemaker.tuning.requests import training_request
+from embedded_aws.services.sagemaker.tuning.search import Search
 
 log = logging.getLogger(__name__)
 
 Finish = Callable[[TuningJob, str, "str | None"], None]
 
-HOPELESS = 5  # trials without any success after which AWS gives up
-# Members of a TrainingJobDefinition that a training job takes as they are.
-SHARED = (
-    "RoleArn",
-    "InputDataConfig",
-    "VpcConfig",
-    "OutputDataConfig",
-    "ResourceConfig",
-    "StoppingCondition",
-    "EnableNetworkIsolation",
-    "EnableInterContainerTrafficEncryption",
-    "EnableManagedSpotTraining",
-    "CheckpointConfig",
-    "RetryStrategy",
-    "Environment",
-)
+MAX_FAILURES = 5  # trials without any success after which AWS gives up
 
 
-def training_request(job: TuningJob, name: str, tuned: dict[str, str]) -> dict[str, Any]:
-    """The CreateTrainingJob request of one trial, as AWS makes it."""
-    definition, objective = job.definition, job.objective["MetricName"]
-    algorithm = definition["AlgorithmSpecification"]
-    metrics = algorithm["MetricDefinitions"]
-    regex = next(metric["Regex"] for metric in metrics if metric["Name"] == objective)
-    request = {member: definition[member] for member in SHARED if member in definition}
-    request |= {
-        "TrainingJobName": name,
-        "AlgorithmSpecification": {
-            **algorithm,
-            "MetricDefinitions": [*metrics, {"Name": OBJECTIVE, "Regex": regex}],
-        },
-        "HyperParameters": {
-            "_tuning_objective_metric": objective,
-            **definition.get("StaticHyperParameters", {}),
-            **tuned,
-        },
-    }
-    if "Tags" in job.request:
-        request["Tags"] = job.request["Tags"]
-    return request
+class Trainer(Protocol):
+    """Runs the training jobs of a tuning job: the SageMaker backend."""
+
+    training_records: dict[str, TrainingJob]
+
+    def start_training(
+        self,
+        request: dict[str, Any],
+        tuning_job_arn: str | None = None,
+        share: int = 1,
+        on_metric: OnMetric | None = None,
+        on_end: OnEnd | None = None,
+    ) -> TrainingJob: ...
+
+    def restart_training(
+        self,
+        job: TrainingJob,
+        share: int = 1,
+        on_metric: OnMetric | None = None,
+        on_end: OnEnd | None = None,
+    ) -> None: ...
+
+    def stop_training(self, job: TrainingJob) -> None: ...
+
+    def tuning_parents(self, job: TuningJob) -> list[TuningJob]: ...
+
+    def tuning_trials(self, job: TuningJob) -> list[TrainingJob]: ...
 
 
 class TuningRun:
-    """A running tuning job, in a thread of its own. Its record tells the outside what happens."""
+    """A running tuning job, in its own thread. It keeps the job's record up to date."""
 
-    def __init__(self, job: TuningJob, backend: TuningJobs, finish: Finish) -> None:
-        """finish(job, status, reason): called once, to bring the record to its terminal status."""
-        from embedded_aws.services.sagemaker.tuning.search import Search
-
-        self.job, self._backend, self._finish = job, backend, finish
+    def __init__(self, job: TuningJob, trainer: Trainer, finish: Finish) -> None:
+        """finish(job, status, reason): called once, to set the record's terminal status."""
+        self.job, self._trainer, self._finish = job, trainer, finish
         limits = job.config["ResourceLimits"]
         self._parallel = limits["MaxParallelTrainingJobs"]
         self._limit = limits.get("MaxNumberOfTrainingJobs")
@@ -106,8 +94,8 @@ class TuningRun:
         job = self.job
         ending: tuple[str, str | None]
         try:
-            for parent in self._backend.tuning_parents(job):
-                for trial in self._backend.tuning_trials(parent):
+            for parent in self._trainer.tuning_parents(job):
+                for trial in self._trainer.tuning_trials(parent):
                     self._search.add(parent.trials[trial.name], objective_value(trial))
             self._resume()
             self._loop()
@@ -125,7 +113,7 @@ class TuningRun:
     def _ending(self) -> tuple[str, str | None]:
         if self.job.status == "Stopping":
             return "Stopped", None
-        if any(objective_status(trial) == "Succeeded" for trial in self._backend.tuning_trials(self.job)):
+        if any(objective_status(trial) == "Succeeded" for trial in self._trainer.tuning_trials(self.job)):
             return "Completed", None
         return "Failed", self._failure()
 
@@ -160,7 +148,7 @@ class TuningRun:
         name = f"{self.job.name}-{len(self.job.trials) + 1:03d}-{uuid.uuid4().hex[:8]}"
         self.job.trials = {**self.job.trials, name: tuned}
         self._running[name] = trial
-        self._backend.start_training(
+        self._trainer.start_training(
             training_request(self.job, name, tuned), self.job.arn, **self._hooks(name)
         )
 
@@ -178,7 +166,7 @@ class TuningRun:
 
     def _resume(self) -> None:
         """After a restart of the embedded AWS: learn from finished trials, run the others again."""
-        records = self._backend.training_records
+        records = self._trainer.training_records
         self.job.trials = {name: tuned for name, tuned in self.job.trials.items() if name in records}
         for name, tuned in self.job.trials.items():
             record = records[name]
@@ -186,25 +174,25 @@ class TuningRun:
             number = self._search.add(tuned, value, running=not record.ended)
             if not record.ended and number is not None:
                 self._running[name] = number
-                self._backend.restart_training(record, **self._hooks(name))
+                self._trainer.restart_training(record, **self._hooks(name))
 
     def _report(self, name: str, value: float) -> None:
         trial = self._running.get(name)
         if trial is not None and self._search.report(trial, value):
-            self._backend.training_runs.stop(self._backend.training_records[name])
+            self._trainer.stop_training(self._trainer.training_records[name])
 
     def _close(self) -> None:
         """Start no more trials, and stop those that run."""
         self._closing = True
         for name in list(self._running):
-            if name in self._backend.training_records:
-                self._backend.training_runs.stop(self._backend.training_records[name])
+            if name in self._trainer.training_records:
+                self._trainer.stop_training(self._trainer.training_records[name])
 
     def _satisfied(self) -> bool:
         """Whether a completion criterion is met, or nothing succeeds."""
-        trials = [trial for trial in self._backend.tuning_trials(self.job) if trial.ended]
+        trials = [trial for trial in self._trainer.tuning_trials(self.job) if trial.ended]
         good = [trial for trial in trials if objective_status(trial) == "Succeeded"]
-        if len(trials) >= HOPELESS and not good:
+        if len(trials) >= MAX_FAILURES and not good:
             return True
         best = self.job.best(trials)
         if best is None:
@@ -220,7 +208,7 @@ class TuningRun:
     def _failure(self) -> str:
         number = len(self.job.trials)
         where = "by listing training jobs for the hyperparameter tuning job."
-        if number >= HOPELESS:
+        if number >= MAX_FAILURES:
             return (
                 f"No training job succeeded after {number} attempts. For additional details, please take a look at "
                 f"the training job failures {where}"

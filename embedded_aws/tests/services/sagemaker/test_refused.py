@@ -10,7 +10,7 @@ from moto.core.utils import camelcase_to_underscores
 from moto.sagemaker.responses import SageMakerResponse
 
 from embedded_aws.services.sagemaker.refused import REFUSED
-from embedded_aws.services.sagemaker.service import LocalSageMakerResponse
+from embedded_aws.services.sagemaker.responses import EmbeddedSageMakerResponse
 
 # Kinds of moto's that hold no more than what was written into them, and pretend nothing.
 RECORDS = {
@@ -31,7 +31,7 @@ def test_every_creation_that_moto_knows_is_ours_or_a_record_or_refused(embedded_
         method = camelcase_to_underscores(operation)
         if not operation.startswith(("Create", "Start")) or not hasattr(SageMakerResponse, method):
             continue
-        ours = getattr(LocalSageMakerResponse, method) is not getattr(SageMakerResponse, method)
+        ours = getattr(EmbeddedSageMakerResponse, method) is not getattr(SageMakerResponse, method)
         if not ours and operation.removeprefix("Create").removeprefix("Start") not in RECORDS:
             unknown.append(operation)
     assert unknown == []

@@ -9,7 +9,7 @@ import pytest
 
 from embedded_aws import client as daemon
 from embedded_aws.pytest_plugin import EmbeddedAws, free_port
-from embedded_aws.services.sagemaker.hosting.capture import record
+from embedded_aws.services.sagemaker.hosting.capture import captured
 from hosting_kit import LIST, READ, Hosting, variant
 
 WRITE = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::hosting-models/captured/*"}
@@ -25,7 +25,7 @@ CONFIG = {
 def test_a_record_is_text_where_the_content_type_is_named_and_base64_elsewhere():
     headers = Message()
     headers["Content-Type"] = "application/json; charset=utf-8"
-    made = record(CONFIG, {"Content-Type": "image/png"}, b"\x89PNG", headers, b'{"a": 1}')
+    made = captured(CONFIG, {"Content-Type": "image/png"}, b"\x89PNG", headers, b'{"a": 1}')
     assert made["captureData"] == {
         "endpointInput": {
             "observedContentType": "image/png",
@@ -41,7 +41,7 @@ def test_a_record_is_text_where_the_content_type_is_named_and_base64_elsewhere()
         },
     }
     only_output = {**CONFIG, "CaptureOptions": [{"CaptureMode": "Output"}]}
-    assert list(record(only_output, {}, b"", headers, b"")["captureData"]) == ["endpointOutput"]
+    assert list(captured(only_output, {}, b"", headers, b"")["captureData"]) == ["endpointOutput"]
 
 
 @pytest.fixture(scope="module")

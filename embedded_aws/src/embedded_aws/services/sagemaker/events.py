@@ -1,4 +1,4 @@
-"""SageMaker's events, with the details that AWS gives: mostly what Describe answers, times in milliseconds.
+"""SageMaker's events for EventBridge. Details are mostly those of Describe operations, with times in milliseconds.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html
 """
@@ -9,6 +9,8 @@ import json
 import re
 from datetime import datetime
 from typing import Any
+
+from moto.sagemaker.models import sagemaker_backends
 
 from embedded_aws import ACCOUNT_ID
 from embedded_aws.services.events import bus
@@ -63,14 +65,14 @@ ENDPOINT = (
 
 
 def training_job(job: Any) -> None:
-    """job: the record, in the state to tell of."""
+    """Emit the state of a training job. job: its record."""
     if bus.rules(job.region):
         detail = _picked(job.describe(), TRAINING) | {"Tags": _tags(job.region, job.arn)}
         _emit(job.region, "Training Job", job.arn, detail)
 
 
 def tuning_job(job: Any) -> None:
-    """job: the record, in the state to tell of."""
+    """Emit the state of a tuning job. job: its record."""
     if bus.rules(job.region):
         described = _backend(job.region).describe_tuning(job)
         detail = _picked(described, TUNING) | {"Tags": _tags(job.region, job.arn)}
@@ -78,13 +80,13 @@ def tuning_job(job: Any) -> None:
 
 
 def endpoint(record: dict[str, Any]) -> None:
-    """record: of the endpoint, in the state to tell of."""
+    """Emit the state of an endpoint."""
     region = record["EndpointArn"].split(":")[3]
     if not bus.rules(region):
         return
     variants = (record.get("Deployed") or record.get("Pending") or {}).get("Variants", [])
     detail = _picked(record, ENDPOINT) | {
-        # AWS writes the states of endpoints otherwise here than in DescribeEndpoint.
+        # Events have IN_SERVICE where DescribeEndpoint has InService.
         "EndpointStatus": re.sub(r"(?<=[a-z])(?=[A-Z])", "_", record["EndpointStatus"]).upper(),
         "ProductionVariants": [
             _picked(variant, ("VariantName", "DesiredWeight", "DesiredInstanceCount")) for variant in variants
@@ -95,7 +97,11 @@ def endpoint(record: dict[str, Any]) -> None:
 
 
 def model_package(region: str, record: dict[str, Any], updated: list[str]) -> None:
-    """record: of DescribeModelPackage. updated: names of the members that have changed; none of a new package."""
+    """Emit the state of a model package.
+
+    record: the answer of DescribeModelPackage.
+    updated: names of the changed members; empty for a new package.
+    """
     if not bus.rules(region):
         return
     fields = {"UpdatedModelPackageFields": updated} if updated else {}
@@ -103,8 +109,8 @@ def model_package(region: str, record: dict[str, Any], updated: list[str]) -> No
     _emit(region, "Model Package", record["ModelPackageArn"], detail)
 
 
-def _emit(region: str, what: str, arn: str, detail: dict[str, Any]) -> None:
-    bus.emit(region, SOURCE, f"SageMaker {what} State Change", [arn], detail)
+def _emit(region: str, resource: str, arn: str, detail: dict[str, Any]) -> None:
+    bus.emit(region, SOURCE, f"SageMaker {resource} State Change", [arn], detail)
 
 
 def _picked(record: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
@@ -124,6 +130,4 @@ def _tags(region: str, arn: str) -> dict[str, str]:
 
 
 def _backend(region: str) -> Any:
-    from moto.sagemaker.models import sagemaker_backends
-
     return sagemaker_backends[ACCOUNT_ID][region]
