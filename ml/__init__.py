@@ -1,1 +1,1 @@
-"""Machine learning: containers (`ml/container`) and the jobs that start them (`ml/jobs`)."""
+"""Machine learning: the containers' code, the runner of one training job, and the jobs that operators start."""

@@ -61,7 +61,7 @@ def metadata(monkeypatch):
 def test_an_instance_reads_its_identity_and_interruption_notice(metadata):
     machine = EC2Instance()
     assert (machine.id, machine.type, machine.spot) == ("i-1", "g5.xlarge", True)
-    assert machine.billable_seconds() == pytest.approx(time.time() - LAUNCHED, abs=5)
+    assert machine.billable_seconds() == pytest.approx(time.time() - LAUNCHED, abs=60)
     assert machine.interruption_time() == ""
     metadata["meta-data/spot/instance-action"] = NOTICE
     assert machine.interruption_time() == "2026-11-26T12:00:00Z"

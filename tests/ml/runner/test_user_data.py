@@ -71,7 +71,7 @@ def hosts(embedded_aws, until):
         def finish(self, instance_id: str) -> str:
             """Let the host shut down, wait until it is terminated, and return its console output."""
             s3.put_object(Bucket=BUCKET, Key=f"launched/{instance_id}", Body=b"")
-            until(lambda: self.state(instance_id) == "terminated", 60)
+            until(lambda: self.state(instance_id) == "terminated", 180)
             return self.console(instance_id)
 
         def events(self, stream: str) -> list[str]:
@@ -157,7 +157,7 @@ def test_the_host_runs_the_job_and_shuts_down_once_terraform_has_seen_it(hosts, 
     host, kept = (hosts.run(script(RUNNER_SHA256=hosts.digest, KEEP=keep)) for keep in ("no", "yes"))
     ended = f"job-1 Failed: channel train is empty: there are no objects below s3://{BUCKET}/nowhere/"
     for instance_id in (host, kept):
-        until(lambda instance_id=instance_id: ended in hosts.console(instance_id), 60)
+        until(lambda instance_id=instance_id: ended in hosts.console(instance_id), 180)
     assert hosts.state(host) == "running"
     hosts.finish(host)
     assert hosts.events(f"job-1/{host}") == [f"job-1 on {host}, t3.medium, on demand", ended]
