@@ -1,1 +1,1 @@
-"""What a pull request should know of a plan: changes, permissions, cost, findings. Everything is read from plan JSON."""
+"""The report on a plan for a pull request: changes, permissions, cost, findings. All are read from plan JSON."""

@@ -1,4 +1,4 @@
-"""What is told of one stack, from its plan's JSON."""
+"""Build the report on one stack from its plan."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from ops.plan_report.markdown import StackPlan
 
 
 def stack_plan(stack: str, plan: dict[str, Any], findings: Sequence[Finding] = ()) -> StackPlan:
-    """Changes, permissions and cost of a plan. plan: `terraform show -json` of it. findings: of a scan of it."""
+    """Return changes, permissions and cost of a plan.
+
+    plan: output of `terraform show -json`.
+    findings: open findings of checkov on it.
+    """
     return StackPlan(
         stack,
         resources.changes(plan),

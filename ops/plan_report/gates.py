@@ -1,4 +1,4 @@
-"""`--fail-on`: what in a plan should stop a pull request."""
+"""Gates of `./inv plan --fail-on`: what in a plan fails the command."""
 
 from __future__ import annotations
 
@@ -12,28 +12,32 @@ NAMES = "destroy, replace, new-permission, finding, cost>USD"
 
 
 def parse(text: str) -> list[str]:
-    """The gates of a comma-separated list. Raises OperatorError for one that does not exist."""
+    """Return the gates of a comma-separated list.
+
+    Raises:
+        OperatorError: A gate does not exist.
+    """
     gates = [part.strip().replace(" ", "") for part in text.split(",") if part.strip()]
     for gate in gates:
         if gate not in GATES and not re.fullmatch(r"cost>\d+(\.\d+)?", gate):
-            raise OperatorError(f"--fail-on {gate}: there is no such gate; there are {NAMES}.")
+            raise OperatorError(f"--fail-on {gate}: unknown gate; the gates are {NAMES}.")
     return gates
 
 
 def reasons(gates: Sequence[str], plans: Sequence[StackPlan]) -> list[str]:
-    """Why the plans do not pass, a phrase each; empty if they do."""
+    """Return a phrase for each gate that the plans do not pass."""
     planned = [plan for plan in plans if not plan.skipped]
-    told = []
+    found = []
     for gate in gates:
         if gate.startswith("cost>"):
-            told.append(_cost(float(gate.removeprefix("cost>")), planned))
+            found.append(_cost(float(gate.removeprefix("cost>")), planned))
         else:
-            told.append(GATES[gate](planned))
-    return [reason for reason in told if reason]
+            found.append(GATES[gate](planned))
+    return [reason for reason in found if reason]
 
 
 def _destroys(plans: Sequence[StackPlan]) -> str:
-    """Replacing destroys, too."""
+    """Replacements count: they destroy too."""
     gone = [c.address for p in plans for c in p.changes if c.kind in ("destroy", "replace")]
     return f"destroys {_listed(gone)}" if gone else ""
 
@@ -44,10 +48,10 @@ def _replaces(plans: Sequence[StackPlan]) -> str:
 
 
 def _permits(plans: Sequence[StackPlan]) -> str:
-    """What is unknown may be anything."""
-    gained = [f"{g.who}: {g.action} on {g.resource}" for p in plans for g in p.permissions.gained]
-    gained += [f"{address} is not known before the apply" for p in plans for address in p.permissions.unknown]
-    return f"gives new permissions ({_listed(gained)})" if gained else ""
+    """Unknown policies count: they may allow anything."""
+    gained = [f"{g.principal}: {g.action} on {g.resource}" for p in plans for g in p.permissions.gained]
+    gained += [f"{address} is unknown until apply" for p in plans for address in p.permissions.unknown]
+    return f"grants new permissions ({_listed(gained)})" if gained else ""
 
 
 def _finds(plans: Sequence[StackPlan]) -> str:
@@ -56,12 +60,12 @@ def _finds(plans: Sequence[StackPlan]) -> str:
 
 
 def _cost(limit: float, plans: Sequence[StackPlan]) -> str:
-    """By the most instances: what it may come to."""
+    """Compare the cost at maximum capacity."""
     more = sum(p.after.high - p.before.high for p in plans)
     unpriced = [address for p in plans for address in p.after.unpriced if address not in p.before.unpriced]
     if unpriced:
-        return f"makes what has no known price ({_listed(unpriced)})"
-    return f"may cost {more:,.2f} USD a month more, over {limit:,.2f}" if more > limit else ""
+        return f"creates resources without a known price ({_listed(unpriced)})"
+    return f"may cost {more:,.2f} USD a month more, above the limit of {limit:,.2f}" if more > limit else ""
 
 
 def _listed(names: list[str]) -> str:

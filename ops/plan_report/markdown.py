@@ -1,4 +1,4 @@
-"""The report of a plan as one Markdown text for a pull request: the dangerous first, and never too long for a comment."""
+"""Render the report on plans as Markdown for a pull request comment, most severe changes first."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ops.checks.findings import Finding
-from ops.plan_report.cost import Estimate, prices
+from ops.facts.prices import HOURS, prices
+from ops.plan_report.cost import Estimate, Line
 from ops.plan_report.permissions import Difference, Grant
 from ops.plan_report.resources import KINDS, Change
 
-LIMIT = 60_000  # characters; GitHub takes 65,536 in a comment
+LIMIT = 60_000  # characters; GitHub accepts 65,536 in a comment
 SIGNS = {"destroy": "−", "replace": "±", "update": "~", "create": "+"}
 
 
 @dataclass(frozen=True)
 class StackPlan:
-    """All that is told of one stack. skipped: why it was not planned, if it was not."""
+    """The report on one stack.
+
+    skipped: why the stack was not planned; empty if it was.
+    """
 
     stack: str
     changes: Sequence[Change] = ()
@@ -29,14 +33,18 @@ class StackPlan:
 
 
 def marker(environment: str) -> str:
-    """The first line of a report, by which the comment of an earlier run is found and replaced."""
+    """Return the first line of a report, which identifies the comment to replace in a later run."""
     return f"<!-- plan-report: {environment} -->"
 
 
 def render(
     environment: str, plans: Sequence[StackPlan], notes: Sequence[str] = (), limit: int = LIMIT
 ) -> str:
-    """The report. notes: sentences on how it was made. limit: characters it may have; rows are left out beyond it."""
+    """Return the report.
+
+    notes: sentences for the top of the report.
+    limit: maximum length in characters; rows are left out to stay within it.
+    """
     rows = None
     while True:
         text = _render(environment, plans, notes, rows)
@@ -50,7 +58,7 @@ def _render(environment: str, plans: Sequence[StackPlan], notes: Sequence[str], 
     parts = [f"{marker(environment)}\n## Plan for `{environment}`: {_summary(planned)}"]
     parts += [f"> {note}" for note in notes]
     parts += [f"> `{plan.stack}` is not planned: {plan.skipped}" for plan in plans if plan.skipped]
-    parts += [part for part in (_alarming(planned), _overview(planned)) if part]
+    parts += [part for part in (_destructive(planned), _overview(planned)) if part]
     parts += [
         _permissions(planned, rows),
         _cost(planned, rows),
@@ -66,15 +74,15 @@ def _count(plans: Sequence[StackPlan], kind: str) -> int:
 
 def _summary(plans: Sequence[StackPlan]) -> str:
     verbs = {"destroy": "to destroy", "replace": "to replace", "update": "to change", "create": "to add"}
-    told = [f"{count} {verbs[kind]}" for kind in KINDS if (count := _count(plans, kind))]
-    return ", ".join(told) or "no changes"
+    counts = [f"{count} {verbs[kind]}" for kind in KINDS if (count := _count(plans, kind))]
+    return ", ".join(counts) or "no changes"
 
 
-def _alarming(plans: Sequence[StackPlan]) -> str:
-    """What goes, in full: never cut."""
+def _destructive(plans: Sequence[StackPlan]) -> str:
+    """List destroyed and replaced resources. This list is never shortened."""
     lines = [
         f"- **{'destroys' if change.kind == 'destroy' else 'replaces'}** `{change.address}` ({plan.stack})"
-        + (f", because of `{'`, `'.join(change.because)}`" if change.because else "")
+        + (f", forced by `{'`, `'.join(change.because)}`" if change.because else "")
         for kind in ("destroy", "replace")
         for plan in plans
         for change in plan.changes
@@ -100,25 +108,20 @@ def _permissions(plans: Sequence[StackPlan], limit: int | None) -> str:
     parts = ["### Permissions"]
     if unknown:
         parts.append(
-            "> [!WARNING]\n> Not known before the apply, so not compared: "
-            + ", ".join(f"`{a}`" for a in unknown)
+            "> [!WARNING]\n> Unknown until apply, and not compared: " + ", ".join(f"`{a}`" for a in unknown)
         )
-    for title, grants in (("May newly do", gained), ("May no longer do", lost)):
+    for title, grants in (("New permissions", gained), ("Removed permissions", lost)):
         if grants:
-            header = ["who", "action", "on", "if"]
+            header = ["principal", "action", "resource", "condition"]
             parts.append(f"**{title}** ({len(grants)})\n\n" + _table(header, _grouped(grants), limit))
-    return (
-        "\n\n".join(parts)
-        if len(parts) > 1
-        else "### Permissions\n\nNo role may do more or less than before."
-    )
+    return "\n\n".join(parts) if len(parts) > 1 else "### Permissions\n\nNo permissions change."
 
 
 def _grouped(grants: Sequence[Grant]) -> list[list[str]]:
-    """One row for the actions that a principal shares on a resource, and for the resources that share these."""
+    """Return the rows: actions of a principal on the same resource, then resources with the same actions, share a row."""
     actions: dict[tuple[str, str, str, str], list[str]] = {}
     for grant in grants:
-        key = (_short(grant.who), grant.resource, grant.condition, grant.effect)
+        key = (_short(grant.principal), grant.resource, grant.condition, grant.effect)
         actions.setdefault(key, []).append(f"`{grant.action}`")
     resources: dict[tuple[str, str, str, str], list[str]] = {}
     for (who, resource, condition, effect), names in sorted(actions.items()):
@@ -131,22 +134,22 @@ def _grouped(grants: Sequence[Grant]) -> list[list[str]]:
 
 
 def _short(who: str) -> str:
-    """A role of an ARN by its name, as in its own policy."""
+    """Return the name of a role's ARN, as the role's own policy has only its name."""
     return who.rpartition("/")[2] if ":role/" in who else who
 
 
 def _condition(condition: str) -> str:
     if not condition:
         return ""
-    told = []
+    texts = []
     for operator, keys in json.loads(condition).items():
         if not isinstance(keys, dict):
-            told.append(f"{operator} = {keys}")
+            texts.append(f"{operator} = {keys}")
             continue
         for key, values in keys.items():
             shown = ", ".join(str(v) for v in (values if isinstance(values, list) else [values]))
-            told.append(f"`{key}` {operator} {shown}")
-    return "<br>".join(told)
+            texts.append(f"`{key}` {operator} {shown}")
+    return "<br>".join(texts)
 
 
 def _cost(plans: Sequence[StackPlan], limit: int | None) -> str:
@@ -178,15 +181,15 @@ def _cost(plans: Sequence[StackPlan], limit: int | None) -> str:
         parts.append(_table(["what", "before", "after"], rows, limit))
     by_use = sorted({what for plan in plans for what in plan.after.by_use})
     listed = prices()
-    told = f"On-demand list prices of {listed['region']}, {listed['as_of']}; 730 hours."
+    text = f"On-demand list prices of {listed['region']}, {listed['as_of']}; {HOURS} hours."
     if by_use:
-        told += f" Paid by use, beyond this: {', '.join(by_use)}."
+        text += f" Billed by use, not included: {', '.join(by_use)}."
     if unpriced := sorted({address for plan in plans for address in plan.after.unpriced}):
-        told += f" **No price known:** {', '.join(f'`{address}`' for address in unpriced)}."
-    return "\n\n".join([*parts, told])
+        text += f" **Unknown price:** {', '.join(f'`{address}`' for address in unpriced)}."
+    return "\n\n".join([*parts, text])
 
 
-def _line(line) -> str:
+def _line(line: Line | None) -> str:
     return f"{line.what}: {_usd(line.low, line.high)}" if line else ""
 
 
@@ -200,8 +203,8 @@ def _usd(low: float, high: float, sign: bool = False) -> str:
 def _findings(plans: Sequence[StackPlan], limit: int | None) -> str:
     rows = [[f"`{f.rule}`", f"`{f.where}`", f"{f.what}: {f.advice}"] for plan in plans for f in plan.findings]
     if not rows:
-        return "### Findings\n\ncheckov has none."
-    return f"### Findings\n\ncheckov has {len(rows)}.\n\n" + _table(["check", "at", "what"], rows, limit)
+        return "### Findings\n\ncheckov reports none."
+    return f"### Findings\n\ncheckov reports {len(rows)}.\n\n" + _table(["check", "at", "what"], rows, limit)
 
 
 def _changes(plans: Sequence[StackPlan], limit: int | None) -> str:
@@ -226,4 +229,4 @@ def _table(header: list[str], rows: Sequence[Sequence[str]], limit: int | None) 
     lines = [header, ["---"] * len(header), *shown]
     text = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
     left = len(rows) - len(shown)
-    return text if not left else f"{text}\n\n… and {left} more, left out for length: `./inv plan` shows them."
+    return text if not left else f"{text}\n\n… and {left} more: `./inv plan` shows them."

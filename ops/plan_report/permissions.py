@@ -1,4 +1,4 @@
-"""What each principal may newly do, or no longer do, by action and resource: read from the policies in a plan."""
+"""Compare what principals are allowed to do before and after a plan, by action and resource."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from ops.plan_report import resources
 from ops.plan_report.resources import Resource
 
-# Attributes that hold a policy on the resource itself, by type.
+# Attribute with the resource policy, by resource type.
 RESOURCE_POLICIES = {
     "aws_cloudwatch_event_bus_policy": "policy",
     "aws_cloudwatch_log_resource_policy": "policy_document",
@@ -36,19 +36,23 @@ ROLE_POLICIES = {
 
 @dataclass(frozen=True, order=True)
 class Grant:
-    """One action on one resource, allowed or denied. who: a role's name, or a principal of a resource's policy.
-    condition: JSON, empty if there is none."""
+    """One action on one resource.
 
-    who: str
+    principal: name of a role, or principal of a resource policy.
+    condition: JSON, or empty.
+    effect: Allow or Deny.
+    """
+
+    principal: str
     action: str
     resource: str
     condition: str = ""
     effect: str = "Allow"
 
     def covers(self, other: Grant) -> bool:
-        """Whether this says all that the other does: the same effect, on at least as much, at least as freely."""
+        """Return whether this grant includes another of the same effect."""
         return (
-            (self.who, self.effect) == (other.who, other.effect)
+            (self.principal, self.effect) == (other.principal, other.effect)
             and _matches(self.action.lower(), other.action.lower())
             and _matches(self.resource, other.resource)
             and self.condition in ("", other.condition)
@@ -57,8 +61,12 @@ class Grant:
 
 @dataclass(frozen=True)
 class Difference:
-    """gained, lost: Grants by which principals may do more, or less. unknown: addresses of policies whose text the
-    plan does not know."""
+    """Difference in permissions.
+
+    gained: grants that add permissions: new Allow or removed Deny.
+    lost: grants that remove permissions: removed Allow or new Deny.
+    unknown: addresses of policies that are unknown at plan time.
+    """
 
     gained: tuple[Grant, ...] = ()
     lost: tuple[Grant, ...] = ()
@@ -69,7 +77,7 @@ class Difference:
 
 
 def difference(plan: dict[str, Any]) -> Difference:
-    """What a plan changes about who may do what."""
+    """Return the difference in permissions that a plan makes."""
     old, new = set(grants(resources.before(plan))), set(grants(resources.after(plan)))
     gained = {g for g in new - old if g.effect == "Allow" and not _is_covered(g, old)}
     gained |= {g for g in old - new if g.effect == "Deny" and not _is_covered(g, new)}
@@ -77,23 +85,23 @@ def difference(plan: dict[str, Any]) -> Difference:
     lost |= {g for g in new - old if g.effect == "Deny" and not _is_covered(g, old)}
     names = ("policy", "assume_role_policy", "policy_document", "access_policy")
     later = {address for name in names for address in resources.unknown(plan, name)}
-    # Data that AWS fills in: what a resource has without a policy of ours is no grant of ours.
+    # AWS sets a default policy on resources without one. It is not part of the plan.
     later -= {r.address for r in resources.after(plan) if not _is_policy(r)}
     return Difference(tuple(sorted(gained)), tuple(sorted(lost)), tuple(sorted(later)))
 
 
 def grants(found: Iterable[Resource]) -> Iterator[Grant]:
-    """Everything that the policies of some resources allow or deny."""
+    """Yield everything that the policies of resources allow or deny."""
     found = list(found)
     attached = _attachments(found)
     for item in found:
         values = item.values
         if owner := ROLE_POLICIES.get(item.type):
-            yield from _statements(values.get("policy"), who=values.get(owner) or item.address)
+            yield from _statements(values.get("policy"), principal=values.get(owner) or item.address)
         elif item.type == "aws_iam_policy":
-            known_as = str(values.get("arn") or values.get("name"))
-            for who in attached.get(known_as, [f"policy {values.get('name')}"]):
-                yield from _statements(values.get("policy"), who=who)
+            name = str(values.get("arn") or values.get("name"))
+            for principal in attached.get(name, [f"policy {values.get('name')}"]):
+                yield from _statements(values.get("policy"), principal=principal)
         elif item.type == "aws_iam_role":
             yield from _statements(values.get("assume_role_policy"), resource=f"role {values.get('name')}")
         elif item.type == "aws_lambda_permission":
@@ -104,8 +112,8 @@ def grants(found: Iterable[Resource]) -> Iterator[Grant]:
             yield from _statements(values.get(attribute), resource=item.address)
     for arn, roles in attached.items():
         if arn.startswith("arn:") and ":iam::aws:policy/" in arn:
-            for who in roles:
-                yield Grant(who, "all that it allows", arn)
+            for role in roles:
+                yield Grant(role, "all actions of the policy", arn)
 
 
 def _is_policy(item: Resource) -> bool:
@@ -121,7 +129,7 @@ def _is_policy(item: Resource) -> bool:
 
 
 def _attachments(found: list[Resource]) -> dict[str, list[str]]:
-    """Roles by the ARN of a managed policy, and by its name where a plan does not know the ARN yet."""
+    """Return the roles of each managed policy, by its ARN and by its name, as the ARN may be unknown."""
     roles: dict[str, list[str]] = {}
     for item in found:
         if item.type == "aws_iam_role_policy_attachment" and (arn := item.values.get("policy_arn")):
@@ -140,28 +148,28 @@ def _permission(values: dict[str, Any]) -> Grant:
     )
 
 
-def _statements(document: str | None, who: str = "", resource: str = "") -> Iterator[Grant]:
-    """The grants of a policy document. who, resource: for what its statements do not name themselves."""
+def _statements(document: str | None, principal: str = "", resource: str = "") -> Iterator[Grant]:
+    """Yield the grants of a policy document. principal, resource: defaults for statements that name none."""
     if not document:
         return
     for statement in _as_list(json.loads(document).get("Statement", [])):
         condition = statement.get("Condition")
-        told = json.dumps(condition, sort_keys=True) if condition else ""
-        for principal in [who] if who else _principals(statement):
+        text = json.dumps(condition, sort_keys=True) if condition else ""
+        for who in [principal] if principal else _principals(statement):
             for action in _named(statement, "Action"):
                 for target in _named(statement, "Resource") or [resource]:
                     yield Grant(
-                        principal,
+                        who,
                         action,
                         target if target != "*" or not resource else resource,
-                        told,
+                        text,
                         statement["Effect"],
                     )
 
 
 def _principals(statement: dict[str, Any]) -> list[str]:
     if "NotPrincipal" in statement:
-        return [f"everyone but {json.dumps(statement['NotPrincipal'], sort_keys=True)}"]
+        return [f"everyone except {json.dumps(statement['NotPrincipal'], sort_keys=True)}"]
     principal = statement.get("Principal", "*")
     if isinstance(principal, str):
         return [principal]
@@ -169,9 +177,9 @@ def _principals(statement: dict[str, Any]) -> list[str]:
 
 
 def _named(statement: dict[str, Any], element: str) -> list[str]:
-    """A statement's actions or resources; negated ones as one text, which covers and is covered by nothing else."""
+    """Return the actions or resources of a statement. Negated ones become one text that includes no other grant."""
     if f"Not{element}" in statement:
-        return [f"everything but {', '.join(_as_list(statement[f'Not{element}']))}"]
+        return [f"everything except {', '.join(_as_list(statement[f'Not{element}']))}"]
     return _as_list(statement.get(element, []))
 
 
@@ -180,9 +188,9 @@ def _is_covered(grant: Grant, others: set[Grant]) -> bool:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    """Whether a pattern with * and ? matches a text, whose own wildcards are taken as signs: never too much."""
+    """Return whether a pattern with * and ? matches a text. Wildcards in the text are literals."""
     return bool(re.fullmatch(translate(pattern.replace("[", "[[]")), text))
 
 
-def _as_list(value: Any) -> list:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]

@@ -1,4 +1,4 @@
-"""The resources of a plan, as `terraform show -json` gives them: what changes, what there was, what there will be."""
+"""Read the resources of a plan from `terraform show -json`: before, after and changes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-# In order of alarm.
+# Most severe first.
 KINDS = ("destroy", "replace", "update", "create")
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One managed resource in one state. values: its attributes, those that are not yet known left out."""
+    """A managed resource.
+
+    values: its attributes, without those that are unknown at plan time.
+    """
 
     address: str
     type: str
@@ -21,8 +24,12 @@ class Resource:
 
 @dataclass(frozen=True)
 class Change:
-    """A planned change of one resource. kind: of KINDS. attributes: names of those that differ, or are not yet
-    known; because: those that force a replacement."""
+    """A planned change of a resource.
+
+    kind: one of KINDS.
+    attributes: names of attributes that differ or are unknown at plan time.
+    because: names of attributes that force a replacement.
+    """
 
     address: str
     type: str
@@ -32,7 +39,7 @@ class Change:
 
 
 def changes(plan: dict[str, Any]) -> list[Change]:
-    """What a plan would do, the most alarming first; reads of data sources and no-ops left out."""
+    """Return the changes of a plan, most severe first, without data sources and no-ops."""
     found = []
     for item in plan.get("resource_changes", []):
         change = item["change"]
@@ -51,17 +58,17 @@ def changes(plan: dict[str, Any]) -> list[Change]:
 
 
 def before(plan: dict[str, Any]) -> list[Resource]:
-    """The resources that there are."""
+    """Return the resources before the plan is applied."""
     return list(_resources(plan.get("prior_state", {}).get("values", {}).get("root_module", {})))
 
 
 def after(plan: dict[str, Any]) -> list[Resource]:
-    """The resources that there will be."""
+    """Return the resources after the plan is applied."""
     return list(_resources(plan.get("planned_values", {}).get("root_module", {})))
 
 
 def unknown(plan: dict[str, Any], attribute: str) -> list[str]:
-    """Addresses of resources whose `attribute` will be known only after the apply."""
+    """Return the addresses of resources whose attribute is unknown until apply."""
     return [
         item["address"]
         for item in plan.get("resource_changes", [])
@@ -79,7 +86,7 @@ def _kind(actions: list[str]) -> str:
 
 def _differing(change: dict[str, Any]) -> tuple[str, ...]:
     old, new, later = (change.get(part) or {} for part in ("before", "after", "after_unknown"))
-    # Empty in one way or another is the same.
+    # Null, empty list and empty map are the same.
     names = {name for name in new if new[name] != old.get(name) and (new[name] or old.get(name))}
     names |= {name for name, is_unknown in later.items() if is_unknown is True}
     return tuple(sorted(names - {"arn", "id", "tags_all"}))

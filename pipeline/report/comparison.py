@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from ml.jobs import data, registry
 from ops.aws import client
+from ops.facts.prices import hourly
 from ops.outputs import Foundation
-from ops.plan_report.cost import hourly
 from ops.settings import Settings
 
 COLUMNS = ("on", "machines", "training s", "billed s", "USD", "test accuracy", "version")

@@ -11,7 +11,7 @@ from ml.jobs import search as tune
 from ops import outputs as handover
 from ops.aws import client
 from ops.errors import OperatorError
-from ops.plan_report.cost import prices
+from ops.facts.prices import prices
 from ops.settings import Settings
 from pipeline.report import comparison
 

@@ -78,7 +78,7 @@ def test_a_plan_is_kept_if_it_passes_and_was_compared_with_an_account(report, mo
 
 def test_a_gate_stops_it_after_the_report_is_written(report, tmp_path):
     with pytest.raises(
-        OperatorError, match=r"--fail-on: this plan destroys aws_kms_key.this; it gives new permissions"
+        OperatorError, match=r"--fail-on: this plan destroys aws_kms_key.this; it grants new permissions"
     ):
         report([planned("foundation", [KEY], [READ])], "destroy,new-permission")
     assert "**destroys** `aws_kms_key.this` (foundation)" in (tmp_path / "plan.md").read_text()
@@ -101,7 +101,7 @@ def test_without_credentials_nothing_is_compared_and_that_is_said(report):
 
 
 def test_a_gate_that_does_not_exist_is_refused_before_anything_is_planned(report):
-    with pytest.raises(OperatorError, match="no such gate"):
+    with pytest.raises(OperatorError, match="unknown gate"):
         report([], "destory")
 
 
@@ -139,5 +139,5 @@ def test_a_fork_gets_a_report_of_the_whole_of_prod(tmp_path):
     assert "without credentials" in text
     assert "| `image-classifier-prod-inference` | `sagemaker:InvokeEndpoint` |" in text
     assert "1 to 3 × ml.m5.large" in text
-    assert "No price known" not in text
-    assert "checkov has none." in text
+    assert "Unknown price" not in text
+    assert "checkov reports none." in text

@@ -1,4 +1,4 @@
-"""Plans as `terraform show -json` writes them, from a few resources."""
+"""Make plans, as `terraform show -json` prints them, from a few resources."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ ROLE = "arn:aws:iam::123456789012:role/trainer"
 
 
 def resource(kind: str, label: str = "this", /, **values: Any) -> dict[str, Any]:
+    """Return a managed resource."""
     return {"address": f"{kind}.{label}", "mode": "managed", "type": kind, "name": label, "values": values}
 
 
 def plan(
     before: list[dict], after: list[dict], unknown: dict[str, list[str]] | None = None
 ) -> dict[str, Any]:
-    """A plan from one set of resources to another. unknown: attributes not yet known, by address."""
+    """Return a plan from one set of resources to another. unknown: names of unknown attributes by address."""
     old, new = ({item["address"]: item for item in items} for items in (before, after))
     return {
         "prior_state": {"values": {"root_module": {"resources": before}}},
@@ -46,8 +47,10 @@ def _change(address: str, old: dict | None, new: dict | None, unknown: list[str]
 
 
 def document(*statements: dict[str, Any]) -> str:
+    """Return a policy document. Statements allow unless they have an Effect."""
     return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", **s} for s in statements]})
 
 
 def role_policy(*statements: dict[str, Any], role: str = "trainer") -> dict[str, Any]:
+    """Return an inline policy of a role."""
     return resource("aws_iam_role_policy", role, role=role, policy=document(*statements))

@@ -1,4 +1,4 @@
-"""What a plan's resources cost a month: by AWS's list, with ranges where a service scales, and no guesses."""
+"""The monthly cost of resources: list prices, a range for autoscaling, and no guesses."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ops.facts import prices
 from ops.plan_report import cost, resources
 from tests.ops.plan_report.kit import plan, resource
 
@@ -14,10 +15,12 @@ TERRAFORM = Path(__file__).parents[3] / "terraform"
 
 
 def estimate(*found: dict) -> cost.Estimate:
+    """Return the cost of planned resources."""
     return cost.estimate(resources.after(plan([], list(found))))
 
 
 def endpoint(variant: dict, **values) -> list[dict]:
+    """Return an endpoint, its configuration and an unused configuration."""
     variants = [{"variant_name": "AllTraffic", "initial_instance_count": 1, **variant}]
     return [
         resource("aws_sagemaker_endpoint", name="e", endpoint_config_name="c", **values),
@@ -26,11 +29,11 @@ def endpoint(variant: dict, **values) -> list[dict]:
     ]
 
 
-def test_the_walk_through_s_two_warm_environments_cost_2_79_in_31_days():
-    assert round(cost.provisioned_concurrency(2, 128, 31 * 86400), 2) == 2.79
+def test_provisioned_concurrency_is_priced_per_gb_second():
+    assert round(prices.provisioned_concurrency(2, 128, 31 * 86400), 2) == 2.79
 
 
-def test_an_endpoint_costs_its_instances_from_the_fewest_to_the_most():
+def test_an_endpoint_is_priced_from_minimum_to_maximum_capacity():
     found = endpoint({"instance_type": "ml.m5.large"})
     assert round(estimate(*found).high, 2) == round(0.115 * 730, 2) == 83.95
     target = resource(
@@ -44,7 +47,7 @@ def test_an_endpoint_costs_its_instances_from_the_fewest_to_the_most():
     assert scaled.lines[0].what == "1 to 3 × ml.m5.large"
 
 
-def test_a_serverless_endpoint_is_paid_by_use_and_its_warm_part_is_not_guessed():
+def test_a_serverless_endpoint_is_billed_by_use_and_its_provisioned_concurrency_is_unpriced():
     kind = {
         "serverless_config": [{"memory_size_in_mb": 2048, "max_concurrency": 5, "provisioned_concurrency": 0}]
     }
@@ -93,33 +96,34 @@ def test_a_serverless_endpoint_is_paid_by_use_and_its_warm_part_is_not_guessed()
     ],
     ids=lambda value: value[0]["type"] if isinstance(value, list) else None,
 )
-def test_what_others_cost(found, usd):
+def test_prices_of_other_resources(found, usd):
     assert round(estimate(*found).high, 2) == usd
     assert not estimate(*found).unpriced
 
 
-def test_what_stands_still_costs_its_disk():
+def test_a_stopped_instance_costs_its_volume():
     host = estimate(
         resource("aws_instance", instance_type="t3.medium", root_block_device=[{"volume_size": 50}])
     )
     assert round(host.low, 2) == 4.00
 
 
-def test_what_has_no_price_is_named():
+def test_resources_without_a_price_are_listed():
     found = estimate(resource("aws_instance", instance_type="u-24tb1.metal"), resource("aws_nat_gateway"))
     assert found.unpriced == ("aws_instance.this", "aws_nat_gateway.this")
 
 
-def test_what_is_paid_by_use_is_named_once():
+def test_usage_is_listed_once_per_resource_type():
     found = estimate(resource("aws_s3_bucket", "a"), resource("aws_s3_bucket", "b"))
     assert found.by_use == ("objects and requests in S3",)
 
 
-def test_every_type_in_our_terraform_is_accounted_for():
+def test_every_resource_type_of_this_repository_has_a_price():
     types = {
         kind
         for path in TERRAFORM.rglob("*.tf")
         for kind in re.findall(r'^resource "(\w+)"', path.read_text(), re.M)
     }
-    assert types - cost.FREE - set(cost.BY_USE) - set(cost.RULES) == set()
-    assert not (cost.FREE & set(cost.BY_USE)) and not (cost.FREE & set(cost.RULES))
+    free, by_use = set(prices.prices()["free"]), set(prices.prices()["by_use"])
+    assert len(types) > 20 and types - free - by_use - set(cost.RULES) == set()
+    assert not free & by_use and not (free | by_use) & set(cost.RULES)
