@@ -1,4 +1,4 @@
-"""What every service of the embedded AWS shares: home folder, address, credentials of roles, hooks."""
+"""Runtime: what every service of the embedded AWS shares."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from embedded_aws.processes.supervisor import Supervisor
 
 T = TypeVar("T")
 
-_OURS = ("AWS_", "MOTO_", "TF_", "MALLOC_")  # variables of this process that no child is to have
+_NOT_INHERITED = ("AWS_", "MOTO_", "TF_", "MALLOC_")  # variables of this process that children do not get
 
 
 class AssumeRole(Protocol):
@@ -30,42 +30,54 @@ class AssumeRole(Protocol):
 
 @dataclass(kw_only=True)
 class Runtime:
-    """The running embedded AWS.
-
-    home: folder for state and working files. port: of the HTTP listener on 127.0.0.1.
-    time_scale: how many times faster than real time the service clocks run (scaling, alarms).
-    on_start: hooks of the services, called once the state is loaded, before the first request is answered.
-    on_stop: hooks of the services, called while requests are still answered, before children are ended and the
-    state is saved.
-    changed: to be called after a change of state that no request made, so that it is saved soon; with a service and
-    a region, e.g. ("sagemaker", "us-east-1"), at once.
-    writing: around a call that writes, so that it is on disk before it is answered.
-    assume_role: how a service gets credentials of a role.
-    """
+    """One running embedded AWS."""
 
     home: Path
+    """Folder for state and working files."""
+
     port: int
+    """Port of the HTTP listener on 127.0.0.1."""
+
     time_scale: float = 1.0
+    """How many times faster than real time service clocks run (scaling, alarms)."""
+
     supervisor: Supervisor = field(default_factory=Supervisor)
+    """Starts and ends child processes."""
+
     on_start: list[Callable[[], None]] = field(default_factory=list)
+    """Hooks of services, called after the state is loaded and before the first request."""
+
     on_stop: list[Callable[[], None]] = field(default_factory=list)
+    """Hooks of services, called while requests are still answered: before children end and the state is saved."""
+
     stopping: threading.Event = field(default_factory=threading.Event)
+    """Set once the server begins to stop."""
+
     changed: Callable[..., None] = lambda *of: None
+    """Call after a state change that no request made, so that it is saved soon.
+
+    With a service and a region, e.g. ("sagemaker", "us-east-1"), it is saved at once.
+    """
+
     writing: Callable[[Any], AbstractContextManager[None]] = lambda call: nullcontext()
+    """Context manager around a call that writes: the write is on disk before it is answered."""
+
     assume_role: AssumeRole | None = None
-    _services: list[object] = field(default_factory=list, repr=False)
+    """Gets credentials of a role for a service."""
+
+    _objects: list[object] = field(default_factory=list, repr=False)
     _session: boto3.Session = field(default_factory=boto3.Session, repr=False)
     _making_clients: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def add(self, service: object) -> None:
+    def add(self, shared: object) -> None:
         """Make an object available to every service, by its class."""
-        self._services.append(service)
+        self._objects.append(shared)
 
     def get(self, kind: type[T]) -> T:
-        """The object of a class that a service has added."""
-        for service in self._services:
-            if isinstance(service, kind):
-                return service
+        """Return the object of a class, or of a base class or protocol, that a service has added."""
+        for shared in self._objects:
+            if isinstance(shared, kind):
+                return shared
         raise LookupError(f"the embedded AWS has no {kind.__name__}")
 
     @property
@@ -73,7 +85,7 @@ class Runtime:
         return f"http://127.0.0.1:{self.port}"
 
     def folder(self, *parts: str) -> Path:
-        """A working folder below home, created if missing."""
+        """Return a working folder below home; create it if missing."""
         path = self.home.joinpath(*parts)
         path.mkdir(parents=True, exist_ok=True)
         return path
@@ -81,20 +93,23 @@ class Runtime:
     def assume(
         self, role_arn: str, service: str, region: str, session_name: str, source_arn: str | None = None
     ) -> dict[str, str]:
-        """Credentials of a role, as AWS's service `service` (e.g. "sagemaker.amazonaws.com") would get them.
+        """Return credentials of a role for an AWS service.
 
-        source_arn: what the service acts for (aws:SourceArn in trust policies); by default any resource of it.
+        service: service principal, e.g. "sagemaker.amazonaws.com".
+        source_arn: the resource that the service acts for (aws:SourceArn); by default any of the service.
         Returns AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.
-        Raises RoleNotAssumable if the role is missing or its trust policy names another service.
+        Raises RoleNotAssumable if the role does not exist or its trust policy does not allow the service.
         """
-        assert self.assume_role is not None, "the access control is not installed"
+        assert self.assume_role is not None, "set by server.app.build"
         source_arn = source_arn or f"arn:aws:{service.partition('.')[0]}:{region}:{ACCOUNT_ID}:*"
         return self.assume_role(role_arn, service, region, session_name, source_arn)
 
     def environment(self, role_arn: str, service: str, region: str, session_name: str) -> dict[str, str]:
-        """The environment of a process that runs for a service: this one's, less every AWS_* variable,
-        plus the role's credentials, the region and the address of the embedded AWS."""
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(_OURS)}
+        """Return environment variables for a child process of a service.
+
+        They are this process's without AWS_*, plus the role's credentials, the region and the endpoint URL.
+        """
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_INHERITED)}
         return {
             **inherited,
             **self.assume(role_arn, service, region, session_name),
@@ -112,10 +127,12 @@ class Runtime:
         region: str,
         session_name: str,
         source_arn: str | None = None,
-    ):
-        """A boto3 client that acts as the role, so that its permissions apply to what a service does for it."""
+    ) -> Any:
+        """Return a boto3 client with the credentials of a role, so that its permissions apply."""
         keys = self.assume(role_arn, service, region, session_name, source_arn)
-        with self._making_clients:  # a session is not thread-safe; one for all parses each service model once
+        with (
+            self._making_clients
+        ):  # sessions are not thread-safe; a shared one parses each service model once
             return self._session.client(
                 name,
                 region_name=region,
@@ -130,16 +147,13 @@ _current: Runtime | None = None
 
 
 def install(runtime: Runtime) -> None:
-    """Make `runtime` the one of this process; moto creates its backends without our arguments."""
+    """Set the runtime of this process."""
     global _current
     _current = runtime
 
 
 def current() -> Runtime:
-    """The runtime of this process."""
+    """Return the runtime of this process."""
     if _current is None:
         raise RuntimeError("the embedded AWS has not been started in this process")
     return _current
-
-
-__all__ = ["ACCOUNT_ID", "Runtime", "current", "install"]

@@ -1,7 +1,7 @@
-"""The services of the embedded AWS, and where each comes from: the one table to read first.
+"""Table of services: where each comes from. Read this first.
 
-`OURS` runs real processes or decides by itself, on moto's records. `FIXED` is moto's service with corrections.
-`MOTO` is moto's service unchanged. Services that the table does not list are moto's, unchanged and untested here.
+OURS runs real processes or makes decisions, on top of moto's records. FIXED is moto's service with corrections.
+MOTO is moto's service unchanged. Services that are not in the table are moto's, unchanged and untested here.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ class Service:
     """One AWS service."""
 
     name: str
-    """botocore's name of the service."""
+    """botocore's name."""
 
     source: Source
 
     folder: str
-    """Folder of `services` with its provider; empty for a service of moto's."""
+    """Folder in `services` with its provider; empty for MOTO."""
 
     summary: str
-    """What happens beyond moto's records."""
+    """What it does beyond moto's records."""
 
 
 OURS, FIXED, MOTO = Source.OURS, Source.FIXED, Source.MOTO
 
-# Started in this order, and stopped in it.
+# Started and stopped in this order.
 SERVICES = (
     Service(
         "sagemaker", OURS, "sagemaker", "jobs train, tuning jobs search, endpoints answer, notebooks run"
@@ -54,11 +54,11 @@ SERVICES = (
     ),
     Service("cloudwatch", OURS, "cloudwatch", "alarms are evaluated and act"),
     Service("events", OURS, "events", "rules match, schedules fire, targets are called"),
-    Service("sts", OURS, "sts", "trust policies decide; sessions expire"),
+    Service("sts", FIXED, "sts", "sessions of roles expire; unverified credentials are refused"),
     Service("service-quotas", OURS, "servicequotas", "quotas limit instances, endpoints and concurrency"),
     Service("iam", FIXED, "iam", "SimulatePrincipalPolicy; every request is authorized in front of moto"),
     Service("s3", FIXED, "s3", "delete markers can be deleted; object bytes are on disk"),
-    Service("sns", FIXED, "sns", "subscribers are called in the background"),
+    Service("sns", FIXED, "sns", "functions and endpoints on this machine are subscribers"),
     Service("ssm", FIXED, "ssm", "public parameters of the Deep Learning AMIs"),
     Service("budgets", FIXED, "budgets", "subscribers, tags and updates of budgets"),
     Service("ecr", MOTO, "", ""),
@@ -70,7 +70,7 @@ SERVICES = (
 
 
 def install(runtime: Runtime) -> None:
-    """Put our parts of every service in moto's place. Call once per process, before moto's first request."""
+    """Apply the changes of every service to moto. Call once per process, before moto's first request."""
     for service in SERVICES:
         if service.folder:
             module = importlib.import_module(f"{__name__}.{service.folder}.provider")

@@ -1,4 +1,4 @@
-"""What a service folder puts in moto's place: backends, response classes, replaced names, and what to start."""
+"""Changes to moto for one service: backends, response classes, replaced names, start and stop hooks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Routes:
-    """Paths of moto's URL table that a response class of ours answers."""
+    """Paths of moto's URL table that an embedded response class answers."""
 
     table: dict[str, Any]
     paths: Iterable[str]
@@ -25,25 +25,25 @@ class Routes:
 
 @dataclass(frozen=True, kw_only=True)
 class Provider:
-    """The changes to moto for one service.
+    """Changes to moto for one service.
 
-    Every folder of `services` that changes moto has a module `provider` with a function `provider(runtime)`.
+    Every folder of `services` has a module `provider` with a function `provider(runtime) -> Provider`.
     """
 
     backends: list[tuple[BackendDict, type[BaseBackend]]] = field(default_factory=list)
-    """moto's dictionaries of backends, each with the class that it creates from now on."""
+    """moto's dictionaries of backends, each with the class to create."""
 
     routes: list[Routes] = field(default_factory=list)
-    """URLs that our response classes answer."""
+    """URLs that embedded response classes answer."""
 
     replaced: list[tuple[ModuleType | type, str, Any]] = field(default_factory=list)
-    """Names that moto looks up in a module or class, with our values."""
+    """Names in moto's modules and classes, with new values."""
 
     on_start: list[Callable[[], None]] = field(default_factory=list)
-    """Called once the state is loaded, before the first request."""
+    """Called after the state is loaded, before the first request."""
 
     on_stop: list[Callable[[], None]] = field(default_factory=list)
-    """Called while requests are still answered, before child processes end and the state is saved."""
+    """Called while requests are still answered: before child processes end and the state is saved."""
 
     def install(self, runtime: Runtime) -> None:
         """Apply the changes. Call once per process, before moto's first request."""
@@ -59,6 +59,6 @@ class Provider:
 
 
 def _bound(kind: type[BaseBackend], runtime: Runtime) -> type[BaseBackend]:
-    """A subclass whose instances have the runtime: moto creates backends with arguments of its own."""
+    """Return a subclass whose instances have the runtime: moto passes no such argument to backends."""
     names = {"runtime": runtime, "__module__": kind.__module__, "__doc__": kind.__doc__}
     return type(kind.__name__, (kind,), names)

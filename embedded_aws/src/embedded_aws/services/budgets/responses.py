@@ -1,4 +1,4 @@
-"""Budgets: subscribers of notifications, tags and updates, which moto leaves out. Nothing is spent here, so none alerts."""
+"""Budgets operations that moto lacks: subscribers, tags, updates. Nothing is spent here, so no budget alerts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from moto.budgets.responses import BudgetsResponse
 from moto.core.responses import ActionResult
 
 
-class LocalBudgetsResponse(BudgetsResponse):
-    """The operations of Budgets that Terraform needs, beside moto's."""
+class EmbeddedBudgetsResponse(BudgetsResponse):
+    """moto's responses and the operations that Terraform needs."""
 
     def create_budget(self) -> str:
         answer = super().create_budget()
@@ -68,8 +68,8 @@ class LocalBudgetsResponse(BudgetsResponse):
         raise NotFoundException("Unable to find notification - the notification doesn't exist.")
 
 
-def _identity(notification: dict[str, Any]) -> tuple:
-    """What tells notifications of a budget apart; a client may send its threshold as a whole number."""
+def _identity(notification: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what identifies a notification of a budget. Clients may send the threshold as a whole number."""
     return (
         notification["NotificationType"],
         notification["ComparisonOperator"],
@@ -79,7 +79,7 @@ def _identity(notification: dict[str, Any]) -> tuple:
 
 
 def _tags(budget: Budget) -> dict[str, str]:
-    """A budget's tags, which moto's class has no place for; kept with its state."""
+    """Return the tags of a budget: an attribute that moto's class lacks, saved with the budget."""
     return vars(budget).setdefault("resource_tags", {})
 
 

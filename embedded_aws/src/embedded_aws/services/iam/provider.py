@@ -1,4 +1,4 @@
-"""AWS IAM in moto's place."""
+"""AWS IAM: changes to moto."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from moto.s3 import models as s3
 
 from embedded_aws.iam import moto_checks
 from embedded_aws.runtime import Runtime
-from embedded_aws.services.iam.responses import LocalIamResponse
+from embedded_aws.services.iam.responses import EmbeddedIamResponse
 from embedded_aws.services.provider import Provider, Routes
 
 
 def provider(runtime: Runtime) -> Provider:
     return Provider(
-        routes=[Routes(table=urls.url_paths, paths=["{0}/$"], responses=LocalIamResponse)],
+        routes=[Routes(table=urls.url_paths, paths=["{0}/$"], responses=EmbeddedIamResponse)],
         replaced=[(s3.FakeBucket, "get_permission", moto_checks.get_permission)],
     )

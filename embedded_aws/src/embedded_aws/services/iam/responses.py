@@ -1,4 +1,4 @@
-"""IAM: simulations of policies, answered by the evaluator that decides about real requests."""
+"""IAM policy simulation, by the evaluator that decides about real requests."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from embedded_aws.iam.evaluate import decide
 from embedded_aws.iam.gate import CALL
 from embedded_aws.iam.principals import Principal, iam
 
-PAGE = 100  # results, if the request does not say
+PAGE = 100  # default of MaxItems
 
 
 @dataclass(frozen=True)
 class Simulated(Principal):
-    """A caller as the simulation has it: with policies of the request, and another boundary if that names one."""
+    """A simulated caller.
+
+    policies: identity-based policies of the request.
+    other_boundary: permissions boundary of the request, in place of the caller's own.
+    """
 
     policies: tuple[str, ...] = ()
     other_boundary: str | None = None
@@ -32,13 +36,12 @@ class Simulated(Principal):
         return self.other_boundary or super().boundary()
 
 
-class LocalIamResponse(IamResponse):
-    """moto's responses, with ours in front."""
+class EmbeddedIamResponse(IamResponse):
+    """moto's responses with policy simulation."""
 
     def simulate_principal_policy(self) -> ActionResult:
         parameters = self._parameters()
-        arn = parameters["PolicySourceArn"]
-        return self._simulate(parameters, _source(arn))
+        return self._simulate(parameters, _source(parameters["PolicySourceArn"]))
 
     def simulate_custom_policy(self) -> ActionResult:
         return self._simulate(self._parameters(), {"kind": "AssumedRole", "arn": "", "identity_arn": ""})
@@ -76,7 +79,7 @@ class LocalIamResponse(IamResponse):
 
 
 def _source(arn: str) -> dict[str, Any]:
-    """What Simulated takes for a user, group or role. Raises NoSuchEntity."""
+    """Return arguments of Simulated for a user, group or role. Raises NoSuchEntity."""
     for kind, found in (("AssumedRole", iam().roles), ("User", iam().users), ("Group", iam().groups)):
         for record in found.values():
             if record.arn == arn:
@@ -95,7 +98,7 @@ def _result(
     principal: Simulated, action: str, resource: str, context: dict[str, Any], policy: str | None
 ) -> dict[str, Any]:
     full = {"aws:resourceaccount": ACCOUNT_ID, **context}
-    # As of the real thing: keys ask their own policy first, where the request gives one.
+    # As for real requests: a KMS key's own policy decides whether identity-based policies count.
     delegated = policy is None or not action.lower().startswith("kms:")
     decision = decide(principal, action, resource, full, policy, delegated)
     denied = decision.reason.startswith("with an explicit deny")
@@ -114,7 +117,7 @@ def _result(
 
 
 def _missing(documents: list[str | None], action: str, context: dict[str, Any]) -> set[str]:
-    """Condition keys that statements about the action ask for and nobody gave."""
+    """Return condition keys that statements about the action use and the request lacks."""
     found: set[str] = set()
     for document in documents:
         for statement in evaluate.parse(document) if document else ():

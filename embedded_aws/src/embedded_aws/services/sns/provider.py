@@ -1,4 +1,4 @@
-"""Amazon SNS in moto's place."""
+"""Amazon SNS: changes to moto."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from moto.sns import models
 
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.provider import Provider
-from embedded_aws.services.sns.models import LocalSubscription
+from embedded_aws.services.sns.backend import EmbeddedSubscription
 
 
 def provider(runtime: Runtime) -> Provider:
-    return Provider(replaced=[(models, "Subscription", LocalSubscription)])
+    return Provider(replaced=[(models, "Subscription", EmbeddedSubscription)])

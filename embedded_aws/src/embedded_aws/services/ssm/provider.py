@@ -1,4 +1,4 @@
-"""AWS Systems Manager in moto's place."""
+"""AWS Systems Manager: changes to moto."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from moto.ssm import models
 
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.provider import Provider
-from embedded_aws.services.ssm.models import LocalSystemsManagerBackend
+from embedded_aws.services.ssm.backend import EmbeddedSystemsManagerBackend
 
 
 def provider(runtime: Runtime) -> Provider:
-    return Provider(backends=[(models.ssm_backends, LocalSystemsManagerBackend)])
+    return Provider(backends=[(models.ssm_backends, EmbeddedSystemsManagerBackend)])

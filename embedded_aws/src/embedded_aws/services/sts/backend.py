@@ -1,4 +1,4 @@
-"""STS: sessions of roles, and the root user."""
+"""STS records: sessions of roles, and the root user."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import Any
 from moto.core.utils import utcnow
 from moto.sts import models, urls
 from moto.sts.models import STSBackend
-from moto.sts.responses import TokenResponse
 
 from embedded_aws import ACCOUNT_ID, credentials
 from embedded_aws.runtime import Runtime
 
-_KEEP_EXPIRED = timedelta(hours=1)  # so that their use is answered with "expired", not "unknown"
+_KEEP_EXPIRED = timedelta(hours=1)  # so that their use is refused as expired, not as unknown
 
 
-class LocalSTSBackend(STSBackend):
-    """moto's, which knows the root user and forgets sessions long expired."""
+class EmbeddedSTSBackend(STSBackend):
+    """moto's backend that knows the root user and drops sessions long expired."""
 
     _url_module = urls
     runtime: Runtime
@@ -32,13 +31,3 @@ class LocalSTSBackend(STSBackend):
         if access_key_id == credentials.root(self.runtime.home).aws_access_key_id:
             return ACCOUNT_ID, f"arn:aws:iam::{ACCOUNT_ID}:root", ACCOUNT_ID
         return super().get_caller_identity(access_key_id, region)
-
-
-class LocalTokenResponse(TokenResponse):
-    """moto's, without the operations that it answers with made-up credentials or unverified tokens."""
-
-    def _refused(self) -> Any:
-        raise NotImplementedError(f"STS {self._get_action()}")
-
-    get_session_token = get_federation_token = _refused
-    assume_role_with_saml = _refused

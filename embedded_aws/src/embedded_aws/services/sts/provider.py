@@ -1,4 +1,4 @@
-"""AWS STS in moto's place."""
+"""AWS STS: changes to moto."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from moto.sts import models, urls
 
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.provider import Provider, Routes
-from embedded_aws.services.sts.backend import LocalSTSBackend, LocalTokenResponse
+from embedded_aws.services.sts.backend import EmbeddedSTSBackend
+from embedded_aws.services.sts.responses import EmbeddedTokenResponse
 
 
 def provider(runtime: Runtime) -> Provider:
     return Provider(
-        backends=[(models.sts_backends, LocalSTSBackend)],
-        routes=[Routes(table=urls.url_paths, paths=list(urls.url_paths), responses=LocalTokenResponse)],
+        backends=[(models.sts_backends, EmbeddedSTSBackend)],
+        routes=[Routes(table=urls.url_paths, paths=list(urls.url_paths), responses=EmbeddedTokenResponse)],
     )

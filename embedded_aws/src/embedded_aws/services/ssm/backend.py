@@ -1,4 +1,4 @@
-"""Systems Manager: the public parameters that name the latest Deep Learning AMIs."""
+"""Systems Manager records: the public parameters that name the latest Deep Learning AMIs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from moto.ssm.models import Parameter, ParameterDict, SimpleSystemManagerBackend
 from embedded_aws.services.ec2.images import IMAGES, PREFIX, RELEASED_AT, Image
 
 
-class LocalParameterDict(ParameterDict):
-    """moto's, with the parameters of the Deep Learning AMIs, read when first asked for."""
+class EmbeddedParameterDict(ParameterDict):
+    """moto's parameters and those of the Deep Learning AMIs, loaded on first use."""
 
     def _check_loading_status(self, key: str) -> None:
         super()._check_loading_status(key)
@@ -32,11 +32,11 @@ class LocalParameterDict(ParameterDict):
         )
 
 
-class LocalSystemsManagerBackend(SimpleSystemManagerBackend):
-    """moto's backend, with our parameters."""
+class EmbeddedSystemsManagerBackend(SimpleSystemManagerBackend):
+    """moto's backend with the public parameters of the embedded AWS."""
 
     _url_module = urls
 
     def __init__(self, region_name: str, account_id: str) -> None:
         super().__init__(region_name, account_id)
-        self._parameters = LocalParameterDict(account_id, region_name)
+        self._parameters = EmbeddedParameterDict(account_id, region_name)
