@@ -1,6 +1,6 @@
-"""Output for people: steps with live progress, tables, a closing summary. All on standard error.
+"""Output for people on standard error: steps with live progress, tables, a summary.
 
-Standard output belongs to `--json`.
+Standard output is for `--json` only.
 """
 
 from __future__ import annotations
@@ -12,13 +12,18 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
+from types import TracebackType
+from typing import TYPE_CHECKING
 
-LOG_WIDTH = 200  # columns of a table where there is no terminal
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LOG_WIDTH = 200  # columns, without a terminal
 
 
 @cache
-def console():
-    """The one rich console, bound to the real standard error."""
+def console() -> Console:
+    """Return the rich console of standard error."""
     from rich.console import Console
 
     wide = None if sys.stderr.isatty() else LOG_WIDTH
@@ -26,19 +31,23 @@ def console():
 
 
 def say(message: str = "", *, markup: bool = False) -> None:
-    """A line for people. markup: whether it holds rich markup; names of files and classes may look like it."""
+    """Print a line. markup: interpret rich markup; off by default, as names of files and classes may look like it."""
     console().print(message, soft_wrap=True, markup=markup)
 
 
 def emit(result: object, as_json: bool) -> None:
-    """A task's result as JSON on standard output, if the operator asked for it."""
+    """Print a task's result as JSON on standard output if `--json` is given."""
     if as_json:
         print(json.dumps(result, indent=2, sort_keys=True, default=str))
 
 
 @dataclass
 class Stage:
-    """A stage of the pipeline in the summary. seconds: wall time. note: what it made, or why it did nothing."""
+    """A stage of the pipeline in the summary.
+
+    seconds: wall time.
+    note: result, or why nothing was done.
+    """
 
     name: str
     seconds: float = 0.0
@@ -47,10 +56,10 @@ class Stage:
 
 @dataclass
 class Step:
-    """A stage under way: `with Step("data") as step: step("uploading 3 of 100"); step.note = "100 pictures"`.
+    """A running stage: `with Step("data") as step: step("uploading 3 of 100"); step.note = "100 images"`.
 
-    On a terminal the latest text replaces the one before; elsewhere (a log) every new text is a line, at most one
-    a second unless it is `important`.
+    On a terminal each text replaces the one before. In a log each new text is a line, at most one per second unless it
+    is `important`.
     """
 
     name: str
@@ -78,7 +87,9 @@ class Step:
                 self._last = (now, text)
                 console().print(f"  [dim]{self.name}: {escape(text)}[/]", soft_wrap=True)
 
-    def __exit__(self, kind, error, trace) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         from rich.markup import escape
 
         if self._live:
@@ -95,8 +106,10 @@ class Step:
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """A table as wide as it needs. Where the terminal is narrower, headings break between their words, and where
-    that does not do, every row is a list of its own."""
+    """Print a table.
+
+    On a narrow terminal, headings break between their words. On an even narrower one, each row is printed as a list.
+    """
     from rich.markup import escape
     from rich.table import Table
 

@@ -1,8 +1,8 @@
-"""The error an operator can act on."""
+"""The error that an operator can fix."""
 
 
 class OperatorError(Exception):
-    """One clear sentence: what is wrong, the value, and what to do next.
+    """An error with one sentence for the operator: the problem, the value, and the remedy.
 
-    Tasks print it without a traceback and exit non-zero.
+    Tasks print it without a traceback and exit with 1.
     """

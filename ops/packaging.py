@@ -1,9 +1,11 @@
-"""Archives that are the same bytes on every machine, so that an unchanged program is never deployed again.
+"""Reproducible archives: the same bytes on every machine, so that an unchanged program is not deployed again.
 
-Nothing is compressed: deflate's output differs between zlib versions, and these programs are a few tens of kilobytes;
-wheels are compressed already. Names are sorted, times are 1980 or 0, owners 0, modes rw-r--r--, or rwxr-xr-x for what
-is a command of the repository.
+Nothing is compressed, as the output of deflate differs between zlib versions. The programs have a few tens of kilobytes,
+and wheels are compressed already. Names are sorted, times are 1980 or 0, owners are 0, and modes are rw-r--r--, or
+rwxr-xr-x for commands of the repository.
 """
+
+from __future__ import annotations
 
 import hashlib
 import io
@@ -15,28 +17,30 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from ops.errors import OperatorError
 
-_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # zip knows no earlier time
+_ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that zip supports
 _MODE = 0o644
 _COMMAND = 0o755
-_LONGEST_BLOCK = 65535  # bytes; deflate's limit for a stored block
-_NOT_PROGRAM = {"__pycache__", "node_modules"}
+_LONGEST_BLOCK = 65535  # bytes, deflate's limit for a stored block
+_IGNORED = {"__pycache__", "node_modules"}
 
 
 def lambda_zip(folder: Path, destination: Path) -> str:
-    """Write folder's files to a zip for Lambda, and return the SHA-256 of the zip, hex.
+    """Write the files of a folder to a zip for Lambda. Return the SHA-256 of the zip in hex.
 
-    destination is left untouched when it has these bytes already. Raises OperatorError for a folder without files,
-    or with links.
+    A destination that has these bytes already is not written.
+
+    Raises:
+        OperatorError: The folder has no files, or has links.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, path in _files(folder):
             info = zipfile.ZipInfo(name, _ZIP_EPOCH)
-            info.create_system = 3  # Unix, wherever this runs: says how to read the mode
+            info.create_system = 3  # Unix on every machine: determines how the mode is read
             info.external_attr = (0o100000 | _MODE) << 16
             archive.writestr(info, path.read_bytes())
     content = buffer.getvalue()
@@ -50,9 +54,12 @@ def lambda_zip(folder: Path, destination: Path) -> str:
 
 
 def source_bundle(folder: Path, prefix: str = "") -> tuple[bytes, str]:
-    """Folder's files as a tar.gz for a training job (`sagemaker_submit_directory`), and its SHA-256, hex.
+    """Return the files of a folder as a tar.gz for a training job, and its SHA-256 in hex.
 
-    prefix: of their names in it. Raises OperatorError for a folder without files, or with links.
+    prefix: prefix of the names in the archive.
+
+    Raises:
+        OperatorError: The folder has no files, or has links.
     """
     buffer = io.BytesIO()
     _tar_gz([(prefix + name, path, _MODE) for name, path in _files(folder)], buffer)
@@ -60,10 +67,13 @@ def source_bundle(folder: Path, prefix: str = "") -> tuple[bytes, str]:
 
 
 def repository_bundle(root: Path, wheels: Path | None, destination: Path) -> str:
-    """Write a repository to a tar.gz, with the files of `wheels` in its folder wheels. Returns its SHA-256, hex.
+    """Write a repository to a tar.gz, with the files of `wheels` in folder wheels/. Return its SHA-256 in hex.
 
-    What git tracks, as it lies there; without a folder .git, all but hidden files, caches and compiled Python. Raises
-    OperatorError for a repository with links, or with a .git that git does not read.
+    It has the files that git tracks, as they are in the working tree. Without a folder .git, it has all files except
+    hidden files, caches and compiled Python.
+
+    Raises:
+        OperatorError: The repository has links, or git cannot read it.
     """
     tracked = _tracked(root)
     files = [
@@ -85,31 +95,33 @@ def repository_bundle(root: Path, wheels: Path | None, destination: Path) -> str
 
 
 def _tracked(root: Path) -> list[tuple[str, Path]] | None:
-    """Name and file of all that git tracks below `root` and that is there, by name; None where there is no git."""
+    """Return name and path of the files that git tracks, sorted by name; None without a folder .git."""
     command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--", "."]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         if not (root / ".git").exists():
             return None
-        why = " ".join((getattr(error, "stderr", None) or str(error)).split())
-        raise OperatorError(  # what git leaves out, such as keys and states, must not go
-            f"git does not tell what belongs to {root} ({why[:400]}): mend that, then run the same command again."
+        reason = " ".join((getattr(error, "stderr", None) or str(error)).split())
+        # Without git's list the archive could contain ignored files, such as keys and state.
+        raise OperatorError(
+            f"git cannot list the files of {root} ({reason[:400]}): fix that, then run the same command again."
         ) from error
-    names = sorted(name for name in told.split("\0") if name)
+    names = sorted(name for name in listed.split("\0") if name)
     return [(name, _no_link(root / name)) for name in names if (root / name).is_file()]
 
 
 def _no_link(path: Path) -> Path:
+    """Return the path. Raise OperatorError if it is a link."""
     if path.is_symlink():
         raise OperatorError(
-            f"{path} is a link, which an archive cannot carry to another machine: put the file there."
+            f"{path} is a link, which does not work on another machine: replace it with the file."
         )
     return path
 
 
 def _tar_gz(files: Iterable[tuple[str, Path, int]], out: IO[bytes], form: int = tarfile.USTAR_FORMAT) -> None:
-    """Write files, given as name in the archive, path and mode."""
+    """Write a tar.gz of files, given as name in the archive, path and mode."""
     packed = _StoredGzip(out)
     with tarfile.open(fileobj=packed, mode="w|", format=form) as archive:
         for name, path, mode in files:
@@ -121,11 +133,11 @@ def _tar_gz(files: Iterable[tuple[str, Path, int]], out: IO[bytes], form: int = 
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Name in the archive and file, sorted by name; no hidden files, caches or compiled Python."""
+    """Yield name in the archive and path, sorted by name, without hidden files, caches and compiled Python."""
     found = {}
     for path in Path(folder).rglob("*"):
         parts = path.relative_to(folder).parts
-        if any(p.startswith(".") or p in _NOT_PROGRAM for p in parts) or path.suffix in (".pyc", ".pyo"):
+        if any(p.startswith(".") or p in _IGNORED for p in parts) or path.suffix in (".pyc", ".pyo"):
             continue
         if _no_link(path).is_file():
             found["/".join(parts)] = path
@@ -135,23 +147,25 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 class _StoredGzip(io.RawIOBase):
-    """A file that becomes a gzip member of stored blocks (RFC 1951, 1952): Python's own header differs by version."""
+    """A writer of a gzip member with stored blocks (RFC 1951, 1952). Python's gzip header differs between versions."""
 
-    def __init__(self, out: IO[bytes]):
+    def __init__(self, out: IO[bytes]) -> None:
         super().__init__()
         self._out, self._waiting, self._crc, self._size = out, bytearray(), 0, 0
         out.write(b"\x1f\x8b\x08\x00" + bytes(4) + b"\x00\xff")  # deflate, no flags, time 0, unknown system
 
-    def write(self, content) -> int:
+    def write(self, content: Any) -> int:
+        """Add bytes."""
         self._crc = zlib.crc32(content, self._crc)
         self._size += len(content)
         self._waiting += content
-        while len(self._waiting) > _LONGEST_BLOCK:  # what remains may be the last block, which says so
+        while len(self._waiting) > _LONGEST_BLOCK:  # the rest may be the last block, which is marked
             self._block(self._waiting[:_LONGEST_BLOCK], last=False)
             del self._waiting[:_LONGEST_BLOCK]
         return len(content)
 
     def finish(self) -> None:
+        """Write the last block and the trailer."""
         self._block(self._waiting, last=True)
         self._out.write(struct.pack("<II", self._crc, self._size & 0xFFFFFFFF))
 

@@ -1,4 +1,4 @@
-"""Where this machine keeps what can be made again: plans, packages, downloads."""
+"""Paths of the repository and of the work folder, which has plans, packages and downloads."""
 
 import os
 from pathlib import Path

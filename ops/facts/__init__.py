@@ -1,1 +1,1 @@
-"""Dated facts about AWS: instance types, prices."""
+"""Dated facts about AWS: images, instance types, prices, quotas."""

@@ -1,19 +1,24 @@
-"""The policy documents of an environment's roles, as IAM has them, and the action–resource pairs they allow."""
+"""The policies of an environment's roles, read from IAM, and the permissions that they grant."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from ops.errors import OperatorError
 
 Applies = Callable[[str, str], bool]
-"""applies(action, resource): whether an action can be limited to such a resource at all."""
+"""applies(action, resource): whether the action supports resources of this type."""
 
 
 @dataclass(frozen=True)
 class Permission:
-    """One action on one resource, a pattern, that a statement allows."""
+    """One action that a statement allows on one resource.
+
+    document: name of the policy.
+    resource: pattern of ARNs.
+    """
 
     document: str
     sid: str
@@ -23,14 +28,18 @@ class Permission:
 
 @dataclass(frozen=True)
 class Document:
-    """A policy: its name without the environment's prefix, the ARNs of the roles that have it, its statements."""
+    """A policy.
+
+    name: name without the prefix of the environment.
+    roles: ARNs of the roles that have it.
+    """
 
     name: str
     roles: tuple[str, ...]
-    statements: tuple[dict, ...]
+    statements: tuple[dict[str, Any], ...]
 
     def permissions(self, applies: Applies = lambda action, resource: True) -> list[Permission]:
-        """The pairs that the statements allow, less those where the action has nothing to do with the resource."""
+        """Return the permissions, without those whose action does not apply to their resource."""
         return [
             Permission(self.name, statement["Sid"], action, resource)
             for statement in self.statements
@@ -41,8 +50,8 @@ class Document:
         ]
 
 
-def collect(iam, prefix: str) -> list[Document]:
-    """The documents of every role whose name starts with `prefix` and a hyphen, by name. iam: a client of IAM."""
+def collect(iam: Any, prefix: str) -> list[Document]:
+    """Return the policies of all roles whose name starts with `prefix` and a hyphen, sorted by name."""
     found: dict[str, Document] = {}
     for page in iam.get_paginator("list_roles").paginate():
         for role in page["Roles"]:
@@ -56,23 +65,27 @@ def collect(iam, prefix: str) -> list[Document]:
 
 
 def choose(documents: list[Document], name: str | None) -> list[Document]:
-    """The document of that name, or all. Raises OperatorError if there is none, or none at all."""
+    """Return the policy with this name, or all.
+
+    Raises:
+        OperatorError: There is no such policy, or no policy at all.
+    """
     if not documents:
-        raise OperatorError("No role of this environment exists yet: run ./inv apply --stack foundation.")
+        raise OperatorError("This environment has no roles yet: run ./inv apply --stack foundation.")
     chosen = [document for document in documents if name in (None, document.name)]
     if not chosen:
-        there = ", ".join(document.name for document in documents)
-        raise OperatorError(f"--role {name}: there is no such policy here, but {there}.")
+        names = ", ".join(document.name for document in documents)
+        raise OperatorError(f"--role {name}: unknown policy; the policies are {names}.")
     return chosen
 
 
-def as_list(value) -> list:
-    """A policy's element, which may stand alone or in a list, as a list."""
+def as_list(value: Any) -> list[Any]:
+    """Return an element of a policy as a list: IAM omits the brackets around a single value."""
     return value if isinstance(value, list) else [value]
 
 
-def _policies(iam, role: str) -> Iterator[tuple[str, dict]]:
-    """Names and documents of what is written into a role, and of what is attached to it."""
+def _policies(iam: Any, role: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield name and document of a role's inline and attached policies."""
     for page in iam.get_paginator("list_role_policies").paginate(RoleName=role):
         for name in page["PolicyNames"]:
             yield name, iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]

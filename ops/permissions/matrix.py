@@ -1,4 +1,4 @@
-"""Which permissions were used, how often, and why the others are there; and what was denied."""
+"""Compare the permissions of roles with their recorded use: used, unused with a reason, unused; and denials."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from ops.permissions.record import Decision
 
 @dataclass(frozen=True)
 class Row:
-    """A permission, how many distinct decisions it took part in, and why it is there if in none."""
+    """A permission and its use.
+
+    uses: number of decisions that it allowed.
+    reason: why it is needed although the local run does not use it; empty if no reason is given.
+    """
 
     permission: Permission
     uses: int
@@ -23,13 +27,13 @@ class Row:
 
     @property
     def state(self) -> str:
-        """used, unused, or reasoned: not used here, for a reason on file."""
+        """used, unused, or reasoned: unused with a reason."""
         return "used" if self.uses else "reasoned" if self.reason else "unused"
 
 
 @dataclass(frozen=True)
 class Denial:
-    """What a role asked for and did not get."""
+    """A request of a role that was denied."""
 
     role: str
     action: str
@@ -38,12 +42,12 @@ class Denial:
 
 
 def rows(permissions: Iterable[Permission], uses: Counter[Permission], reasons: Reasons) -> list[Row]:
-    """One row for each permission, in the order of the documents."""
+    """Return a row for each permission."""
     return [Row(p, uses[p], reasons.of(p)) for p in permissions]
 
 
 def uses(documents: list[Document], decisions: Iterable[Decision]) -> Counter[Permission]:
-    """How many decisions each permission took part in."""
+    """Return the number of decisions that each permission allowed."""
     held: dict[tuple[str, str, str], list[Permission]] = {}
     for document in documents:
         for permission in document.permissions():
@@ -59,7 +63,7 @@ def uses(documents: list[Document], decisions: Iterable[Decision]) -> Counter[Pe
 
 
 def denials(documents: list[Document], decisions: Iterable[Decision]) -> list[Denial]:
-    """What the documents' roles were denied, each once."""
+    """Return the distinct requests that the roles of these policies were denied."""
     ours = {role for document in documents for role in document.roles}
     found = {
         Denial(d.principal.rpartition("/")[2], d.action, d.resource, d.reason)
@@ -70,31 +74,31 @@ def denials(documents: list[Document], decisions: Iterable[Decision]) -> list[De
 
 
 def problems(rows: list[Row], reasons: Reasons) -> list[str]:
-    """What is wrong with the permissions or the reasons, in words: unused without one, used in spite of one."""
+    """Return a sentence for each unused permission without a reason and for each reason that is not needed."""
     found = [
-        f"{name(row.permission)} was never used: remove it, or say in {reasons.file} why it is there"
+        f"{name(row.permission)} was not used: remove it, or give a reason in {reasons.file}"
         for row in rows
         if row.state == "unused"
     ]
     found += [
-        f"{name(row.permission)} was used, and {reasons.file} says why it is not: remove that reason"
+        f"{name(row.permission)} was used, but {reasons.file} has a reason for not using it: remove the reason"
         for row in rows
         if row.uses and row.reason
     ]
     found += [
-        f"{reasons.file} gives a reason for {key}, which no policy has: remove it"
-        for key in reasons.idle([row.permission for row in rows])
+        f"{reasons.file} has a reason for {key}, which is in no policy: remove the reason"
+        for key in reasons.unneeded([row.permission for row in rows])
     ]
     return found
 
 
 def name(permission: Permission) -> str:
-    """A permission in one line."""
+    """Return a permission as one line."""
     return f"{permission.document}/{permission.sid}: {permission.action} on {permission.resource}"
 
 
 def matches(pattern: str, value: str) -> bool:
-    """Whether an ARN matches a policy's pattern, in which * and ? are wildcards."""
+    """Return whether an ARN matches a pattern with the wildcards * and ?."""
     return _compiled(pattern).fullmatch(value) is not None
 
 

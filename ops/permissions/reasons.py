@@ -1,7 +1,7 @@
-"""Why a permission is there that a rehearsal does not use: policies/reasons.toml, reviewed with the policies.
+"""Reasons for permissions that the local run does not use: policies/reasons.toml, reviewed with the policies.
 
-One table for each document (* stands for a part of its name); a key is a statement's `Sid`, `Sid/action`, or `Sid/action/resource`, where the resource is
-a pattern with `*` over what follows the account in an ARN.
+A table per policy; its name may contain `*`. A key is `Sid`, `Sid/action` or `Sid/action/resource`. The resource is a
+pattern with `*` for the part of the ARN after the account.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ FILE = ROOT / "policies" / "reasons.toml"
 
 @dataclass(frozen=True)
 class Reasons:
-    """The reasons on file, by document and key."""
+    """The reasons by policy and key. file: path for messages."""
 
     file: str
     by_document: dict[str, dict[str, str]]
 
     def of(self, permission: Permission) -> str:
-        """The reason that covers a permission; empty if there is none."""
+        """Return the reason for a permission, or an empty string."""
         return next(
             (
-                why
+                reason
                 for document, table in self.by_document.items()
                 if fnmatchcase(permission.document, document)
-                for key, why in table.items()
+                for key, reason in table.items()
                 if _covers(key, permission)
             ),
             "",
         )
 
-    def idle(self, permissions: list[Permission]) -> list[str]:
-        """The keys that cover no permission at all."""
+    def unneeded(self, permissions: list[Permission]) -> list[str]:
+        """Return the keys that match no permission."""
         return [
             f"{document}/{key}"
             for document, table in self.by_document.items()
@@ -54,20 +54,26 @@ class Reasons:
 
 
 def load(path: Path = FILE) -> Reasons:
-    """The reasons in a file. Raises OperatorError if it is not well-formed, by document and key."""
+    """Return the reasons in a file.
+
+    Raises:
+        OperatorError: The file is not valid.
+    """
     try:
         tables = tomllib.loads(path.read_text())
     except tomllib.TOMLDecodeError as error:
         raise OperatorError(f"{path} is not valid TOML: {error}.") from error
     for document, table in tables.items():
-        for key, why in table.items() if isinstance(table, dict) else [("", None)]:
-            if not isinstance(why, str) or len(why.split()) < 3:
-                raise OperatorError(f"{path}: {document}/{key} needs a reason of some words, not {why!r}.")
+        for key, reason in table.items() if isinstance(table, dict) else [("", None)]:
+            if not isinstance(reason, str) or len(reason.split()) < 3:
+                raise OperatorError(
+                    f"{path}: {document}/{key} needs a reason of three words or more, not {reason!r}."
+                )
     return Reasons(str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path), tables)
 
 
 def short(resource: str) -> str:
-    """An ARN without what all of an environment's share: partition, region and account."""
+    """Return the part of an ARN after the account."""
     parts = resource.split(":", 5)
     return parts[5] if len(parts) == 6 else resource
 

@@ -1,4 +1,4 @@
-"""A record of decisions about requests: JSON lines, as the rehearsal's access control keeps them."""
+"""Read the embedded AWS's record of access decisions, a file of JSON lines."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Decision:
-    """One decision. time: seconds of the epoch. principal: the role's ARN, session: the ARN with the session's name.
-    context: the condition keys that policies asked for. statements: the Sids of what allowed it."""
+    """A decision on a request.
+
+    time: seconds since the epoch.
+    principal: ARN of the role.
+    session: ARN of the role session.
+    context: condition keys that the policies use.
+    statements: Sids of the statements that allowed it.
+    """
 
     time: float
     principal: str
@@ -24,7 +30,7 @@ class Decision:
 
 
 def read(path: Path) -> list[Decision]:
-    """The decisions in a file and in the one before it, oldest first; none if there is no file."""
+    """Return the decisions in a file and in its predecessor, oldest first. A missing file is empty."""
     known = [field.name for field in fields(Decision)]
     found = []
     for file in (path.with_name(f"{path.name}.1"), path):

@@ -1,4 +1,4 @@
-"""The archives: what is in them, that ordinary tools read them, and that they are the same bytes every time."""
+"""Archives have the right files, are readable by standard tools and are reproducible."""
 
 import gzip
 import hashlib
@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from ops.errors import OperatorError
 from ops.packaging import _StoredGzip, lambda_zip, repository_bundle, source_bundle
 
-# Of the files that `make` writes. Another Python, zlib or system must give these too.
+# Digests of the files that `make` writes, with every Python, zlib and system.
 ZIP_SHA256 = "308cd40bfbce77360a8c4658acc8af6caecb81de9e8964aab34475b7cd79f304"
 BUNDLE_SHA256 = "a2a6e60bd47e57384f163b1701257c646c3a73020b62f8b1d1934fdd614b8233"
 
 
 def make(folder: Path, names=("handler.py", "b/data.json", "a.py", "é.txt")) -> Path:
+    """Write files to a folder."""
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +36,7 @@ def program(tmp_path) -> Path:
     return make(tmp_path / "program")
 
 
-def test_lambda_zip_holds_the_files(program, tmp_path):
+def test_lambda_zip_has_the_files(program, tmp_path):
     digest = lambda_zip(program, tmp_path / "build" / "function.zip")
     content = (tmp_path / "build" / "function.zip").read_bytes()
     assert digest == hashlib.sha256(content).hexdigest() == ZIP_SHA256
@@ -47,7 +48,7 @@ def test_lambda_zip_holds_the_files(program, tmp_path):
             assert info.external_attr >> 16 == 0o100644 and info.date_time == (1980, 1, 1, 0, 0, 0)
 
 
-def test_source_bundle_holds_the_files(program):
+def test_source_bundle_has_the_files(program):
     content, digest = source_bundle(program)
     assert digest == hashlib.sha256(content).hexdigest() == BUNDLE_SHA256
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
@@ -56,13 +57,13 @@ def test_source_bundle_holds_the_files(program):
         assert {(m.mode, m.mtime, m.uid, m.gid, m.uname) for m in archive} == {(0o644, 0, 0, 0, "")}
 
 
-def test_tar_itself_reads_the_bundle(program, tmp_path):
+def test_tar_reads_the_source_bundle(program, tmp_path):
     (tmp_path / "x.tar.gz").write_bytes(source_bundle(program)[0])
     listed = subprocess.run(["tar", "tzf", tmp_path / "x.tar.gz"], capture_output=True, text=True, check=True)
     assert len(listed.stdout.split()) == 4 and listed.stderr == ""
 
 
-def test_times_modes_order_and_leftovers_do_not_matter(program, tmp_path):
+def test_times_modes_order_and_caches_do_not_change_the_archive(program, tmp_path):
     before = source_bundle(program)[1], lambda_zip(program, tmp_path / "1.zip")
     other = make(tmp_path / "other", ("é.txt", "a.py", "handler.py", "b/data.json"))
     os.utime(other / "a.py", (1, 1))
@@ -75,7 +76,7 @@ def test_times_modes_order_and_leftovers_do_not_matter(program, tmp_path):
     assert (source_bundle(other)[1], lambda_zip(other, tmp_path / "2.zip")) == before
 
 
-def test_contents_and_names_do_matter(program, tmp_path):
+def test_contents_and_names_change_the_archive(program, tmp_path):
     seen = {source_bundle(program)[1]}
     (program / "a.py").write_text("other")
     seen.add(source_bundle(program)[1])
@@ -84,7 +85,7 @@ def test_contents_and_names_do_matter(program, tmp_path):
     assert len(seen) == 3
 
 
-def test_an_unchanged_zip_is_not_touched(program, tmp_path):
+def test_an_unchanged_zip_is_not_written(program, tmp_path):
     target = tmp_path / "function.zip"
     first = lambda_zip(program, target)
     os.utime(target, (5, 5))
@@ -104,7 +105,7 @@ def test_links_and_empty_folders_are_refused(program, tmp_path):
 
 
 @given(st.integers(0, 200_000), st.integers(1_000, 100_000))
-def test_gzip_reads_back_what_was_stored(size, at_a_time):
+def test_gzip_decompresses_stored_blocks(size, at_a_time):
     content = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     out = io.BytesIO()
     packed = _StoredGzip(out)
@@ -115,18 +116,19 @@ def test_gzip_reads_back_what_was_stored(size, at_a_time):
 
 
 def unpacked(bundle: Path) -> dict[str, int]:
-    """Name and mode of what is in a bundle."""
+    """Return name and mode of the files in a bundle."""
     with tarfile.open(bundle, mode="r:gz") as archive:
         return {member.name: member.mode for member in archive}
 
 
 def git(folder: Path, *words: str) -> None:
+    """Run git in a folder."""
     subprocess.run(
         ["git", "-C", folder, "-c", "init.defaultBranch=main", *words], check=True, capture_output=True
     )
 
 
-def test_a_repository_s_bundle_holds_what_git_tracks_and_the_wheels(program, tmp_path):
+def test_a_repository_bundle_has_the_tracked_files_and_the_wheels(program, tmp_path):
     (program / "handler.py").chmod(0o755)
     (program / ".github").mkdir()
     for name in (".github/plan.yml", ".gitignore", "gone.py", "secret.toml"):
@@ -163,20 +165,20 @@ def test_a_repository_without_git_is_bundled_without_hidden_files(program, tmp_p
     assert list(unpacked(tmp_path / "bundle.tar.gz")) == ["a.py", "b/data.json", "handler.py", "é.txt"]
 
 
-def test_a_git_that_fails_is_not_taken_for_none(program, tmp_path, monkeypatch):
-    """Else what it ignores would go, too: keys and states."""
+def test_a_failing_git_is_reported(program, tmp_path, monkeypatch):
+    """Otherwise the bundle would contain ignored files, such as keys and state."""
     git(program, "init")
     (program / ".git" / "config").write_text("not a configuration")
-    with pytest.raises(OperatorError, match=r"git does not tell .* \(fatal: .*config.*\): mend that"):
+    with pytest.raises(OperatorError, match=r"git cannot list .* \(fatal: .*config.*\): fix that"):
         repository_bundle(program, None, tmp_path / "bundle.tar.gz")
     monkeypatch.setenv("PATH", str(tmp_path))  # without git
-    with pytest.raises(OperatorError, match=r"git does not tell .* \(.*'git'\): mend that"):
+    with pytest.raises(OperatorError, match=r"git cannot list .* \(.*'git'\): fix that"):
         repository_bundle(program, None, tmp_path / "bundle.tar.gz")
     assert not (tmp_path / "bundle.tar.gz").exists()
 
 
-def test_the_function_starts_from_its_zip(tmp_path):
-    """Flat, as Lambda unpacks it: the handler and all it imports are there."""
+def test_the_lambda_function_starts_from_its_zip(tmp_path):
+    """The zip has the handler and all its imports at its top level."""
     lambda_zip(Path(__file__).parents[2] / "lambda_function", tmp_path / "function.zip")
     environment = {
         "PYTHONPATH": str(tmp_path / "function.zip"),

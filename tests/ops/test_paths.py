@@ -1,4 +1,4 @@
-"""Where the work folder lies."""
+"""INV_WORK sets the work folder."""
 
 import subprocess
 import sys
@@ -11,9 +11,9 @@ def test_root_is_the_repository():
     assert (paths.ROOT / "tasks.py").is_file()
 
 
-def test_inv_work_moves_the_work_folder(tmp_path):
+def test_inv_work_sets_the_work_folder(tmp_path):
     program = "from ops import paths; print(paths.WORK)"
-    told = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, "-c", program],
         cwd=paths.ROOT,
         env={"INV_WORK": str(tmp_path / "w")},
@@ -21,4 +21,4 @@ def test_inv_work_moves_the_work_folder(tmp_path):
         text=True,
         check=True,
     ).stdout
-    assert Path(told.strip()) == (tmp_path / "w").resolve()
+    assert Path(printed.strip()) == (tmp_path / "w").resolve()

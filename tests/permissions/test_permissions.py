@@ -1,4 +1,4 @@
-"""Documents, record, reasons and the matrix that is made of them."""
+"""Permissions of roles are compared with their recorded use and with the reasons."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def permission(action: str, resource: str, sid: str = "Read") -> Permission:
     return Permission("training", sid, action, resource)
 
 
-def on_file(**tables: dict[str, str]) -> reasons.Reasons:
+def given_reasons(**tables: dict[str, str]) -> reasons.Reasons:
     return reasons.Reasons("policies/reasons.toml", tables)
 
 
 # ---- documents ----
 
 
-def test_pairs_leave_out_what_an_action_has_nothing_to_do_with():
+def test_permissions_leave_out_resources_that_the_action_does_not_support():
     assert TRAINING.permissions(applies) == [
         permission("s3:GetObject", f"{BUCKET}/a/*"),
         permission("s3:GetObject", f"{BUCKET}/b/*"),
@@ -71,12 +71,12 @@ def test_pairs_leave_out_what_an_action_has_nothing_to_do_with():
         ("s3:GetObject", BUCKET, False),
     ],
 )
-def test_which_resources_an_action_applies_to(action, resource, fits):
+def test_applies_compares_resource_types(action, resource, fits):
     assert applies(action, resource) is fits
 
 
 class Iam:
-    """Two roles of the environment with a managed policy in common, and one of another."""
+    """Two roles of the environment with a common managed policy, and a role of another environment."""
 
     ROLES = (
         "image-classifier-dev-operator",
@@ -112,17 +112,17 @@ class Iam:
         return {"PolicyVersion": {"Document": {"Statement": [LIST]}}}
 
 
-def test_documents_are_those_of_the_environment_s_roles():
+def test_collect_returns_the_policies_of_the_environment_s_roles():
     found = {d.name: d for d in documents.collect(Iam(), "image-classifier-dev")}
     assert found.keys() == {"operator", "ci-apply", "stacks-storage"}
     assert found["stacks-storage"].roles == tuple(f"arn:{role}" for role in Iam.ROLES[:2])
     assert found["operator"].statements == (READ,)
 
 
-def test_a_document_is_chosen_by_name():
+def test_choose_returns_the_policy_with_the_name():
     assert documents.choose([TRAINING], None) == [TRAINING]
     assert documents.choose([TRAINING], "training") == [TRAINING]
-    with pytest.raises(OperatorError, match="--role trainer: there is no such policy here, but training"):
+    with pytest.raises(OperatorError, match="--role trainer: unknown policy; the policies are training"):
         documents.choose([TRAINING], "trainer")
     with pytest.raises(OperatorError, match=r"run \./inv apply --stack foundation"):
         documents.choose([], None)
@@ -131,7 +131,7 @@ def test_a_document_is_chosen_by_name():
 # ---- record ----
 
 
-def test_the_record_is_read_with_the_file_before_it(tmp_path):
+def test_the_record_is_read_with_its_predecessor(tmp_path):
     entry = {
         "time": 1.5,
         "principal": ROLE,
@@ -154,7 +154,7 @@ def test_the_record_is_read_with_the_file_before_it(tmp_path):
 # ---- matrix ----
 
 
-def test_a_use_is_counted_for_the_statement_the_action_the_resource_and_the_role():
+def test_uses_are_counted_by_statement_action_resource_and_role():
     found = matrix.uses(
         [TRAINING],
         [
@@ -168,13 +168,13 @@ def test_a_use_is_counted_for_the_statement_the_action_the_resource_and_the_role
     assert +found == Counter({permission("s3:GetObject", f"{BUCKET}/a/*"): 2})
 
 
-def test_a_document_of_two_roles_is_used_by_either():
+def test_a_policy_of_two_roles_is_used_by_either():
     shared = Document("stacks-storage", (ROLE, OTHER), (READ,))
     found = matrix.uses([shared], [decision("s3:GetObject", f"{BUCKET}/b/1", "Read", role=OTHER)])
     assert list(+found) == [Permission("stacks-storage", "Read", "s3:GetObject", f"{BUCKET}/b/*")]
 
 
-def test_denials_are_those_of_the_documents_roles_each_once():
+def test_denials_are_distinct_and_of_these_roles_only():
     refused = decision("s3:PutObject", f"{BUCKET}/a/1", allowed=False)
     elsewhere = decision("s3:PutObject", f"{BUCKET}/a/1", allowed=False, role=OTHER)
     assert matrix.denials([TRAINING], [refused, refused, elsewhere]) == [
@@ -183,64 +183,67 @@ def test_denials_are_those_of_the_documents_roles_each_once():
 
 
 @pytest.mark.parametrize(
-    ("decisions", "why", "complaints"),
+    ("decisions", "given", "expected"),
     [
         ([("s3:GetObject", f"{BUCKET}/a/1")], {"Read/s3:GetObject/b/*": "Only with an option."}, []),
         ([], {"Read": "Only on AWS itself."}, []),
         (
             [("s3:GetObject", f"{BUCKET}/a/1")],
             {},
-            [f"training/Read: s3:GetObject on {BUCKET}/b/* was never used"],
+            [f"training/Read: s3:GetObject on {BUCKET}/b/* was not used"],
         ),
         (
             [("s3:GetObject", f"{BUCKET}/a/1"), ("s3:GetObject", f"{BUCKET}/b/1")],
             {"Read/s3:GetObject/b/*": "Only with an option."},
             [
-                f"training/Read: s3:GetObject on {BUCKET}/b/* was used, and policies/reasons.toml says why it is not"
+                f"training/Read: s3:GetObject on {BUCKET}/b/* was used, but policies/reasons.toml has a reason for not using it"
             ],
         ),
         (
             [("s3:GetObject", f"{BUCKET}/a/1"), ("s3:GetObject", f"{BUCKET}/b/1")],
             {"Write": "Only with an option."},
-            ["policies/reasons.toml gives a reason for training/Write, which no policy has"],
+            ["policies/reasons.toml has a reason for training/Write, which is in no policy"],
         ),
     ],
 )
-def test_problems(decisions, why, complaints):
+def test_problems(decisions, given, expected):
     document = Document(
         "training", (ROLE,), ({**READ, "Resource": ["arn:aws:s3:::bucket/a/*", f"{BUCKET}/b/*"]},)
     )
-    why = {key.replace("/b/*", "/bucket/b/*"): text for key, text in why.items()}
-    found = on_file(training=why)
+    given = {key.replace("/b/*", "/bucket/b/*"): text for key, text in given.items()}
+    found = given_reasons(training=given)
     used = matrix.uses([document], [decision(action, resource, "Read") for action, resource in decisions])
     rows = matrix.rows(document.permissions(), used, found)
-    told = matrix.problems(rows, found)
-    assert len(told) == len(complaints)
-    assert all(text.startswith(complaint) for text, complaint in zip(told, complaints, strict=True))
+    problems = matrix.problems(rows, found)
+    assert len(problems) == len(expected)
+    assert all(text.startswith(start) for text, start in zip(problems, expected, strict=True))
 
 
 # ---- reasons ----
 
 
-def test_the_reasons_on_file_are_well_formed():
+def test_the_reasons_file_of_this_repository_is_valid():
     assert reasons.load().by_document
 
 
-def test_a_reason_may_be_for_several_documents():
-    found = on_file(**{"*inference": {"Read": "Only on AWS itself."}})
+def test_a_reason_may_cover_several_policies():
+    found = given_reasons(**{"*inference": {"Read": "Only on AWS itself."}})
     assert found.of(Permission("multi-inference", "Read", "s3:GetObject", "r")) == "Only on AWS itself."
     assert found.of(permission("s3:GetObject", "r")) == ""
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("[training\n", "is not valid TOML"),
-        ('[training]\nRead = "because"\n', "training/Read needs a reason of some words, not 'because'"),
-        ('training = "whatever may come"\n', "training/ needs a reason of some words, not None"),
+        (
+            '[training]\nRead = "because"\n',
+            "training/Read needs a reason of three words or more, not 'because'",
+        ),
+        ('training = "some text"\n', "training/ needs a reason of three words or more, not None"),
     ],
 )
-def test_a_reason_says_something(tmp_path, text, told):
+def test_an_invalid_reason_is_refused(tmp_path, text, message):
     (tmp_path / "reasons.toml").write_text(text)
-    with pytest.raises(OperatorError, match=told):
+    with pytest.raises(OperatorError, match=message):
         reasons.load(tmp_path / "reasons.toml")
