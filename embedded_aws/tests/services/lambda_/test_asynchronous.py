@@ -1,4 +1,4 @@
-"""Asynchronous invocation: retries, and what becomes of an event that nothing comes of."""
+"""Asynchronous invocation: retries, destinations and dead letters."""
 
 from __future__ import annotations
 
@@ -7,29 +7,17 @@ import uuid
 
 import pytest
 
-from embedded_aws import client as daemon
-from embedded_aws.pytest_plugin import EmbeddedAws, free_port
 from functions_kit import LOGS, Functions
 
 
-@pytest.fixture(scope="module")
-def fast(tmp_path_factory):
-    """An embedded AWS whose minutes take a fifth of a second."""
-    home = tmp_path_factory.mktemp("async-aws")
-    try:
-        yield EmbeddedAws(home, free_port(), 300)
-    finally:
-        daemon.destroy(home)
-
-
 def queue(sqs) -> tuple[str, str]:
-    """URL and ARN of a new queue."""
+    """Return URL and ARN of a new queue."""
     url = sqs.create_queue(QueueName=f"dead-{uuid.uuid4().hex[:8]}")["QueueUrl"]
     return url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
 
-def both(sqs, url: str, until) -> list[dict]:
-    """A destination's record and a dead letter."""
+def receive_two(sqs, url: str, until) -> list[dict]:
+    """Wait for two messages: a destination's record and a dead letter."""
     received: list[dict] = []
 
     def two() -> bool:
@@ -42,8 +30,8 @@ def both(sqs, url: str, until) -> list[dict]:
 
 
 @pytest.mark.slow
-def test_asynchronous_event_is_retried_twice_and_then_reported(fast, until):
-    functions, sqs = Functions(fast), fast.client("sqs")
+def test_failed_event_is_retried_twice_and_then_sent_to_its_destinations(fast_embedded_aws, until):
+    functions, sqs = Functions(fast_embedded_aws), fast_embedded_aws.client("sqs")
     url, arn = queue(sqs)
     role = functions.role([*LOGS, "sqs:SendMessage", "sqs:GetQueueUrl"])
     source = "def handler(e, c):\n    print('attempt')\n    raise ValueError('never')"
@@ -53,7 +41,7 @@ def test_asynchronous_event_is_retried_twice_and_then_reported(fast, until):
     )
     answer = functions.client.invoke(FunctionName=name, InvocationType="Event", Payload=b'{"n": 1}')
     assert answer["StatusCode"] == 202
-    received = both(sqs, url, until)
+    received = receive_two(sqs, url, until)
     record = next(json.loads(m["Body"]) for m in received if "requestContext" in m["Body"])
     assert record["requestContext"]["approximateInvokeCount"] == 3
     assert record["requestContext"]["condition"] == "RetriesExhausted"
@@ -66,7 +54,7 @@ def test_asynchronous_event_is_retried_twice_and_then_reported(fast, until):
     assert attributes["RequestID"]["StringValue"] == answer["ResponseMetadata"]["RequestId"]
 
 
-def test_event_for_a_function_without_concurrency_is_a_dead_letter_at_once(embedded_aws, until):
+def test_event_of_a_function_without_concurrency_becomes_a_dead_letter(embedded_aws, until):
     functions, sqs = Functions(embedded_aws), embedded_aws.client("sqs")
     url, arn = queue(sqs)
     role = functions.role([*LOGS, "sqs:SendMessage", "sqs:GetQueueUrl"])
@@ -76,7 +64,7 @@ def test_event_for_a_function_without_concurrency_is_a_dead_letter_at_once(embed
         FunctionName=name, DestinationConfig={"OnFailure": {"Destination": arn}}
     )
     functions.client.invoke(FunctionName=name, InvocationType="Event", Payload=b"1")
-    received = both(sqs, url, until)
+    received = receive_two(sqs, url, until)
     record = next(json.loads(m["Body"]) for m in received if "requestContext" in m["Body"])
     assert record["requestContext"]["approximateInvokeCount"] == 0
     assert record["responseContext"]["statusCode"] == 429
@@ -85,8 +73,8 @@ def test_event_for_a_function_without_concurrency_is_a_dead_letter_at_once(embed
 
 
 @pytest.mark.slow
-def test_event_that_waits_too_long_for_concurrency_has_aged(fast, until):
-    functions, sqs = Functions(fast), fast.client("sqs")
+def test_event_that_waits_too_long_for_concurrency_expires(fast_embedded_aws, until):
+    functions, sqs = Functions(fast_embedded_aws), fast_embedded_aws.client("sqs")
     url, arn = queue(sqs)
     role = functions.role([*LOGS, "sqs:SendMessage", "sqs:GetQueueUrl"])
     source = "import time\ndef handler(e, c): time.sleep(e)"
@@ -94,8 +82,8 @@ def test_event_that_waits_too_long_for_concurrency_has_aged(fast, until):
     functions.client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
     settings = {"MaximumEventAgeInSeconds": 60, "DestinationConfig": {"OnFailure": {"Destination": arn}}}
     functions.client.put_function_event_invoke_config(FunctionName=name, **settings)
-    for _ in range(2):  # the second waits for the first: a second is five minutes here
-        functions.client.invoke(FunctionName=name, InvocationType="Event", Payload=b"1")
-    received = both(sqs, url, until)
+    for _ in range(2):  # the second waits for the first, which sleeps for three minutes of the service
+        functions.client.invoke(FunctionName=name, InvocationType="Event", Payload=b"3")
+    received = receive_two(sqs, url, until)
     record = next(json.loads(m["Body"]) for m in received if "requestContext" in m["Body"])
     assert record["requestContext"]["condition"] == "EventAgeExceeded"

@@ -1,4 +1,4 @@
-"""Function URLs: the functions answer HTTP, to those who may ask."""
+"""Function URLs: events, responses and authorization."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from embedded_aws.services.lambda_ import urls
 from functions_kit import Functions, ask, package
 
 ECHO = "def handler(event, context): return event"
-ANSWER = """
+RESPONSE = """
 def handler(event, context):
     return {"statusCode": 418, "headers": {"X-Mine": "yes"}, "cookies": ["a=1", "b=2"],
             "body": "aGk=", "isBase64Encoded": True}
@@ -46,7 +46,7 @@ def allow_everyone(caller, name: str) -> None:
     )
 
 
-def test_public_url_answers_once_the_policy_allows_everyone(caller):
+def test_public_url_needs_a_policy_that_allows_everyone(caller):
     name = caller.functions.create(ECHO)
     url = caller.url(name, "NONE")
     status, _, body = caller.ask(url)
@@ -66,8 +66,8 @@ def test_public_url_answers_once_the_policy_allows_everyone(caller):
     assert (base64.b64decode(binary["body"]), binary["isBase64Encoded"]) == (b"\x89PNG", True)
 
 
-def test_answer_is_as_the_function_says(caller):
-    name = caller.functions.create(ANSWER)
+def test_result_sets_status_headers_cookies_and_body(caller):
+    name = caller.functions.create(RESPONSE)
     url = caller.url(name, "NONE")
     allow_everyone(caller, name)
     status, headers, body = caller.ask(url)
@@ -86,7 +86,7 @@ def test_answer_is_as_the_function_says(caller):
     assert caller.ask(url)[0] == 429
 
 
-def test_url_with_iam_wants_a_signature_and_a_permission(caller):
+def test_iam_url_needs_a_signature_and_a_permission(caller):
     name = caller.functions.create(ECHO, Publish=True)
     caller.functions.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
     url = caller.url(name, "AWS_IAM", Qualifier="live")
@@ -106,7 +106,7 @@ def test_url_with_iam_wants_a_signature_and_a_permission(caller):
         assert caller.ask(url, keys=caller.aws.session_of(role))[0] == expected
 
 
-def test_unknown_url_and_page_of_another_origin_are_refused(caller):
+def test_unknown_url_and_cross_origin_request_are_refused(caller):
     name = caller.functions.create(ECHO)
     url = caller.url(name, "NONE")
     allow_everyone(caller, name)
@@ -126,7 +126,7 @@ def test_unknown_url_and_page_of_another_origin_are_refused(caller):
         (b'{"statusCode": 204}', (204, b"")),
     ],
 )
-def test_results_as_http(payload, expected):
+def test_response_of_a_result(payload, expected):
     status, _, body = urls.response(payload, "r")
     assert int(status.split()[0]) == expected[0]
     assert expected[1] is None or body == expected[1]
