@@ -49,15 +49,19 @@ finish() {
 trap finish EXIT
 trap 'exit 143' TERM
 
+# Whether a Python can run the runner: 3.10 or later, with tarfile's filters (3.10.12, 3.11.4).
+can_run() {
+    "$1" -c 'import sys, tarfile; sys.exit(sys.version_info < (3, 10) or not hasattr(tarfile, "data_filter"))' 2> /dev/null
+}
+
 # Print the first Python with everything the job needs: the Deep Learning AMI's, a conda environment's, the system's.
 find_python() {
     local python
     for python in /opt/pytorch/bin/python {/opt,/root,/home/*}/*conda*/envs/pytorch/bin/python python3; do
-        if "$python" -c '
+        if can_run "$python" && "$python" -c '
 import sys
 from importlib.util import find_spec
-needed = ("boto3", "numpy", "PIL", "torch", "torchvision")
-sys.exit(sys.version_info < (3, 10) or not all(map(find_spec, needed)))' 2> /dev/null; then
+sys.exit(not all(map(find_spec, ("boto3", "numpy", "PIL", "torch", "torchvision"))))' 2> /dev/null; then
             echo "$python"
             return
         fi
@@ -69,7 +73,7 @@ sys.exit(sys.version_info < (3, 10) or not all(map(find_spec, needed)))' 2> /dev
 # is too old.
 create_python() {
     local system=python3
-    if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
+    if ! can_run python3; then
         dnf --assumeyes --quiet install python3.12 >&2 && system=python3.12 || return 1
     fi
     "$system" -m venv "$work/venv" &&

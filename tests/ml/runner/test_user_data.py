@@ -142,6 +142,19 @@ def test_a_conda_environment_is_preferred_to_the_system_s_python(hosts):
     assert f"Python with PyTorch: {conda}/python" in hosts.finish(host)
 
 
+def test_a_python_without_tarfile_filters_is_not_used(hosts):
+    """Python 3.10.11 and 3.11.3 do not have them. A `tarfile` without attributes replaces theirs here."""
+    conda = "/home/ec2-user/anaconda3/envs/pytorch/bin"
+    create = (
+        f"mkdir -p {conda}/stub && touch {conda}/stub/tarfile.py && "
+        f"printf '#!/bin/sh\\nPYTHONPATH={conda}/stub exec python3 \"$@\"\\n' > {conda}/python && chmod +x {conda}/python"
+    )
+    host = hosts.run(
+        script(RUNNER_URI=f"s3://{BUCKET}/nowhere.tar.gz").replace("set -uo pipefail", create, 1)
+    )
+    assert "Python with PyTorch: python3\n" in hosts.finish(host)
+
+
 def test_the_host_runs_the_job_and_shuts_down_once_terraform_has_seen_it(hosts, until):
     """A host with KEEP keeps running."""
     description = job(
