@@ -1,5 +1,5 @@
-"""IAM of the embedded AWS: every request is authenticated and authorized before moto sees it.
+"""IAM in front of moto: authenticates and authorizes every request.
 
-The parts, in the order a request meets them: `authenticate` (signatures), `request` (operation and parameters),
-`checks` and `objects` (actions and resources), `evaluate` (policies), `decisions` (their record), `errors` (refusals).
+A request passes these modules in order: `authenticate` (signature), `request` (operation and parameters), `checks`
+and `objects` (actions and resources), `evaluate` (policies), `decisions` (their record), `errors` (refusals).
 """

@@ -1,4 +1,4 @@
-"""Condition keys that describe a resource, not the request: its tags, a key's aliases, a role's boundary."""
+"""Condition keys of resources: tags, aliases of KMS keys, permissions boundaries of roles."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from moto.sagemaker.models import sagemaker_backends
 from embedded_aws import ACCOUNT_ID
 from embedded_aws.iam.principals import role_by_arn
 
-TAGS_KNOWN = "local:tagsknown"  # a context key: the resource's tags were looked up
+TAGS_KNOWN = "local:tagsknown"  # context key: the tags of the resource are known
 
 
 def of(arn: str) -> dict[str, Any]:
-    """The keys of a resource, lower case; none where they are not looked up."""
+    """Return the condition keys, lower case, of a resource; empty for resource types that are not looked up."""
     parts = arn.split(":", 5)
     kind = parts[5].partition("/")[0] if len(parts) == 6 else ""
     read = _READ.get((parts[2], "*" if parts[2] == "ec2" else kind)) if kind else None

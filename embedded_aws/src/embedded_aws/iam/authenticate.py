@@ -1,4 +1,4 @@
-"""Who signed a request: AWS Signature Version 4 in headers, in a presigned URL, and over streamed chunks.
+"""AWS Signature Version 4: in headers, in presigned URLs, and over streamed chunks.
 
 Reference: "AWS Signature Version 4 for API requests" in the IAM user guide; "Signature calculations for the
 Authorization header: transferring payload in multiple chunks" in the S3 API reference.
@@ -30,7 +30,7 @@ _HEADER = re.compile(
 
 @dataclass(frozen=True)
 class Signature:
-    """The claims of a signed request. `query`: it came in a presigned URL."""
+    """The claims of a signed request."""
 
     access_key_id: str
     date: str
@@ -41,7 +41,10 @@ class Signature:
     timestamp: str
     token: str | None
     query: bool = False
-    expires: int = 0  # seconds, presigned URLs only
+    """Whether the request is a presigned URL."""
+
+    expires: int = 0
+    """Lifetime of a presigned URL in seconds."""
 
     @property
     def scope(self) -> str:
@@ -49,7 +52,7 @@ class Signature:
 
     @property
     def authorization(self) -> str:
-        """The claims as an Authorization header."""
+        """Return the claims as an Authorization header."""
         signed = ";".join(self.signed_headers)
         return (
             f"{_ALGORITHM} Credential={self.access_key_id}/{self.scope}, "
@@ -58,7 +61,7 @@ class Signature:
 
 
 def read(environ: Mapping[str, Any]) -> Signature | None:
-    """The signature of a WSGI request; None if it has none. Raises Refusal if it cannot be read."""
+    """Return the signature of a WSGI request, or None. Raises Refusal if it cannot be read."""
     header = environ.get("HTTP_AUTHORIZATION")
     query = environ.get("QUERY_STRING", "")
     if header:
@@ -132,7 +135,11 @@ def authenticate(
     find: Callable[[str], Principal | None],
     now: datetime | None = None,
 ) -> Principal:
-    """The caller that signed. Raises Refusal as AWS does: unknown key, wrong token, expired, wrong signature."""
+    """Return the caller that signed a request.
+
+    find: returns the caller with an access key, or None.
+    Raises Refusal with AWS's errors: unknown key, wrong token, expired, wrong signature.
+    """
     principal = find(signature.access_key_id)
     if principal is None:
         raise Refusal("unknown key", "The security token included in the request is invalid.")
@@ -222,7 +229,7 @@ def _encoded(text: str) -> str:
 
 
 def _normalized(path: str) -> str:
-    """Dot segments and doubled slashes removed, then encoded once more: every service but S3 signs it so."""
+    """Return the path that all services but S3 sign: no dot segments or doubled slashes, encoded once more."""
     kept: list[str] = []
     for segment in path.split("/"):
         if segment == "..":
@@ -246,7 +253,7 @@ def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
 
 
 def _check_chunks(signature: Signature, key: bytes, body: bytes) -> None:
-    """Verify the chain of chunk signatures of an aws-chunked body, and of its trailer if there is one."""
+    """Verify the chunk signatures of an aws-chunked body, and that of its trailer if there is one."""
     previous, position, ended = signature.signature, 0, False
     while not ended:
         line_end = body.find(b"\r\n", position)

@@ -1,4 +1,4 @@
-"""The Condition element of IAM policies, its wildcards and its variables.
+"""Condition element of IAM policies: operators, wildcards, policy variables.
 
 Reference: "IAM JSON policy elements: Condition operators" and "Policy variables" in the IAM user guide.
 """
@@ -18,7 +18,7 @@ from typing import Any
 log = logging.getLogger("embedded_aws.iam")
 
 Context = Mapping[str, "str | list[str]"]
-"""Lower-case condition keys with their values: a list for multivalued keys, no entry for absent ones."""
+"""Condition keys, lower case, with their values: a list for multivalued keys, no entry for absent keys."""
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 
@@ -43,7 +43,7 @@ def _variable(text: str, context: Context) -> str | None:
 
 
 def fill(text: str, context: Context) -> str | None:
-    """`text` with its policy variables replaced; None if one has no value."""
+    """Return `text` with its policy variables replaced; None if one has no value."""
     if "${" not in text:
         return text
     parts = _VARIABLE.split(text)  # literal, variable, literal, ...
@@ -52,7 +52,7 @@ def fill(text: str, context: Context) -> str | None:
 
 
 def like(pattern: str, value: str, context: Context) -> bool:
-    """Whether `value` matches: * and ? are wildcards, variables are replaced and match literally."""
+    """Report whether `value` matches. * and ? are wildcards; variables are replaced and match literally."""
     if "${" not in pattern:
         return _glob(pattern).fullmatch(value) is not None
     parts = _VARIABLE.split(pattern)
@@ -75,7 +75,7 @@ def _equals_ignoring_case(want: str, have: str, context: Context) -> bool:
 
 
 def _arn_like(want: str, have: str, context: Context) -> bool:
-    """Each of an ARN's six parts is matched by itself."""
+    """Match each of the six parts of an ARN on its own."""
     wanted, got = want.split(":", 5), have.split(":", 5)
     return len(wanted) == len(got) == 6 and all(like(w, g, context) for w, g in zip(wanted, got, strict=True))
 
@@ -138,7 +138,7 @@ _NEGATED = {
 class Condition:
     """One key under one operator, e.g. {"ForAnyValue:StringLikeIfExists": {"aws:TagKeys": [...]}}."""
 
-    test: Operator | None  # None: Null
+    test: Operator | None  # None for the Null operator
     negated: bool
     if_exists: bool
     qualifier: str  # "", "ForAllValues" or "ForAnyValue"
@@ -150,7 +150,7 @@ class Condition:
         if self.test is None:
             return (have is None) == (self.wanted[0].lower() == "true")
         if have is None:
-            # A negated operator holds for an absent key, but ForAnyValue never does.
+            # Negated operators hold for an absent key; ForAnyValue never does.
             return self.if_exists or self.qualifier == "ForAllValues" or (self.negated and not self.qualifier)
         values = [have] if isinstance(have, str) else have
         if self.qualifier == "ForAllValues":
@@ -163,13 +163,13 @@ class Condition:
         assert self.test is not None
         try:
             matched = any(self.test(want, value, context) for want in self.wanted)
-        except ValueError:  # a value that is no number, date or address equals none
+        except ValueError:  # not a number, date or address: matches nothing
             matched = False
         return matched != self.negated
 
 
 def parse(element: Mapping[str, Any]) -> tuple[Condition, ...]:
-    """The conditions of a statement. Raises ValueError for an operator that IAM does not have."""
+    """Return the conditions of a statement. Raises ValueError for unknown operators."""
     found = []
     for name, keys in element.items():
         qualifier, _, base = name.rpartition(":")

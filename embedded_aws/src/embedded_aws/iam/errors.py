@@ -1,4 +1,4 @@
-"""Refusals in the shape of the service that was called, so that every SDK raises its usual exception."""
+"""Errors in the protocol of the called service, so that every SDK raises its usual exception."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from xml.sax.saxutils import escape
 
-# Reason → protocol → (error code, HTTP status). "json" also stands for CBOR; sources: the services' "Common
-# Errors" pages and the S3 and EC2 lists of error codes.
+# Reason → protocol → (error code, HTTP status). "json" also stands for CBOR. Sources: "Common Errors" pages of the
+# services, error code lists of S3 and EC2.
 _CODES: dict[str, dict[str, tuple[str, int]]] = {
     "denied": {
         "s3": ("AccessDenied", 403),
@@ -88,7 +88,7 @@ _CODES: dict[str, dict[str, tuple[str, int]]] = {
 
 
 class Refusal(Exception):
-    """A request that ends at the gate. `reason` is one of the keys of the table above."""
+    """A request that the gate refuses. reason: a key of the table above."""
 
     def __init__(self, reason: str, message: str):
         super().__init__(message)
@@ -96,14 +96,15 @@ class Refusal(Exception):
 
 
 Answer = tuple[str, list[tuple[str, str]], bytes]
+"""HTTP response: status line, headers, body."""
 
 
 def render(refusal: Refusal, protocol: str, head: bool = False, query_compatible: bool = False) -> Answer:
-    """Status line, headers and body of a refusal.
+    """Return the HTTP response for a refusal.
 
-    protocol: "s3", "rest-xml", "query", "ec2", "json", "rest-json" or "cbor". head: the request was a HEAD, whose
-    answer has no body. query_compatible: SDKs of this service expect the code of the query protocol
-    (awsQueryCompatible).
+    protocol: "s3", "rest-xml", "query", "ec2", "json", "rest-json" or "cbor".
+    head: whether the request is a HEAD, whose response has no body.
+    query_compatible: whether SDKs of the service expect error codes of the query protocol (awsQueryCompatible).
     """
     table = _CODES[refusal.reason]
     family = {"cbor": "json", "rest-xml": "query"}.get(protocol, protocol)
@@ -118,7 +119,7 @@ def render(refusal: Refusal, protocol: str, head: bool = False, query_compatible
 def error(
     protocol: str, code: str, message: str, status: int, *, head: bool = False, query_code: str | None = None
 ) -> Answer:
-    """An AWS error of any code in a protocol's shape."""
+    """Return the HTTP response for an AWS error code in a protocol."""
     request_id = str(uuid.uuid4())
     headers = [("x-amzn-RequestId", request_id)]
     sender = "Sender" if status < 500 else "Receiver"
@@ -156,7 +157,7 @@ def _xml(name: str, fields: dict[str, str], declaration: bool = True) -> str:
 
 
 def _cbor_map(items: Iterable[tuple[str, str]]) -> bytes:
-    """A CBOR map of texts (RFC 8949); fewer than 24 items."""
+    """Encode a CBOR map of texts (RFC 8949) with fewer than 24 items."""
     items = list(items)
     return bytes([0xA0 + len(items)]) + b"".join(_cbor_text(text) for item in items for text in item)
 

@@ -1,4 +1,4 @@
-"""Whether policies allow an action on a resource.
+"""Policy evaluation: decides whether policies allow an action on a resource.
 
 Reference: "Policy evaluation logic" in the IAM user guide, for one account.
 """
@@ -21,37 +21,37 @@ from embedded_aws.iam.principals import Principal
 
 log = logging.getLogger("embedded_aws.iam")
 
-# Tags of most resources are not looked up: there, a statement that asks for them fails closed.
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
+# Tags of most resources are not looked up: statements with conditions on them fail closed.
 _TAG_KEYS = re.compile(r":(resourcetag|buckettag|existingobjecttag)/")
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The outcome for one action on one resource, with AWS's words for the reason.
-
-    statements: the Sids of what allowed or denied it.
-    """
+    """The decision about one action on one resource."""
 
     allowed: bool
     reason: str
+    """In AWS's words, as in AccessDenied messages."""
+
     statements: tuple[str, ...] = ()
+    """Sids of the statements that allowed or denied it."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of a policy, parsed."""
+    """One parsed statement of a policy."""
 
     sid: str
     allow: bool
     actions: re.Pattern[str]
     not_action: bool
-    resources: tuple[str, ...] | None  # None: trust and some resource policies name no resource
+    resources: tuple[str, ...] | None  # None: trust policies name no resource
     not_resource: bool
     principals: dict[str, tuple[str, ...]] | None
     not_principal: bool
     conditions: tuple[conditions.Condition, ...] | None  # None: cannot be evaluated
-    asks_tags: bool = False
+    uses_tags: bool = False  # has conditions on tags of the resource
 
     def applies(self, action: str, resource: str, context: Context) -> bool:
         if (self.actions.fullmatch(action.lower()) is not None) == self.not_action:
@@ -60,7 +60,7 @@ class Statement:
             named = any(like(pattern, resource, context) for pattern in self.resources)
             if named == self.not_resource:
                 return False
-        if self.conditions is None or (self.asks_tags and TAGS_KNOWN not in context):
+        if self.conditions is None or (self.uses_tags and TAGS_KNOWN not in context):
             return not self.allow  # fail closed
         return all(condition.holds(context) for condition in self.conditions)
 
@@ -77,7 +77,7 @@ def _principals(element: Any) -> dict[str, tuple[str, ...]] | None:
 
 @lru_cache(maxsize=4096)
 def parse(document: str) -> tuple[Statement, ...]:
-    """The statements of a policy document. Raises ValueError if it is no policy."""
+    """Return the statements of a policy document. Raises ValueError if it is not a policy."""
     statements = json.loads(document).get("Statement", [])
     parsed = []
     for statement in statements if isinstance(statements, list) else [statements]:
@@ -87,7 +87,7 @@ def parse(document: str) -> tuple[Statement, ...]:
         try:
             tests = conditions.parse(statement.get("Condition") or {})
         except ValueError as error:
-            log.warning("%s: the statement is taken as not allowing, or as denying", error)
+            log.warning("%s: the statement never allows and always denies", error)
             tests = None
         parsed.append(
             Statement(
@@ -100,14 +100,14 @@ def parse(document: str) -> tuple[Statement, ...]:
                 principals=_principals(statement.get("Principal", statement.get("NotPrincipal"))),
                 not_principal="NotPrincipal" in statement,
                 conditions=tests,
-                asks_tags=any(_TAG_KEYS.search(test.key) for test in tests or ()),
+                uses_tags=any(_TAG_KEYS.search(test.key) for test in tests or ()),
             )
         )
     return tuple(parsed)
 
 
 def _names(statement: Statement, principal: Principal) -> str:
-    """How a resource policy's statement names a caller: "direct", "role", "account" or ""."""
+    """Return how a statement of a resource policy names a caller: "direct", "role", "account" or ""."""
     found = ""
     for kind, names in (statement.principals or {}).items():
         for name in names:
@@ -128,11 +128,11 @@ def _names(statement: Statement, principal: Principal) -> str:
 
 
 Verdict = tuple["bool | None", tuple[str, ...]]
-"""False: explicitly denied. True: allowed. None: neither. With the Sids of the statements that say so."""
+"""Explicitly denied (False), allowed (True) or neither (None), and the Sids of the statements that decided."""
 
 
 def identity(documents: Iterable[str], action: str, resource: str, context: Context) -> Verdict:
-    """What identity-based policies say."""
+    """Return the verdict of identity-based policies."""
     allowing = []
     for document in documents:
         for statement in parse(document):
@@ -146,7 +146,10 @@ def identity(documents: Iterable[str], action: str, resource: str, context: Cont
 def resource_decision(
     document: str | None, principal: Principal, action: str, resource: str, context: Context
 ) -> tuple[bool, str, tuple[str, ...]]:
-    """(explicitly denied, how it is allowed: "direct", "role", "account" or "", Sids) by a resource policy."""
+    """Return the verdict of a resource policy: (explicitly denied, how it allows, Sids).
+
+    How it allows: "direct", "role", "account", or "" if it does not.
+    """
     how, sids = "", []
     rank = ("", "account", "role", "direct")
     for statement in parse(document) if document else ():
@@ -169,8 +172,9 @@ def decide(
 ) -> Decision:
     """Decide one action on one resource.
 
-    resource_policy: the JSON policy of the resource, if it has one. delegated: whether the account's own policies
-    count without the resource policy naming the account; KMS keys and trust policies want to be asked (False).
+    resource_policy: the policy of the resource as JSON, if it has one.
+    delegated: whether identity-based policies suffice. False for KMS keys and roles: their own policy must name the
+    caller or the account.
     """
     denied, how, sids = resource_decision(resource_policy, principal, action, resource, context)
     if denied:
@@ -209,11 +213,11 @@ def decide(
 
 @lru_cache(maxsize=4096)
 def keys_of(documents: tuple[str, ...]) -> frozenset[str]:
-    """The condition keys, in lower case, that policies ask for, their variables included."""
+    """Return the condition keys, lower case, that policies use in conditions and variables."""
     found: set[str] = set()
     for document in documents:
         found |= {name.partition(",")[0].strip().lower() for name in _VARIABLE.findall(document)}
         for statement in parse(document):
             found |= {condition.key for condition in statement.conditions or ()}
-            found |= {TAGS_KNOWN} if statement.asks_tags else set()
+            found |= {TAGS_KNOWN} if statement.uses_tags else set()
     return frozenset(found)

@@ -1,4 +1,4 @@
-"""moto's own permission checks on buckets, answered from what the gate decided."""
+"""moto's permission checks on buckets, answered with the decisions of the gate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from moto.iam.access_control import PermissionResult
 from moto.s3 import models
 
 denied_objects: ContextVar[frozenset[str]] = ContextVar("denied_objects", default=frozenset())
-"""ARNs of the objects that the current DeleteObjects call must leave."""
+"""ARNs of the objects that the current DeleteObjects call must not delete."""
 
 
 def get_permission(self: models.FakeBucket, action: str, resource: str) -> PermissionResult:

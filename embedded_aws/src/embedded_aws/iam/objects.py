@@ -1,4 +1,4 @@
-"""What an S3 call needs: its actions, each key it touches, the copy's source, and the KMS keys of objects."""
+"""Permissions that an S3 call needs: actions, object keys, the source of a copy, and KMS keys of objects."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from urllib.parse import parse_qs, unquote
 from moto.s3.models import FakeBucket, FakeKey, s3_backends
 
 from embedded_aws import ACCOUNT_ID
-from embedded_aws.iam.checks import Check, kms_key_arn
+from embedded_aws.iam.arns import kms_key_arn
+from embedded_aws.iam.checks import Check
 from embedded_aws.iam.request import Call
 
-# Operations whose IAM action has another name. Source: "Required permissions for Amazon S3 API operations".
+# Operations whose IAM action has a different name. Source: "Required permissions for Amazon S3 API operations".
 _ACTIONS = {
     "CompleteMultipartUpload": "PutObject",
     "CopyObject": "PutObject",
@@ -60,7 +61,7 @@ _ACTIONS |= {
     for kind in ("Analytics", "IntelligentTiering", "Inventory", "Metrics")
     for suffix in ("", "s")
 }
-# Their action on one version of an object has "Version" in its name.
+# Actions with a different name for one version of an object.
 _VERSIONED = {
     "DeleteObject": "DeleteObjectVersion",
     "DeleteObjectTagging": "DeleteObjectVersionTagging",
@@ -71,16 +72,16 @@ _VERSIONED = {
     "PutObjectTagging": "PutObjectVersionTagging",
 }
 _READS = {"GetObject", "HeadObject", "GetObjectAttributes", "SelectObjectContent"}
-_WRITES = {"PutObject", "CreateMultipartUpload", "CopyObject"}  # parts use the key that the upload got
+_WRITES = {"PutObject", "CreateMultipartUpload", "CopyObject"}  # parts use the upload's key
 
 
 def bucket(name: str | None) -> FakeBucket | None:
-    """moto's bucket, or None."""
+    """Return moto's bucket, or None."""
     return s3_backends[ACCOUNT_ID]["aws"].buckets.get(name) if name else None
 
 
 def checks_of(call: Call) -> list[Check]:
-    """Every permission that an S3 call needs, KMS included."""
+    """Return every permission that an S3 call needs, KMS included."""
     context = _keys(call)
     name, key = call.parameter("Bucket"), call.parameter("Key")
     bucket_arn = f"arn:aws:s3:::{name}" if name else "*"
@@ -105,7 +106,7 @@ def checks_of(call: Call) -> list[Check]:
         needed += _kms_check("kms:Decrypt", call, _stored(name, key, call.parameter("VersionId")))
     if call.operation in _WRITES:
         needed += _kms_check("kms:GenerateDataKey", call, None)
-        if call.operation == "CreateMultipartUpload":  # S3 decrypts the parts to put them together
+        if call.operation == "CreateMultipartUpload":  # S3 decrypts the parts to assemble them
             needed += [
                 Check("kms:Decrypt", c.resource, c.context)
                 for c in needed
@@ -115,7 +116,7 @@ def checks_of(call: Call) -> list[Check]:
 
 
 def hides_absence(call: Call) -> Check | None:
-    """Without s3:ListBucket, S3 says "denied" of a key that does not exist: the permission that is then needed."""
+    """Return the check for s3:ListBucket if the key does not exist: without it S3 answers AccessDenied, not NoSuchKey."""
     if call.operation in ("GetObject", "HeadObject") and call.parameter("VersionId") is None:
         name = call.parameter("Bucket")
         if bucket(name) is not None and _stored(name, call.parameter("Key"), None) is None:
@@ -124,13 +125,13 @@ def hides_absence(call: Call) -> Check | None:
 
 
 def bucket_policy(arn: str) -> str | None:
-    """The policy of the bucket that an S3 ARN is of, or None."""
+    """Return the policy of the bucket in an S3 ARN, or None."""
     found = bucket(arn.removeprefix("arn:aws:s3:::").split("/", 1)[0])
     return found.policy.decode() if found is not None and found.policy else None
 
 
 def restricts_public(arn: str) -> bool:
-    """Whether the bucket's public access block shuts out anonymous callers whatever its policy says."""
+    """Report whether the bucket's public access block refuses anonymous callers regardless of its policy."""
     found = bucket(arn.removeprefix("arn:aws:s3:::").split("/", 1)[0])
     block = found.public_access_block if found is not None else None
     return block is not None and str(block.restrict_public_buckets).lower() == "true"
@@ -165,7 +166,7 @@ def _stored(bucket_name: str, key: str, version: str | None) -> FakeKey | None:
 
 
 def _kms_check(action: str, call: Call, stored: FakeKey | None) -> list[Check]:
-    """The permission on the KMS key of a stored object, or of one about to be stored."""
+    """Return the check on the KMS key of a stored object, or of an object to store."""
     name = call.parameter("Bucket")
     if action == "kms:Decrypt":
         if stored is None or stored.encryption != "aws:kms":
@@ -177,7 +178,7 @@ def _kms_check(action: str, call: Call, stored: FakeKey | None) -> list[Check]:
             return []
         key_id = call.parameter("SSEKMSKeyId") or default.get("KMSMasterKeyID")
     if not key_id or "alias/aws/" in key_id:
-        return []  # the AWS-managed key is everybody's in the account
+        return []  # everyone in the account can use the AWS-managed key
     found = bucket(name)
     region = found.region_name if found is not None else call.region
     context = {
@@ -198,7 +199,7 @@ def _default_encryption(bucket_name: str) -> dict[str, Any]:
 
 
 def _keys(call: Call) -> dict[str, Any]:
-    """S3's condition keys."""
+    """Return S3's condition keys."""
     headers = call.headers
     values: dict[str, Any] = {
         "s3:delimiter": call.parameter("Delimiter"),

@@ -1,4 +1,4 @@
-"""Who made a request: the account itself, an IAM user, an assumed role, a service, or nobody known."""
+"""Callers: root, IAM users, assumed roles, federated users, AWS services, anonymous."""
 
 from __future__ import annotations
 
@@ -22,27 +22,32 @@ def sts() -> STSBackend:
 
 @dataclass(frozen=True)
 class Principal:
-    """A caller.
-
-    kind: the value of aws:PrincipalType ("Account", "User", "AssumedRole", "Anonymous", "FederatedUser"), or
-    "AWSService". claims: of a federated user's token, as condition keys.
-    arn: as error messages name it. identity_arn: of the user or role whose policies count.
-    record: moto's user or role.
-    """
+    """A caller."""
 
     kind: str
+    """aws:PrincipalType ("Account", "User", "AssumedRole", "Anonymous", "FederatedUser"), or "AWSService"."""
+
     arn: str
+    """ARN in error messages."""
+
     identity_arn: str
+    """ARN of the user or role whose policies apply."""
+
     user_id: str = ""
     secret_access_key: str = field(default="", repr=False)
     session_token: str | None = field(default=None, repr=False)
-    expiration: datetime | None = None  # naive UTC, as moto keeps it
+    expiration: datetime | None = None
+    """Naive UTC, as in moto's records."""
+
     session_policy: str | None = None
     record: Any = None
+    """moto's user or role."""
+
     claims: tuple[tuple[str, str], ...] = ()
+    """Claims of a federated user's token, as condition keys."""
 
     def documents(self) -> list[str]:
-        """The JSON texts of every identity-based policy: inline, attached, and of the user's groups."""
+        """Return every identity-based policy as JSON: inline, attached, and of the user's groups."""
         holders = [self.record] if self.record is not None else []
         if self.kind == "User":
             holders += [group for group in iam().groups.values() if self.record in group.users]
@@ -53,12 +58,12 @@ class Principal:
         return found
 
     def boundary(self) -> str | None:
-        """The JSON text of the permissions boundary, if there is one."""
+        """Return the permissions boundary as JSON, or None."""
         arn = getattr(self.record, "permissions_boundary_arn", None)
         return _default_document(iam().managed_policies[arn]) if arn else None
 
     def context(self) -> dict[str, str | list[str]]:
-        """The condition keys that describe a caller."""
+        """Return the condition keys that describe the caller."""
         if self.kind == "AWSService":
             return {"aws:principaltype": self.kind, "aws:principalisawsservice": "true", **dict(self.claims)}
         if self.kind in ("Anonymous", "FederatedUser"):
@@ -82,7 +87,7 @@ ANONYMOUS = Principal(kind="Anonymous", arn="anonymous", identity_arn="anonymous
 
 
 def service(name: str) -> Principal:
-    """One of AWS's services, e.g. "sagemaker.amazonaws.com"."""
+    """Return the caller for an AWS service, e.g. "sagemaker.amazonaws.com"."""
     return Principal(kind="AWSService", arn=name, identity_arn=name)
 
 
@@ -91,7 +96,7 @@ def _default_document(policy: Any) -> str:
 
 
 class Directory:
-    """Finds the caller that an access key belongs to."""
+    """Finds callers by access key."""
 
     def __init__(self, root_key_id: str, root_secret: str):
         self._root_key_id = root_key_id
@@ -102,10 +107,10 @@ class Directory:
             user_id=ACCOUNT_ID,
             secret_access_key=root_secret,
         )
-        self._sessions: dict[str, Any] = {}  # by access key; moto keeps a list
+        self._sessions: dict[str, Any] = {}  # by access key; moto has a list
 
     def find(self, access_key_id: str) -> Principal | None:
-        """The caller with that active access key, or None."""
+        """Return the caller with an active access key, or None."""
         if access_key_id == self._root_key_id:
             return self._root
         if access_key_id.startswith("ASIA"):
@@ -146,6 +151,6 @@ class Directory:
 
 
 def role_by_arn(arn: str) -> Any:
-    """moto's role, or None."""
+    """Return moto's role, or None."""
     name = arn.rsplit("/", 1)[-1]
     return next((role for role in iam().roles.values() if role.name == name and role.arn == arn), None)

@@ -1,4 +1,4 @@
-"""What a request asks for: the service, the operation and its parameters, by botocore's service models."""
+"""Requests parsed with botocore's service models: service, operation, parameters."""
 
 from __future__ import annotations
 
@@ -29,24 +29,32 @@ _MODELS = {
     "states": "stepfunctions",
     "tagging": "resourcegroupstaggingapi",
 }
-# Signing names that differ from the prefix of the service's IAM actions.
+# Signing names that differ from the prefix of IAM actions.
 _PREFIXES = {"monitoring": "cloudwatch", "tagging": "tag", "email": "ses", "eventbridge": "events"}
 
 
 @dataclass(frozen=True)
 class Call:
-    """One API call.
-
-    prefix: of its IAM actions, e.g. "sagemaker". model: botocore's name of the service, e.g. "sagemaker-runtime".
-    protocol: "s3", "query", "ec2", "json", "rest-json", "rest-xml". parameters: as boto3 would take them.
-    """
+    """One API call."""
 
     prefix: str
+    """Prefix of its IAM actions, e.g. "sagemaker"."""
+
     model: str
+    """botocore's name of the service, e.g. "sagemaker-runtime"."""
+
     operation: str
+    """Name of the operation, e.g. "InvokeEndpoint"."""
+
     protocol: str
+    """"s3", "query", "ec2", "json", "rest-json" or "rest-xml"."""
+
     region: str
+    """Region of the signature."""
+
     parameters: Mapping[str, Any]
+    """Parameters as boto3 takes them."""
+
     headers: Mapping[str, str]
 
     def parameter(self, name: str) -> Any:
@@ -54,7 +62,7 @@ class Call:
 
 
 def model_name(signing_name: str, environ: Mapping[str, Any]) -> str:
-    """botocore's name of the service that a request is signed for."""
+    """Return botocore's name of the service that a request is signed for."""
     path = environ.get("PATH_INFO", "")
     if signing_name == "sagemaker" and "HTTP_X_AMZ_TARGET" not in environ:
         return "sagemaker-metrics" if path.endswith("BatchPutMetrics") else "sagemaker-runtime"
@@ -66,19 +74,19 @@ def model_name(signing_name: str, environ: Mapping[str, Any]) -> str:
 
 
 def protocol_of(model: str, environ: Mapping[str, Any]) -> str:
-    """The protocol to answer in, as known before the operation is: "s3" stands for S3's rest-xml."""
+    """Return the protocol of the response, before the operation is known. "s3" stands for S3's rest-xml."""
     if model == "s3":
         return "s3"
     if environ.get("HTTP_SMITHY_PROTOCOL") == "rpc-v2-cbor":
         return "cbor"
     try:
         return determine_request_protocol(get_service_model(model), environ.get("CONTENT_TYPE"))
-    except Exception:  # botocore has no such service, or it does not speak this
+    except Exception:  # botocore has no such service, or the service no such protocol
         return "json" if "json" in environ.get("CONTENT_TYPE", "") else "query"
 
 
 def query_compatible(model: str) -> bool:
-    """Whether SDKs take the error codes of this service's former query protocol."""
+    """Report whether SDKs expect the error codes of the service's former query protocol."""
     try:
         return "awsQueryCompatible" in get_service_model(model).metadata
     except Exception:  # no such service
@@ -86,7 +94,7 @@ def query_compatible(model: str) -> bool:
 
 
 def read(signing_name: str, region: str, environ: Mapping[str, Any], body: bytes) -> Call:
-    """The call in a WSGI request. Raises Refusal if there is no such operation or its input cannot be read."""
+    """Return the call in a WSGI request. Raises Refusal for unknown operations and unreadable input."""
     model = model_name(signing_name, environ)
     if environ.get("HTTP_CONTENT_ENCODING") == "gzip" and model != "s3":
         body = gzip.decompress(body)
@@ -95,7 +103,7 @@ def read(signing_name: str, region: str, environ: Mapping[str, Any], body: bytes
     )
     protocol = protocol_of(model, environ)
     if protocol not in ("query", "ec2") and "Action" in request.args:
-        # moto would take the operation from it.
+        # moto would read the operation from it.
         raise Refusal("unknown operation", "Action is no query parameter of this service's protocol.")
     try:
         operation, labels = get_service_router(model).match(request)

@@ -1,4 +1,4 @@
-"""SageMaker's resources and condition keys, where the service authorization reference alone does not give them."""
+"""SageMaker calls: resources and condition keys where the service authorization reference is not enough."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from embedded_aws.iam.request import Call
 
 
 def resources(call: Call) -> list[str] | None:
-    """Model packages are named by ARN, by name, or by the group that the next version goes to; applications of a space
-    by the space, in the place of a user."""
+    """Return the ARNs of a call; None: use the reference.
+
+    Calls name model packages by ARN, by name, or by the group of the next version. An application of a space has the
+    space's name in its ARN in place of a user's.
+    """
     if call.operation.endswith("App") and call.parameter("SpaceName"):
         parts = (call.parameter(name) for name in ("DomainId", "SpaceName", "AppType", "AppName"))
         return [_arn(call, "/".join(["app", *(part or "*" for part in parts)]))]
@@ -27,7 +30,7 @@ def resources(call: Call) -> list[str] | None:
 
 
 def keys(call: Call) -> dict[str, Any]:
-    """Values of those that a call has; None or empty for others."""
+    """Return SageMaker's condition keys of a call. Keys that it does not have are None or empty."""
     job = call.parameter("TrainingJobDefinition") or call.parameters
     config = job.get("ResourceConfig") or {}
     vpc = job.get("VpcConfig") or {}

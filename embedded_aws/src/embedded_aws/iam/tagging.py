@@ -1,4 +1,4 @@
-"""Creating with tags takes a second permission: the service's own tagging action."""
+"""Tagging on creation: needs a second permission, for the tagging action of the service."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ACTIONS = {
 
 
 def action_of(call: Call) -> str | None:
-    """The tagging action that a call needs, e.g. "iam:TagRole"; None if it creates nothing with tags."""
+    """Return the tagging action that a call needs, e.g. "iam:TagRole"; None if it creates nothing with tags."""
     if not (call.parameter("Tags") or call.parameter("tags")):
         return None
     if call.prefix == "sagemaker" and call.operation.startswith("Create"):
@@ -35,13 +35,11 @@ def action_of(call: Call) -> str | None:
 
 
 def resources_of(call: Call, created: list[str]) -> list[str]:
-    """The ARNs that are tagged, of those that the call is about."""
+    """Return the ARNs that the call tags, of those that it creates or uses."""
     if call.prefix == "kms":
-        return [f"arn:aws:kms:{call.region}:{ACCOUNT_ID}:key/*"]  # its id is not known yet
+        return [f"arn:aws:kms:{call.region}:{ACCOUNT_ID}:key/*"]  # the key has no id yet
     if call.prefix == "logs":
         return [arn.removesuffix(":log-stream:") for arn in created]
-    if (
-        call.prefix == "sagemaker"
-    ):  # CreateEndpoint is about the configuration, too, and tags only the endpoint
+    if call.prefix == "sagemaker":  # CreateEndpoint is also on the configuration, but tags only the endpoint
         return created[:1]
     return created

@@ -1,4 +1,4 @@
-"""What RunInstances asks for: the leave to use or make each thing that an instance consists of, with keys of its own.
+"""Permissions of RunInstances: one for each resource that it uses or creates, each with its own condition keys.
 
 Reference: the service authorization reference of EC2, and its user guide for Spot Instance requests.
 """
@@ -11,7 +11,7 @@ from typing import Any
 from moto.ec2.models import ec2_backends
 
 from embedded_aws import ACCOUNT_ID
-from embedded_aws.iam import network
+from embedded_aws.iam import ec2
 from embedded_aws.iam.attributes import TAGS_KNOWN
 from embedded_aws.iam.request import Call
 
@@ -20,7 +20,7 @@ Needed = tuple[str, dict[str, Any]]
 
 
 def resources(call: Call) -> Iterator[Needed]:
-    """What a call of RunInstances uses and makes; what is made has no id yet."""
+    """Yield the resources that a RunInstances call uses and creates. New ones have no id yet."""
     interfaces = call.parameter("NetworkInterfaces") or []
     subnets = [*_given(call, "SubnetId"), *(i["SubnetId"] for i in interfaces if i.get("SubnetId"))]
     groups = [
@@ -36,7 +36,7 @@ def resources(call: Call) -> Iterator[Needed]:
     if (call.parameter("InstanceMarketOptions") or {}).get("MarketType") == "spot":
         yield _new(call, "spot-instances-request", {})
     for kind, names in (
-        ("subnet", subnets or ["*"]),  # EC2 chooses one of the default VPC's
+        ("subnet", subnets or ["*"]),  # EC2 chooses a subnet of the default VPC
         ("security-group", groups or ["*"]),
         ("key-pair", _given(call, "KeyName")),
         ("launch-template", list((call.parameter("LaunchTemplate") or {}).values())[:1]),
@@ -55,9 +55,9 @@ def _arn(call: Call, kind: str, name: str) -> str:
 
 
 def _new(call: Call, kind: str, keys: dict[str, Any]) -> Needed:
-    """A kind of thing that is made, with the tags that the call gives to that kind; it has none before."""
+    """Return a resource that the call creates, with the tags that the call gives to its type."""
     known = {TAGS_KNOWN: "true", **{name: value for name, value in keys.items() if value is not None}}
-    return _arn(call, kind, "*"), {**network.request_tags(call, kind), **known}
+    return _arn(call, kind, "*"), {**ec2.request_tags(call, kind), **known}
 
 
 def _image(call: Call, name: str) -> dict[str, Any]:
@@ -104,7 +104,10 @@ def _interface(call: Call, subnets: list[str], interfaces: list[dict[str, Any]])
 
 
 def _volumes(call: Call) -> list[dict[str, Any]]:
-    """One for each volume that is asked for, and the image's root volume: as the image has it, but for what is asked."""
+    """Return the condition keys of each requested volume and of the image's root volume.
+
+    The request overrides settings of the image.
+    """
     image = ec2_backends[ACCOUNT_ID][call.region].amis.get(call.parameter("ImageId"))
     volumes: dict[str, dict[str, Any]] = {}
     if image is not None:

@@ -1,4 +1,4 @@
-"""What EC2's calls are about: resources whose ids tell their kind, and the tags that are given at creation."""
+"""EC2 calls: resources by the prefix of their id, and tags given at creation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from moto.ec2.models import ec2_backends
 from embedded_aws import ACCOUNT_ID
 from embedded_aws.iam.request import Call
 
-# The kind in an ARN, by what an id begins with.
+# Resource type in an ARN, by the prefix of the id.
 _KINDS = {
     "eice": "instance-connect-endpoint",
     "eni": "network-interface",
@@ -26,7 +26,7 @@ _KINDS = {
 
 
 def resources(call: Call) -> list[str] | None:
-    """The ARNs of a call that the reference's placeholders do not find; None for all others."""
+    """Return the ARNs of calls where the reference's placeholders do not find them; None for all others."""
     if call.operation in ("CreateTags", "DeleteTags"):
         ids = call.parameter("Resources") or []
     elif call.operation.endswith(("SecurityGroup", "SecurityGroupIngress", "SecurityGroupEgress")):
@@ -41,7 +41,7 @@ def resources(call: Call) -> list[str] | None:
 
 
 def created_with_tags(call: Call) -> dict[str, dict[str, Any]]:
-    """By the ARN of what is created: the condition keys of the leave to tag it, ec2:CreateTags."""
+    """Return the condition keys of ec2:CreateTags for each resource that a call creates with tags, by ARN."""
     return {
         f"arn:aws:ec2:{call.region}:{ACCOUNT_ID}:{given['ResourceType']}/*": {
             "ec2:createaction": call.operation,
@@ -53,7 +53,7 @@ def created_with_tags(call: Call) -> dict[str, dict[str, Any]]:
 
 
 def request_tags(call: Call, kind: str | None = None) -> dict[str, Any]:
-    """The condition keys of all tags that a call gives, or of those that it gives to what is of a kind."""
+    """Return the condition keys of the tags that a call gives: all, or those of one resource type."""
     tags = [
         tag
         for given in call.parameter("TagSpecifications") or call.parameter("TagSpecification") or []
