@@ -57,7 +57,7 @@ def read(folder: Path) -> Folder:
     """
     blocks: dict[str, dict[str, Any]] = {"variable": {}, "output": {}, "resource": {}}
     for path in sorted(folder.glob("*.tf")):
-        for kind, found in _load(path).items():
+        for kind, found in load(path).items():
             for block in found if kind in blocks else ():
                 blocks[kind] |= block
     return Folder(
@@ -67,7 +67,8 @@ def read(folder: Path) -> Folder:
     )
 
 
-def _load(path: Path) -> dict[str, Any]:
+def load(path: Path) -> dict[str, Any]:
+    """Return a .tf file as Python objects: expressions as `${...}`, strings and names without quotes."""
     import hcl2
 
     with path.open() as source:

@@ -11,15 +11,9 @@ from ops import settings as environments
 from ops.aws import client
 from ops.errors import OperatorError
 from ops.settings.serving import (
-    AsynchronousSettings,
-    AutoscalingSettings,
-    DataCaptureSettings,
-    DeploymentSettings,
-    ServerlessSettings,
     ServingSettings,
-    ShadowVariantSettings,
 )
-from ops.terraform import hcl, stacks
+from ops.terraform import stacks
 
 pytestmark = pytest.mark.usefixtures("moto_aws")
 TERRAFORM = Path(__file__).parents[3] / "terraform"
@@ -146,25 +140,6 @@ def test_variants_are_versions_of_the_same_group(dev):
     assert stacks.serving(settings, "x", f"{group}/7", quiet).variables["variants"] == {
         "shadow": {"model_package_arn": f"{group}/3", "sampling_percentage": 10, "instance_count": 1}
     }
-
-
-SECTIONS = {
-    "hosting.serverless": ServerlessSettings,
-    "hosting.asynchronous": AsynchronousSettings,
-    "variants.shadow": ShadowVariantSettings,
-    "data_capture": DataCaptureSettings,
-    "autoscaling": AutoscalingSettings,
-    "deployment": DeploymentSettings,
-}
-
-
-def test_defaults_of_the_endpoint_are_those_of_its_module():
-    inputs = hcl.read(TERRAFORM / "modules" / "endpoint").inputs
-    declared = {i.name: json.loads(i.default) for i in inputs if i.default and not i.default.startswith("{")}
-    for section, kind in SECTIONS.items():
-        for field, about in kind.model_fields.items():
-            name = f"{section}.{field}"
-            assert field == "model" or declared[name] == about.default, name
 
 
 def test_the_function_s_zip_is_named_by_its_content(dev):
