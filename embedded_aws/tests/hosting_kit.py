@@ -1,21 +1,27 @@
-"""A role, a bucket and small models to serve on the embedded AWS: for the tests of hosting."""
+"""For tests of hosting: a role, a bucket and small models on a running embedded AWS."""
 
 from __future__ import annotations
 
 import contextlib
 import io
 import json
+import os
 import tarfile
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
 
 REGION = "us-east-1"
 IMAGE = f"763104351884.dkr.ecr.{REGION}.amazonaws.com/ray:serve-ml-sagemaker-cpu-v1"
 ROLE = "arn:aws:iam::123456789012:role/hosting-endpoint"
-SETTLING = ("Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting")
+CHANGING = ("Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting")
 READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::hosting-models/*"}
 LIST = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::hosting-models"}
 
@@ -58,7 +64,7 @@ app = App.options(num_replicas=1).bind("the model")
 
 
 def archive(files: dict[str, str]) -> bytes:
-    """A tar.gz of text files."""
+    """Return a tar.gz of text files."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for name, text in files.items():
@@ -69,7 +75,7 @@ def archive(files: dict[str, str]) -> bytes:
 
 
 class Hosting:
-    """What the tests do with an embedded AWS."""
+    """Creates resources of hosting, and waits for them."""
 
     def __init__(self, aws):
         self.aws, self.client = aws, aws.client
@@ -79,15 +85,15 @@ class Hosting:
 
     @staticmethod
     def until(condition, timeout: float = 60.0):
-        """What `condition` returns, once that is true."""
+        """Wait until `condition` returns something true, and return it."""
         deadline = time.monotonic() + timeout
         while not (result := condition()):
-            assert time.monotonic() < deadline, f"still not after {timeout} s"
+            assert time.monotonic() < deadline, f"not true within {timeout} s"
             time.sleep(0.05)
         return result
 
     def _prepare(self) -> None:
-        """The role, the bucket, and a model.tar.gz."""
+        """Create the role, the bucket, and a model.tar.gz."""
         trust = {
             "Effect": "Allow",
             "Principal": {"Service": "sagemaker.amazonaws.com"},
@@ -102,7 +108,7 @@ class Hosting:
         self.put("model.tar.gz", {"code/app.py": APP, "model.json": "{}"})
 
     def allow(self, *statements: dict) -> None:
-        """Make these the permissions of the endpoint's role."""
+        """Replace the permissions of the endpoint's role."""
         self.client("iam").put_role_policy(
             RoleName="hosting-endpoint",
             PolicyName="endpoint",
@@ -141,7 +147,7 @@ class Hosting:
 
     @contextlib.contextmanager
     def load(self, endpoint: str, body: bytes = b"sleep0.02", threads: int = 3):
-        """Requests without a pause meanwhile: yields the answers so far. Any that fails is raised at the end."""
+        """Send requests during the block. Yield the responses so far; raise the first error at the end."""
         over, answers = threading.Event(), []
 
         def ask() -> None:
@@ -159,25 +165,25 @@ class Hosting:
 
     def endpoint(self, name: str, config: str) -> dict:
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
-        return self.settled(name)
+        return self.stable(name)
 
-    def settled(self, name: str) -> dict:
-        """DescribeEndpoint, once nothing is under way."""
+    def stable(self, name: str) -> dict:
+        """Wait until the endpoint's status is final, and return its description."""
 
         def described():
             answer = self.sagemaker.describe_endpoint(EndpointName=name)
-            return answer if answer["EndpointStatus"] not in SETTLING else None
+            return answer if answer["EndpointStatus"] not in CHANGING else None
 
         return self.until(described)
 
-    def sampled(self, endpoint: str, metric: str, statistic: str = "Sum", **dimensions: str) -> float | None:
-        """A statistic of the endpoint's metric so far; None without a datapoint. The variant is AllTraffic."""
+    def metric(self, endpoint: str, name: str, statistic: str = "Sum", **dimensions: str) -> float | None:
+        """Return a statistic of a metric; None without data points. dimensions: default to variant AllTraffic."""
         now = datetime.now(timezone.utc)
         named = {"EndpointName": endpoint, **(dimensions or {"VariantName": "AllTraffic"})}
         points = self.client("cloudwatch").get_metric_statistics(
             Namespace="AWS/SageMaker",
-            MetricName=metric,
-            Dimensions=[{"Name": name, "Value": value} for name, value in named.items() if value],
+            MetricName=name,
+            Dimensions=[{"Name": key, "Value": value} for key, value in named.items() if value],
             StartTime=now - timedelta(hours=2),
             EndTime=now + timedelta(minutes=1),
             Period=86_400,
@@ -198,10 +204,10 @@ def serverless(
 
 
 def containers(version: str) -> set[int]:
-    """The processes of containers whose model has this VERSION."""
+    """Return the processes of containers whose model has this VERSION."""
     found = set()
     for environment in Path("/proc").glob("[0-9]*/environ"):
-        with contextlib.suppress(OSError):  # it has ended, or is another user's
+        with contextlib.suppress(OSError):  # it has ended, or belongs to another user
             if f"VERSION={version}".encode() in environment.read_bytes().split(b"\0"):
                 found.add(int(environment.parent.name))
     return found
@@ -217,3 +223,27 @@ def variant(
         "InitialInstanceCount": count,
         "InitialVariantWeight": weight,
     }
+
+
+def refused(call: Callable[..., Any], **request: Any) -> tuple[str, str]:
+    """Return the code and the message of the error that a call raises."""
+    with pytest.raises(ClientError) as error:
+        call(**request)
+    return error.value.response["Error"]["Code"], error.value.response["Error"]["Message"]
+
+
+def validation_error(call: Callable[..., Any], **request: Any) -> str:
+    """Return the message of the ValidationException that a call raises."""
+    with pytest.raises(ClientError) as error:
+        call(**request)
+    assert error.value.response["Error"]["Code"] == "ValidationException"
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    return error.value.response["Error"]["Message"]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

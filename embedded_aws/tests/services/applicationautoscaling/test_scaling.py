@@ -144,7 +144,7 @@ def test_load_adds_instances_and_its_end_removes_them(fast):
         over.set()
         thread.join()
     aws.until(lambda: count(aws, "scaled") == 1)
-    aws.settled("scaled")
+    aws.stable("scaled")
     activities = scaling.describe_scaling_activities(
         ServiceNamespace="sagemaker", ResourceId=resource("scaled")
     )
@@ -191,7 +191,7 @@ def test_an_alarm_of_ones_own_takes_steps_and_a_schedule_sets_bounds(fast):
     )
     cloudwatch.put_metric_data(Namespace="mine", MetricData=[{"MetricName": "queue", "Value": 150}])
     aws.until(lambda: count(aws, "stepped") == 3)
-    aws.settled("stepped")
+    aws.stable("stepped")
     scaling.put_scheduled_action(
         **where,
         ScheduledActionName="hourly",
@@ -220,7 +220,7 @@ def test_an_alarm_of_ones_own_takes_steps_and_a_schedule_sets_bounds(fast):
         "scheduled action name hourly was triggered",
     ) in causes
     assert ("Setting desired instance count to 2.", "maximum capacity was set to 2") in causes
-    aws.settled("stepped")
+    aws.stable("stepped")
 
 
 @pytest.mark.slow
@@ -243,7 +243,7 @@ def test_requests_under_way_scale_within_seconds(fast):
         asked = [pool.submit(aws.ask, "concurrent", b"sleep3") for _ in range(4)]
         aws.until(lambda: count(aws, "concurrent") == 2)
         assert all(answer.result()["size"] == 6 for answer in asked)
-    aws.settled("concurrent")
+    aws.stable("concurrent")
     cloudwatch = aws.client("cloudwatch")
 
     def used(metric: str) -> float:

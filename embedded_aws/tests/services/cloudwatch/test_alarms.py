@@ -318,7 +318,7 @@ def test_a_slow_new_version_is_rolled_back_without_a_failed_request(fast_aws, cl
                 "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "latency"}]},
             },
         )
-        settled = aws.settled("guarded")
+        settled = aws.stable("guarded")
     finally:
         over.set()
         for thread in threads:

@@ -24,7 +24,7 @@ RECORDS = {
 }
 
 
-def test_every_creation_that_moto_knows_is_ours_or_a_record_or_refused(embedded_aws) -> None:
+def test_every_create_operation_of_moto_is_ours_or_a_record_or_refused(embedded_aws) -> None:
     client = embedded_aws.client("sagemaker")
     unknown = []
     for operation in client.meta.service_model.operation_names:
@@ -39,7 +39,7 @@ def test_every_creation_that_moto_knows_is_ours_or_a_record_or_refused(embedded_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("operation", REFUSED)
-def test_what_would_pretend_is_refused_in_aws_shape(embedded_aws, operation: str) -> None:
+def test_unsupported_operation_is_refused_with_awss_error(embedded_aws, operation: str) -> None:
     client = embedded_aws.client("sagemaker")
     parameters = example(client.meta.service_model.operation_model(operation).input_shape)
     method = {name: python for python, name in client.meta.method_to_api_mapping.items()}[operation]
@@ -50,7 +50,7 @@ def test_what_would_pretend_is_refused_in_aws_shape(embedded_aws, operation: str
 
 
 @pytest.mark.slow
-def test_there_are_none_of_what_is_refused(embedded_aws) -> None:
+def test_list_of_a_refused_kind_is_empty(embedded_aws) -> None:
     client = embedded_aws.client("sagemaker")
     assert client.list_processing_jobs()["ProcessingJobSummaries"] == []
     assert client.list_transform_jobs()["TransformJobSummaries"] == []

@@ -47,7 +47,7 @@ def register(aws, group: str, **settings) -> str:
     return aws.sagemaker.create_model_package(ModelPackageGroupName=group, **settings)["ModelPackageArn"]
 
 
-def test_a_group_is_described_and_tagged(aws, group):
+def test_group_is_described_and_tagged(aws, group):
     described = aws.sagemaker.describe_model_package_group(ModelPackageGroupName=group)
     assert described["ModelPackageGroupDescription"] == "digits"
     assert described["ModelPackageGroupStatus"] == "Completed"
@@ -59,19 +59,19 @@ def test_a_group_is_described_and_tagged(aws, group):
     assert tags == [{"Key": "a", "Value": "b"}]
 
 
-def test_a_group_of_a_name_in_use_is_refused(aws, group):
+def test_duplicate_group_is_refused(aws, group):
     with pytest.raises(ClientError, match="Model Package Group already exists"):
         aws.sagemaker.create_model_package_group(ModelPackageGroupName=group)
 
 
-def test_a_missing_group_does_not_exist(aws):
+def test_unknown_group_is_refused(aws):
     with pytest.raises(ClientError, match=r"ValidationException.*does not exist"):
         aws.sagemaker.describe_model_package_group(ModelPackageGroupName="absent")
     with pytest.raises(ClientError, match=r"ValidationException.*does not exist"):
         register(aws, "absent")
 
 
-def test_a_package_is_described_as_it_was_asked_for(aws, group):
+def test_package_description_has_the_members_of_the_request(aws, group):
     arn = register(
         aws,
         group,
@@ -89,7 +89,7 @@ def test_a_package_is_described_as_it_was_asked_for(aws, group):
     assert not {"DriftCheckBaselines", "ModelPackageName", "SourceUri"} & described.keys()
 
 
-def test_properties_of_other_letters_or_lengths_are_refused(aws, group):
+def test_invalid_metadata_properties_are_refused(aws, group):
     for properties, said in (
         ({"note": "a, b"}, "regular expression"),
         ({"note": "a\nb"}, "regular expression"),
@@ -106,7 +106,7 @@ def test_properties_of_other_letters_or_lengths_are_refused(aws, group):
     assert described["CustomerMetadataProperties"] == widest
 
 
-def test_a_token_that_was_there_before_makes_nothing(aws, group):
+def test_repeated_client_token_creates_nothing(aws, group):
     first = register(aws, group, ClientToken=f"{group}-1"[-36:])
     assert register(aws, group, ClientToken=f"{group}-1"[-36:]) == first
     assert register(aws, group, ClientToken=f"{group}-2"[-36:]) != first
@@ -114,7 +114,7 @@ def test_a_token_that_was_there_before_makes_nothing(aws, group):
     assert len(listed) == 2
 
 
-def test_versions_are_numbered_and_never_given_twice(aws, group):
+def test_version_numbers_are_never_reused(aws, group):
     arns = [register(aws, group) for _ in range(3)]
     aws.sagemaker.delete_model_package(ModelPackageName=arns[2])
     assert register(aws, group).endswith("/4")
@@ -122,7 +122,7 @@ def test_versions_are_numbered_and_never_given_twice(aws, group):
     assert [p["ModelPackageVersion"] for p in listed["ModelPackageSummaryList"]] == [1, 2, 4]
 
 
-def test_approval_is_changed_and_filtered_by(aws, group):
+def test_approval_status_is_updated_and_filtered(aws, group):
     first, _ = register(aws, group), register(aws, group)
     aws.sagemaker.update_model_package(
         ModelPackageArn=first,
@@ -142,7 +142,7 @@ def test_approval_is_changed_and_filtered_by(aws, group):
     assert described["CustomerMetadataProperties"] == {} and described["ModelApprovalStatus"] == "Approved"
 
 
-def test_a_group_is_deleted_only_when_it_is_empty(aws, group):
+def test_only_an_empty_group_is_deleted(aws, group):
     arn = register(aws, group)
     with pytest.raises(ClientError, match="ConflictException"):
         aws.sagemaker.delete_model_package_group(ModelPackageGroupName=group)
@@ -154,7 +154,7 @@ def test_a_group_is_deleted_only_when_it_is_empty(aws, group):
     assert groups["ModelPackageGroupSummaryList"] == []
 
 
-def test_a_group_keeps_its_policy(aws, group):
+def test_group_policy_is_stored(aws, group):
     with pytest.raises(ClientError, match="Cannot find Resource Policy"):
         aws.sagemaker.get_model_package_group_policy(ModelPackageGroupName=group)
     policy = json.dumps({"Version": "2012-10-17", "Statement": []})
@@ -163,7 +163,7 @@ def test_a_group_keeps_its_policy(aws, group):
     assert kept["ResourcePolicy"] == policy
 
 
-def test_a_package_names_either_a_group_or_itself(aws, group):
+def test_package_has_either_a_name_or_a_group(aws, group):
     with pytest.raises(ClientError, match="Cannot determine which one to use"):
         register(aws, group, ModelPackageName="mine")
     aws.sagemaker.create_model_package(ModelPackageName="mine", InferenceSpecification=INFERENCE)
@@ -171,7 +171,7 @@ def test_a_package_names_either_a_group_or_itself(aws, group):
     assert [p["ModelPackageName"] for p in listed] == ["mine"]
 
 
-def test_an_approved_package_is_served(aws, group):
+def test_approved_package_is_served(aws, group):
     arn = register(aws, group, InferenceSpecification=INFERENCE)
     request = {
         "ModelName": "from-package",

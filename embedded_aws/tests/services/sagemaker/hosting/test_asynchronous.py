@@ -73,7 +73,7 @@ def news(aws, queue: str) -> dict:
     return json.loads(json.loads(message["Body"])["Message"])
 
 
-def test_an_answer_comes_to_s3_and_a_topic_hears_of_it(aws):
+def test_result_is_written_to_s3_and_sns_is_notified(aws):
     asked = ask(aws, b"picture", InferenceId="mine", ContentType="image/png")
     assert asked["ResponseMetadata"]["HTTPStatusCode"] == 202 and asked["InferenceId"] == "mine"
     answer = json.loads(aws.until(lambda: content(aws, asked["OutputLocation"])))
@@ -83,7 +83,7 @@ def test_an_answer_comes_to_s3_and_a_topic_hears_of_it(aws):
     assert told["responseParameters"]["outputLocation"] == asked["OutputLocation"]
 
 
-def test_a_failure_comes_to_its_own_place(aws):
+def test_failure_is_written_to_the_failure_location(aws):
     asked = ask(aws, b"bad")
     assert aws.until(lambda: content(aws, asked["FailureLocation"])) == b"not a picture"
     assert news(aws, "async-failed")["failureReason"] == "not a picture"
@@ -95,7 +95,7 @@ def test_synchronous_requests_are_refused(aws):
         aws.ask("queued")
 
 
-def test_a_request_has_its_own_time_limit(aws):
+def test_request_sets_its_timeout(aws):
     asked = ask(aws, b"sleep4", InvocationTimeoutSeconds=1)
     text = aws.until(lambda: content(aws, asked["FailureLocation"]))
     assert b"Your invocation timed out while waiting for a response from container primary" in text
@@ -125,16 +125,16 @@ def resize(aws, instances: int) -> None:
     aws.sagemaker.update_endpoint_weights_and_capacities(
         EndpointName="queued", DesiredWeightsAndCapacities=wanted
     )
-    aws.settled("queued")
+    aws.stable("queued")
     assert count(aws) == instances
 
 
 def count(aws) -> int:
-    [described] = aws.settled("queued")["ProductionVariants"]
+    [described] = aws.stable("queued")["ProductionVariants"]
     return described["CurrentInstanceCount"]
 
 
-def test_a_backlog_without_an_instance_scales_the_endpoint_out_of_zero(aws):
+def test_backlog_without_capacity_scales_out_from_zero(aws):
     scaling, cloudwatch = aws.client("application-autoscaling"), aws.client("cloudwatch")
     where = {
         "ServiceNamespace": "sagemaker",
@@ -169,28 +169,28 @@ def test_a_backlog_without_an_instance_scales_the_endpoint_out_of_zero(aws):
     scaling.deregister_scalable_target(**where)
 
     def of_the_endpoint(metric: str, statistic: str = "Maximum") -> float:
-        return aws.sampled("queued", metric, statistic, VariantName="")
+        return aws.metric("queued", metric, statistic, VariantName="")
 
     assert of_the_endpoint("HasBacklogWithoutCapacity") == 1
     assert of_the_endpoint("HasBacklogWithoutCapacity", "Minimum") == 0
     assert of_the_endpoint("ApproximateBacklogSize") >= 1
     assert of_the_endpoint("ApproximateBacklogSizePerInstance") >= 1
     assert of_the_endpoint("ApproximateAgeOfOldestRequest") > 0
-    assert aws.sampled("queued", "TimeInBacklog", "Maximum") > 1e6  # microseconds of the service
-    assert aws.sampled("queued", "InvocationsProcessed") > aws.sampled("queued", "InvocationFailures") > 0
-    assert aws.sampled("queued", "Invocations") is None
+    assert aws.metric("queued", "TimeInBacklog", "Maximum") > 1e6  # microseconds of the service
+    assert aws.metric("queued", "InvocationsProcessed") > aws.metric("queued", "InvocationFailures") > 0
+    assert aws.metric("queued", "Invocations") is None
 
 
-def test_a_request_that_waits_too_long_expires(aws):
+def test_request_expires_after_its_ttl(aws):
     with no_instance(aws):
         asked = ask(aws, b"picture", RequestTTLSeconds=60)
         time.sleep(1.1)  # more than 60 s of the service
     text = aws.until(lambda: content(aws, asked["FailureLocation"]))
     assert text == b"The request waited longer than its RequestTTLSeconds, 60."
-    assert aws.sampled("queued", "ExpiredRequests") == 1
+    assert aws.metric("queued", "ExpiredRequests") == 1
 
 
-def test_only_asynchronous_endpoints_have_no_instance(aws):
+def test_only_asynchronous_endpoints_scale_to_zero(aws):
     aws.config("not-queued", variant("queued"))
     aws.endpoint("not-queued", "not-queued")
     scaling = aws.client("application-autoscaling")
@@ -210,7 +210,7 @@ def test_only_asynchronous_endpoints_have_no_instance(aws):
     aws.sagemaker.delete_endpoint(EndpointName="not-queued")
 
 
-def test_requests_wait_their_turn_and_outlive_a_restart(aws):
+def test_queued_requests_survive_a_restart(aws):
     slow = [ask(aws, b"sleep0.7")["OutputLocation"] for _ in range(3)]
     aws.until(lambda: content(aws, slow[0]))
     assert content(aws, slow[2]) is None

@@ -22,7 +22,7 @@ CONFIG = {
 }
 
 
-def test_a_record_is_text_where_the_content_type_is_named_and_base64_elsewhere():
+def test_content_of_listed_types_is_text_and_other_content_base64():
     headers = Message()
     headers["Content-Type"] = "application/json; charset=utf-8"
     made = captured(CONFIG, {"Content-Type": "image/png"}, b"\x89PNG", headers, b'{"a": 1}')
@@ -57,7 +57,7 @@ def aws(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_invocations_are_captured_as_the_models_role(aws):
+def test_invocations_are_captured_with_the_role_of_the_model(aws):
     aws.allow(READ, LIST, WRITE)
     aws.config("captured", variant("model"), DataCaptureConfig=CONFIG)
     described = aws.endpoint("captured", "captured")["DataCaptureConfig"]
@@ -87,7 +87,7 @@ def test_invocations_are_captured_as_the_models_role(aws):
 
 
 @pytest.mark.slow
-def test_what_a_shadow_answers_is_captured_beside(aws):
+def test_shadow_responses_are_captured_separately(aws):
     aws.allow(READ, LIST, WRITE)
     aws.model("shadow-of-model", VERSION="shadow")
     aws.config(
@@ -115,7 +115,7 @@ def test_what_a_shadow_answers_is_captured_beside(aws):
 
 
 @pytest.mark.slow
-def test_without_permission_or_sampling_nothing_is_written_and_requests_succeed(aws):
+def test_requests_succeed_without_permission_to_capture(aws):
     aws.allow(READ, LIST)
     elsewhere = {**CONFIG, "DestinationS3Uri": "s3://hosting-models/forbidden"}
     aws.config("forbidden", variant("model"), DataCaptureConfig=elsewhere)

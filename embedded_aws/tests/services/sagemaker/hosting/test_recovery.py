@@ -9,7 +9,7 @@ from hosting_kit import Hosting, serverless, variant
 pytestmark = pytest.mark.slow
 
 
-def test_endpoints_come_back_as_they_were(new_embedded_aws):
+def test_endpoints_recover_after_a_restart(new_embedded_aws):
     aws = new_embedded_aws()
     hosting = Hosting(aws)
     hosting.model("model", VERSION="kept")
@@ -19,7 +19,7 @@ def test_endpoints_come_back_as_they_were(new_embedded_aws):
         EndpointName="serving",
         DesiredWeightsAndCapacities=[{"VariantName": "AllTraffic", "DesiredInstanceCount": 2}],
     )
-    hosting.settled("serving")
+    hosting.stable("serving")
     hosting.model("serverless", isolated=False, VERSION="kept")
     hosting.config("serverless", serverless("serverless"))
     hosting.endpoint("serverless", "serverless")
@@ -32,13 +32,13 @@ def test_endpoints_come_back_as_they_were(new_embedded_aws):
             os.kill(pid, 0)
     assert hosting.ask("serving")["version"] == "kept"  # waits for the first instance
     assert hosting.ask("serverless")["version"] == "kept"
-    described = hosting.settled("serving")
+    described = hosting.stable("serving")
     assert described["EndpointStatus"] == "InService"
     assert described["ProductionVariants"][0]["CurrentInstanceCount"] == 2
     assert len({hosting.ask("serving")["pid"] for _ in range(40)}) == 2
 
 
-def test_an_update_cut_off_goes_on(new_embedded_aws):
+def test_interrupted_update_resumes_after_a_restart(new_embedded_aws):
     aws = new_embedded_aws()
     hosting = Hosting(aws)
     slow = hosting.put("slow.tar.gz", {"code/app.py": SLOW})
@@ -49,7 +49,7 @@ def test_an_update_cut_off_goes_on(new_embedded_aws):
     hosting.endpoint("cut-off", "old")
     hosting.sagemaker.update_endpoint(EndpointName="cut-off", EndpointConfigName="new")
     aws.restart()
-    described = hosting.settled("cut-off")
+    described = hosting.stable("cut-off")
     assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", "new")
     assert hosting.ask("cut-off")["slow"] is True
 

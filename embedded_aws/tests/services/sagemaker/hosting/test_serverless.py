@@ -160,12 +160,12 @@ def test_first_request_starts_a_container_that_the_next_one_uses(aws):
     assert containers("on-demand") == set()
     pid = aws.ask("serverless")["pid"]
     assert aws.ask("serverless")["pid"] == pid and containers("on-demand") == {pid}
-    assert aws.sampled("serverless", "Invocations") == 2
-    setup = aws.sampled("serverless", "ModelSetupTime", "Maximum")
-    assert aws.sampled("serverless", "ModelSetupTime", "SampleCount") == 1
-    assert aws.sampled("serverless", "OverheadLatency", "Maximum") >= setup > 1e5  # microseconds
-    assert aws.sampled("serverless", "ServerlessConcurrentExecutionsUtilization", "Maximum") == 0.5
-    assert aws.sampled("serverless", "InvocationsPerInstance") is None
+    assert aws.metric("serverless", "Invocations") == 2
+    setup = aws.metric("serverless", "ModelSetupTime", "Maximum")
+    assert aws.metric("serverless", "ModelSetupTime", "SampleCount") == 1
+    assert aws.metric("serverless", "OverheadLatency", "Maximum") >= setup > 1e5  # microseconds
+    assert aws.metric("serverless", "ServerlessConcurrentExecutionsUtilization", "Maximum") == 0.5
+    assert aws.metric("serverless", "InvocationsPerInstance") is None
 
 
 def test_concurrent_requests_have_their_own_containers_up_to_max_concurrency(aws):
@@ -205,7 +205,7 @@ def test_request_body_is_limited_to_4_mib(aws):
 def test_endpoint_on_instances_cannot_become_serverless(aws):
     aws.config("no-longer-serverless", variant("serverless"))
     aws.sagemaker.update_endpoint(EndpointName="serverless", EndpointConfigName="no-longer-serverless")
-    [described] = aws.settled("serverless")["ProductionVariants"]
+    [described] = aws.stable("serverless")["ProductionVariants"]
     assert described["CurrentInstanceCount"] == 1 and "CurrentServerlessConfig" not in described
     aws.until(lambda: containers("on-demand") == {aws.ask("serverless")["pid"]})
     with pytest.raises(ClientError, match="from instances to serverless") as error:
@@ -220,8 +220,8 @@ def test_provisioned_containers_run_before_the_endpoint_is_in_service(aws):
     aws.endpoint("provisioned", "provisioned")
     [pid] = containers("provisioned")
     assert aws.ask("provisioned")["pid"] == pid
-    assert aws.sampled("provisioned", "ModelSetupTime") is None
-    assert aws.sampled("provisioned", "ServerlessProvisionedConcurrencyInvocations", "Maximum") == 1
+    assert aws.metric("provisioned", "ModelSetupTime") is None
+    assert aws.metric("provisioned", "ServerlessProvisionedConcurrencyInvocations", "Maximum") == 1
     update = aws.sagemaker.update_endpoint_weights_and_capacities
 
     def change(**desired):
@@ -229,7 +229,7 @@ def test_provisioned_containers_run_before_the_endpoint_is_in_service(aws):
         update(EndpointName="provisioned", DesiredWeightsAndCapacities=wanted)
 
     change(ServerlessUpdateConfig={"MaxConcurrency": 3, "ProvisionedConcurrency": 2})
-    [described] = aws.settled("provisioned")["ProductionVariants"]
+    [described] = aws.stable("provisioned")["ProductionVariants"]
     assert described["CurrentServerlessConfig"]["ProvisionedConcurrency"] == 2
     assert len(containers("provisioned")) == 2
     for refused, message in (

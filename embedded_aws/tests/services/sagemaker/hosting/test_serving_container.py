@@ -91,7 +91,7 @@ def ready(process: subprocess.Popen, port: int) -> int:
             time.sleep(0.05)
 
 
-def test_invocations_are_the_applications_root(container):
+def test_invocations_call_the_root_of_the_application(container):
     process, port = container(HEAD + "import processes\nassert processes.MINE\n" + TAIL)
     assert ready(process, port) == 200  # it has no health route: loaded is healthy
     assert ask(port, "POST", "/invocations", b"abc") == (200, b'{"path":"/","size":3}')
@@ -99,12 +99,12 @@ def test_invocations_are_the_applications_root(container):
     assert ask(port, "POST", "/other")[0] == 404
 
 
-def test_ping_asks_the_applications_own_health_route(container):
+def test_ping_calls_the_health_route_of_the_application(container):
     route = '@asgi.get("/healthz")\ndef health():\n    return Response(status_code=503)\n'
     assert ready(*container(HEAD + route + TAIL)) == 503
 
 
-def test_an_application_that_cannot_be_loaded_ends_the_container(container):
+def test_application_that_cannot_be_loaded_ends_the_container(container):
     process, _ = container("raise RuntimeError('no model')")
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 1 and "no model" in output
@@ -130,7 +130,7 @@ def test_an_application_that_cannot_be_loaded_ends_the_container(container):
         ),
     ],
 )
-def test_what_needs_ray_says_so(tmp_path, code, message):
+def test_unsupported_features_of_ray_are_refused(tmp_path, code, message):
     result = python(code, tmp_path)
     assert result.returncode == 1 and message in result.stderr
 

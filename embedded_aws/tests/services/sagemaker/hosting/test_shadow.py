@@ -91,7 +91,7 @@ def test_slow_and_failing_shadow_affects_no_request(aws):
     assert {(answer["variant"], answer["size"]) for answer in answers} == {("AllTraffic", 1000)}
 
     def of(name: str, metric: str, statistic: str = "Sum") -> float | None:
-        return aws.sampled("shadowed", metric, statistic, VariantName=name)
+        return aws.metric("shadowed", metric, statistic, VariantName=name)
 
     aws.until(lambda: of("Shadow", "Invocation5XXErrors") == 3)
     assert of("Shadow", "Invocations") == of("AllTraffic", "Invocations") == 3
@@ -105,7 +105,7 @@ def test_slow_and_failing_shadow_affects_no_request(aws):
     aws.sagemaker.update_endpoint_weights_and_capacities(
         EndpointName="shadowed", DesiredWeightsAndCapacities=wanted
     )
-    [shadow] = aws.settled("shadowed")["ShadowProductionVariants"]
+    [shadow] = aws.stable("shadowed")["ShadowProductionVariants"]
     assert shadow["CurrentWeight"] == 0
     aws.sagemaker.delete_endpoint(EndpointName="shadowed")
 

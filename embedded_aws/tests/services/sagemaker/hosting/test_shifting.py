@@ -214,7 +214,7 @@ def test_alarm_rolls_back_a_rolling_update_without_failed_requests(aws):
         aws.until(lambda: {answer["version"] for answer in answers} == {"roll-old", "roll-new"})
         assert (len(containers("roll-old")), len(containers("roll-new"))) == (2, 1)
         cloudwatch.set_alarm_state(AlarmName="rolling", StateValue="ALARM", StateReason="test")
-        described = aws.settled("rolling")
+        described = aws.stable("rolling")
     cloudwatch.delete_alarms(AlarmNames=["rolling"])
     assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", "roll-old")
     assert "alarm rolling is in state ALARM" in described["FailureReason"]

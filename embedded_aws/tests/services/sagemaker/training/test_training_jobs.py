@@ -20,7 +20,7 @@ def work(embedded_aws) -> Workplace:
     return Workplace(embedded_aws)
 
 
-def test_a_program_finds_its_contract_and_its_results_arrive(work: Workplace) -> None:
+def test_program_gets_its_inputs_and_its_outputs_are_uploaded(work: Workplace) -> None:
     work.put("data/train/cat/1.png", b"one")
     work.put("data/train/dog/2.png", b"two")
     program = """
@@ -75,7 +75,7 @@ print("validation:loss=2.5e-1")
     assert not list(Path(work.aws.home, "training").glob(f"*/{job['TrainingJobName']}"))
 
 
-def test_other_ways_in_and_out(work: Workplace) -> None:
+def test_manifest_fast_file_and_uncompressed_output(work: Workplace) -> None:
     """A manifest, FastFile, results as single files, a warm pool that is asked for."""
     for name in ("1.png", "2.png", "3.png"):
         work.put(f"listed/{name}", name)
@@ -110,7 +110,7 @@ shutil.copy("/opt/ml/input/config/inputdataconfig.json", "/opt/ml/model")
     assert name in [pool["TrainingJobName"] for pool in pools]
 
 
-def test_a_program_that_fills_its_volume_is_ended(work: Workplace) -> None:
+def test_program_that_fills_its_volume_fails(work: Workplace) -> None:
     program = """
 import os, time
 with open("/opt/ml/output/data/large", "wb") as file:
@@ -124,7 +124,7 @@ with open("/opt/ml/output/data/large", "wb") as file:
     assert "ModelArtifacts" not in job
 
 
-def test_a_crash_gives_the_reason_and_the_whole_log(work: Workplace) -> None:
+def test_crash_reports_its_reason_and_the_complete_log(work: Workplace) -> None:
     job = work.run("print('before the crash')\nraise ValueError('a bad day')")
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: ExecuteUserScriptError")
@@ -135,7 +135,7 @@ def test_a_crash_gives_the_reason_and_the_whole_log(work: Workplace) -> None:
     assert "before the crash" in lines and "a bad day" in "\n".join(lines)
 
 
-def test_a_role_without_access_to_the_data_fails_the_job(work: Workplace) -> None:
+def test_role_without_access_to_the_data_fails_the_job(work: Workplace) -> None:
     work.put("secret/1.png", b"one")
     listing = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}
     data = [channel("train", f"s3://{work.bucket}/secret/")]
@@ -148,7 +148,7 @@ def test_a_role_without_access_to_the_data_fails_the_job(work: Workplace) -> Non
     assert [s["Status"] for s in job["SecondaryStatusTransitions"]] == ["Starting", "Downloading", "Failed"]
 
 
-def test_a_role_that_may_not_write_fails_the_upload_and_logs_nothing(work: Workplace) -> None:
+def test_role_without_write_access_fails_the_upload(work: Workplace) -> None:
     statements = [{"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetObject"], "Resource": "*"}]
     program = "open('/opt/ml/model/model', 'w'); print('validation:loss=0.5')"
     job = work.run(script=program, RoleArn=work.role(statements))
@@ -158,13 +158,13 @@ def test_a_role_that_may_not_write_fails_the_upload_and_logs_nothing(work: Workp
     assert work.log(job["TrainingJobName"]) == {}
 
 
-def test_an_empty_prefix_fails_the_job(work: Workplace) -> None:
+def test_empty_prefix_fails_the_job(work: Workplace) -> None:
     data = [channel("train", f"s3://{work.bucket}/nothing/here")]
     reason = work.run("print(1)", InputDataConfig=data)["FailureReason"]
     assert f'No S3 objects found under S3 URL "s3://{work.bucket}/nothing/here"' in reason
 
 
-def test_instances_talk_to_each_other_and_share_the_data_out(work: Workplace) -> None:
+def test_instances_connect_to_each_other_and_shard_the_data(work: Workplace) -> None:
     for number in range(4):
         work.put(f"shards/{number}.txt", str(number))
     program = """
@@ -194,7 +194,7 @@ else:
     assert len(work.log(job["TrainingJobName"])) == 2
 
 
-def test_one_failing_instance_ends_the_others(work: Workplace) -> None:
+def test_failing_instance_ends_the_others(work: Workplace) -> None:
     program = """
 import json, os, time
 if os.environ["SM_CURRENT_HOST"] == json.loads(os.environ["SM_HOSTS"])[1]:
@@ -217,7 +217,7 @@ time.sleep(600)
 """
 
 
-def test_a_stopped_job_keeps_what_it_saved_in_the_grace_period(work: Workplace) -> None:
+def test_stopped_job_uploads_what_it_saved_in_the_grace_period(work: Workplace) -> None:
     name = work.start(SAVES_ON_SIGTERM)
     wait_for(lambda: any("ready" in lines for lines in work.log(name).values()))
     work.sagemaker.stop_training_job(TrainingJobName=name)
@@ -230,14 +230,14 @@ def test_a_stopped_job_keeps_what_it_saved_in_the_grace_period(work: Workplace) 
         work.sagemaker.stop_training_job(TrainingJobName=name)
 
 
-def test_a_job_that_runs_too_long_is_stopped(work: Workplace) -> None:
+def test_job_is_stopped_at_its_maximum_runtime(work: Workplace) -> None:
     algorithm = image("exec sleep 600")
     job = work.run(AlgorithmSpecification=algorithm, StoppingCondition={"MaxRuntimeInSeconds": 1})
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert job["TrainingTimeInSeconds"] < 60
 
 
-def test_a_program_that_writes_no_model_completes_without_one(work: Workplace) -> None:
+def test_job_without_a_model_completes(work: Workplace) -> None:
     job = work.run(AlgorithmSpecification=image("true"))
     assert job["TrainingJobStatus"] == "Completed"
     uri = job["ModelArtifacts"]["S3ModelArtifacts"]
@@ -246,7 +246,7 @@ def test_a_program_that_writes_no_model_completes_without_one(work: Workplace) -
         work.archive(uri)
 
 
-def test_checkpoints_travel_in_both_directions(work: Workplace) -> None:
+def test_checkpoints_are_uploaded_and_restored(work: Workplace) -> None:
     program = """
 import os
 path = "/opt/ml/checkpoints/epoch.txt"
@@ -262,14 +262,14 @@ print(f"validation:loss={epoch}.5")
     assert kept == b"2"
 
 
-def test_an_entrypoint_of_its_own_runs_whatever_the_image(work: Workplace) -> None:
+def test_container_entrypoint_runs_with_any_image(work: Workplace) -> None:
     program = "echo hello > /opt/ml/model/greeting; echo why > /opt/ml/output/failure; exit 3"
     algorithm = {**image("-c", "/bin/sh"), "ContainerArguments": [program]}
     job = work.run(AlgorithmSpecification=algorithm)
     assert job["FailureReason"] == "AlgorithmError: why, exit code: 3"
 
 
-def test_an_entrypoint_that_is_not_there_fails_the_job(work: Workplace) -> None:
+def test_missing_entrypoint_fails_the_job(work: Workplace) -> None:
     reason = work.run(AlgorithmSpecification=image("-c", "/no/such/program"))["FailureReason"]
     assert reason.startswith("AlgorithmError: The entrypoint could not be started") and "/no/such" in reason
 
@@ -277,7 +277,7 @@ def test_an_entrypoint_that_is_not_there_fails_the_job(work: Workplace) -> None:
 NAMESPACES = subprocess.run([*isolation.SCRIPT, "hold"], stdin=subprocess.DEVNULL, capture_output=True)
 
 
-def test_network_isolation_leaves_the_instances_each_other_alone(work: Workplace) -> None:
+def test_network_isolation_allows_only_connections_between_instances(work: Workplace) -> None:
     program = """
 import json, os, socket, sys, time
 hosts, me = json.loads(os.environ["SM_HOSTS"]), os.environ["SM_CURRENT_HOST"]
@@ -313,13 +313,13 @@ else:
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
     seen = json.loads(work.archive(job["ModelArtifacts"]["S3ModelArtifacts"])["seen"])
     for lines in work.log(job["TrainingJobName"]).values():
-        said = lines[0]
+        note = lines[0]
         if NAMESPACES.returncode == 0:
             assert seen == [[], False, "hello\n"]
-            assert "no network but the job's own" in said
+            assert "only the job's own network" in note
         else:
             assert seen == [[], True, "hello\n"]
-            assert "could not be blocked" in said
+            assert "are not blocked" in note
 
 
 REFUSALS = {
@@ -348,7 +348,7 @@ REFUSALS = {
     ),
     "debugger rules": (
         {"DebugRuleConfigurations": [{"RuleConfigurationName": "r", "RuleEvaluatorImage": "i"}]},
-        "does not act on DebugRuleConfigurations",
+        "does not support DebugRuleConfigurations",
     ),
     "spot without wait time": (
         {"EnableManagedSpotTraining": True},
@@ -402,7 +402,7 @@ def test_refusals(work: Workplace, case: str) -> None:
     assert request["TrainingJobName"] not in [job["TrainingJobName"] for job in jobs]
 
 
-def test_names_tags_and_lists(work: Workplace) -> None:
+def test_names_are_unique_and_jobs_are_tagged_and_listed(work: Workplace) -> None:
     prefix = unique("listed")
     names = [
         work.start(
@@ -432,7 +432,7 @@ def test_names_tags_and_lists(work: Workplace) -> None:
     assert {name: jobs[2][name] for name in summary} == summary
 
 
-def test_the_sdk_reads_and_waits(work: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sagemaker_sdk_reads_and_waits(work: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
     import boto3
     from sagemaker.core.resources import TrainingJob
 

@@ -15,7 +15,7 @@ from embedded_aws.services.sagemaker.training.records import TrainingJob, now
 from embedded_aws.services.sagemaker.training.volume import Volumes, used
 
 
-def test_a_volume_holds_input_and_what_the_program_writes(tmp_path: Path, monkeypatch) -> None:
+def test_input_and_output_count_against_the_volume(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(volume, "GIGABYTE", 100_000)
     folders = [tmp_path / "algo-1", tmp_path / "algo-2"]
     for folder in folders:
@@ -31,24 +31,24 @@ def test_a_volume_holds_input_and_what_the_program_writes(tmp_path: Path, monkey
     assert Volumes(folders, 0).full() is None
 
 
-def test_a_hole_in_a_file_takes_no_space(tmp_path: Path) -> None:
+def test_sparse_file_uses_no_space(tmp_path: Path) -> None:
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(1024**3)
     assert used(tmp_path) < 1024**2
     assert used(tmp_path / "nowhere") == 0
 
 
-def test_a_system_without_namespaces_says_so(tmp_path: Path, monkeypatch) -> None:
+def test_missing_support_for_namespaces_is_reported(tmp_path: Path, monkeypatch) -> None:
     refusing = "import sys; sys.exit('PermissionError: [Errno 1] Operation not permitted')"
     monkeypatch.setattr(isolation, "SCRIPT", [sys.executable, "-c", refusing])
     supervisor = Supervisor()
-    refused = pytest.raises(isolation.NotOffered, match="Operation not permitted")
+    refused = pytest.raises(isolation.NotSupported, match="Operation not permitted")
     with refused, isolation.namespace(supervisor, tmp_path):
         raise AssertionError("there is no namespace")
     assert supervisor.count() == 0
 
 
-def test_a_spot_job_pays_for_its_attempts_at_the_spot_price() -> None:
+def test_spot_job_is_billed_at_the_spot_price() -> None:
     request = {"TrainingJobName": "job", "AlgorithmSpecification": {}, "EnableManagedSpotTraining": True}
     job = TrainingJob(request, "123456789012", "us-east-1", "arn")
     job.begin_attempt()
@@ -84,5 +84,5 @@ def test_a_spot_job_pays_for_its_attempts_at_the_spot_price() -> None:
         (("ml.m5.large", "ml.c5n.xlarge", "ml.p3.2xlarge", "ml.m6g.large", "ml.t3.medium"), False),
     ],
 )
-def test_types_with_disks_of_their_own_take_no_key(types: tuple[str, ...], local: bool) -> None:
+def test_types_with_local_storage_are_known(types: tuple[str, ...], local: bool) -> None:
     assert {kind: storage.has_local_storage(kind) for kind in types} == dict.fromkeys(types, local)

@@ -28,7 +28,7 @@ IMAGE = "763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch:2.13-cpu-amzn2023-
 # Metrics
 
 
-def test_every_match_of_a_line_is_a_metric() -> None:
+def test_every_match_in_a_line_is_a_metric() -> None:
     reader = MetricReader(
         [{"Name": "loss", "Regex": r"loss=(\S+)"}, {"Name": "acc", "Regex": r"acc=([0-9.]+)"}]
     )
@@ -40,7 +40,7 @@ def test_every_match_of_a_line_is_a_metric() -> None:
 @pytest.mark.parametrize(
     ("regex", "message"), [("loss=(", "is not valid"), ("loss=[0-9]+", "captures no value")]
 )
-def test_a_regular_expression_must_capture_a_number(regex: str, message: str) -> None:
+def test_regular_expression_without_a_group_is_refused(regex: str, message: str) -> None:
     with pytest.raises(AWSValidationException, match=message):
         MetricReader([{"Name": "loss", "Regex": regex}])
 
@@ -60,12 +60,12 @@ def test_repository_of_an_image(image: str, repository: str) -> None:
     assert containers.repository(image) == repository
 
 
-def test_an_entrypoint_is_moved_to_the_instance_folder() -> None:
+def test_entrypoint_paths_are_relocated_to_the_instance_folder() -> None:
     algorithm = {"ContainerEntrypoint": ["/bin/sh"], "ContainerArguments": ["-c", "ls /opt/ml/model"]}
     assert containers.command(algorithm, Path("/w/algo-1")) == ["/bin/sh", "-c", "ls /w/algo-1/model"]
 
 
-def test_other_images_are_refused_by_name() -> None:
+def test_unsupported_image_is_refused() -> None:
     with pytest.raises(AWSValidationException, match=r"cannot run the image x/pytorch-inference:2\.6"):
         containers.check({"TrainingImage": "x/pytorch-inference:2.6", "TrainingInputMode": "File"})
 
@@ -89,7 +89,7 @@ def test_spot_training_needs_a_wait_time(condition: dict[str, int], spot: bool, 
 
 
 @pytest.mark.parametrize(("instances", "share"), [(1, 1), (2, 1), (64, 4)])
-def test_threads_are_shared_out_and_never_none(instances: int, share: int, monkeypatch) -> None:
+def test_threads_are_divided_among_instances(instances: int, share: int, monkeypatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     assert threads_per_instance(instances, share) == max(1, 8 // (instances * share))
 
@@ -97,7 +97,7 @@ def test_threads_are_shared_out_and_never_none(instances: int, share: int, monke
 # Addresses
 
 
-def test_two_jobs_never_share_an_address() -> None:
+def test_jobs_never_share_an_address() -> None:
     first, second = addresses.reserve(2), addresses.reserve(2)
     try:
         assert len({*first.hosts, *second.hosts}) == 4
@@ -107,7 +107,7 @@ def test_two_jobs_never_share_an_address() -> None:
         second.release()
 
 
-def test_a_system_with_one_loopback_address_runs_one_instance(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_loopback_address_allows_one_instance(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise OSError(99, "Cannot assign requested address")
 
@@ -149,7 +149,7 @@ def test_keys_become_paths_below_the_prefix(tmp_path: Path) -> None:
     assert fetch(objects, "s3://b/d/train/2.png", [tmp_path / "one"]) == [["2.png"]]
 
 
-def test_a_manifest_names_the_objects(tmp_path: Path) -> None:
+def test_manifest_lists_the_objects(tmp_path: Path) -> None:
     manifest = b'[{"prefix": "s3://b/d/"}, "train/1.png"]'
     objects = {"m.json": manifest, "d/train/1.png": b"1", "d/train/2.png": b"2"}
     assert fetch(objects, "s3://b/m.json", [tmp_path], S3DataType="ManifestFile") == [["train/1.png"]]
@@ -158,13 +158,13 @@ def test_a_manifest_names_the_objects(tmp_path: Path) -> None:
         fetch(objects, "s3://b/m.json", [tmp_path], S3DataType="ManifestFile")
 
 
-def test_a_key_cannot_leave_its_channel(tmp_path: Path) -> None:
+def test_key_cannot_leave_its_channel(tmp_path: Path) -> None:
     with pytest.raises(channels.JobFailure, match="leaves its channel"):
         fetch({"d/../../escaped": b"x"}, "s3://b/d/", [tmp_path / "in"])
     assert not (tmp_path.parent / "escaped").exists()
 
 
-def test_every_instance_has_all_or_its_share(tmp_path: Path) -> None:
+def test_instances_get_all_objects_or_their_shard(tmp_path: Path) -> None:
     objects = {f"d/{number}": b"x" for number in range(5)}
     folders = [tmp_path / "1", tmp_path / "2"]
     assert fetch(objects, "s3://b/d/", folders) == [["0", "1", "2", "3", "4"]] * 2
@@ -187,7 +187,7 @@ class Bucket:
         self.objects[Key], self.extra = Body.read(), extra
 
 
-def test_instances_results_are_merged_and_the_first_wins(tmp_path: Path) -> None:
+def test_outputs_are_merged_and_the_first_instance_wins(tmp_path: Path) -> None:
     for number in (1, 2):
         (tmp_path / f"{number}/model").mkdir(parents=True)
         (tmp_path / f"{number}/model/same").write_text(str(number))
@@ -211,7 +211,7 @@ def test_uncompressed_output_is_one_object_per_file(tmp_path: Path) -> None:
     assert bucket.objects == {"out/job/output/model/code/app.py": b"x"}
 
 
-def test_only_changed_checkpoints_are_sent(tmp_path: Path) -> None:
+def test_only_changed_checkpoints_are_uploaded(tmp_path: Path) -> None:
     bucket = Bucket()
     folder = tmp_path / "checkpoints"
     checkpoints = Checkpoints(bucket, Objects({"c/old": b"old"}), "s3://b/c/", [folder])
@@ -249,7 +249,7 @@ class Cloud:
         self.batches.append(logEvents)
 
 
-def test_lines_travel_in_batches_of_cloudwatchs_size() -> None:
+def test_lines_are_sent_in_batches_of_cloudwatchs_limit() -> None:
     cloud = Cloud()
     stream = logs.LogStream(cloud, "job/algo-1")
     stream.open()
@@ -260,7 +260,7 @@ def test_lines_travel_in_batches_of_cloudwatchs_size() -> None:
     assert [len(batch) for batch in cloud.batches] == [9, 9, 7]
 
 
-def test_a_runaway_log_is_cut_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_beyond_its_limit_is_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "STREAM_EVENTS", 10)
     cloud = Cloud()
     stream = logs.LogStream(cloud, "job/algo-1")
@@ -269,10 +269,10 @@ def test_a_runaway_log_is_cut_and_says_so(monkeypatch: pytest.MonkeyPatch) -> No
     stream.close()
     messages = [event["message"] for batch in cloud.batches for event in batch]
     assert messages[:10] == [str(number) for number in range(10)]
-    assert len(messages) == 11 and "20 further lines are left out" in messages[10]
+    assert len(messages) == 11 and "20 further lines were dropped" in messages[10]
 
 
-def test_a_fast_writer_waits_for_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fast_writer_blocks_until_a_batch_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "BATCH_EVENTS", 3)
     stream = logs.LogStream(Cloud(), "job/algo-1")
     writer = threading.Thread(target=lambda: [stream.add(str(n)) for n in range(5)])
@@ -284,7 +284,7 @@ def test_a_fast_writer_waits_for_the_network(monkeypatch: pytest.MonkeyPatch) ->
     assert not writer.is_alive()
 
 
-def test_without_permission_lines_are_dropped_not_kept() -> None:
+def test_lines_are_dropped_without_permission() -> None:
     cloud = Cloud(denied=True)
     stream = logs.LogStream(cloud, "job/algo-1")
     stream.open()
@@ -294,7 +294,7 @@ def test_without_permission_lines_are_dropped_not_kept() -> None:
     assert cloud.batches == [] and stream._events == []
 
 
-def test_a_flood_of_metrics_is_thinned_out() -> None:
+def test_metrics_are_limited_per_second() -> None:
     sent: list[dict[str, Any]] = []
 
     class Metrics:
@@ -322,7 +322,9 @@ def test_a_flood_of_metrics_is_thinned_out() -> None:
         ("x" * 5000, 1, "x, exit code: 1"),
     ],
 )
-def test_failure_reasons(tmp_path: Path, failure: str | None, status: int, reason: str) -> None:
+def test_failure_reason_has_the_message_and_the_exit_code(
+    tmp_path: Path, failure: str | None, status: int, reason: str
+) -> None:
     (tmp_path / "output").mkdir()
     if failure:
         (tmp_path / "output/failure").write_text(failure)
@@ -331,7 +333,7 @@ def test_failure_reasons(tmp_path: Path, failure: str | None, status: int, reaso
     assert re.search(reason, text)
 
 
-def test_the_times_of_a_job_follow_its_steps() -> None:
+def test_status_transitions_are_contiguous() -> None:
     request = {"TrainingJobName": "job", "AlgorithmSpecification": {}}
     job = TrainingJob(request, "123456789012", "us-east-1", "arn")
     for step in ("Starting", "Downloading", "Training"):

@@ -46,7 +46,7 @@ def _alive(pids: set[int]) -> set[int]:
     return {pid for pid in pids if not states.get(pid, "Z").startswith("Z")}
 
 
-def test_a_kill_ends_every_process_and_what_ran_goes_on(new_embedded_aws: Any) -> None:
+def test_everything_resumes_after_the_embedded_aws_is_killed(new_embedded_aws: Any) -> None:
     aws = new_embedded_aws()
     work, hosting, functions = Workplace(aws), Hosting(aws), Functions(aws)
     function = functions.create()
@@ -79,7 +79,7 @@ def test_a_kill_ends_every_process_and_what_ran_goes_on(new_embedded_aws: Any) -
     wait_for(lambda: not _alive(children))
     aws.restart()
     assert hosting.ask("kept")["version"] == "1"  # waits for the instance
-    assert hosting.settled("kept")["EndpointStatus"] == "InService"
+    assert hosting.stable("kept")["EndpointStatus"] == "InService"
     assert functions.call(function)[0]["version"] == "$LATEST"
     (reservation,) = ec2.describe_instances(InstanceIds=[instance["InstanceId"]])["Reservations"]
     (described,) = reservation["Instances"]

@@ -87,13 +87,13 @@ def steps(job: dict[str, Any]) -> list[str]:
     return [step["Status"] for step in job["SecondaryStatusTransitions"]]
 
 
-def test_an_interrupted_job_goes_on_from_its_checkpoint(work: Workplace) -> None:
+def test_interrupted_job_resumes_from_its_checkpoint(work: Workplace) -> None:
     values = {"steps": "5", "pause-at": "3"}
     name = start(work, values, script=PROGRAM, **spot(work, "resumed"))
     checkpoint = {"Bucket": work.bucket, "Key": "resumed/step"}
     wait_for(lambda: "validation:loss=3.0" in str(work.log(name)))
     interrupt(work, name)
-    with pytest.raises(EmbeddedAwsError, match=f"{name} is Interrupted: only one that is Training"):
+    with pytest.raises(EmbeddedAwsError, match=f"{name} is Interrupted: it can be interrupted only while"):
         interrupt(work, name)
     described = work.sagemaker.describe_training_job(TrainingJobName=name)
     assert (described["TrainingJobStatus"], described["SecondaryStatus"]) == ("InProgress", "Interrupted")
@@ -109,7 +109,7 @@ def test_an_interrupted_job_goes_on_from_its_checkpoint(work: Workplace) -> None
     assert sum(line == "starts at 3;" for lines in logs.values() for line in lines) == 1
 
 
-def test_time_without_instances_is_not_training_time_and_counts_as_waiting(work: Workplace) -> None:
+def test_time_without_instances_is_wait_time_and_not_billed(work: Workplace) -> None:
     algorithm = image("echo runs; exec sleep 600")
     name = start(work, {}, AlgorithmSpecification=algorithm, **spot(work, "waiting", run=5, wait=5))
     interrupt(work, name, seconds=600)
@@ -127,7 +127,7 @@ def test_time_without_instances_is_not_training_time_and_counts_as_waiting(work:
     )
 
 
-def test_a_program_that_ignores_the_notice_is_killed_and_a_stop_ends_the_wait(work: Workplace) -> None:
+def test_program_that_ignores_the_notice_is_killed_and_stop_ends_the_wait(work: Workplace) -> None:
     values = {"steps": "3", "pause-at": "3", "stubborn": "yes"}
     name = start(work, values, script=PROGRAM, **spot(work, "stubborn"))
     wait_for(lambda: "validation:loss=3.0" in str(work.log(name)))
@@ -142,14 +142,14 @@ def test_a_program_that_ignores_the_notice_is_killed_and_a_stop_ends_the_wait(wo
     assert job["TrainingTimeInSeconds"] > job["BillableTimeInSeconds"] >= 1
 
 
-def test_a_program_that_hangs_is_killed_after_its_time_and_grace(work: Workplace) -> None:
+def test_program_that_ignores_sigterm_is_killed_after_the_grace_period(work: Workplace) -> None:
     algorithm = image("trap '' TERM; while true; do sleep 1; done")
     job = work.run(AlgorithmSpecification=algorithm, StoppingCondition={"MaxRuntimeInSeconds": 1})
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert 3 <= job["TrainingTimeInSeconds"] < 20
 
 
-def test_who_may_interrupt_and_what(work: Workplace) -> None:
+def test_only_root_interrupts_and_only_spot_jobs(work: Workplace) -> None:
     name = start(work, {}, AlgorithmSpecification=image("echo runs; exec sleep 600"))
     with pytest.raises(EmbeddedAwsError, match=f"{name} does not run on spot instances"):
         interrupt(work, name)
@@ -177,7 +177,7 @@ def refusal(url: str, headers: dict[str, str]) -> tuple[int, str]:
     return error.value.code, error.value.headers["x-amzn-ErrorType"]
 
 
-def test_our_training_resumes_exactly(work: Workplace) -> None:
+def test_interrupted_training_ends_with_the_same_model(work: Workplace) -> None:
     """The digits, in few: an interrupted run ends with the loss of one that was left alone."""
     from sklearn.datasets import load_digits  # takes seconds to import, which the unit tests would pay too
 

@@ -22,7 +22,7 @@ def objective(trial: dict[str, Any]) -> float:
     return trial["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]
 
 
-def test_trials_are_training_jobs_and_the_best_wins(tuner: Tuner) -> None:
+def test_trials_are_training_jobs_and_the_best_one_is_reported(tuner: Tuner) -> None:
     ranges = {
         "ContinuousParameterRanges": [rate()],
         "IntegerParameterRanges": [
@@ -64,7 +64,7 @@ def test_trials_are_training_jobs_and_the_best_wins(tuner: Tuner) -> None:
     assert [t["TrainingJobName"][-12:-9] for t in two] == ["001", "002"]
 
 
-def test_grid_tries_every_combination_once_and_survives_failures(tuner: Tuner) -> None:
+def test_grid_runs_every_combination_once_despite_failures(tuner: Tuner) -> None:
     ranges = {
         "CategoricalParameterRanges": [
             {"Name": "mood", "Values": ["good", "bad"]},
@@ -83,21 +83,21 @@ def test_grid_tries_every_combination_once_and_survives_failures(tuner: Tuner) -
     assert {t["TunedHyperParameters"]["mood"] for t in failed} == {"bad"}
 
 
-def test_a_job_without_any_success_fails(tuner: Tuner) -> None:
+def test_job_without_any_success_fails(tuner: Tuner) -> None:
     job = tuner.run(static={"mood": "bad"})
     assert job["HyperParameterTuningJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("All training jobs failed.")
     assert "BestTrainingJob" not in job
 
 
-def test_a_trial_that_never_logs_its_objective_does_not_count(tuner: Tuner) -> None:
+def test_trial_without_an_objective_value_does_not_count(tuner: Tuner) -> None:
     job = tuner.run(static={"epochs": "0"}, number=1, parallel=1)
     assert job["TrainingJobStatusCounters"]["Completed"] == 1
     assert job["ObjectiveStatusCounters"] == {"Succeeded": 0, "Pending": 0, "Failed": 1}
     assert job["HyperParameterTuningJobStatus"] == "Failed"
 
 
-def test_stopping_in_the_middle(tuner: Tuner) -> None:
+def test_stop_ends_running_trials(tuner: Tuner) -> None:
     name = tuner.start(tuner.request(static={"epochs": "500"}, number=10))
     wait_for(lambda: tuner.describe(name)["TrainingJobStatusCounters"]["InProgress"] == 2)
     tuner.work.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
@@ -120,7 +120,7 @@ def test_hyperband_stops_weak_trials(tuner: Tuner) -> None:
     assert job["BestTrainingJob"]["TrainingJobStatus"] == "Completed"
 
 
-def test_auto_early_stopping_ends_weak_trials(tuner: Tuner) -> None:
+def test_early_stopping_auto_stops_weak_trials(tuner: Tuner) -> None:
     """A grid in order: three at the best rate, whose median the last, at another rate, is below from its start."""
     ranges = {
         "CategoricalParameterRanges": [
@@ -140,7 +140,7 @@ def test_auto_early_stopping_ends_weak_trials(tuner: Tuner) -> None:
     assert job["HyperParameterTuningJobStatus"] == "Completed"
 
 
-def test_reaching_the_target_ends_the_job(tuner: Tuner) -> None:
+def test_target_objective_ends_the_job(tuner: Tuner) -> None:
     criteria = {"TuningJobCompletionCriteria": {"TargetObjectiveMetricValue": 0.1}}
     job = tuner.run(number=20, parallel=1, **criteria)
     assert job["HyperParameterTuningJobStatus"] == "Completed"
@@ -219,14 +219,14 @@ def test_refusals(tuner: Tuner, case: str) -> None:
     assert refused.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_what_a_training_job_is_refused_for_its_definition_is_too(tuner: Tuner) -> None:
+def test_invalid_training_definition_is_refused(tuner: Tuner) -> None:
     request = tuner.request()
     request["TrainingJobDefinition"]["EnableManagedSpotTraining"] = True
     with pytest.raises(ClientError, match=r"\(ValidationException\).*Invalid MaxWaitTimeInSeconds"):
         tuner.start(request)
 
 
-def test_names_are_unique_and_lists_agree(tuner: Tuner) -> None:
+def test_names_are_unique_and_list_agrees_with_description(tuner: Tuner) -> None:
     request = tuner.request(number=1, parallel=1)
     name = tuner.start(request)
     with pytest.raises(ClientError, match="must be unique") as refused:
@@ -242,7 +242,7 @@ def test_names_are_unique_and_lists_agree(tuner: Tuner) -> None:
         tuner.describe(name)
 
 
-def test_the_sdk_reads_and_waits(tuner: Tuner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sagemaker_sdk_reads_and_waits(tuner: Tuner, monkeypatch: pytest.MonkeyPatch) -> None:
     import boto3
     from sagemaker.core.resources import HyperParameterTuningJob
 

@@ -109,13 +109,13 @@ def completed(described: dict[str, Any]) -> int:
 
 
 @pytest.mark.parametrize("parallel", [1, 3])
-def test_as_many_trials_run_at_once_as_allowed_and_no_more(parallel: int) -> None:
+def test_parallel_trials_are_limited(parallel: int) -> None:
     described, backend = run([0.1 * n for n in range(7)], parallel)
     assert backend.most == parallel
     assert completed(described) == 7 and described["BestTrainingJob"]["TrainingJobName"][7:10] == "007"
 
 
-def test_a_job_ends_when_nothing_gets_better() -> None:
+def test_job_ends_when_the_objective_stops_improving() -> None:
     criteria = {"BestObjectiveNotImproving": {"MaxNumberOfTrainingJobsNotImproving": 3}}
     described, _ = run([0.1, 0.5, 0.2, 0.3, 0.4, 0.9], TuningJobCompletionCriteria=criteria)
     assert described["HyperParameterTuningJobStatus"] == "Completed"
@@ -123,19 +123,19 @@ def test_a_job_ends_when_nothing_gets_better() -> None:
     assert described["TuningJobCompletionDetails"] == {"NumberOfTrainingJobsObjectiveNotImproving": 3}
 
 
-def test_a_job_ends_at_its_target() -> None:
+def test_job_ends_at_its_target_objective() -> None:
     described, _ = run([0.1, 0.7, 0.9], TuningJobCompletionCriteria={"TargetObjectiveMetricValue": 0.7})
     assert completed(described) == 2
 
 
-def test_a_job_that_runs_too_long_stops_its_trials_and_completes_with_what_it_has() -> None:
+def test_job_at_its_maximum_runtime_stops_its_trials_and_completes() -> None:
     described, _ = run([0.5, "hangs", "hangs"], parallel=2, number=50, seconds=1)
     assert described["HyperParameterTuningJobStatus"] == "Completed"
     counters = described["TrainingJobStatusCounters"]
     assert (counters["Completed"], counters["Stopped"], counters["InProgress"]) == (1, 2, 0)
 
 
-def test_a_job_gives_up_after_trials_without_any_success() -> None:
+def test_job_fails_after_trials_without_any_success() -> None:
     described, _ = run([None] * 20)
     assert described["HyperParameterTuningJobStatus"] == "Failed"
     assert described["FailureReason"].startswith(f"No training job succeeded after {MAX_FAILURES} attempts.")
@@ -148,7 +148,7 @@ def test_failures_between_successes_do_not_end_a_job() -> None:
     assert described["ObjectiveStatusCounters"] == {"Succeeded": 2, "Pending": 0, "Failed": 5}
 
 
-def test_a_job_stopped_in_the_middle_keeps_its_best_trial() -> None:
+def test_stopped_job_keeps_its_best_trial() -> None:
     described, _ = run([0.4, "hangs", "hangs", 0.9], parallel=2, stop=True)
     assert described["HyperParameterTuningJobStatus"] == "Stopped"
     counters = described["TrainingJobStatusCounters"]

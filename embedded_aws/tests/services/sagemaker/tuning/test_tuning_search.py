@@ -38,7 +38,7 @@ def test_auto_scaling_is_logarithmic_over_three_decades(low: str, high: str, log
 
 @settings(max_examples=50, deadline=None)
 @given(st.floats(min_value=0.9, max_value=0.9999))
-def test_reverse_logarithmic_values_survive_the_way_through_text(value: float) -> None:
+def test_reverse_logarithmic_values_survive_conversion_to_text(value: float) -> None:
     spec = {"Name": "x", "MinValue": "0.9", "MaxValue": "0.9999", "ScalingType": "ReverseLogarithmic"}
     parameter = Parameter("Continuous", spec)
     assert float(parameter.text(parameter.value(str(value)))) == pytest.approx(value, abs=1e-12)
@@ -52,14 +52,14 @@ def test_reverse_logarithmic_prefers_the_upper_end() -> None:
     assert sum(value > 0.9 for value in values) > 30
 
 
-def test_values_outside_of_a_range_are_refused() -> None:
+def test_value_out_of_range_is_refused() -> None:
     parameter = Parameter("Integer", {"Name": "n", "MinValue": "1", "MaxValue": "3"})
     assert parameter.value("3") == 3
-    with pytest.raises(ValueError, match="n=4 is outside"):
+    with pytest.raises(ValueError, match="n=4 is out of range"):
         parameter.value("4")
 
 
-def test_a_seed_repeats_a_search_but_not_after_a_restart() -> None:
+def test_seed_repeats_a_search_except_after_a_restart() -> None:
     first, again = Search(config(RandomSeed=7)), Search(config(RandomSeed=7))
     assert [first.propose() for _ in range(3)] == [again.propose() for _ in range(3)]
     resumed = Search(config(RandomSeed=7), trials_before=3)
@@ -67,7 +67,7 @@ def test_a_seed_repeats_a_search_but_not_after_a_restart() -> None:
 
 
 @pytest.mark.parametrize("direction", ["Maximize", "Minimize"])
-def test_the_bayesian_strategy_learns_the_direction(direction: str) -> None:
+def test_bayesian_strategy_learns_the_direction(direction: str) -> None:
     search = Search(config("Bayesian", direction, RandomSeed=1))
     sign = 1 if direction == "Maximize" else -1
     for _ in range(30):
@@ -77,7 +77,7 @@ def test_the_bayesian_strategy_learns_the_direction(direction: str) -> None:
     assert sum(layers) / len(layers) > 4
 
 
-def test_known_results_guide_the_search_and_foreign_ones_are_left_out() -> None:
+def test_known_results_guide_the_search_and_out_of_range_ones_are_ignored() -> None:
     search = Search(config("Bayesian", RandomSeed=1))
     for number in range(20):
         layers = number % 6 + 1
@@ -88,7 +88,7 @@ def test_known_results_guide_the_search_and_foreign_ones_are_left_out() -> None:
     assert sum(layers) / len(layers) > 4
 
 
-def test_a_grid_has_every_combination_also_after_a_restart() -> None:
+def test_grid_has_every_combination_also_after_a_restart() -> None:
     ranges = {
         "CategoricalParameterRanges": [
             {"Name": "a", "Values": ["1", "2"]},
@@ -105,7 +105,7 @@ def test_a_grid_has_every_combination_also_after_a_restart() -> None:
     assert [resumed.propose()[1] for _ in range(2)] == proposed[2:]
 
 
-def test_auto_stops_a_trial_below_the_median_and_off_stops_none() -> None:
+def test_early_stopping_auto_stops_a_trial_below_the_median() -> None:
     search = Search(config(RandomSeed=1, TrainingJobEarlyStoppingType="Auto"))
     assert search.stops_early
     for value in (0.8, 0.9, 1.0):
@@ -123,7 +123,7 @@ def test_auto_stops_a_trial_below_the_median_and_off_stops_none() -> None:
     assert not Search(config()).stops_early
 
 
-def test_a_failed_trial_teaches_nothing_but_is_told() -> None:
+def test_failed_trial_is_recorded_without_a_result() -> None:
     search = Search(config("Bayesian", RandomSeed=1))
     trial, _ = search.propose()
     search.finish(trial, None)

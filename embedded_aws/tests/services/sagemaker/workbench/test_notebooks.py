@@ -40,7 +40,7 @@ def open_notebook(sagemaker, name: str) -> Person:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads /proc")
-def test_a_notebook_instance_works_as_its_role_and_keeps_its_files(new_embedded_aws, until):
+def test_notebook_instance_runs_as_its_role_and_keeps_its_files(new_embedded_aws, until):
     aws, name = new_embedded_aws(), "life"
     sagemaker, machine = aws.client("sagemaker"), f"notebook-instance/us-east-1/{name}"
     sagemaker.create_notebook_instance_lifecycle_config(
@@ -97,7 +97,7 @@ def test_a_notebook_instance_works_as_its_role_and_keeps_its_files(new_embedded_
         ("#!/bin/bash\nno-such-command", 127, "no-such-command: command not found"),
     ],
 )
-def test_a_script_that_fails_fails_the_instance(embedded_aws, until, first_line, status, said):
+def test_failing_lifecycle_script_fails_the_instance(embedded_aws, until, first_line, status, said):
     sagemaker, name = embedded_aws.client("sagemaker"), f"failing-{status}"
     sagemaker.create_notebook_instance_lifecycle_config(
         NotebookInstanceLifecycleConfigName=name,
@@ -132,7 +132,7 @@ def _described(sagemaker, name: str):
         return error
 
 
-def test_an_application_runs_in_a_space_until_nobody_uses_it(new_embedded_aws, until):
+def test_application_runs_until_it_is_idle(new_embedded_aws, until):
     aws = new_embedded_aws(time_scale=1200)  # an hour in three seconds
     sagemaker = aws.client("sagemaker")
     config = sagemaker.create_studio_lifecycle_config(

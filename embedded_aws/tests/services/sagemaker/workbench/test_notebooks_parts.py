@@ -16,7 +16,7 @@ import pytest
 from embedded_aws.services.ec2.disk import SHIM
 from embedded_aws.services.sagemaker.workbench import boot, lab, tickets
 from embedded_aws.services.sagemaker.workbench.apps import _idle_minutes, _merged
-from embedded_aws.services.sagemaker.workbench.tickets import NothingRuns, Tickets
+from embedded_aws.services.sagemaker.workbench.tickets import TargetNotRunning, Tickets
 from notebooks_kit import processes
 
 
@@ -62,12 +62,12 @@ def test_scripts_run_in_order_until_one_fails(tmp_path):
     assert booted.wait() == 1
 
 
-def test_a_script_that_takes_too_long_is_ended(tmp_path):
+def test_script_is_killed_at_its_time_limit(tmp_path):
     booted = start(tmp_path, {"slow": "echo begun; exec sleep 60"}, limit=0.5)
     assert events(booted) == [{"stream": "slow", "line": "begun"}, {"script": "slow", "status": None}]
 
 
-def test_what_a_script_leaves_behind_runs_on_and_jupyter_comes_back(tmp_path):
+def test_background_process_keeps_running_and_jupyter_is_restarted(tmp_path):
     (tmp_path / "turns").write_text("")
     jupyter = 'echo "$HOME"; echo >> turns; [ "$(wc -l < turns)" -lt 2 ] || exec sleep 60'
     booted = start(tmp_path, {"leaves": "(sleep 60; echo late) & echo early"}, jupyter)
@@ -98,7 +98,7 @@ def test_what_a_script_leaves_behind_runs_on_and_jupyter_comes_back(tmp_path):
         ([("idle", 40), ("busy", 40)], [], 0),
     ],
 )
-def test_use_is_what_kernels_and_terminals_do(kernels, terminals, ago):
+def test_last_use_is_the_latest_activity_of_kernels_and_terminals(kernels, terminals, ago):
     now = datetime.now(timezone.utc)
 
     def moment(minutes: int) -> str:
@@ -113,7 +113,7 @@ def test_use_is_what_kernels_and_terminals_do(kernels, terminals, ago):
     assert abs(now - timedelta(minutes=ago) - used) < timedelta(seconds=30)
 
 
-def test_of_the_disk_one_folder_is_kept(tmp_path):
+def test_restart_keeps_only_one_folder_of_the_disk(tmp_path):
     disk = tmp_path / "disk"
     lab._keep_only(disk, "/home/ec2-user/SageMaker")
     (disk / "home/ec2-user/SageMaker/work").write_text("kept")
@@ -129,7 +129,7 @@ def test_of_the_disk_one_folder_is_kept(tmp_path):
     assert (disk / "home/ec2-user/SageMaker/work").read_text() == "kept"
 
 
-def test_sudo_goes_home_where_it_is_asked_to_log_in(tmp_path):
+def test_sudo_login_sets_the_home_folder(tmp_path):
     (tmp_path / "ann").mkdir()
     shim = tmp_path / "sudo"
     shim.symlink_to(SHIM)
@@ -152,7 +152,7 @@ def test_sudo_goes_home_where_it_is_asked_to_log_in(tmp_path):
     assert said("-u", "nobody", "-i") == "/"
 
 
-def test_a_presigned_url_is_good_for_its_time(monkeypatch):
+def test_presigned_url_expires(monkeypatch):
     moment = [100.0]
     monkeypatch.setattr(tickets, "time", SimpleNamespace(monotonic=lambda: moment[0]))
     issued = Tickets(SimpleNamespace(endpoint_url="http://here"))
@@ -166,9 +166,9 @@ def test_a_presigned_url_is_good_for_its_time(monkeypatch):
     assert issued.answer(tickets.PATH)[0] == "403 Forbidden"
 
 
-def test_what_is_said_of_nothing_that_runs_is_text_alone():
+def test_presigned_url_page_escapes_html():
     def nothing() -> str:
-        raise NothingRuns("The space <b> has no running application.")
+        raise TargetNotRunning("The space <b> has no running application.")
 
     issued = Tickets(SimpleNamespace(endpoint_url=""))
     status, _, body = issued.answer(issued.issue(300, nothing))
@@ -186,12 +186,12 @@ def test_what_is_said_of_nothing_that_runs_is_text_alone():
         ({"LifecycleManagement": "ENABLED", "MinIdleTimeoutInMinutes": 70}, {"IdleTimeoutInMinutes": 60}, 70),
     ],
 )
-def test_a_space_is_idle_within_the_bounds_of_its_domain(usual, own, minutes):
+def test_idle_timeout_of_a_space_is_bounded_by_its_domain(usual, own, minutes):
     settings = [{"AppLifecycleManagement": {"IdleSettings": idle}} for idle in (usual, own)]
     assert _idle_minutes(*settings) == minutes
 
 
-def test_settings_of_a_user_go_before_the_domains():
+def test_user_settings_override_domain_settings():
     assert _merged({"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"c": 4}, "e": 5}) == {
         "a": {"b": 1, "c": 4},
         "d": 3,

@@ -57,7 +57,7 @@ def domain(sagemaker):
         sagemaker.delete_domain(DomainId=identity, RetentionPolicy={"HomeEfsFileSystem": "Delete"})
 
 
-def test_a_domain_keeps_what_it_was_told_and_has_a_file_system(sagemaker, domain, embedded_aws):
+def test_domain_keeps_its_settings_and_has_a_file_system(sagemaker, domain, embedded_aws):
     described = sagemaker.describe_domain(DomainId=domain)
     assert described["DefaultUserSettings"]["SecurityGroups"] == ["sg-1"]
     assert described["Status"] == "InService" and described["HomeEfsFileSystemId"] in file_systems(
@@ -71,7 +71,7 @@ def test_a_domain_keeps_what_it_was_told_and_has_a_file_system(sagemaker, domain
     assert changed == {"ExecutionRole": ROLE + "-2", "SecurityGroups": ["sg-1"]}
 
 
-def test_what_is_in_use_stays(sagemaker, domain):
+def test_domain_and_profile_in_use_cannot_be_deleted(sagemaker, domain):
     code, message = refused(sagemaker.delete_domain, DomainId=domain)
     assert code == "ResourceInUse" and "ann" in message
     code, message = refused(sagemaker.delete_user_profile, DomainId=domain, UserProfileName="ann")
@@ -79,7 +79,7 @@ def test_what_is_in_use_stays(sagemaker, domain):
 
 
 @pytest.mark.parametrize(("policy", "kept"), [("Delete", False), ("Retain", True)])
-def test_the_file_system_goes_if_the_policy_says_so(sagemaker, domain, embedded_aws, policy, kept):
+def test_retention_policy_decides_on_the_file_system(sagemaker, domain, embedded_aws, policy, kept):
     system = sagemaker.describe_domain(DomainId=domain)["HomeEfsFileSystemId"]
     sagemaker.delete_space(DomainId=domain, SpaceName="hers")
     sagemaker.delete_user_profile(DomainId=domain, UserProfileName="ann")
@@ -90,7 +90,7 @@ def test_the_file_system_goes_if_the_policy_says_so(sagemaker, domain, embedded_
         embedded_aws.client("efs").delete_file_system(FileSystemId=system)
 
 
-def test_security_groups_of_a_domain_outlive_it(sagemaker, embedded_aws):
+def test_security_groups_stay_when_their_domain_is_deleted(sagemaker, embedded_aws):
     ec2 = embedded_aws.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.77.0.0/16")["Vpc"]["VpcId"]
     made = sagemaker.create_domain(
@@ -133,7 +133,7 @@ def at_once(operation, **arguments) -> list[str]:
         return sorted(pool.map(send, range(4)))
 
 
-def test_what_an_application_uses_stays_as_it_is_while_that_is_there(sagemaker, domain, embedded_aws, until):
+def test_resources_of_an_application_cannot_change_while_it_exists(sagemaker, domain, embedded_aws, until):
     arn = role(embedded_aws, "bench-app")
     content = encoded("touch begun; until [ -e go ]; do sleep 0.1; done; exit 1")
     config = sagemaker.create_studio_lifecycle_config(
@@ -173,7 +173,7 @@ def test_what_an_application_uses_stays_as_it_is_while_that_is_there(sagemaker, 
     sagemaker.delete_space(DomainId=domain, SpaceName="hers")
 
 
-def test_a_space_of_nobody_is_refused(sagemaker, domain):
+def test_space_of_an_unknown_owner_is_refused(sagemaker, domain):
     code, message = refused(
         sagemaker.create_space,
         DomainId=domain,
@@ -194,7 +194,7 @@ def test_a_space_of_nobody_is_refused(sagemaker, domain):
         ({}, "ValidationException", "Could not assume role"),  # ROLE does not exist
     ],
 )
-def test_applications_that_cannot_run_are_refused(sagemaker, domain, changes, code, said):
+def test_application_that_cannot_run_is_refused(sagemaker, domain, changes, code, said):
     sagemaker.create_space(DomainId=domain, SpaceName="all")
     asked = {
         "DomainId": domain,
@@ -220,22 +220,22 @@ def test_applications_that_cannot_run_are_refused(sagemaker, domain, changes, co
         ({"SessionExpirationDurationInSeconds": 1799}, "ValidationException"),
     ],
 )
-def test_presigned_urls_are_for_the_owner_and_five_minutes(embedded_aws, sagemaker, domain, changes, code):
+def test_invalid_presigned_url_request_is_refused(embedded_aws, sagemaker, domain, changes, code):
     sagemaker.create_user_profile(DomainId=domain, UserProfileName="eve")
     unchecked = embedded_aws.client("sagemaker", config=Config(parameter_validation=False))
     asked = {"DomainId": domain, "UserProfileName": "ann", "SpaceName": "hers", **changes}
     assert refused(unchecked.create_presigned_domain_url, **asked)[0] == code
 
 
-def test_a_presigned_url_says_that_nothing_runs(sagemaker, domain):
+def test_presigned_url_reports_a_missing_application(sagemaker, domain):
     url = sagemaker.create_presigned_domain_url(DomainId=domain, UserProfileName="ann")["AuthorizedUrl"]
     status, _, page = get(url)
     assert status == 404 and "ann has a running application" in page
     status, _, page = get(url[:-1])
-    assert status == 403 and "ask for a new one" in page
+    assert status == 403 and "request a new one" in page
 
 
-def test_a_notebook_instance_stops_before_it_goes(embedded_aws, sagemaker, until):
+def test_notebook_instance_must_be_stopped_before_changes(embedded_aws, sagemaker, until):
     config, name = "bench-config", "bench-notebook"
     arn = role(embedded_aws, name)
     sagemaker.create_notebook_instance_lifecycle_config(
@@ -283,7 +283,7 @@ def test_a_notebook_instance_stops_before_it_goes(embedded_aws, sagemaker, until
     )
 
 
-def test_a_notebook_instance_of_a_role_that_is_not_sagemakers_is_refused(sagemaker):
+def test_notebook_instance_with_an_unassumable_role_is_refused(sagemaker):
     code, message = refused(
         sagemaker.create_notebook_instance,
         NotebookInstanceName="bench-nobody",
@@ -294,7 +294,7 @@ def test_a_notebook_instance_of_a_role_that_is_not_sagemakers_is_refused(sagemak
     assert sagemaker.list_notebook_instances(NameContains="bench-nobody")["NotebookInstances"] == []
 
 
-def test_a_notebook_instance_on_a_platform_of_the_past_is_refused(sagemaker):
+def test_notebook_instance_on_an_unsupported_platform_is_refused(sagemaker):
     code, message = refused(
         sagemaker.create_notebook_instance,
         NotebookInstanceName="bench-old",
@@ -305,7 +305,7 @@ def test_a_notebook_instance_on_a_platform_of_the_past_is_refused(sagemaker):
     assert code == "ValidationException" and "notebook-al2-v3 is no longer supported" in message
 
 
-def test_a_notebook_instance_without_any_network_is_refused(sagemaker):
+def test_notebook_instance_without_a_network_is_refused(sagemaker):
     code, message = refused(
         sagemaker.create_notebook_instance,
         NotebookInstanceName="bench-nowhere",

@@ -1,1 +1,1 @@
-"""Training jobs that train: AWS's own container toolkit in a process, beneath SageMaker's API."""
+"""Training jobs. They run AWS's container toolkit in processes."""

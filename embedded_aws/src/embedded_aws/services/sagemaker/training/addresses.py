@@ -1,4 +1,4 @@
-"""Network addresses of a job's instances: a block of the loopback network for each job."""
+"""Network addresses of a job's instances: each job gets a block of the loopback network."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ import errno
 import socket
 from dataclasses import dataclass
 
-MASTER_PORT = 7777  # of AWS's toolkit, and here of the first job
+MASTER_PORT = 7777  # of AWS's toolkit; here, of the first job
 RESERVATION_PORT = 7776
 LARGEST_CLUSTER = 250
 FIRST_BLOCK, LAST_BLOCK = 0x0100, 0xFFFF  # 127.1.0 and 127.255.255
 
 
 class NoLoopbackNetwork(Exception):
-    """This system answers on 127.0.0.1 only."""
+    """This system has no loopback address except 127.0.0.1."""
 
 
 @dataclass
 class Block:
-    """The addresses of one job's instances, in order; free again after `release`.
-
-    master_port: of the job alone, as torch listens on it at every address of the machine, and two jobs that
-    share it would join each other's process group.
-    """
+    """The addresses of one job's instances."""
 
     hosts: list[str]
+
     master_port: int
+    """Port for torch.distributed. torch listens on every address of the machine, so no two jobs may share it."""
+
     reservation: socket.socket | None
 
     def release(self) -> None:
+        """Free the addresses."""
         if self.reservation:
             self.reservation.close()
 
 
 def reserve(count: int) -> Block:
-    """Addresses 127.a.b.1 to 127.a.b.`count` that no job of this machine uses, of this server or another.
+    """Reserve addresses 127.a.b.1 to 127.a.b.`count` that no job on this machine uses, even of another server.
 
-    A socket bound to the block's last address is the reservation; the system drops it with the process.
-    Raises NoLoopbackNetwork if there is no such network and `count` is above 1.
+    A socket bound to 127.a.b.254 is the reservation, which ends with the process at the latest.
+    Raises NoLoopbackNetwork if there are no such addresses and `count` is above 1.
     """
     for block in range(FIRST_BLOCK, LAST_BLOCK + 1):
         prefix, port = f"127.{block // 256}.{block % 256}", MASTER_PORT + (block - FIRST_BLOCK) % 20_000

@@ -1,4 +1,4 @@
-"""What a job leaves in S3, written as its role: model, output data, checkpoints."""
+"""Uploads of a job, made as its role: model, output data, checkpoints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from embedded_aws.services.sagemaker.training.objects import RoleObjects, S3Erro
 
 
 class Artifacts:
-    """Uploads below `OutputDataConfig` of one job."""
+    """Uploads below the `OutputDataConfig` of one job."""
 
     def __init__(self, s3: Any, output: dict[str, Any], job_name: str) -> None:
         self._s3 = s3
@@ -25,10 +25,10 @@ class Artifacts:
             self._extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": output["KmsKeyId"]}
 
     def upload(self, name: str, folders: list[Path]) -> str:
-        """Upload the merged contents of one folder of every instance as `name`; returns the S3 URI.
+        """Upload the merged contents of one folder of every instance as `name`; return the S3 URI.
 
-        Where two instances wrote the same path, the first instance's file is taken. Where none wrote a file,
-        nothing is uploaded, and the URI names no object, as on AWS. Raises JobFailure.
+        If two instances wrote the same path, the first instance's file is uploaded. Without any file nothing is
+        uploaded, and no object exists at the URI, as on AWS. Raises JobFailure.
         """
         files: dict[str, Path] = {}
         for folder in folders:
@@ -58,7 +58,7 @@ class Artifacts:
 
 
 class Checkpoints:
-    """The checkpoint folders of a job's instances, kept the same as an S3 prefix, in both directions."""
+    """Synchronizes the checkpoint folders of a job's instances with an S3 prefix, in both directions."""
 
     def __init__(self, s3: Any, objects: RoleObjects, uri: str, folders: list[Path]) -> None:
         """s3: a client, for uploads. folders: one per instance."""
@@ -67,7 +67,7 @@ class Checkpoints:
         self._sent: dict[Path, tuple[int, int]] = {}
 
     def restore(self) -> None:
-        """Download the checkpoints that are there, for every instance. Raises JobFailure."""
+        """Download existing checkpoints to every instance. Raises JobFailure."""
         bucket, prefix = split(self._uri + "/")
         try:
             for folder in self._folders:
@@ -90,7 +90,7 @@ class Checkpoints:
                         put_file(self._s3, path, f"{self._uri}/{path.relative_to(folder).as_posix()}", {})
                         self._sent[path] = version
                 except FileNotFoundError:
-                    continue  # the program replaced or removed it; the next call sees what is there then
+                    continue  # the program replaced or removed it; the next call handles it
                 except ClientError as error:
                     raise JobFailure(f"ClientError: Checkpoint upload failed: {_cause(error)}") from error
 

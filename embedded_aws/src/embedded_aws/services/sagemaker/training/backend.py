@@ -75,7 +75,7 @@ class TrainingBackend(TagStore):
         on_end: OnEnd | None = None,
     ) -> None:
         """Run a job again whose processes ended with the embedded AWS."""
-        job.begin_again()
+        job.restart()
         self._training_runs.start(job, share, on_metric, on_end)
 
     def stop_training(self, job: TrainingJob) -> None:

@@ -1,4 +1,4 @@
-"""Input channels: objects of S3, downloaded as the job's role."""
+"""Input channels: downloads objects from S3 as the job's role."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from embedded_aws.services.sagemaker.training.objects import RoleObjects, S3Erro
 
 
 class JobFailure(Exception):
-    """A training job's FailureReason, in AWS's words."""
+    """A training job fails. The message is its FailureReason."""
 
 
 class Cancelled(Exception):
-    """The job was stopped meanwhile."""
+    """The job was stopped."""
 
 
 def check(channels: list[dict[str, Any]]) -> None:
@@ -37,7 +37,7 @@ def check(channels: list[dict[str, Any]]) -> None:
             )
         if channel.get("InputMode") == "Pipe":
             raise AWSValidationException(
-                f"Channel {name}: the embedded AWS does input modes File and FastFile, not Pipe."
+                f"Channel {name}: the embedded AWS supports input modes File and FastFile, not Pipe."
             )
 
 
@@ -49,10 +49,10 @@ def download(
     region: str,
     cancelled: Callable[[], bool],
 ) -> None:
-    """Fill the folder of this channel on each of the job's instances.
+    """Download a channel into the given folder of each instance.
 
-    FullyReplicated gives every instance all objects, ShardedByS3Key every n-th. One copy is downloaded; further
-    instances get hard links to it. Raises JobFailure, or Cancelled once `cancelled()` is true.
+    FullyReplicated gives every instance all objects, ShardedByS3Key every n-th one. Each object is downloaded once;
+    further instances get hard links. Raises JobFailure, or Cancelled once `cancelled()` is true.
     """
     source = channel["DataSource"]["S3DataSource"]
     sharded = source.get("S3DataDistributionType") == "ShardedByS3Key"
@@ -87,7 +87,7 @@ def download(
 
 
 def input_data_config(channels: list[dict[str, Any]], mode: str) -> dict[str, dict[str, str]]:
-    """The contents of inputdataconfig.json. `mode`: the job's TrainingInputMode."""
+    """Return the content of inputdataconfig.json. mode: the job's TrainingInputMode."""
     config = {}
     for channel in channels:
         source = channel["DataSource"]["S3DataSource"]
@@ -101,15 +101,15 @@ def input_data_config(channels: list[dict[str, Any]], mode: str) -> dict[str, di
 
 
 def split(uri: str) -> tuple[str, str]:
-    """(bucket, key) of an S3 URI."""
+    """Return bucket and key of an S3 URI."""
     parsed = urlparse(uri)
     return parsed.netloc, parsed.path.lstrip("/")
 
 
 def list_objects(s3: RoleObjects, bucket: str, prefix: str) -> Iterator[tuple[str, str, str]]:
-    """(bucket, key, path relative to the prefix) of every object below a prefix; raises S3Error."""
+    """Yield bucket, key and relative path of every object below a prefix. Raises S3Error."""
     for key in s3.list(bucket, prefix):
-        if not key.endswith("/"):  # the console's folders
+        if not key.endswith("/"):  # a folder that the console created
             yield bucket, key, key[len(prefix) :].lstrip("/") or PurePosixPath(key).name
 
 
@@ -139,7 +139,7 @@ def _target(folder: Path, relative: str) -> Path:
 
 
 def _not_listed(uri: str, region: str, role_arn: str, error: S3Error | None) -> str:
-    """AWS's words for an input without objects, whatever the reason."""
+    """Return AWS's message for an input without objects, whatever the reason."""
     bucket = split(uri)[0]
     reason = (
         f'ClientError: Data download failed: No S3 objects found under S3 URL "{uri}" given in input data source. '

@@ -1,4 +1,4 @@
-"""The processes of one job: one per instance, started together, ended together."""
+"""The processes of one job, one per instance. They start and end together."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from embedded_aws.processes.supervisor import Supervisor
 from embedded_aws.services.sagemaker.training import containers
 from embedded_aws.services.sagemaker.training.logs import LINE_BYTES
 
-GROUP_NAME = "homogeneousCluster"  # AWS's name of the only instance group
+GROUP_NAME = "homogeneousCluster"  # AWS's name for the only instance group
 FOLDERS = ("input/config", "input/data", "model", "output/data", "code")
-PEER_GRACE = 2.0  # seconds for the others, once one instance has failed
+PEER_GRACE = 2.0  # seconds that other instances get after one has failed
 
 
 class Instance:
-    """One instance: its folder, which stands for /opt/ml, its address and its process."""
+    """One instance: its folder, used as /opt/ml, its address and its process."""
 
     def __init__(self, base: Path, host: str) -> None:
         self.base, self.host = base, host
-        self.child: subprocess.Popen | None = None
+        self.child: subprocess.Popen[bytes] | None = None
         for name in FOLDERS:
             (base / name).mkdir(parents=True, exist_ok=True)
 
     def configure(
         self, hyperparameters: dict[str, str], inputs: dict[str, Any], hosts: list[str], instance_type: str
     ) -> None:
-        """Write the files from which a training container learns its task."""
+        """Write the configuration files of a training container."""
         group = {"instance_group_name": GROUP_NAME, "instance_type": instance_type, "hosts": hosts}
         resources = {
             "current_host": self.host,
@@ -77,7 +77,7 @@ class Cluster:
             threading.Thread(target=self._await_exit, args=(child, number), daemon=True).start()
 
     def wake(self) -> None:
-        """Make `wait` look at its deadline and `stopped` now."""
+        """Make `wait` check its deadline and `stopped` now."""
         self._exits.put(None)
 
     def wait(
@@ -87,11 +87,14 @@ class Cluster:
         grace: Callable[[], float],
         tick: Callable[[], None],
     ) -> tuple[int, int] | None:
-        """Wait for the end, calling `tick` about twice a second.
+        """Wait until all processes have ended and all output has been read.
 
-        deadline: time.monotonic() value. grace(): seconds between SIGTERM and SIGKILL at a deadline or stop.
-        Returns (instance number, exit status) of the first to fail, (0, 0) if all succeeded, or None if the
-        deadline passed or `stopped()` became true. All processes have ended, and all lines have been read.
+        Returns instance number and exit status of the first to fail, (0, 0) if all succeeded, or None if the deadline
+        passed or `stopped()` became true.
+
+        deadline: a time.monotonic() value.
+        grace: returns the seconds between SIGTERM and SIGKILL at a deadline or stop.
+        tick: called about twice a second.
         """
         running, result = len(self._instances), (0, 0)
         try:
@@ -115,7 +118,7 @@ class Cluster:
             self._end(PEER_GRACE, tick)
             for reader in self._readers:
                 while reader.is_alive():
-                    tick()  # a reader waits when its log is full
+                    tick()  # a reader blocks while its log is full
                     reader.join(0.1)
 
     def _end(self, grace: float, tick: Callable[[], None]) -> None:
@@ -130,17 +133,17 @@ class Cluster:
             for future in ended:
                 future.result()
 
-    def _await_exit(self, child: subprocess.Popen, number: int) -> None:
+    def _await_exit(self, child: subprocess.Popen[bytes], number: int) -> None:
         self._exits.put((number, child.wait()))
 
 
-def _read(child: subprocess.Popen, number: int, on_line: Callable[[int, str], None]) -> None:
+def _read(child: subprocess.Popen[bytes], number: int, on_line: Callable[[int, str], None]) -> None:
     assert child.stdout is not None
     with child.stdout as pipe:
-        while line := pipe.readline(LINE_BYTES // 4):  # a character can take four bytes
+        while line := pipe.readline(LINE_BYTES // 4):  # a character has at most four bytes
             on_line(number, line.decode("utf-8", "replace").rstrip("\r\n"))
 
 
 def threads_per_instance(instances: int, share: int) -> int:
-    """OMP_NUM_THREADS of an instance, where `share` jobs like this one run at once."""
+    """Return OMP_NUM_THREADS for an instance, if `share` such jobs run at once."""
     return max(1, (os.cpu_count() or 1) // (instances * share))

@@ -1,4 +1,4 @@
-"""Which training image runs here, and how: AWS's PyTorch image as its toolkit, others by their entrypoint."""
+"""Runs training images without Docker: AWS's PyTorch images through their toolkit, others by their entrypoint."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from typing import Any
 
 from moto.sagemaker.exceptions import AWSValidationException
 
-# AWS Deep Learning Containers for PyTorch training: today's repository and its older name.
+# Repositories of the AWS Deep Learning Containers for PyTorch training: the current and the older name.
 PYTORCH_REPOSITORIES = ("pytorch", "pytorch-training")
-# Where a container finds its input and leaves its output; here a folder per instance.
+# The container's input and output folder. Here every instance has its own folder in its place.
 CONTAINER_BASE = "/opt/ml"
 LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 
 
 def repository(image: str) -> str:
-    """The repository of an image reference: "…amazonaws.com/pytorch:2.13" → "pytorch"."""
+    """Return the repository of an image, for example "pytorch" for "…amazonaws.com/pytorch:2.13"."""
     return image.rsplit("/", 1)[-1].split("@")[0].split(":")[0]
 
 
 def check(algorithm: dict[str, Any]) -> None:
-    """Raise ValidationException if this AlgorithmSpecification cannot run without a container."""
+    """Raise ValidationException for an AlgorithmSpecification that cannot run here."""
     image = algorithm.get("TrainingImage")
     if not image:
         raise AWSValidationException(
             "AlgorithmSpecification must name a TrainingImage: the embedded AWS has no marketplace algorithms."
         )
     if algorithm.get("TrainingInputMode") == "Pipe":
-        raise AWSValidationException("The embedded AWS does input modes File and FastFile, not Pipe.")
+        raise AWSValidationException("The embedded AWS supports input modes File and FastFile, not Pipe.")
     if not algorithm.get("ContainerEntrypoint") and repository(image) not in PYTORCH_REPOSITORIES:
         raise AWSValidationException(
             f"The embedded AWS cannot run the image {image}: it runs AWS's PyTorch training images "
@@ -38,7 +38,7 @@ def check(algorithm: dict[str, Any]) -> None:
 
 
 def command(algorithm: dict[str, Any], base: Path) -> list[str]:
-    """The command line of one instance whose container's /opt/ml is `base`."""
+    """Return the command line of an instance. base: the folder in place of /opt/ml."""
     entrypoint = algorithm.get("ContainerEntrypoint")
     if entrypoint:
         return [relocate(part, base) for part in entrypoint + algorithm.get("ContainerArguments", [])]
@@ -46,21 +46,21 @@ def command(algorithm: dict[str, Any], base: Path) -> list[str]:
 
 
 def environment(base: Path, threads: int, master_port: int) -> dict[str, str]:
-    """What the image itself sets, and what makes its toolkit work in a folder of its own."""
+    """Return the environment variables of the image, and those that make its toolkit work in `base`."""
     return {
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "SAGEMAKER_BASE_DIR": str(base),
         "SAGEMAKER_TRAINING_MODULE": "sagemaker_pytorch_container.training:main",
-        "SM_STUDIO_LOCAL_MODE": "true",  # hosts are addresses: there is no name to wait for
+        "SM_STUDIO_LOCAL_MODE": "true",  # hosts are addresses, so no name has to resolve
         "GLOO_SOCKET_IFNAME": LOOPBACK,
         "MASTER_PORT": str(master_port),
         "OMP_NUM_THREADS": str(threads),
-        "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin on busy cores train twenty times slower
+        "OMP_WAIT_POLICY": "PASSIVE",  # spinning threads on busy cores make training twenty times slower
     }
 
 
 def relocate(text: str, base: Path) -> str:
-    """A value that names a path of the container, as this machine's path."""
+    """Replace container paths in a value by paths on this machine."""
     return text.replace(CONTAINER_BASE + "/", f"{base}/")

@@ -1,4 +1,4 @@
-"""A job's log and metrics on their way to CloudWatch: in batches, bounded, as the job's role."""
+"""Sends a job's log and metrics to CloudWatch as the job's role, in batches and with limits."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from botocore.exceptions import ClientError
 log = logging.getLogger(__name__)
 
 GROUP = NAMESPACE = "/aws/sagemaker/TrainingJobs"
-LINE_BYTES = 256 * 1024  # CloudWatch's limit of an event
+LINE_BYTES = 256 * 1024  # CloudWatch's limit per event
 BATCH_EVENTS, BATCH_BYTES = 10_000, 1_000_000  # of PutLogEvents
 BATCH_METRICS = 1000  # of PutMetricData
-# The embedded AWS keeps logs in memory: what a runaway program writes beyond this is left out, and said so.
+# The embedded AWS keeps logs in memory. Lines of a runaway program beyond these limits are dropped and counted.
 STREAM_EVENTS, STREAM_BYTES = 100_000, 16 * 1024 * 1024
 POINTS_PER_SECOND = 100  # of one job's metrics; CloudWatch's finest period is a second
 
 
 class LogStream:
-    """The log of one instance. `add` blocks while a full batch waits: a fast writer waits with it."""
+    """The log stream of one instance. `add` blocks while a full batch waits to be sent."""
 
     def __init__(self, client: Any, name: str) -> None:
         self._client, self._name = client, name
         self._events: list[dict[str, Any]] = []
-        self._bytes = self._total_events = self._total_bytes = self._left_out = 0
+        self._bytes = self._total_events = self._total_bytes = self._dropped = 0
         self._space = threading.Condition()
         self._denied = False
 
     def open(self) -> None:
-        """Create the stream. Without permission the job runs on unlogged, as on AWS."""
+        """Create the stream. Without permission the job runs without a log, as on AWS."""
         stream = {"logGroupName": GROUP, "logStreamName": self._name}
         try:
             try:
@@ -50,12 +50,12 @@ class LogStream:
             self._total_events += 1
             self._total_bytes += len(line)
             if self._total_events > STREAM_EVENTS or self._total_bytes > STREAM_BYTES:
-                self._left_out += 1
+                self._dropped += 1
             elif line and not self._denied:
                 self._events.append({"timestamp": int(time.time() * 1000), "message": line})
 
     def flush(self) -> None:
-        """Send what was added."""
+        """Send the lines added so far."""
         with self._space:
             events, self._events = self._events, []
             self._space.notify_all()
@@ -68,15 +68,15 @@ class LogStream:
             events = events[max(count, 1) :]
 
     def close(self) -> None:
-        """Send the rest, and say what was left out."""
+        """Send the remaining lines and the number of dropped ones."""
         self.flush()
-        if self._left_out and not self._denied:
-            text = f"[embedded AWS] {self._left_out} further lines are left out: it keeps at most {STREAM_EVENTS} "
+        if self._dropped and not self._denied:
+            text = f"[embedded AWS] {self._dropped} further lines were dropped: it keeps at most {STREAM_EVENTS} "
             text += f"lines or {STREAM_BYTES // 1024**2} MiB of an instance's log."
             self._send([{"timestamp": int(time.time() * 1000), "message": text}])
 
     def drop(self) -> None:
-        """Take no more, and let a waiting writer go on."""
+        """Discard further lines, and release a blocked writer."""
         with self._space:
             self._denied = True
             self._space.notify_all()
@@ -85,7 +85,7 @@ class LogStream:
         try:
             self._client.create_log_group(logGroupName=GROUP)
         except self._client.exceptions.ResourceAlreadyExistsException:
-            return  # by another job at the same moment
+            return  # another job has just created it
 
     def _send(self, events: list[dict[str, Any]]) -> None:
         try:
@@ -99,7 +99,7 @@ class LogStream:
 
 
 class MetricSink:
-    """A job's metrics, to CloudWatch with dimension TrainingJobName."""
+    """Sends a job's metrics to CloudWatch, with dimension TrainingJobName."""
 
     def __init__(self, client: Any, job_name: str) -> None:
         self._client, self._job_name = client, job_name

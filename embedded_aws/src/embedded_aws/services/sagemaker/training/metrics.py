@@ -1,4 +1,4 @@
-"""Metrics of a training job, read from its log by the regular expressions of its request."""
+"""Reads a job's metrics from its log, with the regular expressions of its MetricDefinitions."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class MetricReader:
     """Applies a job's MetricDefinitions to lines of its log."""
 
     def __init__(self, definitions: list[dict[str, str]]) -> None:
-        """Raises ValidationException for a regular expression that does not compile or has no group."""
+        """Raise ValidationException for a regular expression that does not compile or has no group."""
         self._patterns = [(item["Name"], _pattern(item)) for item in definitions]
 
     def read(self, line: str) -> list[tuple[str, float]]:
-        """(name, value) of every metric in `line`, in its order; a value that is no number is none."""
+        """Return name and value of every metric in a line, in order. Values that are not finite numbers are ignored."""
         found = []
         for name, pattern in self._patterns:
             for match in pattern.finditer(line):
@@ -30,7 +30,7 @@ class MetricReader:
         return found
 
 
-def _pattern(definition: dict[str, str]) -> re.Pattern:
+def _pattern(definition: dict[str, str]) -> re.Pattern[str]:
     try:
         pattern = re.compile(definition["Regex"])
     except re.error as error:
@@ -46,5 +46,5 @@ def _pattern(definition: dict[str, str]) -> re.Pattern:
 
 
 def final_metric(name: str, value: float, timestamp: Any) -> dict[str, Any]:
-    """An entry of FinalMetricDataList."""
+    """Return an entry of FinalMetricDataList."""
     return {"MetricName": name, "Value": value, "Timestamp": timestamp}

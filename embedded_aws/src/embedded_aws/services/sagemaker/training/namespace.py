@@ -1,8 +1,11 @@
-"""A network of its own for a job's processes, by Linux's unprivileged namespaces.
+"""An isolated network for a job's processes, made of Linux's unprivileged namespaces.
 
-Run as a script, from the standard library alone. `hold` makes a user and a network namespace with nothing but the
-loopback interface, writes "ready" and keeps them until its input ends. `enter PID COMMAND...` becomes COMMAND in the
-namespaces of the holder PID. Users keep their number: the command has no more rights than its parent.
+Run as a script; it needs only the standard library.
+
+hold: create a user and a network namespace with only the loopback interface, print "ready", and keep them until standard
+input closes.
+enter PID COMMAND...: run COMMAND in the namespaces of the holder PID. User ids stay the same, so COMMAND gets no
+further rights.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 0x1  # linux/sockios.h, lin
 
 
 def hold() -> None:
-    """Raises OSError where the system does not let its users make namespaces."""
+    """Create the namespaces. Raises OSError if the system does not allow it."""
     user, group = os.getuid(), os.getgid()
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWUSER | CLONE_NEWNET):
@@ -40,7 +43,7 @@ def hold() -> None:
 
 
 def enter(holder: str, command: list[str]) -> None:
-    """Does not return. Raises OSError."""
+    """Replace this process by the command. Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
     for name, kind in (("user", CLONE_NEWUSER), ("net", CLONE_NEWNET)):
         namespace = os.open(f"/proc/{holder}/ns/{name}", os.O_RDONLY)
@@ -53,5 +56,5 @@ def enter(holder: str, command: list[str]) -> None:
 if __name__ == "__main__":
     try:
         enter(sys.argv[2], sys.argv[3:]) if sys.argv[1] == "enter" else hold()
-    except (OSError, AttributeError) as error:  # AttributeError: a system without these calls
+    except (OSError, AttributeError) as error:  # AttributeError: the C library lacks these calls
         sys.exit(f"{type(error).__name__}: {error}")

@@ -1,6 +1,6 @@
-"""S3 as a job's role reads it: every object through access control, but not through HTTP.
+"""Reads S3 as a job's role: with access control, but without HTTP.
 
-A data set of thousands of pictures costs some ten seconds of HTTP per job on two cores, and less than one this way.
+For a data set of thousands of images, HTTP would take about ten seconds per job on two cores; this takes less than one.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from embedded_aws.runtime import ACCOUNT_ID, Runtime
 
 
 class S3Error(Exception):
-    """An answer of S3 that is an error: its code and message."""
+    """An error of S3: its code and message."""
 
 
 class RoleObjects:
-    """Lists and reads objects with the permissions of a role's session."""
+    """Lists and reads objects with the permissions of a role session."""
 
     def __init__(self, runtime: Runtime, credentials: dict[str, str], region: str) -> None:
-        """credentials: as Runtime.assume returns them."""
+        """credentials: from Runtime.assume."""
         self._gate, self._region = runtime.get(Gate), region
         principal = self._gate.principal(credentials["AWS_ACCESS_KEY_ID"])
         assert principal is not None
         self._principal = principal
 
     def list(self, bucket: str, prefix: str) -> Iterator[str]:
-        """The keys below a prefix, in order. Raises S3Error."""
+        """Yield the keys below a prefix, in order. Raises S3Error."""
         self._authorize("ListObjectsV2", Bucket=bucket, Prefix=prefix)
         keys = dict.keys(self._bucket(bucket).keys)
         yield from sorted(key for key in list(keys) if key.startswith(prefix) and self._latest(bucket, key))
 
     def read(self, bucket: str, key: str) -> bytes:
-        """The content of an object. Raises S3Error."""
+        """Return the content of an object. Raises S3Error."""
         self._authorize("GetObject", Bucket=bucket, Key=key)
         found = self._latest(bucket, key)
         if found is None:
@@ -58,6 +58,6 @@ class RoleObjects:
         return found
 
     def _latest(self, bucket: str, key: str) -> FakeKey | None:
-        """The current version of an object, unless it is a delete marker."""
+        """Return the current version of an object, or None for a delete marker."""
         found = self._bucket(bucket).keys.get(key)
         return found if isinstance(found, FakeKey) else None

@@ -1,4 +1,4 @@
-"""What the embedded AWS remembers of a training job: the request as sent, and what became of it."""
+"""The record of a training job: its request, status, metrics and times."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MESSAGES = {
 }
 ENDED = ("Completed", "Failed", "Stopped")
 DEFAULT_MAX_RUNTIME = 86400  # seconds, of AWS
-SPOT_PRICE = 0.3  # of the on-demand price: there is no market here, and about 70 % is what spot usually saves
+SPOT_PRICE = 0.3  # of the on-demand price; there is no spot market here, and spot usually saves about 70 %
 
 
 def now() -> datetime:
@@ -35,14 +35,11 @@ def now() -> datetime:
 
 @dataclass
 class TrainingJob:
-    """A training job. Plain data, so that it can be saved; its process lives in `runs.TrainingRuns`.
-
-    request: of CreateTrainingJob, as botocore's model reads it. start_time: of the first attempt;
-    attempt_time: of the running one; seconds_before: that earlier attempts ran. stream_stamp: seconds of the
-    epoch in the names of the latest log streams.
-    """
+    """A training job. Plain data, so that it can be saved; `runs.TrainingRuns` has its processes."""
 
     request: dict[str, Any]
+    """The validated CreateTrainingJob request."""
+
     account_id: str
     region: str
     arn: str
@@ -56,18 +53,26 @@ class TrainingJob:
     creation_time: datetime = field(default_factory=now)
     last_modified_time: datetime = field(default_factory=now)
     start_time: datetime | None = None
+    """Start of the first attempt."""
+
     end_time: datetime | None = None
     attempt_time: datetime | None = None
+    """Start of the current attempt."""
+
     seconds_before: float = 0.0
+    """Run time of earlier attempts."""
+
     stream_stamp: int = 0
+    """Unix time in the names of the latest log streams."""
 
     @property
     def name(self) -> str:
-        return self.request["TrainingJobName"]
+        name: str = self.request["TrainingJobName"]
+        return name
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """(account, region, name), unique in this process."""
+        """Account, region and name: unique in this process."""
         return self.account_id, self.region, self.name
 
     @property
@@ -77,42 +82,44 @@ class TrainingJob:
     @property
     def max_runtime(self) -> int:
         """Seconds that the program may run."""
-        return self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME)
+        condition = self.request.get("StoppingCondition", {})
+        return int(condition.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME))
 
     @property
     def max_wait(self) -> int | None:
         """Seconds from creation within which a spot job must end; None for an on-demand job."""
-        return self.request.get("StoppingCondition", {}).get("MaxWaitTimeInSeconds")
+        seconds: int | None = self.request.get("StoppingCondition", {}).get("MaxWaitTimeInSeconds")
+        return seconds
 
     @property
     def spot(self) -> bool:
-        return self.request.get("EnableManagedSpotTraining", False)
+        return bool(self.request.get("EnableManagedSpotTraining", False))
 
     def begin_attempt(self) -> None:
-        """The program starts, for the first time or again after an interruption."""
+        """Start the program, for the first time or after an interruption."""
         self.attempt_time = now()
         self.start_time = self.start_time or self.attempt_time
         self.enter("Training")
 
     def end_attempt(self) -> None:
-        """The instances are taken away."""
+        """Record that the spot instances were interrupted."""
         self.seconds_before, self.attempt_time = self.seconds, None
 
-    def begin_again(self) -> None:
-        """The embedded AWS has lost the processes: the job runs from the beginning."""
+    def restart(self) -> None:
+        """Run from the beginning: the processes ended with the embedded AWS."""
         self.metrics.clear()
         self.start_time, self.attempt_time, self.seconds_before = None, None, 0.0
         self.enter("Restarting")
 
     @property
     def seconds(self) -> float:
-        """How long the program has run, in all attempts; the upload of its results counts."""
+        """Run time of the program in all attempts, upload included."""
         if self.attempt_time is None:
             return self.seconds_before
         return self.seconds_before + ((self.end_time or now()) - self.attempt_time).total_seconds()
 
     def enter(self, secondary_status: str, message: str | None = None) -> None:
-        """Move to a secondary status, and tell of it; the one before ends now."""
+        """Enter a secondary status, which ends the previous one, and emit an event."""
         self._move(secondary_status, message)
         events.training_job(self)
 
@@ -130,16 +137,16 @@ class TrainingJob:
         self.secondary_status, self.last_modified_time = secondary_status, moment
 
     def end(self, status: str, secondary_status: str | None = None, reason: str | None = None) -> None:
-        """Reach a terminal status. `reason` is AWS's FailureReason, at most 1024 characters."""
+        """Enter a terminal status. reason: AWS's FailureReason, cut at 1024 characters."""
         self._move(secondary_status or status)
         self.transitions[-1] = {**self.transitions[-1], "EndTime": self.last_modified_time}
         self.failure_reason = reason[:1024] if reason else None
         self.end_time = self.last_modified_time
-        self.status = status  # last: who waits for it reads the rest
+        self.status = status  # last: callers that wait for the status then read the rest
         events.training_job(self)
 
     def describe(self) -> dict[str, Any]:
-        """The answer of DescribeTrainingJob; the request's own members as they came."""
+        """Return the answer of DescribeTrainingJob."""
         answer = {
             "EnableNetworkIsolation": False,
             "EnableInterContainerTrafficEncryption": False,
@@ -166,7 +173,7 @@ class TrainingJob:
         return {name: value for name, value in answer.items() if value is not None}
 
     def _warm_pool(self) -> dict[str, Any] | None:
-        """KeepAlivePeriodInSeconds keeps nothing here: a pool ends with its job, having cost nothing more."""
+        """Return WarmPoolStatus. Here KeepAlivePeriodInSeconds has no effect: the pool ends with its job."""
         if "KeepAlivePeriodInSeconds" not in self.request.get("ResourceConfig", {}):
             return None
         return (
@@ -176,7 +183,7 @@ class TrainingJob:
         )
 
     def summary(self) -> dict[str, Any]:
-        """The job's entry in ListTrainingJobs."""
+        """Return the job's entry in ListTrainingJobs."""
         described = self.describe()
         names = (
             "TrainingJobName",

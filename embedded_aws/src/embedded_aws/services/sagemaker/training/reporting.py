@@ -1,4 +1,4 @@
-"""What an attempt of a job tells the outside: a log stream per instance, and the metrics found in them."""
+"""Reports an attempt of a job: a log stream per instance, and the metrics found in the logs."""
 
 from __future__ import annotations
 
@@ -25,9 +25,15 @@ class Reporting:
         cloudwatch: Any,
         on_metric: OnMetric | None,
     ) -> None:
-        """logs, cloudwatch: clients. on_metric(name, value): called with every metric seen."""
+        """Open the log streams.
+
+        logs, cloudwatch: boto3 clients.
+        on_metric: called with name and value of every metric in the log.
+        """
         self._job, self._on_metric = job, on_metric
-        job.stream_stamp = max(int(time.time()), job.stream_stamp + 1)  # attempts may follow within a second
+        job.stream_stamp = max(
+            int(time.time()), job.stream_stamp + 1
+        )  # two attempts may start within a second
         self._streams = [
             LogStream(logs, f"{job.name}/algo-{number}-{job.stream_stamp}")
             for number in range(1, instances + 1)
@@ -39,7 +45,7 @@ class Reporting:
             stream.open()
 
     def line(self, number: int, line: str) -> None:
-        """Take a line of the instance `number`, from 0; waits while its log is full."""
+        """Handle a line of an instance, numbered from 0. Blocks while its log is full."""
         self._streams[number].add(line)
         for name, value in self._metrics.read(line):
             moment = now()
@@ -49,8 +55,8 @@ class Reporting:
             if self._on_metric:
                 self._on_metric(name, value)
 
-    def say(self, text: str) -> None:
-        """Write a line of the embedded AWS's own to every stream."""
+    def note(self, text: str) -> None:
+        """Write a line from the embedded AWS to every stream."""
         for stream in self._streams:
             stream.add(f"[embedded AWS] {text}")
 
@@ -60,12 +66,12 @@ class Reporting:
         self._sink.flush()
 
     def drop(self) -> None:
-        """Nobody answers any more: let waiting writers go on."""
+        """Discard further lines, and release blocked writers: requests are no longer answered."""
         for stream in self._streams:
             stream.drop()
 
     def close(self) -> None:
-        """Send the rest."""
+        """Send the remaining lines and metrics."""
         self._sink.flush()
         for stream in self._streams:
             stream.close()

@@ -1,4 +1,4 @@
-"""The run of one training job, from its input in S3 to its artifacts in S3."""
+"""Runs one training job, from its input in S3 to its artifacts in S3."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from embedded_aws.services.sagemaker.training.volume import Volumes
 
 log = logging.getLogger(__name__)
 
-STOP_GRACE = 120.0  # seconds between SIGTERM and SIGKILL, of AWS, also of a spot interruption
+STOP_GRACE = 120.0  # seconds between SIGTERM and SIGKILL, also at a spot interruption; as on AWS
 CHECKPOINT_INTERVAL = 3.0  # seconds
-VOLUME_INTERVAL = 2.0  # seconds between two looks at how full the volumes are
-RENEW = 2400.0  # seconds after which a client gets new credentials; they last an hour
+VOLUME_INTERVAL = 2.0  # seconds between checks of the volumes
+RENEW = 2400.0  # seconds after which a client gets new credentials, which expire after an hour
 INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please try again."
 
 MakeCommand = Callable[[list[str]], list[str]]
@@ -40,11 +40,7 @@ Ending = tuple[
 
 
 class TrainingRun:
-    """A running training job. Its record tells the outside what happens.
-
-    share: how many such jobs run at once, for the number of threads. on_metric(name, value): every metric seen.
-    finish(ending): called once, to bring the record to its terminal status.
-    """
+    """A running training job, in its own thread. It keeps the job's record up to date."""
 
     def __init__(
         self,
@@ -54,12 +50,18 @@ class TrainingRun:
         share: int = 1,
         on_metric: OnMetric | None = None,
     ) -> None:
+        """Start nothing yet.
+
+        finish: called once, to set the record's terminal status.
+        share: number of such jobs that run at once, for the number of threads.
+        on_metric: called with name and value of every metric in the log.
+        """
         self.job, self._runtime, self._share = job, runtime, share
         self._on_metric, self._finish = on_metric, finish
         self._algorithm = job.request["AlgorithmSpecification"]
         self._stop, self._halt, self._interrupted = (threading.Event() for _ in range(3))
-        self._away = 0.0  # seconds that the spot capacity stays away
-        self._full: int | None = None  # instance whose volume is full
+        self._away = 0.0  # seconds without spot capacity
+        self._full: int | None = None  # number of the instance whose volume is full
         self._cluster: Cluster | None = None
         self._clients: dict[str, tuple[float, Any]] = {}
         self._thread = threading.Thread(target=self._run, name=f"training {job.name}", daemon=True)
@@ -68,20 +70,20 @@ class TrainingRun:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ask for SIGTERM, the grace period, and the upload of what is there."""
+        """Send SIGTERM, wait for the grace period, and upload the artifacts."""
         self._stop.set()
         if self._cluster:
             self._cluster.wake()
 
     def interrupt(self, away: float) -> None:
-        """Take the spot instances away, with AWS's notice; new ones are there after `away` seconds."""
+        """Interrupt the spot instances with AWS's notice. New ones start after `away` seconds."""
         self._away = away
         self._interrupted.set()
         if self._cluster:
             self._cluster.wake()
 
     def halt(self) -> None:
-        """End the processes because the embedded AWS goes down; the record stays as it is."""
+        """End the processes because the embedded AWS stops. The record stays InProgress."""
         self._halt.set()
         self.stop()
 
@@ -97,7 +99,7 @@ class TrainingRun:
             ending = "Stopped", None, None
         except JobFailure as failure:
             ending = "Failed", None, str(failure)
-        except RoleNotAssumable as error:  # any more: it was at creation
+        except RoleNotAssumable as error:  # the role changed after the job was created
             ending = "Failed", None, f"ClientError: {error}"
         except Exception:
             if not self._halt.is_set():
@@ -108,7 +110,7 @@ class TrainingRun:
             self._finish(ending)
 
     def _train(self, folder: Path) -> Ending:
-        """Returns the terminal status, its secondary status if another, and the failure reason."""
+        """Run attempts until one is not interrupted. Return the final status."""
         count = self.job.request["ResourceConfig"]["InstanceCount"]
         try:
             block = addresses.reserve(count)
@@ -116,9 +118,7 @@ class TrainingRun:
             raise JobFailure(f"ClientError: {error}") from error
         try:
             while True:
-                shutil.rmtree(
-                    folder
-                )  # of the attempt before, or of a run that the embedded AWS did not survive
+                shutil.rmtree(folder)  # of the previous attempt, or of a run that a crash ended
                 instances = [
                     Instance(folder / f"algo-{number}", host) for number, host in enumerate(block.hosts, 1)
                 ]
@@ -133,7 +133,7 @@ class TrainingRun:
             block.release()
 
     def _await_capacity(self) -> bool:
-        """After an interruption, wait for new spot instances; False if the job may not wait so long."""
+        """After an interruption, wait for new spot instances. Return False if MaxWaitTime ends first."""
         self.job.end_attempt()
         left = self._remaining()[0]
         if self._stop.wait(max(0.0, min(self._away, left))):
@@ -145,7 +145,7 @@ class TrainingRun:
         return True
 
     def _remaining(self) -> tuple[float, str]:
-        """(seconds until the job is to be stopped, the secondary status that it then has)."""
+        """Return the seconds until the job must stop, and its secondary status then."""
         limits = [(self.job.max_runtime - self.job.seconds, "MaxRuntimeExceeded")]
         if self.job.max_wait is not None:
             waited = (now() - self.job.creation_time).total_seconds()
@@ -153,7 +153,7 @@ class TrainingRun:
         return min(limits)
 
     def _attempt(self, instances: list[Instance], master_port: int) -> tuple[int, int] | None:
-        """Download, and run the program. Returns as Cluster.wait."""
+        """Download the input and run the program. Return the result of Cluster.wait."""
         job, request = self.job, self.job.request
         job.enter("Downloading")
         inputs = request.get("InputDataConfig", [])
@@ -189,18 +189,21 @@ class TrainingRun:
             return self._run_program(instances, master_port, reporting, checkpoints, volumes, command)
 
     def _isolate(self, network: ExitStack, folder: Path, reporting: Reporting) -> MakeCommand:
-        """Where the job asks for network isolation, keep a network of its own until `network` closes."""
+        """If the job requests network isolation, create a network that exists until `network` closes.
+
+        Returns a function that makes the command line to run from that of an instance.
+        """
         if not self.job.request.get("EnableNetworkIsolation"):
             return list
         try:
             namespace = network.enter_context(isolation.namespace(self._runtime.supervisor, folder))
-        except isolation.NotOffered as reason:
-            reporting.say(
-                "Network isolation: no credentials are given, but connections could not be blocked, as this system "
-                f"offers no network namespaces ({reason})."
+        except isolation.NotSupported as reason:
+            reporting.note(
+                "Network isolation: the program has no credentials, but its connections are not blocked: this system "
+                f"does not support network namespaces ({reason})."
             )
             return list
-        reporting.say("Network isolation: no credentials are given, and no network but the job's own.")
+        reporting.note("Network isolation: the program has no credentials, and only the job's own network.")
         return namespace.command
 
     def _run_program(
@@ -212,24 +215,24 @@ class TrainingRun:
         volumes: Volumes,
         command: MakeCommand,
     ) -> tuple[int, int] | None:
-        """Returns as Cluster.wait; when this returns, log, metrics and checkpoints have arrived.
+        """Run the program until it ends. Return the result of Cluster.wait.
 
-        command: what makes the command line that is run of an instance's own.
+        Log, metrics and checkpoints are complete when this returns.
         """
-        last_save = last_look = time.monotonic()
+        last_save = last_check = time.monotonic()
 
         def tick() -> None:
-            nonlocal last_save, last_look
+            nonlocal last_save, last_check
             if self._halt.is_set():
-                reporting.drop()  # nobody answers any more
+                reporting.drop()  # requests are no longer answered
                 return
             reporting.flush()
             if checkpoints and time.monotonic() - last_save > CHECKPOINT_INTERVAL:
                 checkpoints.save()
                 last_save = time.monotonic()
-            if self._full is None and time.monotonic() - last_look > VOLUME_INTERVAL:
+            if self._full is None and time.monotonic() - last_check > VOLUME_INTERVAL:
                 self._full = volumes.full()
-                last_look = time.monotonic()
+                last_check = time.monotonic()
 
         environments = [self._environment(instance, len(instances), master_port) for instance in instances]
         commands = [command(containers.command(self._algorithm, instance.base)) for instance in instances]
@@ -304,7 +307,7 @@ class TrainingRun:
         return RoleObjects(self._runtime, roles.assume(self._runtime, role_arn, region), region)
 
     def _client(self, name: str) -> Any:
-        """A client that acts as the job's role."""
+        """Return a client that acts as the job's role."""
         made, client = self._clients.get(name, (0.0, None))
         if client is None or time.monotonic() - made > RENEW:
             client = roles.client(self._runtime, name, self.job.request["RoleArn"], self.job.region)
@@ -313,8 +316,8 @@ class TrainingRun:
 
 
 def failure_reason(base: Path, status: int) -> str:
-    """AWS's FailureReason of a program that failed: what it wrote to output/failure, and its exit status."""
-    code = 128 - status if status < 0 else status  # as a shell and a container report a signal
+    """Return AWS's FailureReason for a failed program: the content of output/failure, and the exit status."""
+    code = 128 - status if status < 0 else status  # a signal, as a shell and a container report it
     file = base / "output/failure"
     message = file.read_text(errors="replace") if file.exists() else ""
     if not message and code == 137:

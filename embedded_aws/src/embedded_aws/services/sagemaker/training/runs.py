@@ -1,4 +1,4 @@
-"""The training jobs that run in this process; their records are in the backends."""
+"""The training jobs that run in this process. Their records are in the backends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from embedded_aws.services.sagemaker.training.run import Ending, OnEnd, OnMetric
 
 
 class NotInterruptible(Exception):
-    """The job does not run on spot instances now."""
+    """The job does not run on spot instances at this moment."""
 
 
 class TrainingRuns:
@@ -26,7 +26,8 @@ class TrainingRuns:
     ) -> None:
         """Run a job whose record is in its backend.
 
-        share, on_metric: as of TrainingRun. on_end(job): called once, when the job has ended.
+        share, on_metric: see TrainingRun.
+        on_end: called once with the job when it has ended.
         """
 
         def finish(ending: Ending) -> None:
@@ -44,7 +45,7 @@ class TrainingRuns:
         run.start()
 
     def stop(self, job: TrainingJob) -> None:
-        """Ask a running job to stop; nothing happens to one that has ended."""
+        """Ask a running job to stop. A job that has ended stays as it is."""
         with self._lock:
             run = self._runs.get(job.key)
             if run is None or job.status != "InProgress":
@@ -54,7 +55,7 @@ class TrainingRuns:
         run.stop()
 
     def interrupt(self, job: TrainingJob, away: float) -> None:
-        """Take the instances of a running spot job away, for `away` seconds. Raises NotInterruptible."""
+        """Interrupt a running spot job for `away` seconds. Raises NotInterruptible."""
         with self._lock:
             run = self._runs.get(job.key)
             if not job.spot:
@@ -64,15 +65,15 @@ class TrainingRuns:
                 )
             if run is None or job.secondary_status != "Training":
                 raise NotInterruptible(
-                    f"The training job {job.name} is {job.secondary_status}: only one that is Training can be "
-                    "interrupted."
+                    f"The training job {job.name} is {job.secondary_status}: it can be interrupted only while it is "
+                    "Training."
                 )
             job.enter("Interrupted")
         run.interrupt(away)
         self._runtime.changed("sagemaker", job.region)
 
     def halt(self) -> None:
-        """End every process, because the embedded AWS goes down. Records stay InProgress."""
+        """End every process because the embedded AWS stops. Records stay InProgress."""
         with self._lock:
             runs = list(self._runs.values())
         for run in runs:

@@ -1,9 +1,11 @@
-"""Starts AWS's training toolkit as the `train` command does, in a process that stands in for a container.
+"""Runs AWS's training toolkit like the `train` command, in a process instead of a container.
 
-Run as a script. Three differences from the command: once the program runs, it lets SIGTERM pass, as the first
-process of a container does, so that the program has the grace period; it takes the port where the job's
-instances meet from the environment, as jobs share a machine; and it reads torch's version without importing
-torch, which would cost two seconds a job.
+Run as a script. It differs from the command in three ways:
+
+- While the program runs, it ignores SIGTERM, like the first process of a container, so that the program gets the whole
+  grace period.
+- It takes the port of torch.distributed from the environment, because jobs share this machine.
+- It reads torch's version without importing torch, which takes two seconds.
 """
 
 import importlib.metadata
@@ -14,18 +16,20 @@ from typing import Any
 
 
 def main() -> None:
-    sys.path.pop(0)  # this folder, which the toolkit would hand to the program
+    sys.path.pop(0)  # this folder must not be on the program's path
     from sagemaker_pytorch_container import training
     from sagemaker_training import process
     from sagemaker_training.cli import train
 
     run_program = process.check_error
 
-    def run_patiently(*args: Any, **settings: Any) -> Any:
-        signal.signal(signal.SIGTERM, lambda *_: None)  # a handler, as an ignored signal would be inherited
+    def run_through_sigterm(*args: Any, **settings: Any) -> Any:
+        signal.signal(
+            signal.SIGTERM, lambda *_: None
+        )  # a handler, because child processes inherit ignored signals
         return run_program(*args, **settings)
 
-    process.check_error = run_patiently
+    process.check_error = run_through_sigterm
 
     training.MASTER_PORT = os.environ["MASTER_PORT"]
     training._set_torch_version_environment = set_torch_version

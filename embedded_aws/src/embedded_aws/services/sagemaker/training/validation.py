@@ -1,4 +1,4 @@
-"""What CreateTrainingJob refuses beyond the constraints of its model."""
+"""Checks CreateTrainingJob requests beyond the constraints of the API model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEFAULT_CHECKPOINTS = f"{containers.CONTAINER_BASE}/checkpoints"
 
 
 def check(request: dict[str, Any]) -> None:
-    """Raise ValidationException, in AWS's words, or saying what the embedded AWS cannot do."""
+    """Raise ValidationException for an invalid request, or one that the embedded AWS does not support."""
     for member in ("AlgorithmSpecification", "RoleArn", "OutputDataConfig", "ResourceConfig"):
         if member not in request:
             raise AWSValidationException(f"{member} is required.")
@@ -24,7 +24,7 @@ def check(request: dict[str, Any]) -> None:
         raise AWSValidationException("The embedded AWS does not run serverless model customization jobs.")
     for member in ("DebugRuleConfigurations", "ProfilerRuleConfigurations", "TensorBoardOutputConfig"):
         if request.get(member):
-            raise AWSValidationException(f"The embedded AWS does not act on {member}: leave it out.")
+            raise AWSValidationException(f"The embedded AWS does not support {member}: leave it out.")
     if request.get("RemoteDebugConfig", {}).get("EnableRemoteDebug"):
         raise AWSValidationException("The embedded AWS has no remote debugging: leave RemoteDebugConfig out.")
     algorithm = request["AlgorithmSpecification"]
@@ -38,12 +38,12 @@ def check(request: dict[str, Any]) -> None:
     local_path = request.get("CheckpointConfig", {}).get("LocalPath", DEFAULT_CHECKPOINTS)
     if not local_path.startswith(containers.CONTAINER_BASE + "/"):
         raise AWSValidationException(
-            f"CheckpointConfig.LocalPath must lie in {containers.CONTAINER_BASE} on the embedded AWS, not {local_path}."
+            f"CheckpointConfig.LocalPath must be below {containers.CONTAINER_BASE} on the embedded AWS, not {local_path}."
         )
 
 
 def check_resources(resources: dict[str, Any]) -> None:
-    """The cluster must be of one instance type, of one instance or more, and take the volume key if there is one."""
+    """Check the cluster: one instance type, at least one instance, no volume key for local storage."""
     if resources.get("InstanceGroups"):
         raise AWSValidationException(
             "The embedded AWS runs clusters of one instance type: set InstanceType and InstanceCount, not InstanceGroups."
@@ -63,7 +63,7 @@ def check_resources(resources: dict[str, Any]) -> None:
 
 
 def check_stopping(condition: dict[str, Any], spot: bool) -> None:
-    """Spot training needs a wait time no shorter than the run time; on-demand training takes none."""
+    """Check the wait time: for spot training at least the run time, otherwise none."""
     wait = condition.get("MaxWaitTimeInSeconds")
     run = condition.get("MaxRuntimeInSeconds", DEFAULT_MAX_RUNTIME)
     if spot and (wait is None or wait < run):

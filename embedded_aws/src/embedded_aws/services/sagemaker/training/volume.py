@@ -1,4 +1,4 @@
-"""The storage volumes of a job's instances: how full they are against VolumeSizeInGB."""
+"""The storage volumes of a job's instances, limited by VolumeSizeInGB."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ GIGABYTE = 1024**3
 
 
 class Volumes:
-    """The instances' folders, each of which stands for a volume of `size_gb`; 0 or None sets no limit."""
+    """Checks the instances' folders against the size of their volumes."""
 
     def __init__(self, folders: list[Path], size_gb: int | None) -> None:
-        """What lies in the folders now is measured once: it is the input, which no program adds to."""
+        """Measure the input once: programs do not add to it.
+
+        folders: one per instance.
+        size_gb: 0 or None means no limit.
+        """
         self.size_gb = size_gb
         self._limit = (size_gb or 0) * GIGABYTE
         self._inputs = {folder: used(folder / "input") for folder in folders} if self._limit else {}
 
     def full(self) -> int | None:
-        """The number of the first instance, from 1, that holds more than its volume; None if all have room."""
+        """Return the number, from 1, of the first instance whose volume is full, or None."""
         for number, (folder, inputs) in enumerate(self._inputs.items(), 1):
             if inputs + used(folder, without="input") > self._limit:
                 return number
@@ -26,7 +30,10 @@ class Volumes:
 
 
 def used(folder: Path, without: str | None = None) -> int:
-    """Bytes that the files below `folder` take on the disk, `without` one entry of it. Files may come and go."""
+    """Return the bytes on disk of the files below `folder`. Files may change meanwhile.
+
+    without: an entry of `folder` to leave out.
+    """
     total, folders = 0, [str(folder)]
     while folders:
         try:

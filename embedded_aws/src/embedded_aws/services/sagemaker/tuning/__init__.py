@@ -1,1 +1,1 @@
-"""Hyperparameter tuning jobs: Optuna proposes, real training jobs try."""
+"""Hyperparameter tuning jobs: Optuna proposes hyperparameters, training jobs evaluate them."""

@@ -1,4 +1,4 @@
-"""What the embedded AWS remembers of a tuning job: the request as sent, its trials, and what became of it."""
+"""The record of a tuning job: its request, trials and status."""
 
 from __future__ import annotations
 
@@ -9,59 +9,67 @@ from typing import Any
 from embedded_aws.services.sagemaker.training.records import TrainingJob, now
 
 ENDED = ("Completed", "Failed", "Stopped")
-OBJECTIVE = "ObjectiveMetric"  # AWS's second name of the objective among a trial's metrics
+OBJECTIVE = "ObjectiveMetric"  # AWS adds the objective under this name to a trial's metrics
 
 
 @dataclass
 class TuningJob:
-    """A tuning job. Plain data, so that it can be saved.
-
-    request: of CreateHyperParameterTuningJob. trials: training job name → tuned hyperparameters, in order.
-    """
+    """A tuning job. Plain data, so that it can be saved."""
 
     request: dict[str, Any]
+    """The validated CreateHyperParameterTuningJob request."""
+
     account_id: str
     region: str
     arn: str
     status: str = "InProgress"
     failure_reason: str | None = None
     trials: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Tuned hyperparameters by name of the training job, in order."""
+
     creation_time: datetime = field(default_factory=now)
     last_modified_time: datetime = field(default_factory=now)
     end_time: datetime | None = None
 
     @property
     def name(self) -> str:
-        return self.request["HyperParameterTuningJobName"]
+        name: str = self.request["HyperParameterTuningJobName"]
+        return name
 
     @property
     def config(self) -> dict[str, Any]:
-        return self.request["HyperParameterTuningJobConfig"]
+        config: dict[str, Any] = self.request["HyperParameterTuningJobConfig"]
+        return config
 
     @property
     def definition(self) -> dict[str, Any]:
-        return self.request["TrainingJobDefinition"]
+        definition: dict[str, Any] = self.request["TrainingJobDefinition"]
+        return definition
 
     @property
     def objective(self) -> dict[str, str]:
-        """{"Type": "Maximize" or "Minimize", "MetricName": …}."""
-        return self.config["HyperParameterTuningJobObjective"]
+        """Type ("Maximize" or "Minimize") and MetricName."""
+        objective: dict[str, str] = self.config["HyperParameterTuningJobObjective"]
+        return objective
 
     @property
     def ended(self) -> bool:
         return self.status in ENDED
 
     def end(self, status: str, reason: str | None = None) -> None:
-        """Reach a terminal status."""
+        """Enter a terminal status."""
         self.failure_reason = reason
         self.end_time = self.last_modified_time = now()
-        self.status = status  # last: who waits for it reads the rest
+        self.status = status  # last: callers that wait for the status then read the rest
 
     def is_better(self, value: float, than: float) -> bool:
         return value > than if self.objective["Type"] == "Maximize" else value < than
 
     def trial(self, job: TrainingJob) -> dict[str, Any]:
-        """A trial's entry in ListTrainingJobsForHyperParameterTuningJob, from its training job."""
+        """Return a trial's entry in ListTrainingJobsForHyperParameterTuningJob.
+
+        job: its training job.
+        """
         value = objective_value(job)
         entry = {
             "TrainingJobDefinitionName": self.definition.get("DefinitionName"),
@@ -80,7 +88,7 @@ class TuningJob:
         return {name: item for name, item in entry.items() if item is not None}
 
     def best(self, jobs: list[TrainingJob]) -> TrainingJob | None:
-        """The trial with the best objective value among those that have ended."""
+        """Return the finished trial with the best objective value, or None."""
         found: TrainingJob | None = None
         for job in jobs:
             value = objective_value(job)
@@ -91,14 +99,18 @@ class TuningJob:
         return found
 
     def not_improving(self, jobs: list[TrainingJob]) -> int:
-        """How many trials have succeeded since the best one."""
+        """Return the number of trials that have succeeded since the best one."""
         good = [job for job in jobs if objective_status(job) == "Succeeded"]
         order = sorted(good, key=lambda job: job.last_modified_time)
         best = self.best(good)
         return len(order) - 1 - order.index(best) if best else 0
 
     def describe(self, jobs: list[TrainingJob], overall_best: dict[str, Any] | None) -> dict[str, Any]:
-        """The answer of DescribeHyperParameterTuningJob. jobs: its trials. overall_best: with warm start."""
+        """Return the answer of DescribeHyperParameterTuningJob.
+
+        jobs: the trials.
+        overall_best: of a warm start, parents included.
+        """
         best = self.best(jobs)
         answer = {
             **self.request,
@@ -116,7 +128,7 @@ class TuningJob:
         return {name: value for name, value in answer.items() if value is not None}
 
     def summary(self, jobs: list[TrainingJob]) -> dict[str, Any]:
-        """The job's entry in ListHyperParameterTuningJobs."""
+        """Return the job's entry in ListHyperParameterTuningJobs. jobs: the trials."""
         statuses = [job.status for job in jobs]
         objectives = [objective_status(job) for job in jobs]
         entry = {
@@ -143,13 +155,13 @@ class TuningJob:
 
 
 def objective_value(job: TrainingJob) -> float | None:
-    """The last value of the objective that a trial has logged."""
+    """Return the last objective value in a trial's log, or None."""
     metric = job.metrics.get(OBJECTIVE)
     return metric["Value"] if metric else None
 
 
 def objective_status(job: TrainingJob) -> str:
-    """Whether a trial's objective counts: a failed job's does not, nor one that never logged it."""
+    """Return a trial's ObjectiveStatus. It is Failed for a failed job, and for one that never logged the objective."""
     if not job.ended:
         return "Pending"
     return "Failed" if job.status == "Failed" or objective_value(job) is None else "Succeeded"

@@ -72,10 +72,10 @@ class TuningRun:
         self._search = Search(job.config, len(job.trials))
         if self._search.size is not None:
             self._limit = self._search.size
-        self._running: dict[str, int] = {}  # training job → trial of the search
+        self._running: dict[str, int] = {}  # number of the trial, by training job
         self._events: queue.SimpleQueue[TrainingJob | tuple[str, float] | None] = queue.SimpleQueue()
         self._halted = False
-        self._closing = False  # no more trials are started
+        self._closing = False  # start no more trials
         self._thread = threading.Thread(target=self._run, name=f"tuning {job.name}", daemon=True)
 
     def start(self) -> None:
@@ -86,7 +86,7 @@ class TuningRun:
         self._events.put(None)
 
     def halt(self) -> None:
-        """Start nothing more, because the embedded AWS goes down."""
+        """Start no more trials because the embedded AWS stops."""
         self._halted = True
         self._events.put(None)
 
@@ -122,7 +122,7 @@ class TuningRun:
         while not self._halted:
             if self.job.status == "Stopping" or self._satisfied():
                 self._close()
-            while not self._closing and len(self._running) < self._parallel and self._wanted():
+            while not self._closing and len(self._running) < self._parallel and self._may_start():
                 self._launch()
             if not self._running:
                 return
@@ -140,7 +140,7 @@ class TuningRun:
             elif event is not None:
                 self._report(*event)
 
-    def _wanted(self) -> bool:
+    def _may_start(self) -> bool:
         return self._limit is None or len(self.job.trials) < self._limit
 
     def _launch(self) -> None:
@@ -165,7 +165,7 @@ class TuningRun:
         }
 
     def _resume(self) -> None:
-        """After a restart of the embedded AWS: learn from finished trials, run the others again."""
+        """After a restart of the embedded AWS, learn from finished trials and run the others again."""
         records = self._trainer.training_records
         self.job.trials = {name: tuned for name, tuned in self.job.trials.items() if name in records}
         for name, tuned in self.job.trials.items():
@@ -182,14 +182,14 @@ class TuningRun:
             self._trainer.stop_training(self._trainer.training_records[name])
 
     def _close(self) -> None:
-        """Start no more trials, and stop those that run."""
+        """Start no more trials, and stop the running ones."""
         self._closing = True
         for name in list(self._running):
             if name in self._trainer.training_records:
                 self._trainer.stop_training(self._trainer.training_records[name])
 
     def _satisfied(self) -> bool:
-        """Whether a completion criterion is met, or nothing succeeds."""
+        """Return whether a completion criterion is met, or too many trials failed."""
         trials = [trial for trial in self._trainer.tuning_trials(self.job) if trial.ended]
         good = [trial for trial in trials if objective_status(trial) == "Succeeded"]
         if len(trials) >= MAX_FAILURES and not good:
@@ -199,8 +199,8 @@ class TuningRun:
             return False
         criteria = self.job.config.get("TuningJobCompletionCriteria", {})
         target, value = criteria.get("TargetObjectiveMetricValue"), objective_value(best)
-        known = target is not None and value is not None
-        if known and (value == target or self.job.is_better(value, target)):
+        measured = target is not None and value is not None
+        if measured and (value == target or self.job.is_better(value, target)):
             return True
         patience = criteria.get("BestObjectiveNotImproving", {}).get("MaxNumberOfTrainingJobsNotImproving")
         return patience is not None and self.job.not_improving(trials) >= patience

@@ -1,4 +1,4 @@
-"""The search of a tuning job: AWS's strategies and parameter ranges, by Optuna's samplers and pruners."""
+"""The search of a tuning job: AWS's strategies and parameter ranges on Optuna's samplers and pruners."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from optuna.trial import TrialState, create_trial
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
-# Scaling type Auto searches a positive range on a logarithmic scale if it spans this factor or more.
+# Scaling type Auto uses a logarithmic scale for positive ranges that span at least this factor.
 AUTO_LOGARITHMIC = 1000.0
-STARTUP_TRIALS = 4  # random trials before the Bayesian strategy has something to learn from
-EARLY_STOPPING_TRIALS = 3  # finished trials before Auto early stopping compares
+STARTUP_TRIALS = 4  # random trials before the Bayesian strategy starts
+EARLY_STOPPING_TRIALS = 3  # finished trials before early stopping (Auto) starts
 
 
 class Parameter:
-    """One range of the request: Optuna's distribution, and the way from its values to hyperparameters."""
+    """One parameter range: Optuna's distribution, and the conversion of its values to hyperparameters."""
 
     def __init__(self, kind: str, spec: dict[str, Any]) -> None:
-        """kind: "Continuous", "Integer" or "Categorical". spec: AWS's range, all strings."""
+        """kind: "Continuous", "Integer" or "Categorical". spec: AWS's range, with strings as values."""
         self.name, self.kind = spec["Name"], kind
         self.reversed = False
         if kind == "Categorical":
@@ -45,13 +45,13 @@ class Parameter:
             self.distribution = FloatDistribution(low, high, log=logarithmic)
 
     def text(self, value: Any) -> str:
-        """The hyperparameter for a value of the distribution."""
+        """Convert a value of the distribution to a hyperparameter."""
         if self.kind == "Categorical":
-            return value
+            return str(value)
         return str(1 - value if self.reversed else value)
 
     def value(self, text: str) -> Any:
-        """The distribution's value for a hyperparameter. Raises ValueError if it lies outside."""
+        """Convert a hyperparameter to a value of the distribution. Raises ValueError if it is out of range."""
         if self.kind == "Categorical":
             value: Any = text
         else:
@@ -61,14 +61,14 @@ class Parameter:
             if self.kind == "Continuous" and any(
                 math.isclose(value, end, rel_tol=1e-9) for end in (low, high)
             ):
-                value = min(max(value, low), high)  # 1 - (1 - x) is not always x
+                value = min(max(value, low), high)  # rounding: 1 - (1 - x) is not always x
         if not self.distribution._contains(self.distribution.to_internal_repr(value)):
-            raise ValueError(f"{self.name}={text} is outside of its range")
+            raise ValueError(f"{self.name}={text} is out of range")
         return value
 
 
 def parameters(ranges: dict[str, Any]) -> list[Parameter]:
-    """The ParameterRanges of a request."""
+    """Convert the ParameterRanges of a request."""
     return [
         Parameter(kind, spec)
         for kind in ("Continuous", "Integer", "Categorical")
@@ -77,7 +77,7 @@ def parameters(ranges: dict[str, Any]) -> list[Parameter]:
 
 
 def grid(space: list[Parameter]) -> list[dict[str, str]]:
-    """Every combination of categorical parameters, in a fixed order."""
+    """Return every combination of categorical parameters, in a fixed order."""
     names = [parameter.name for parameter in space]
     values = [parameter.distribution.choices for parameter in space]  # type: ignore[attr-defined]
     return [dict(zip(names, combination, strict=True)) for combination in itertools.product(*values)]
@@ -90,8 +90,10 @@ class Search:
     """
 
     def __init__(self, config: dict[str, Any], trials_before: int = 0) -> None:
-        """config: HyperParameterTuningJobConfig. trials_before: made before a restart, so that a seeded
-        search does not repeat them."""
+        """config: HyperParameterTuningJobConfig.
+
+        trials_before: number of trials before a restart, so that a search with a seed does not repeat them.
+        """
         self.space = parameters(config["ParameterRanges"])
         self.strategy = config["Strategy"]
         seed = config.get("RandomSeed")
@@ -110,16 +112,16 @@ class Search:
 
     @property
     def size(self) -> int | None:
-        """How many trials there are to make; None if the search has no end of its own."""
+        """Number of trials of a grid search; None for other strategies."""
         return len(self._grid) if self.strategy == "Grid" else None
 
     @property
     def stops_early(self) -> bool:
-        """Whether `report` may ask for a trial to stop."""
+        """Whether `report` may request that a trial stops."""
         return not isinstance(self._study.pruner, optuna.pruners.NopPruner)
 
     def propose(self) -> tuple[int, dict[str, str]]:
-        """(trial, its tuned hyperparameters)."""
+        """Return the number and the hyperparameters of a new trial."""
         if self._grid:
             texts = self._grid[self._proposed % len(self._grid)]
             self._study.enqueue_trial(texts)
@@ -129,9 +131,9 @@ class Search:
         return trial.number, values
 
     def add(self, texts: dict[str, str], objective: float | None, running: bool = False) -> int | None:
-        """Tell of a trial made elsewhere: by a parent job, or before a restart.
+        """Add a trial of a parent job, or one from before a restart.
 
-        Returns its number, or None if it does not lie in this search's ranges.
+        Returns its number, or None if its hyperparameters are out of range.
         """
         try:
             values = {parameter.name: parameter.value(texts[parameter.name]) for parameter in self.space}
@@ -152,7 +154,7 @@ class Search:
         return len(self._study.trials) - 1
 
     def report(self, trial: int, objective: float) -> bool:
-        """Take an intermediate objective value; True if the trial should stop early."""
+        """Record an intermediate objective value. Return whether the trial should stop early."""
         frozen = self._study.trials[trial]
         step = self._steps[trial] = self._steps.get(trial, 0) + 1
         live = optuna.Trial(self._study, frozen._trial_id)
@@ -160,7 +162,7 @@ class Search:
         return live.should_prune()
 
     def finish(self, trial: int, objective: float | None, stopped: bool = False) -> None:
-        """Take a trial's final objective value, None if it has none. stopped: it ended before its time."""
+        """Record a trial's final objective value, or None. stopped: whether it was stopped early."""
         if objective is None or math.isnan(objective):
             self._study.tell(trial, state=TrialState.FAIL)
         elif stopped and self._steps.get(trial):

@@ -1,4 +1,4 @@
-"""What CreateHyperParameterTuningJob refuses beyond the constraints of its model."""
+"""Checks CreateHyperParameterTuningJob requests beyond the constraints of the API model."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from moto.sagemaker.exceptions import AWSValidationException
 
-LIMIT = 30  # ranges of one job, of AWS
+LIMIT = 30  # parameter ranges per job, as on AWS
 
 
 def check(request: dict[str, Any]) -> None:
-    """Raise ValidationException, in AWS's words, or saying what the embedded AWS cannot do."""
+    """Raise ValidationException for an invalid request, or one that the embedded AWS does not support."""
     if "TrainingJobDefinitions" in request or request.get("Autotune"):
         raise AWSValidationException(
             "The embedded AWS tunes one TrainingJobDefinition, without Autotune and TrainingJobDefinitions."
@@ -22,28 +22,29 @@ def check(request: dict[str, Any]) -> None:
         raise AWSValidationException("TrainingJobDefinition is required.")
     for member in ("HyperParameterTuningResourceConfig", "HyperParameterRanges", "TuningObjective"):
         if member in definition:
-            raise AWSValidationException(f"The embedded AWS does not read TrainingJobDefinition.{member}.")
+            raise AWSValidationException(f"The embedded AWS does not support TrainingJobDefinition.{member}.")
     for holder, member in ((config, "HyperParameterTuningJobObjective"), (config, "ParameterRanges")):
         if member not in holder:
             raise AWSValidationException(f"HyperParameterTuningJobConfig.{member} is required.")
     if "ResourceConfig" not in definition:
         raise AWSValidationException("TrainingJobDefinition.ResourceConfig is required.")
     if "AlgorithmName" in definition["AlgorithmSpecification"]:
-        raise AWSValidationException("The embedded AWS has no marketplace algorithms: name a TrainingImage.")
+        raise AWSValidationException("The embedded AWS has no marketplace algorithms: set TrainingImage.")
     _check_objective(config, definition)
     _check_ranges(config["ParameterRanges"], definition.get("StaticHyperParameters", {}))
     _check_strategy(config)
 
 
 def check_parent(request: dict[str, Any], parent: dict[str, Any]) -> None:
-    """A warm start is refused where the parent's results say nothing of the new job's."""
+    """Raise ValidationException for a warm start from a parent whose results are not comparable."""
 
     def objective(job: dict[str, Any]) -> tuple[str, str]:
         found = job["HyperParameterTuningJobConfig"]["HyperParameterTuningJobObjective"]
         return found["MetricName"], found["Type"]
 
     def image(job: dict[str, Any]) -> str:
-        return job["TrainingJobDefinition"]["AlgorithmSpecification"]["TrainingImage"]
+        found: str = job["TrainingJobDefinition"]["AlgorithmSpecification"]["TrainingImage"]
+        return found
 
     name = parent["HyperParameterTuningJobName"]
     if objective(request) != objective(parent):

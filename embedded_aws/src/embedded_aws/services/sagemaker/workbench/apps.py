@@ -1,10 +1,11 @@
-"""Studio's applications: JupyterLab in a private space, which is deleted when nobody uses it; presigned URLs to it."""
+"""Records of Studio applications: JupyterLab in a private space, deleted when idle, opened by presigned URLs."""
 
 from __future__ import annotations
 
 import shutil
 from datetime import datetime, timedelta, timezone
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from moto.sagemaker.exceptions import ResourceInUseException, ResourceNotFound, ValidationError
@@ -13,15 +14,15 @@ from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.services.sagemaker.workbench.lab import Lifecycle, NotStarted, Plan
 from embedded_aws.services.sagemaker.workbench.labs import Labs
 from embedded_aws.services.sagemaker.workbench.studio import StudioBackend
-from embedded_aws.services.sagemaker.workbench.tickets import NothingRuns
+from embedded_aws.services.sagemaker.workbench.tickets import TargetNotRunning
 
 JUPYTER_LAB = "JupyterLab"
 LOG_GROUP = "/aws/sagemaker/studio"
-USER_HOME = "/home/sagemaker-user"  # the space's volume: it outlives the application
-URL_SECONDS = 300  # that a presigned URL is good for, if the request does not say
-GONE = ("Deleted", "Failed")  # the states in which an application is in nobody's way
-DELETED_SHOWN = timedelta(hours=24)  # that a deleted application is listed
-AppKey = tuple[str, str, str, str]  # domain's id, space, type, name
+USER_HOME = "/home/sagemaker-user"  # the volume of the space, kept when the application is deleted
+URL_SECONDS = 300  # lifetime of a presigned URL, if the request sets none
+GONE = ("Deleted", "Failed")  # states in which another application can be created
+DELETED_SHOWN = timedelta(hours=24)  # how long a deleted application is listed
+AppKey = tuple[str, str, str, str]  # domain id, space, type, name
 
 
 class AppsBackend(StudioBackend):
@@ -32,13 +33,13 @@ class AppsBackend(StudioBackend):
         self.apps: dict[AppKey, dict[str, Any]] = {}
 
     def app(self, key: AppKey) -> dict[str, Any]:
-        """Raises ResourceNotFound if there is none."""
+        """Return the record of an application. Raises ResourceNotFound."""
         if key not in self.apps:
             raise ResourceNotFound(message=f"App [{'/'.join(key)}] does not exist.")
         return self.apps[key]
 
     def listed_apps(self) -> list[dict[str, Any]]:
-        """All that there are, and those that were deleted within a day, as on AWS."""
+        """Return all applications, and those deleted within the last day, as on AWS."""
         since = datetime.now(timezone.utc) - DELETED_SHOWN
         for key, app in list(self.apps.items()):
             if app["Status"] == "Deleted" and app["EndTime"] < since:
@@ -46,12 +47,15 @@ class AppsBackend(StudioBackend):
         return list(self.apps.values())
 
     def create_app_record(self, request: dict[str, Any]) -> str:
-        """Returns the ARN. It starts in the background: its status is Pending, then InService or Failed."""
+        """Create an application and start it in the background. Return its ARN.
+
+        Its status is Pending, then InService or Failed.
+        """
         tags, key = request.pop("Tags", None), app_key(request)
         domain, space = self.domain(key[0]), self.space(key[0], key[1])
         owner = space.get("OwnershipSettings", {}).get("OwnerUserProfileName")
         if owner is None or space.get("SpaceSharingSettings", {}).get("SharingType") != "Private":
-            raise NotImplementedError("CreateApp in a shared space; it runs applications in private ones")
+            raise NotImplementedError("CreateApp in a shared space; it runs applications in private spaces")
         arn = self.resource_arn("app", "/".join(key))
         settings = _merged(
             domain.get("DefaultUserSettings", {}), self.user_profile(key[0], owner).get("UserSettings", {})
@@ -73,7 +77,7 @@ class AppsBackend(StudioBackend):
             self._labs.check_role(role, self.region_name)
         except RoleNotAssumable as error:
             raise ValidationError(message=str(error)) from None
-        with self._labs.states:  # from the look at what there is to the start: two requests may come at once
+        with self._labs.states:  # held from the check to the start: two requests may arrive at once
             there = [app["AppName"] for app in self._apps_of(key[0], key[1]) if app["Status"] not in GONE]
             if key[3] in there:
                 raise ResourceInUseException(message=f"App {arn} already exists.")
@@ -91,25 +95,28 @@ class AppsBackend(StudioBackend):
                 "IdleMinutes": _idle_minutes(usual, own),
                 "Status": "Pending",
             }
-            self._boot_app(key)
+            self._start_app(key)
         return arn
 
     def delete_app_record(self, key: AppKey) -> None:
-        """In the background: its status is Deleting, then Deleted. The files of the space stay.
+        """Delete an application in the background. The files of its space stay.
 
-        Raises ValidationException of a failed one, ResourceInUse in every other state but InService.
+        Its status is Deleting, then Deleted. Raises ValidationException if it is Failed, ResourceInUse if it is not
+        InService.
         """
         with self._labs.states:
             app = self.app(key)
             if app["Status"] == "Failed":
-                raise ValidationError(message=f"App {app['AppArn']} is Failed: it need not be deleted.")
+                raise ValidationError(
+                    message=f"App {app['AppArn']} is Failed: it does not have to be deleted."
+                )
             if app["Status"] != "InService":
                 raise ResourceInUseException(message=f"App {app['AppArn']} is {app['Status']}.")
             app["Status"] = "Deleting"
         self._labs.end(self._app_plan_name(key), partial(self._deleted, app))
 
     def delete_space_record(self, domain: str, name: str) -> None:
-        """With its files. Raises ResourceInUse if an application is there."""
+        """Delete a space with its files. Raises ResourceInUse while it has an application."""
         space = self.space(domain, name)
         there = [app["AppName"] for app in self._apps_of(domain, name) if app["Status"] not in GONE]
         if there:
@@ -123,7 +130,7 @@ class AppsBackend(StudioBackend):
         shutil.rmtree(self._space_folder(domain, name), ignore_errors=True)
 
     def update_studio_domain(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The record. Raises ResourceInUse for another network access while applications are there."""
+        """Update a domain. Return the record. Raises ResourceInUse for a change of network access while it has applications."""
         domain = self.domain(request["DomainId"])
         access = request.get("AppNetworkAccessType", domain["AppNetworkAccessType"])
         there = [
@@ -139,7 +146,7 @@ class AppsBackend(StudioBackend):
         return super().update_studio_domain(request)
 
     def delete_studio_config_record(self, name: str) -> None:
-        """Raises ResourceInUse while an application runs with it, too."""
+        """Delete a lifecycle configuration. Raises ResourceInUse also while an application uses it."""
         arn = self.studio_config(name)["StudioLifecycleConfigArn"]
         users = [
             "/".join(key)
@@ -153,7 +160,7 @@ class AppsBackend(StudioBackend):
         super().delete_studio_config_record(name)
 
     def studio_url(self, request: dict[str, Any]) -> str:
-        """A presigned URL to the running JupyterLab of a space. Raises ResourceNotFound, ValidationException."""
+        """Return a presigned URL of the JupyterLab in a space. Raises ResourceNotFound, ValidationException."""
         domain, profile = request["DomainId"], request["UserProfileName"]
         self.domain(domain)
         self.user_profile(domain, profile)
@@ -174,11 +181,11 @@ class AppsBackend(StudioBackend):
         return self._labs.tickets.issue(seconds, partial(self._open_studio, domain, profile, space))
 
     def resume_apps(self) -> None:
-        """Bring back what ran when the embedded AWS ended, as on AWS it would run still; end what was ending."""
+        """After a restart of the embedded AWS, start running applications again and finish deletions."""
         for key, app in list(self.apps.items()):
             if app["Status"] in ("Pending", "InService"):
                 app["Status"] = "Pending"
-                self._boot_app(key)
+                self._start_app(key)
             elif app["Status"] == "Deleting":
                 self._deleted(app)
 
@@ -197,26 +204,26 @@ class AppsBackend(StudioBackend):
                 if app["Status"] == "InService" and url:
                     return url
         whose = f"The space {space}" if space else f"No space of {profile}"
-        raise NothingRuns(
-            f"{whose} has {'no' if space else 'a'} running application: create one, and open it again."
+        raise TargetNotRunning(
+            f"{whose} has {'no' if space else 'a'} running application: create one, then request a new URL."
         )
 
     def _config_of(self, spec: dict[str, Any]) -> dict[str, Any] | None:
-        """The lifecycle configuration that a resource specification names. Raises ResourceNotFound."""
+        """Return the lifecycle configuration of a ResourceSpec, or None. Raises ResourceNotFound."""
         arn = spec.get("LifecycleConfigArn", "None")
         return None if arn == "None" else self.studio_config(arn.rpartition("/")[2])
 
     def _app_plan_name(self, key: AppKey) -> str:
         return f"app/{self.region_name}/{'/'.join(key)}"
 
-    def _space_folder(self, domain: str, space: str):
+    def _space_folder(self, domain: str, space: str) -> Path:
         return self.runtime.folder("spaces", self.region_name, domain, space)
 
-    def _boot_app(self, key: AppKey) -> None:
+    def _start_app(self, key: AppKey) -> None:
         app, stream = self.apps[key], "/".join(key)
         try:
             config = self._config_of(app["ResourceSpec"])
-        except ResourceNotFound:  # deleted since it was created
+        except ResourceNotFound:  # deleted after the application was created
             config = None
         script = config and Lifecycle(
             stream=f"{stream}/LifecycleConfigOnStart", content=config["StudioLifecycleConfigContent"]
@@ -232,10 +239,10 @@ class AppsBackend(StudioBackend):
             scripts=(script,) if script else (),
             stream=stream,
         )
-        idle = app["IdleMinutes"] and (app["IdleMinutes"], partial(self._sleep, key, app))
+        idle = app["IdleMinutes"] and (app["IdleMinutes"], partial(self._delete_idle, key, app))
         self._labs.start(plan, LOG_GROUP, partial(_in_service, app), partial(_failed, app), idle or None)
 
-    def _sleep(self, key: AppKey, app: dict[str, Any]) -> None:
+    def _delete_idle(self, key: AppKey, app: dict[str, Any]) -> None:
         if self.apps.get(key) is app and app["Status"] == "InService":
             self.delete_app_record(key)
 
@@ -245,33 +252,37 @@ class AppsBackend(StudioBackend):
 
 
 def app_key(request: dict[str, Any]) -> AppKey:
-    """Raises ValidationException where no space is named."""
+    """Return the key of the application in a request. Raises ValidationException without a space."""
     if "SpaceName" not in request:
-        raise ValidationError(message=f"A {JUPYTER_LAB} application is in a space: SpaceName must be given.")
+        raise ValidationError(message=f"A {JUPYTER_LAB} application runs in a space: set SpaceName.")
     return request["DomainId"], request["SpaceName"], request["AppType"], request["AppName"]
 
 
-def _merged(usual: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
-    """Settings of the domain, and those of a user over them, part by part."""
+def _merged(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Merge settings recursively. own: takes precedence over `defaults`."""
     return {
-        key: _merged(usual[key], own[key])
-        if isinstance(usual.get(key), dict) and isinstance(own.get(key), dict)
-        else own.get(key, usual.get(key))
-        for key in {**usual, **own}
+        key: _merged(defaults[key], own[key])
+        if isinstance(defaults.get(key), dict) and isinstance(own.get(key), dict)
+        else own.get(key, defaults.get(key))
+        for key in {**defaults, **own}
     }
 
 
-def _idle_minutes(usual: dict[str, Any], own: dict[str, Any]) -> int | None:
-    """Minutes without use after which the application goes, within the bounds of domain and user; None for never."""
-    bounds = usual.get("AppLifecycleManagement", {}).get("IdleSettings", {})
+def _idle_minutes(user: dict[str, Any], space: dict[str, Any]) -> int | None:
+    """Return the idle minutes after which an application is deleted, or None for never.
+
+    user: JupyterLabAppSettings of the domain and user profile, which set bounds.
+    space: those of the space.
+    """
+    bounds = user.get("AppLifecycleManagement", {}).get("IdleSettings", {})
     if bounds.get("LifecycleManagement") != "ENABLED":
         return None
-    space = own.get("AppLifecycleManagement", {}).get("IdleSettings", {})
-    minutes = space.get("IdleTimeoutInMinutes", bounds.get("IdleTimeoutInMinutes"))
+    idle = space.get("AppLifecycleManagement", {}).get("IdleSettings", {})
+    minutes = idle.get("IdleTimeoutInMinutes", bounds.get("IdleTimeoutInMinutes"))
     if minutes is None:
         return None
     minutes = max(minutes, bounds.get("MinIdleTimeoutInMinutes", minutes))
-    return min(minutes, bounds.get("MaxIdleTimeoutInMinutes", minutes))
+    return int(min(minutes, bounds.get("MaxIdleTimeoutInMinutes", minutes)))
 
 
 def _in_service(app: dict[str, Any]) -> None:

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""What a notebook instance or a Studio application runs: its lifecycle scripts, then JupyterLab, again whenever it ends.
+"""The main process of a notebook instance or Studio application: runs lifecycle scripts, then JupyterLab.
 
-Standard library only: it is copied onto the machine and started there as a bare script. It reads `boot.json` in the
-folder that EMBEDDED_AWS_RUN names, and tells on its standard output what happens, a JSON object a line:
-{"stream": NAME, "line": TEXT} of what a script or JupyterLab printed, {"script": NAME, "status": EXIT STATUS} when a
-script has ended, with null for one that took too long. After a failure it ends, with exit status 1.
+It restarts JupyterLab when it ends, and exits with status 1 when a script fails. It is copied to the machine and run as a
+script, so it needs only the standard library. It reads `boot.json` in the folder EMBEDDED_AWS_RUN and prints one JSON
+object per line:
+
+{"stream": NAME, "line": TEXT}: output of a script or of JupyterLab.
+{"script": NAME, "status": EXIT_STATUS}: a script has ended; null after a timeout.
 """
 
 from __future__ import annotations
@@ -20,16 +22,15 @@ from pathlib import Path
 from typing import IO, Any
 
 RESTART_SECONDS = 1.0
-LINE_BYTES = 200_000  # of one event; CloudWatch Logs takes 256 KB
-LAST_LINES_SECONDS = (
-    1.0  # for output of a script that has ended; what it left behind may hold the pipe for ever
-)
+LINE_BYTES = 200_000  # per event; the limit of CloudWatch Logs is 256 KB
+# Time to read the last output of a script that has ended: a process that it left behind may keep the pipe open.
+LAST_LINES_SECONDS = 1.0
 
 _writing = threading.Lock()
 
 
-def tell(**event: Any) -> None:
-    """Print one event. The reader may be gone: then this machine is being ended."""
+def emit(**event: Any) -> None:
+    """Print one event. Exit if nobody reads it: then the machine is being stopped."""
     try:
         with _writing:
             sys.stdout.write(json.dumps(event) + "\n")
@@ -40,11 +41,13 @@ def tell(**event: Any) -> None:
 
 def pump(stream: str, pipe: IO[bytes]) -> None:
     while line := pipe.readline(LINE_BYTES):
-        tell(stream=stream, line=line.decode(errors="replace").rstrip("\n"))
+        emit(stream=stream, line=line.decode(errors="replace").rstrip("\n"))
 
 
-def start(stream: str, command: list[str], environment: dict[str, str], directory: str):
-    """A process in a session of its own, and the thread that tells what it prints."""
+def start(
+    stream: str, command: list[str], environment: dict[str, str], directory: str
+) -> tuple[subprocess.Popen[bytes], threading.Thread]:
+    """Start a process in a new session, and a thread that emits its output."""
     child = subprocess.Popen(
         command,
         env={**os.environ, **environment},
@@ -60,18 +63,18 @@ def start(stream: str, command: list[str], environment: dict[str, str], director
 
 
 def run_script(script: dict[str, str], config: dict[str, Any], run: Path) -> bool:
-    """Run a lifecycle script to its end, or for as long as it may take. Whether it succeeded."""
-    # As AWS does it: bash runs the file, whatever its first line is.
+    """Run a lifecycle script until it ends or times out. Return whether it succeeded."""
+    # As on AWS, bash runs the file, whatever its first line is.
     command = ["/bin/bash", "-c", str(run / script["file"])]
     child, reader = start(script["stream"], command, {}, config["directory"])
     try:
-        status = child.wait(config["limit"])
+        status: int | None = child.wait(config["limit"])
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
         child.wait()
         status = None
     reader.join(LAST_LINES_SECONDS)
-    tell(script=script["stream"], status=status)
+    emit(script=script["stream"], status=status)
     return status == 0
 
 
@@ -81,7 +84,7 @@ def main() -> int:
     for script in config["scripts"]:
         if not run_script(script, config, run):
             return 1
-    while True:  # as the service manager of AWS's image does
+    while True:  # like the service manager of AWS's image
         jupyter = config["jupyter"]
         child, reader = start(
             jupyter["stream"], jupyter["command"], jupyter["environment"], jupyter["directory"]

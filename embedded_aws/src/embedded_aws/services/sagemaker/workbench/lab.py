@@ -1,4 +1,4 @@
-"""JupyterLab on a machine of its own, with the credentials of a role: what a notebook instance or an application is."""
+"""A JupyterLab with the credentials of a role: one notebook instance or Studio application."""
 
 from __future__ import annotations
 
@@ -27,54 +27,63 @@ from embedded_aws.services.sagemaker.workbench import boot
 
 log = logging.getLogger(__name__)
 
-SCRIPT_SECONDS = 300.0  # that a lifecycle script may take
-START_SECONDS = 120.0  # that JupyterLab may take, beside its scripts
-LOOK_SECONDS = 0.2
-ANSWER_SECONDS = 5.0
+SCRIPT_SECONDS = 300.0  # time limit of a lifecycle script
+START_SECONDS = 120.0  # time limit of JupyterLab's start, after the scripts
+POLL_SECONDS = 0.2
+ANSWER_SECONDS = 5.0  # time limit of a request to JupyterLab
 SETTINGS = "labconfig/default_setting_overrides.json"
-# JupyterLab would ask everybody whether they would like news.
-NO_QUESTION = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
+# JupyterLab would ask every user whether to fetch news.
+OVERRIDES = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lifecycle:
-    """A lifecycle script. content: as the configuration has it, in base64. stream: of its log."""
+    """A lifecycle script."""
 
     stream: str
+    """Log stream."""
+
     content: str
+    """The script in base64, as in the lifecycle configuration."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What is to run.
-
-    name: of the machine. folder: of its files. home: of its user. kept: the folder that outlives a stop; JupyterLab
-    shows it. scripts_home: the home folder of the lifecycle scripts. role_arn, region: who it is, and where.
-    stream: of JupyterLab's log.
-    """
+    """The configuration of a JupyterLab."""
 
     name: str
+    """Name of the machine."""
+
     folder: Path
+    """Folder of the machine's files."""
+
     home: str
+    """Home folder of the user."""
+
     kept: str
+    """Folder that is kept when the machine stops. JupyterLab shows it."""
+
     scripts_home: str
+    """Home folder of the lifecycle scripts."""
+
     role_arn: str
     region: str
     scripts: tuple[Lifecycle, ...]
     stream: str
+    """Log stream of JupyterLab."""
 
 
 class NotStarted(Exception):
-    """JupyterLab does not answer. script: the stream of the lifecycle script that failed, if one did; status: its exit
-    status, None if it took too long."""
+    """JupyterLab did not start."""
 
     def __init__(self, message: str, script: str = "", status: int | None = 0) -> None:
+        """script: log stream of the lifecycle script that failed. status: its exit status; None after a timeout."""
         super().__init__(message)
         self.script, self.status = script, status
 
 
 class RoleMetadata(MetadataService):
-    """What AWS's metadata service says there of the role; there is no other way to its credentials."""
+    """The metadata service of the machine. It is the only source of the role's credentials."""
 
     def __init__(self, plan: Plan, assume: Assume) -> None:
         self._plan = plan
@@ -92,9 +101,10 @@ class RoleMetadata(MetadataService):
 
 
 class Lab(Host):
-    """One start of it, from `start` to `end`. write_log(stream, line): called with what it prints."""
+    """One run of a JupyterLab, from `start` to `end`."""
 
     def __init__(self, plan: Plan, runtime: Runtime, write_log: Callable[[str, str], None]) -> None:
+        """write_log: called with a log stream and a line."""
         super().__init__(
             plan.name, "localhost", plan.folder, runtime.supervisor, runtime.endpoint_url, runtime.home
         )
@@ -102,7 +112,7 @@ class Lab(Host):
         self.started = datetime.now(timezone.utc)
         self._runtime, self._write_log = runtime, write_log
         self._port, self._token = _free_port(), secrets.token_hex(24)
-        self._rest = b""  # of a line that has not ended
+        self._rest = b""  # beginning of an unfinished line
         self._waiting = {script.stream for script in plan.scripts}
         self._scripts_ended = threading.Event()
         self._failure: NotStarted | None = None
@@ -110,7 +120,7 @@ class Lab(Host):
 
     @property
     def url(self) -> str:
-        """Where it opens for a browser, token included."""
+        """The URL for a browser, token included."""
         return f"{self._address}/lab?token={self._token}"
 
     @property
@@ -118,9 +128,9 @@ class Lab(Host):
         return f"http://127.0.0.1:{self._port}"
 
     def start(self, ended: Callable[[Lab], None]) -> None:
-        """Boot, and wait until JupyterLab answers. ended: called when its first process has ended, asked to or not.
+        """Start the machine and wait until JupyterLab answers. Raises NotStarted, OSError.
 
-        Raises NotStarted, OSError.
+        ended: called when the main process has ended, for whatever reason.
         """
         with self._booting:
             if self.over.is_set() or self._runtime.stopping.is_set():
@@ -146,14 +156,17 @@ class Lab(Host):
         self._wait_for_answer()
 
     def end(self) -> None:
-        """End every process of it."""
+        """End every process of the machine."""
         self.over.set()
         self._scripts_ended.set()
         with self._booting:
             super().end()
 
     def last_use(self) -> datetime:
-        """When a kernel or a terminal was last used; now while a kernel computes. Raises OSError if none answers."""
+        """Return when a kernel or terminal was last used; the current time while a kernel is busy.
+
+        Raises OSError if JupyterLab does not answer.
+        """
         kernels, terminals = self._get("/api/kernels"), self._get("/api/terminals")
         if any(kernel["execution_state"] == "busy" for kernel in kernels):
             return datetime.now(timezone.utc)
@@ -163,7 +176,7 @@ class Lab(Host):
         )
 
     def received(self, data: bytes) -> None:
-        """Lines of `boot`; others are for the console, which nobody reads but who looks for a fault here."""
+        """Handle output of `boot`. Other output goes to the console log."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             try:
@@ -191,7 +204,7 @@ class Lab(Host):
                 self._get("/api/status")
                 return
             except OSError:
-                self.over.wait(LOOK_SECONDS)
+                self.over.wait(POLL_SECONDS)
         raise self._failure or NotStarted("JupyterLab does not answer.")
 
     def _has_ended(self, ended: Callable[[Lab], None]) -> None:
@@ -200,7 +213,7 @@ class Lab(Host):
         ended(self)
 
     def _get(self, path: str) -> Any:
-        """JupyterLab's answer. Raises OSError."""
+        """Return JupyterLab's answer. Raises OSError."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=ANSWER_SECONDS)
         try:
             connection.request("GET", path, headers={"Authorization": f"token {self._token}"})
@@ -218,7 +231,7 @@ class Lab(Host):
         return roles.assume(self._runtime, role_arn, self.plan.region)
 
     def _files(self) -> dict[str, bytes]:
-        """What `boot` reads."""
+        """Return the files that `boot` reads."""
         kept = self.path(self.plan.kept)
         command = [
             sys.executable,
@@ -230,7 +243,7 @@ class Lab(Host):
             f"--port={self._port}",
             "--ServerApp.port_retries=0",
             f"--ServerApp.root_dir={kept}",
-            # It asks nobody but this machine: no news, no updates, no catalogue of extensions.
+            # No requests to other machines: no news, no updates, no extension catalog.
             "--LabApp.news_url=None",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
             "--LabApp.extension_manager=readonly",
@@ -251,25 +264,25 @@ class Lab(Host):
                 "stream": self.plan.stream,
             },
         }
-        return {"boot.json": json.dumps(config).encode(), SETTINGS: json.dumps(NO_QUESTION).encode()} | {
+        return {"boot.json": json.dumps(config).encode(), SETTINGS: json.dumps(OVERRIDES).encode()} | {
             file: base64.b64decode(script.content) for file, script in scripts.items()
         }
 
 
 def _keep_only(disk: Path, kept: str) -> None:
-    """Make the disk new but for one folder, a path below /home."""
-    place = disk / kept.lstrip("/")
+    """Empty the disk, except one folder below /home."""
+    folder = disk / kept.lstrip("/")
     saved = disk.with_name("kept")
-    if place.exists() and not saved.exists():  # else a start was killed right here
-        place.rename(saved)
+    if folder.exists() and not saved.exists():  # saved exists if a start was killed at this point
+        folder.rename(saved)
     shutil.rmtree(disk, ignore_errors=True)
-    place.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
     if saved.exists():
-        saved.rename(place)
-    place.mkdir(exist_ok=True)
+        saved.rename(folder)
+    folder.mkdir(exist_ok=True)
 
 
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])

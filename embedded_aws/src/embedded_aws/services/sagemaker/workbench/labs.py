@@ -1,4 +1,4 @@
-"""The JupyterLabs that run: started and ended in the background, watched for use, ended with the embedded AWS."""
+"""The running JupyterLabs: started and ended in the background, and ended when idle."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ from embedded_aws.services.sagemaker.workbench.tickets import Tickets
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 60.0  # between looks at whether a lab is in use, over the time scale
-LEAST_LOOK_SECONDS = 0.5
+CHECK_SECONDS = 60.0  # of service time between idle checks
+MIN_CHECK_SECONDS = 0.5  # of real time
 
 Failed = Callable[[NotStarted], None]
 
 
 class Labs:
-    """Of every notebook instance and application, by the name of its plan.
-
-    states: to be held while a record's status is read and changed. tickets: presigned URLs that lead to them.
-    """
+    """The JupyterLabs of all notebook instances and applications, by the name of their plan."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.states = threading.RLock()
+        """Held while the status of a record is read and changed."""
+
         self.tickets = Tickets(runtime)
+        """Presigned URLs of the JupyterLabs."""
+
         self._labs: dict[str, Lab] = {}
         self._logs: LogShipper | None = None
 
@@ -49,9 +50,12 @@ class Labs:
         failed: Failed,
         idle: tuple[float, Callable[[], None]] | None = None,
     ) -> None:
-        """Start one in the background, then call `ready`, or `failed` if it does not come up or ends unasked.
+        """Start a JupyterLab in the background.
 
-        group: of its logs. idle: minutes without use, over the time scale, and what to call then.
+        group: name of its log group.
+        ready: called when it answers.
+        failed: called if it does not start, or ends unexpectedly.
+        idle: minutes of service time without use, and what to call then.
         """
         lab = Lab(plan, self.runtime, self._writer(plan, group))
         with self.states:
@@ -59,19 +63,19 @@ class Labs:
         self._later(self._run, lab, ready, failed, idle)
 
     def end(self, name: str, done: Callable[[], None]) -> None:
-        """End one in the background, then call `done`."""
+        """End a JupyterLab in the background, then call `done`."""
         with self.states:
             lab = self._labs.pop(name, None)
         self._later(self._end, lab, done)
 
     def url(self, name: str) -> str | None:
-        """Where a running one opens, or None."""
+        """Return the URL of a running JupyterLab, or None."""
         with self.states:
             lab = self._labs.get(name)
         return lab.url if lab is not None else None
 
     def halt(self) -> None:
-        """End them all: the embedded AWS ends. Records stay as they are, to be taken up by its next start."""
+        """End all because the embedded AWS stops. Records stay, and the next start resumes them."""
         with self.states:
             labs = list(self._labs.values())
             self._labs.clear()
@@ -88,43 +92,43 @@ class Labs:
         failed: Failed,
         idle: tuple[float, Callable[[], None]] | None,
     ) -> None:
-        def lost(_: Lab) -> None:
-            self._lost(lab, NotStarted("Its first process has ended."), failed)
+        def ended(_: Lab) -> None:
+            self._failed(lab, NotStarted("Its main process has ended."), failed)
 
         try:
-            lab.start(lost)
+            lab.start(ended)
         except (NotStarted, OSError, RoleNotAssumable) as error:
             reason = error if isinstance(error, NotStarted) else NotStarted(str(error))
-            self._lost(lab, reason, failed)
+            self._failed(lab, reason, failed)
             return
         with self.states:
             current = self._labs.get(lab.plan.name) is lab
             if current:
                 ready()
         if not current:
-            lab.end()  # meanwhile it was to end, or another has its place
+            lab.end()  # it was ended or replaced while it started
             return
         self.runtime.changed()
         if idle is not None:
             self._watch(lab, *idle)
 
-    def _watch(self, lab: Lab, minutes: float, sleep: Callable[[], None]) -> None:
+    def _watch(self, lab: Lab, minutes: float, on_idle: Callable[[], None]) -> None:
         allowed = timedelta(minutes=minutes / self.runtime.time_scale)
-        look = max(LOOK_SECONDS / self.runtime.time_scale, LEAST_LOOK_SECONDS)
-        while not lab.over.wait(look):
+        interval = max(CHECK_SECONDS / self.runtime.time_scale, MIN_CHECK_SECONDS)
+        while not lab.over.wait(interval):
             try:
                 used = lab.last_use()
             except OSError:
-                continue  # it is being started again
+                continue  # JupyterLab restarts at this moment
             if datetime.now(timezone.utc) - used >= allowed:
                 log.info("%s has been idle for %s", lab.plan.name, allowed)
-                sleep()
+                on_idle()
                 return
 
-    def _lost(self, lab: Lab, reason: NotStarted, failed: Failed) -> None:
+    def _failed(self, lab: Lab, reason: NotStarted, failed: Failed) -> None:
         with self.states:
             if self._labs.get(lab.plan.name) is not lab:
-                return  # by a request, or by the end of the embedded AWS
+                return  # ended by a request, or because the embedded AWS stops
             del self._labs[lab.plan.name]
         lab.end()
         if self.runtime.stopping.is_set():
@@ -145,7 +149,7 @@ class Labs:
             try:
                 act(*arguments)
             except Exception:
-                log.exception("a notebook instance or application")
+                log.exception("a notebook instance or application failed")
 
         threading.Thread(target=guarded, name="lab", daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""Notebook instances and their lifecycle configurations: records, and a status that follows the JupyterLab of each."""
+"""Records of notebook instances and lifecycle configurations. Each instance runs a JupyterLab."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.services.sagemaker.tags import TagStore
 from embedded_aws.services.sagemaker.workbench.lab import Lifecycle, NotStarted, Plan
 from embedded_aws.services.sagemaker.workbench.labs import Labs
-from embedded_aws.services.sagemaker.workbench.tickets import NothingRuns
+from embedded_aws.services.sagemaker.workbench.tickets import TargetNotRunning
 
-# What a request and a description call differently.
+# Members that have another name in a description than in a request.
 RENAMED = {"LifecycleConfigName": "NotebookInstanceLifecycleConfigName", "SecurityGroupIds": "SecurityGroups"}
 DEFAULTS = {
     "DirectInternetAccess": "Enabled",
@@ -24,13 +24,13 @@ DEFAULTS = {
     "VolumeSizeInGB": 5,
     "InstanceMetadataServiceConfiguration": {"MinimumInstanceMetadataServiceVersion": "2"},
 }
-ENDED_PLATFORMS = ("notebook-al1-", "notebook-al2-")  # of Amazon Linux 2 on 1 July 2026
+UNSUPPORTED_PLATFORMS = ("notebook-al1-", "notebook-al2-")  # support for Amazon Linux 2 ended on 1 July 2026
 CONFIG = "Notebook Instance Lifecycle Config"
 LOG_GROUP = "/aws/sagemaker/NotebookInstances"
 USER_HOME = "/home/ec2-user"
-KEPT = f"{USER_HOME}/SageMaker"  # all that outlives a stop
-URL_SECONDS = 300  # that a presigned URL is good for
-# Of a record, what DescribeNotebookInstance does not tell.
+KEPT = f"{USER_HOME}/SageMaker"  # the only folder that is kept when the instance stops
+URL_SECONDS = 300  # lifetime of a presigned URL
+# Member of a record that DescribeNotebookInstance does not return.
 CREATED = "OnCreateHasRun"
 
 
@@ -43,13 +43,13 @@ class NotebooksBackend(TagStore):
         self.notebook_configs: dict[str, dict[str, Any]] = {}
 
     def notebook(self, name: str) -> dict[str, Any]:
-        """Raises ValidationException if there is none."""
+        """Return the record of an instance. Raises ValidationException if there is none."""
         if name not in self.notebooks:
             raise ValidationError(message="RecordNotFound")
         return self.notebooks[name]
 
     def create_notebook(self, request: dict[str, Any]) -> str:
-        """Returns the ARN. It starts in the background."""
+        """Create an instance and start it in the background. Return its ARN."""
         tags, name = request.pop("Tags", None), request["NotebookInstanceName"]
         arn = self.resource_arn("notebook-instance", name)
         if config := request.get("LifecycleConfigName"):
@@ -59,7 +59,7 @@ class NotebooksBackend(TagStore):
         _check_platform(request)
         self._check_role(request["RoleArn"])
         now = datetime.now(timezone.utc)
-        with self._labs.states:  # from the look at what there is to the start: two requests may come at once
+        with self._labs.states:  # held from the check to the start: two requests may arrive at once
             if name in self.notebooks:
                 raise ValidationError(message=f"Cannot create a duplicate Notebook Instance ({arn})")
             self.keep_tags(arn, tags)
@@ -73,11 +73,11 @@ class NotebooksBackend(TagStore):
                 "LastModifiedTime": now,
                 CREATED: False,
             }
-            self._boot(self.notebooks[name])
+            self._start(self.notebooks[name])
         return arn
 
     def update_notebook(self, request: dict[str, Any]) -> None:
-        """Changes what the next start is by. Raises ValidationException, as all below do, in another state."""
+        """Change the settings of the next start. Raises ValidationException unless Stopped or Failed."""
         with self._labs.states:
             record = self._in_state(request["NotebookInstanceName"], ("Stopped", "Failed"), "Updating")
             _check_platform(request)
@@ -90,29 +90,29 @@ class NotebooksBackend(TagStore):
             record.update(_described(request), LastModifiedTime=datetime.now(timezone.utc))
 
     def start_notebook(self, name: str) -> None:
-        """In the background: its status is Pending, then InService or Failed."""
+        """Start an instance in the background: Pending, then InService or Failed."""
         with self._labs.states:
             record = self._in_state(name, ("Stopped", "Failed"), "Pending")
             _check_platform(record)
             _move(record, "Pending")
-        self._boot(record)
+        self._start(record)
 
     def stop_notebook(self, name: str) -> None:
-        """In the background: its status is Stopping, then Stopped."""
+        """Stop an instance in the background: Stopping, then Stopped."""
         with self._labs.states:
             record = self._in_state(name, ("InService",), "Stopping")
             _move(record, "Stopping")
         self._labs.end(self._plan_name(name), partial(_move, record, "Stopped"))
 
     def delete_notebook(self, name: str) -> None:
-        """In the background, with its files."""
+        """Delete an instance and its files in the background."""
         with self._labs.states:
             record = self._in_state(name, ("Stopped", "Failed"), "Deleting")
             _move(record, "Deleting")
         self._labs.end(self._plan_name(name), partial(self._remove, record))
 
     def notebook_url(self, name: str) -> str:
-        """A presigned URL of an instance in service. Raises ValidationException."""
+        """Return a presigned URL of an instance. Raises ValidationException unless InService."""
         record = self.notebook(name)
         if (status := record["NotebookInstanceStatus"]) != "InService":
             raise ValidationError(
@@ -122,12 +122,12 @@ class NotebooksBackend(TagStore):
         return self._labs.tickets.issue(URL_SECONDS, partial(self._open_notebook, name))
 
     def resume_notebooks(self) -> None:
-        """Bring back what ran when the embedded AWS ended, as on AWS it would run still; end what was ending."""
+        """After a restart of the embedded AWS, start running instances again, and finish stops and deletions."""
         for record in list(self.notebooks.values()):
             status = record["NotebookInstanceStatus"]
             if status in ("Pending", "InService"):
                 _move(record, "Pending")
-                self._boot(record)
+                self._start(record)
             elif status == "Stopping":
                 _move(record, "Stopped")
             elif status == "Deleting":
@@ -146,12 +146,14 @@ class NotebooksBackend(TagStore):
     def _open_notebook(self, name: str) -> str:
         if url := self._labs.url(self._plan_name(name)):
             return url
-        raise NothingRuns(f"The notebook instance {name} does not run: start it, and ask for a new URL.")
+        raise TargetNotRunning(
+            f"The notebook instance {name} is not running: start it, then request a new URL."
+        )
 
     def _plan_name(self, name: str) -> str:
         return f"notebook-instance/{self.region_name}/{name}"
 
-    def _boot(self, record: dict[str, Any]) -> None:
+    def _start(self, record: dict[str, Any]) -> None:
         name = record["NotebookInstanceName"]
         record.pop("FailureReason", None)
         config = self.notebook_configs.get(record.get("NotebookInstanceLifecycleConfigName", ""), {})
@@ -189,7 +191,10 @@ class NotebooksBackend(TagStore):
         return record
 
     def notebook_config(self, name: str, verb: str) -> dict[str, Any]:
-        """Raises ValidationException if there is none."""
+        """Return the record of a lifecycle configuration. Raises ValidationException if there is none.
+
+        verb: for AWS's message, for example "describe".
+        """
         if name not in self.notebook_configs:
             arn = self.resource_arn("notebook-instance-lifecycle-config", name)
             raise ValidationError(
@@ -198,7 +203,7 @@ class NotebooksBackend(TagStore):
         return self.notebook_configs[name]
 
     def create_notebook_config(self, request: dict[str, Any]) -> str:
-        """Returns the ARN."""
+        """Create a lifecycle configuration. Return its ARN."""
         tags, name = request.pop("Tags", None), request["NotebookInstanceLifecycleConfigName"]
         arn = self.resource_arn("notebook-instance-lifecycle-config", name)
         if name in self.notebook_configs:
@@ -233,7 +238,7 @@ def _described(request: dict[str, Any]) -> dict[str, Any]:
 def _check_platform(request: dict[str, Any]) -> None:
     """Raises ValidationException for the platforms on which AWS neither creates nor starts an instance any more."""
     platform = request.get("PlatformIdentifier", DEFAULTS["PlatformIdentifier"])
-    if platform.startswith(ENDED_PLATFORMS):
+    if platform.startswith(UNSUPPORTED_PLATFORMS):
         raise ValidationError(
             message=f"PlatformIdentifier {platform} is no longer supported: use {DEFAULTS['PlatformIdentifier']}."
         )

@@ -1,4 +1,4 @@
-"""Studio: domains, user profiles, spaces and lifecycle configurations, as asked."""
+"""Records of Studio: domains, user profiles, spaces and lifecycle configurations."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from moto.sagemaker.exceptions import ResourceInUseException, ResourceNotFound, 
 
 from embedded_aws.services.sagemaker.tags import TagStore
 
-OWNER = "ManagedByAmazonSageMakerResource"  # the tag of a domain's file system and security groups
-NFS = "2049"  # the file system's port
+OWNER_TAG = "ManagedByAmazonSageMakerResource"  # of a domain's file system and security groups
+NFS = "2049"  # port
 
 
 class StudioBackend(TagStore):
-    """Records: domains by id, what is in them by (domain's id, name)."""
+    """Domains by id; user profiles and spaces by domain id and name; lifecycle configurations by name."""
 
     def __init__(self, region_name: str, account_id: str):
         super().__init__(region_name, account_id)
@@ -27,23 +27,23 @@ class StudioBackend(TagStore):
         self.studio_configs: dict[str, dict[str, Any]] = {}
 
     def domain(self, identity: str) -> dict[str, Any]:
-        """Raises ResourceNotFound if there is none."""
+        """Return the record of a domain. Raises ResourceNotFound."""
         return _found(self.studio_domains, identity, f"Domain [{identity}]")
 
     def user_profile(self, domain: str, name: str) -> dict[str, Any]:
-        """Raises ResourceNotFound if there is none."""
+        """Return the record of a user profile. Raises ResourceNotFound."""
         return _found(self.user_profiles, (domain, name), f"UserProfile [{name}]")
 
     def space(self, domain: str, name: str) -> dict[str, Any]:
-        """Raises ResourceNotFound if there is none."""
+        """Return the record of a space. Raises ResourceNotFound."""
         return _found(self.spaces, (domain, name), f"Space [{name}]")
 
     def studio_config(self, name: str) -> dict[str, Any]:
-        """Raises ResourceNotFound if there is none."""
+        """Return the record of a lifecycle configuration. Raises ResourceNotFound."""
         return _found(self.studio_configs, name, f"StudioLifecycleConfig [{name}]")
 
     def create_studio_domain(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The record, with a file system of its own in EFS, and security groups for it."""
+        """Create a domain with an EFS file system and its security groups. Return the record."""
         tags, name = request.pop("Tags", None), request["DomainName"]
         if any(domain["DomainName"] == name for domain in self.studio_domains.values()):
             raise ValidationError(message=f"Domain with name [{name}] already exists in this account.")
@@ -59,9 +59,9 @@ class StudioBackend(TagStore):
             provisioned_throughput_in_mibps=0,
             availability_zone_name="",
             backup=False,
-            tags=[{"Key": OWNER, "Value": arn}],
+            tags=[{"Key": OWNER_TAG, "Value": arn}],
         )
-        self._make_security_groups(identity, arn, request["VpcId"])
+        self._create_security_groups(identity, arn, request["VpcId"])
         self.studio_domains[identity] = {
             "AppNetworkAccessType": "PublicInternetOnly",
             "TagPropagation": "DISABLED",
@@ -75,13 +75,18 @@ class StudioBackend(TagStore):
         return self.studio_domains[identity]
 
     def update_studio_domain(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The record."""
+        """Update a domain. Return the record."""
         return update(self.domain(request["DomainId"]), request)
 
     def delete_studio_domain(self, identity: str, retention: dict[str, str]) -> None:
-        """Its file system goes too, if the policy says so; its security groups stay, as on AWS."""
+        """Delete a domain, and its file system if the policy says so. Its security groups stay, as on AWS."""
         domain = self.domain(identity)
-        inside = [name for kind in (self.user_profiles, self.spaces) for of, name in kind if of == identity]
+        inside = [
+            name
+            for kind in (self.user_profiles, self.spaces)
+            for domain_id, name in kind
+            if domain_id == identity
+        ]
         if inside:
             raise ResourceInUseException(
                 message=f"Unable to delete Domain {domain['DomainArn']} because it still has {', '.join(inside)}."
@@ -91,8 +96,8 @@ class StudioBackend(TagStore):
         del self.studio_domains[identity]
         self.forget_tags(domain["DomainArn"])
 
-    def _make_security_groups(self, identity: str, arn: str, vpc: str) -> None:
-        """Two in the domain's VPC, each with a rule that names the other; none in a VPC that is not here."""
+    def _create_security_groups(self, identity: str, arn: str, vpc: str) -> None:
+        """Create two security groups that allow NFS traffic to each other, if the VPC exists here."""
         ec2 = ec2_backends[self.account_id][self.region_name]
         if vpc not in ec2.vpcs:
             return
@@ -101,7 +106,7 @@ class StudioBackend(TagStore):
                 f"security-group-for-{way}-nfs-{identity}",
                 f"Security group for {way} NFS traffic of Studio",
                 vpc_id=vpc,
-                tags={OWNER: arn},
+                tags={OWNER_TAG: arn},
             )
             for way in ("inbound", "outbound")
         )
@@ -115,7 +120,7 @@ class StudioBackend(TagStore):
         self.runtime.changed("ec2", self.region_name)
 
     def create_in_domain(self, kind: str, request: dict[str, Any]) -> str:
-        """Returns the ARN of a new UserProfile or Space."""
+        """Create a UserProfile or a Space in a domain. Return its ARN."""
         tags, name, domain = request.pop("Tags", None), request[f"{kind}Name"], request["DomainId"]
         self.domain(domain)
         store, path = (
@@ -134,8 +139,9 @@ class StudioBackend(TagStore):
         arn = self.user_profile(domain, name)["UserProfileArn"]
         owned = [
             space["SpaceName"]
-            for (of, _), space in self.spaces.items()
-            if of == domain and space.get("OwnershipSettings", {}).get("OwnerUserProfileName") == name
+            for (space_domain, _), space in self.spaces.items()
+            if space_domain == domain
+            and space.get("OwnershipSettings", {}).get("OwnerUserProfileName") == name
         ]
         if owned:
             raise ResourceInUseException(
@@ -149,7 +155,7 @@ class StudioBackend(TagStore):
         del self.spaces[domain, name]
 
     def create_studio_config(self, request: dict[str, Any]) -> str:
-        """Returns the ARN."""
+        """Create a lifecycle configuration. Return its ARN."""
         tags, name = request.pop("Tags", None), request["StudioLifecycleConfigName"]
         arn = self.resource_arn("studio-lifecycle-config", name)
         if name in self.studio_configs:
@@ -159,15 +165,19 @@ class StudioBackend(TagStore):
         return arn
 
     def delete_studio_config_record(self, name: str) -> None:
-        """Raises ResourceInUse while a domain or a user profile has it among its settings."""
+        """Delete a lifecycle configuration. Raises ResourceInUse while the settings of a domain or user profile name it."""
         arn = self.studio_config(name)["StudioLifecycleConfigArn"]
         holders = [
             *(
                 d["DomainArn"]
                 for d in self.studio_domains.values()
-                if _names(d.get("DefaultUserSettings"), arn)
+                if _mentions(d.get("DefaultUserSettings"), arn)
             ),
-            *(p["UserProfileArn"] for p in self.user_profiles.values() if _names(p.get("UserSettings"), arn)),
+            *(
+                p["UserProfileArn"]
+                for p in self.user_profiles.values()
+                if _mentions(p.get("UserSettings"), arn)
+            ),
         ]
         if holders:
             raise ResourceInUseException(
@@ -183,21 +193,21 @@ def _new() -> dict[str, Any]:
 
 
 def update(record: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
-    """Settings are given whole, part by part."""
+    """Merge a request into a record: members of each settings structure are replaced one by one."""
     for key, value in request.items():
         record[key] = {**record[key], **value} if isinstance(record.get(key), dict) else value
     record["LastModifiedTime"] = datetime.now(timezone.utc)
     return record
 
 
-def _names(settings: Any, arn: str) -> bool:
-    """Whether an ARN is anywhere in settings."""
+def _mentions(settings: Any, arn: str) -> bool:
+    """Return whether an ARN occurs anywhere in settings."""
     if isinstance(settings, dict):
-        return any(_names(value, arn) for value in settings.values())
-    return any(_names(value, arn) for value in settings) if isinstance(settings, list) else settings == arn
+        return any(_mentions(value, arn) for value in settings.values())
+    return any(_mentions(value, arn) for value in settings) if isinstance(settings, list) else settings == arn
 
 
-def _found(store: dict[Any, dict[str, Any]], key: Any, what: str) -> dict[str, Any]:
+def _found(store: dict[Any, dict[str, Any]], key: Any, resource: str) -> dict[str, Any]:
     if key not in store:
-        raise ResourceNotFound(message=f"{what} does not exist.")
+        raise ResourceNotFound(message=f"{resource} does not exist.")
     return store[key]

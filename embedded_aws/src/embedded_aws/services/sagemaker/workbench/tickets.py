@@ -1,4 +1,4 @@
-"""Presigned URLs: addresses of the embedded AWS's own that lead a browser to a JupyterLab, for some minutes."""
+"""Presigned URLs: for some minutes they redirect a browser to a JupyterLab."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ PATH = "/_local/workbench/"
 Opens = Callable[[], str]
 
 
-class NothingRuns(Exception):
-    """What a presigned URL was for is not running; says so in a sentence for whoever opened it."""
+class TargetNotRunning(Exception):
+    """The target of a presigned URL is not running. The message is shown in the browser."""
 
 
 class Tickets:
-    """Those that are good still, in memory: what they lead to ends with the embedded AWS, too."""
+    """The valid presigned URLs. In memory only: their targets end with the embedded AWS."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -29,7 +29,11 @@ class Tickets:
         self._lock = Lock()
 
     def issue(self, seconds: float, opens: Opens) -> str:
-        """A URL that is good for so long. opens: gives the address that it leads to then, or raises NothingRuns."""
+        """Return a new URL.
+
+        seconds: its lifetime.
+        opens: returns the address to redirect to, or raises TargetNotRunning.
+        """
         ticket, now = secrets.token_urlsafe(32), time.monotonic()
         with self._lock:
             self._opens = {t: held for t, held in self._opens.items() if held[0] > now}
@@ -37,13 +41,13 @@ class Tickets:
         return f"{self._runtime.endpoint_url}{PATH}{ticket}"
 
     def answer(self, path: str) -> Answer:
-        """What a browser gets that asks for the path of such a URL."""
+        """Answer a browser that opens a presigned URL."""
         until, opens = self._opens.get(path.removeprefix(PATH), (0.0, None))
         if opens is None or until <= time.monotonic():
-            return _page("403 Forbidden", "This URL is not valid, or no longer: ask for a new one.")
+            return _page("403 Forbidden", "This URL is not valid or has expired: request a new one.")
         try:
             return "302 Found", [("Location", opens()), ("Cache-Control", "no-store")], b""
-        except NothingRuns as nothing:
+        except TargetNotRunning as nothing:
             return _page("404 Not Found", str(nothing))
 
 
