@@ -1,4 +1,4 @@
-"""What tests of Lambda share: functions with names and roles of their own."""
+"""What the tests of Lambda share: functions with unique names and roles."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import io
 import json
 import uuid
 import zipfile
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -33,28 +35,33 @@ LOGS = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
 
 
 def package(source: str) -> bytes:
+    """Return a deployment package with the module `handler`."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("handler.py", source)
     return buffer.getvalue()
 
 
-def refused(code: str, call, **arguments) -> dict:
+def expect_error(code: str, call: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
+    """Call an operation that must fail with an error code. Returns the response."""
     with pytest.raises(ClientError) as error:
         call(**arguments)
     assert error.value.response["Error"]["Code"] == code, error.value
     return error.value.response
 
 
-def ask(
+def send(
     url: str,
     method: str = "GET",
     body: bytes = b"",
-    keys: dict | None = None,
+    keys: dict[str, str] | None = None,
     service: str = "lambda",
-    **headers,
-):
-    """(status, headers, body); signed if keys are given. The name is not looked up: it is this machine's."""
+    **headers: str,
+) -> tuple[int, http.client.HTTPMessage, bytes]:
+    """Send a request to a host name of this machine, without DNS. Returns (status, headers, body).
+
+    keys: access key, secret key and session token of a principal that signs it.
+    """
     parts, headers = urlsplit(url), {k.replace("_", "-"): v for k, v in headers.items()}
     if keys:
         credentials = Credentials(*keys.values())
@@ -64,19 +71,20 @@ def ask(
     connection = http.client.HTTPConnection("127.0.0.1", parts.port)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection.request(method, path, body or None, {"Host": parts.netloc, **headers})
-    answer = connection.getresponse()
-    content = answer.read()
+    response = connection.getresponse()
+    content = response.read()
     connection.close()
-    return answer.status, answer.headers, content
+    return response.status, response.headers, content
 
 
 class Functions:
-    """Makes functions with names and roles of their own."""
+    """Creates functions with unique names and roles."""
 
-    def __init__(self, aws):
+    def __init__(self, aws: Any) -> None:
         self.aws, self.client, self.iam = aws, aws.client("lambda"), aws.client("iam")
 
-    def role(self, actions: list[str], trust: dict = TRUST) -> str:
+    def role(self, actions: list[str], trust: dict[str, Any] = TRUST) -> str:
+        """Create a role that allows actions. Returns its ARN."""
         name = f"fn-{uuid.uuid4().hex[:8]}"
         arn = self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
         statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
@@ -84,18 +92,20 @@ class Functions:
         self.iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps(policy))
         return arn
 
-    def create(self, source: str = ECHO, actions: list[str] = LOGS, **settings) -> str:
+    def create(self, source: str = ECHO, actions: list[str] = LOGS, **settings: Any) -> str:
+        """Create a function. Returns its name."""
         name = f"fn-{uuid.uuid4().hex[:8]}"
         defaults = {
             "Role": settings.get("Role") or self.role(actions),
             "Runtime": "python3.12",
             "Handler": "handler.handler",
-            "Timeout": 20,  # a loaded machine is slow
+            "Timeout": 20,  # enough on a busy machine
             "Code": {"ZipFile": package(source)},
         }
         self.client.create_function(FunctionName=name, **(defaults | settings))
         return name
 
-    def call(self, name: str, event: object = None, **settings):
-        answer = self.client.invoke(FunctionName=name, Payload=json.dumps(event), **settings)
-        return json.loads(answer["Payload"].read()), answer
+    def call(self, name: str, event: object = None, **settings: Any) -> tuple[Any, dict[str, Any]]:
+        """Invoke a function. Returns (result, response)."""
+        response = self.client.invoke(FunctionName=name, Payload=json.dumps(event), **settings)
+        return json.loads(response["Payload"].read()), response

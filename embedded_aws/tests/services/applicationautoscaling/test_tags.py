@@ -1,4 +1,4 @@
-"""Application Auto Scaling of the embedded AWS: scalable targets keep their tags."""
+"""Tags of scalable targets."""
 
 import boto3
 import pytest
@@ -60,7 +60,7 @@ def test_registering_again_without_tags_keeps_them(client):
     assert tags_of(client, arn) == {"Stack": "serving"}
 
 
-def test_tags_go_with_the_target(client):
+def test_tags_are_deleted_with_the_target(client):
     arn = register(client, Stack="serving")
     client.deregister_scalable_target(**TARGET)
     with pytest.raises(ClientError) as refused:
@@ -69,7 +69,7 @@ def test_tags_go_with_the_target(client):
     assert tags_of(client, register(client)) == {}
 
 
-def test_unknown_target_has_no_tags_to_change(client):
+def test_tags_of_an_unknown_target_cannot_change(client):
     with pytest.raises(ClientError) as refused:
         client.tag_resource(
             ResourceARN="arn:aws:application-autoscaling:us-east-1:123456789012:scalable-target/0",

@@ -1,4 +1,4 @@
-"""EC2: what Terraform reads back of a security group's rules."""
+"""Security groups: descriptions of rules, and dependencies."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
     ],
     ids=["range", "group", "prefix list"],
 )
-def test_a_rule_keeps_its_description(embedded_aws, source):
+def test_rule_keeps_its_description(embedded_aws, source):
     ec2 = embedded_aws.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     group = ec2.create_security_group(GroupName="described", Description="x", VpcId=vpc)["GroupId"]
@@ -29,7 +29,7 @@ def test_a_rule_keeps_its_description(embedded_aws, source):
     ec2.delete_vpc(VpcId=vpc)
 
 
-def test_a_security_group_stays_while_another_names_it_and_the_vpc_while_it_is_there(embedded_aws):
+def test_security_group_and_vpc_with_dependents_cannot_be_deleted(embedded_aws):
     ec2 = embedded_aws.client("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     named, naming = (
@@ -40,7 +40,9 @@ def test_a_security_group_stays_while_another_names_it_and_the_vpc_while_it_is_t
         {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "UserIdGroupPairs": [{"GroupId": named}]},
     ]
     ec2.authorize_security_group_egress(GroupId=naming, IpPermissions=rules)
-    ec2.authorize_security_group_ingress(GroupId=named, IpPermissions=rules)  # its own is in nobody's way
+    ec2.authorize_security_group_ingress(
+        GroupId=named, IpPermissions=rules
+    )  # a reference to itself is no dependency
     with pytest.raises(ClientError, match="DependencyViolation"):
         ec2.delete_security_group(GroupId=named)
     ec2.revoke_security_group_egress(GroupId=naming, IpPermissions=rules)

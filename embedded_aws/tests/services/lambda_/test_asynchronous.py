@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import uuid
 
-import pytest
-
 from functions_kit import LOGS, Functions
 
 
@@ -29,7 +27,6 @@ def receive_two(sqs, url: str, until) -> list[dict]:
     return received
 
 
-@pytest.mark.slow
 def test_failed_event_is_retried_twice_and_then_sent_to_its_destinations(fast_embedded_aws, until):
     functions, sqs = Functions(fast_embedded_aws), fast_embedded_aws.client("sqs")
     url, arn = queue(sqs)
@@ -72,7 +69,6 @@ def test_event_of_a_function_without_concurrency_becomes_a_dead_letter(embedded_
     assert letter["MessageAttributes"]["ErrorCode"]["StringValue"] == "429"
 
 
-@pytest.mark.slow
 def test_event_that_waits_too_long_for_concurrency_expires(fast_embedded_aws, until):
     functions, sqs = Functions(fast_embedded_aws), fast_embedded_aws.client("sqs")
     url, arn = queue(sqs)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from functions_kit import Functions, refused
+from functions_kit import Functions, expect_error
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,9 @@ def test_every_qualifier_has_its_own_resource_policy(functions):
     (plain,) = json.loads(client.get_policy(FunctionName=name)["Policy"])["Statement"]
     assert plain["Resource"].endswith(f":function:{name}")
     assert plain["Principal"] == {"AWS": "arn:aws:iam::123456789012:root"}
-    refused("ResourceConflictException", client.add_permission, **grant, Principal="sns.amazonaws.com")
+    expect_error("ResourceConflictException", client.add_permission, **grant, Principal="sns.amazonaws.com")
     client.remove_permission(FunctionName=name, StatementId="s", Qualifier="live")
-    refused("ResourceNotFoundException", client.get_policy, FunctionName=name, Qualifier="live")
+    expect_error("ResourceNotFoundException", client.get_policy, FunctionName=name, Qualifier="live")
     assert client.get_policy(FunctionName=name)
 
 
@@ -43,18 +43,18 @@ def test_put_provisioned_concurrency_config_refuses_invalid_requests(functions):
     client.create_alias(FunctionName=name, Name="next", FunctionVersion="$LATEST")
     put = client.put_provisioned_concurrency_config
     for qualifier in ("$LATEST", "next"):
-        refused(
+        expect_error(
             "InvalidParameterValueException",
             put,
             FunctionName=name,
             Qualifier=qualifier,
             ProvisionedConcurrentExecutions=1,
         )
-    refused(
+    expect_error(
         "ResourceNotFoundException", put, FunctionName=name, Qualifier="7", ProvisionedConcurrentExecutions=1
     )
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=2)
-    refused(
+    expect_error(
         "InvalidParameterValueException",
         put,
         FunctionName=name,
@@ -62,7 +62,7 @@ def test_put_provisioned_concurrency_config_refuses_invalid_requests(functions):
         ProvisionedConcurrentExecutions=3,
     )
     put(FunctionName=name, Qualifier="live", ProvisionedConcurrentExecutions=2)
-    refused(
+    expect_error(
         "InvalidParameterValueException",
         put,
         FunctionName=name,
@@ -70,4 +70,4 @@ def test_put_provisioned_concurrency_config_refuses_invalid_requests(functions):
         ProvisionedConcurrentExecutions=1,
     )
     client.delete_function(FunctionName=name)
-    refused("ResourceNotFoundException", client.get_function, FunctionName=name)
+    expect_error("ResourceNotFoundException", client.get_function, FunctionName=name)

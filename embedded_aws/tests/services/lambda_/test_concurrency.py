@@ -8,7 +8,7 @@ import threading
 import pytest
 from botocore.exceptions import ClientError
 
-from functions_kit import Functions, refused
+from functions_kit import Functions, expect_error
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +40,13 @@ def test_invocations_above_the_reserved_concurrency_are_throttled(functions):
     ] * 2
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     assert client.get_function_concurrency(FunctionName=name)["ReservedConcurrentExecutions"] == 0
-    assert refused("TooManyRequestsException", client.invoke, FunctionName=name)["Reason"].startswith(
+    assert expect_error("TooManyRequestsException", client.invoke, FunctionName=name)["Reason"].startswith(
         "Reserved"
     )
     client.delete_function_concurrency(FunctionName=name)
     assert "ReservedConcurrentExecutions" not in client.get_function_concurrency(FunctionName=name)
     assert functions.call(name, 0)[0] == 1
-    refused(
+    expect_error(
         "InvalidParameterValueException",
         client.put_function_concurrency,
         FunctionName=name,
@@ -80,7 +80,7 @@ def test_provisioned_concurrency_is_initialized_before_the_first_call(functions,
     ]
     assert listed["FunctionArn"].endswith(f":function:{name}:1")
     client.delete_provisioned_concurrency_config(FunctionName=name, Qualifier="1")
-    refused(
+    expect_error(
         "ProvisionedConcurrencyConfigNotFoundException",
         client.get_provisioned_concurrency_config,
         FunctionName=name,
@@ -101,7 +101,6 @@ def test_failed_provisioned_concurrency_has_a_status_reason(functions, until):
     assert "No module named 'nothing_like_it'" in state()["StatusReason"]
 
 
-@pytest.mark.slow
 def test_restart_ends_all_processes_and_restores_provisioned_concurrency(new_embedded_aws, until):
     aws = new_embedded_aws()
     functions = Functions(aws)
@@ -126,7 +125,6 @@ def test_restart_ends_all_processes_and_restores_provisioned_concurrency(new_emb
     assert (after != before, kind) == (True, "provisioned-concurrency")
 
 
-@pytest.mark.slow
 def test_dead_provisioned_environment_is_replaced(functions, until):
     source = "import os\ndef handler(e, c): os._exit(1) if e else None; return os.getpid()"
     client, name = functions.client, functions.create(source, Publish=True)

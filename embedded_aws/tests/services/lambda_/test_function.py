@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from functions_kit import LOGS, TRUST, Functions, refused
+from functions_kit import LOGS, TRUST, Functions, expect_error
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +30,13 @@ def functions(embedded_aws):
     ids=lambda settings: next(iter(settings)) + str(len(str(settings))),
 )
 def test_create_function_refuses_unsupported_settings(functions, settings):
-    refused("InvalidParameterValueException", functions.create, **settings)
+    expect_error("InvalidParameterValueException", functions.create, **settings)
 
 
 def test_create_function_refuses_a_role_that_lambda_cannot_assume(functions):
     trust = json.loads(json.dumps(TRUST).replace("lambda.", "ec2."))
     role = functions.role(LOGS, trust)
-    answer = refused("InvalidParameterValueException", functions.create, Role=role)
+    answer = expect_error("InvalidParameterValueException", functions.create, Role=role)
     assert answer["Error"]["Message"] == "The role defined for the function cannot be assumed by Lambda."
 
 
@@ -60,7 +60,7 @@ def test_settings_are_returned_as_set(functions):
     for qualifier in (None, "1"):
         where = {"FunctionName": name} | ({"Qualifier": qualifier} if qualifier else {})
         client.create_function_url_config(**where, AuthType="AWS_IAM")
-        refused("ResourceConflictException", client.create_function_url_config, **where, AuthType="NONE")
+        expect_error("ResourceConflictException", client.create_function_url_config, **where, AuthType="NONE")
     urls = client.list_function_url_configs(FunctionName=name)["FunctionUrlConfigs"]
     assert len({url["FunctionUrl"] for url in urls}) == 2
     config = {"FunctionName": name, "Qualifier": "1"}
@@ -68,8 +68,8 @@ def test_settings_are_returned_as_set(functions):
     client.put_function_event_invoke_config(**config, MaximumEventAgeInSeconds=60)
     found = client.get_function_event_invoke_config(**config)
     assert "MaximumRetryAttempts" not in found and found["FunctionArn"].endswith(f":{name}:1")
-    refused("ResourceNotFoundException", client.get_function_event_invoke_config, FunctionName=name)
-    refused(
+    expect_error("ResourceNotFoundException", client.get_function_event_invoke_config, FunctionName=name)
+    expect_error(
         "InvalidParameterValueException",
         client.put_function_event_invoke_config,
         **config,

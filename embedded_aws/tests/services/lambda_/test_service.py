@@ -13,7 +13,7 @@ import zipfile
 import pytest
 from botocore.exceptions import ClientError
 
-from functions_kit import Functions, package, refused
+from functions_kit import Functions, expect_error, package
 
 
 @pytest.fixture(scope="module")
@@ -92,18 +92,18 @@ def test_payload_above_the_limit_is_refused(functions):
     name = functions.create("def handler(e, c): return len(e)")
     full = json.dumps("x" * (6_291_456 - 2)).encode()
     assert json.loads(functions.client.invoke(FunctionName=name, Payload=full)["Payload"].read()) == 6_291_454
-    answer = refused(
+    answer = expect_error(
         "RequestTooLargeException", functions.client.invoke, FunctionName=name, Payload=full + b" "
     )
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 413
-    refused(
+    expect_error(
         "RequestTooLargeException",
         functions.client.invoke,
         FunctionName=name,
         InvocationType="Event",
         Payload=b" " * 1_048_577,
     )
-    refused("InvalidRequestContentException", functions.client.invoke, FunctionName=name, Payload=b"{no")
+    expect_error("InvalidRequestContentException", functions.client.invoke, FunctionName=name, Payload=b"{no")
 
 
 def test_client_context_reaches_the_handler_and_must_be_json(functions):
@@ -111,7 +111,7 @@ def test_client_context_reaches_the_handler_and_must_be_json(functions):
     context = base64.b64encode(b'{"custom": {"a": "1"}}').decode()
     assert functions.call(name, ClientContext=context)[0] == {"a": "1"}
     for wrong in ("%%%", base64.b64encode(b"no json").decode(), base64.b64encode(b"[1]").decode()):
-        answer = refused(
+        answer = expect_error(
             "InvalidRequestContentException", functions.client.invoke, FunctionName=name, ClientContext=wrong
         )
         assert answer["ResponseMetadata"]["HTTPStatusCode"] == 400
@@ -141,7 +141,7 @@ def test_last_layer_wins(functions):
 def test_dry_run_does_not_run_the_function(functions):
     name = functions.create()
     assert functions.client.invoke(FunctionName=name, InvocationType="DryRun")["StatusCode"] == 204
-    refused(
+    expect_error(
         "ResourceNotFoundException", functions.client.invoke, FunctionName="none", InvocationType="DryRun"
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from functions_kit import Functions, package, refused
+from functions_kit import Functions, expect_error, package
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +26,11 @@ def test_version_is_published_only_after_a_change_and_stays_as_it_was(functions)
     client.delete_function(FunctionName=name, Qualifier="1")
     client.update_function_configuration(FunctionName=name, Timeout=9)
     assert client.publish_version(FunctionName=name)["Version"] == "3"
-    refused("ResourceNotFoundException", client.invoke, FunctionName=name, Qualifier="1")
-    refused("InvalidParameterValueException", client.publish_version, FunctionName=name, CodeSha256="x" * 44)
-    refused("PreconditionFailedException", client.publish_version, FunctionName=name, RevisionId="x")
+    expect_error("ResourceNotFoundException", client.invoke, FunctionName=name, Qualifier="1")
+    expect_error(
+        "InvalidParameterValueException", client.publish_version, FunctionName=name, CodeSha256="x" * 44
+    )
+    expect_error("PreconditionFailedException", client.publish_version, FunctionName=name, RevisionId="x")
 
 
 def test_alias_routes_by_weight(functions):
@@ -47,8 +49,8 @@ def test_alias_routes_by_weight(functions):
         client.get_function(FunctionName=name, Qualifier="live")["Configuration"]["FunctionArn"]
         == alias["AliasArn"]
     )
-    refused("ResourceConflictException", client.delete_function, FunctionName=name, Qualifier="2")
-    refused(
+    expect_error("ResourceConflictException", client.delete_function, FunctionName=name, Qualifier="2")
+    expect_error(
         "InvalidParameterValueException",
         client.create_alias,
         FunctionName=name,
@@ -56,4 +58,4 @@ def test_alias_routes_by_weight(functions):
         FunctionVersion="$LATEST",
         RoutingConfig=weights,
     )
-    refused("ResourceNotFoundException", client.invoke, FunctionName=name, Qualifier="gone")
+    expect_error("ResourceNotFoundException", client.invoke, FunctionName=name, Qualifier="gone")

@@ -1,25 +1,22 @@
-"""EventBridge and SNS of the running server: events of services and of one's own, at real targets."""
+"""Rules of the running embedded AWS: events of services and of PutEvents reach targets."""
 
 from __future__ import annotations
 
 import json
-import threading
 from datetime import datetime, timedelta, timezone
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from events_kit import ACCOUNT, Queue, Rule, Teller, unique
+from events_kit import ACCOUNT, Queue, RecordingFunction, Rule, unique
 from training_kit import IMAGE, Workplace
 
 EVENTS = "events.amazonaws.com"
 
 
 @pytest.fixture(scope="module")
-def teller(embedded_aws):
-    return Teller(embedded_aws)
+def recorder(embedded_aws):
+    return RecordingFunction(embedded_aws)
 
 
 @pytest.fixture
@@ -41,7 +38,7 @@ def put(aws, source: str, **detail) -> str:
     return answer["EventId"]
 
 
-def test_training_jobs_and_model_packages_tell_of_their_states(embedded_aws, rule, until):
+def test_training_jobs_and_model_packages_emit_their_states(embedded_aws, rule, until):
     queue = Queue(embedded_aws)
     rule({"source": ["aws.sagemaker"]}, {"Arn": queue.arn})
     workplace = Workplace(embedded_aws)
@@ -61,10 +58,10 @@ def test_training_jobs_and_model_packages_tell_of_their_states(embedded_aws, rul
         ]
 
     until(lambda: "Failed" in {d["TrainingJobStatus"] for d in details("Training Job")})
-    told = {d["SecondaryStatus"]: d for d in details("Training Job")}
-    assert {"Starting", "Training", "Failed"} <= told.keys()
-    assert told["Training"]["TrainingJobStatus"] == "InProgress"
-    failed = told["Failed"]
+    by_status = {d["SecondaryStatus"]: d for d in details("Training Job")}
+    assert {"Starting", "Training", "Failed"} <= by_status.keys()
+    assert by_status["Training"]["TrainingJobStatus"] == "InProgress"
+    failed = by_status["Failed"]
     assert failed["FailureReason"] == job["FailureReason"] and failed["Tags"] == {"team": "a"}
     assert failed["CreationTime"] == int(job["CreationTime"].timestamp() * 1000)
     sagemaker, group = workplace.sagemaker, unique("group")
@@ -81,7 +78,7 @@ def test_training_jobs_and_model_packages_tell_of_their_states(embedded_aws, rul
     assert approvals()["Approved"]["ModelPackageVersion"] == 1
 
 
-def test_events_of_ones_own_reach_topics_functions_and_log_groups(embedded_aws, rule, teller, until):
+def test_put_events_reaches_topics_functions_and_log_groups(embedded_aws, rule, recorder, until):
     sns, logs, queue = embedded_aws.client("sns"), embedded_aws.client("logs"), Queue(embedded_aws)
     topic = sns.create_topic(Name=unique("topic"))["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue.arn)
@@ -94,15 +91,15 @@ def test_events_of_ones_own_reach_topics_functions_and_log_groups(embedded_aws, 
     made = rule(
         {"source": [source], "detail": {"n": [{"numeric": [">", 1]}]}},
         {"Arn": topic, "InputPath": "$.detail"},
-        {"Arn": teller.arn},
+        {"Arn": recorder.arn},
         {"Arn": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group}", "InputTransformer": transformer},
     )
-    teller.allow(EVENTS, made.arn)
+    recorder.allow(EVENTS, made.arn)
     put(embedded_aws, source, n=1)
     wanted = put(embedded_aws, source, n=2)
     (message,) = until(lambda: queue.messages)
     assert json.loads(message["Message"]) == {"n": 2} and message["TopicArn"] == topic
-    events = until(lambda: [e for e in teller.events if e.get("source") == source])
+    events = until(lambda: [e for e in recorder.events if e.get("source") == source])
     assert [e["id"] for e in events] == [wanted] and events[0]["resources"] == ["arn:r"]
     (logged,) = until(lambda: logs.filter_log_events(logGroupName=group)["events"])
     written = json.loads(logged["message"])
@@ -120,13 +117,13 @@ def test_events_of_ones_own_reach_topics_functions_and_log_groups(embedded_aws, 
     }
 
 
-def test_a_function_that_does_not_allow_the_rule_is_not_invoked(embedded_aws, rule, teller, until):
+def test_function_that_does_not_allow_the_rule_is_not_invoked(embedded_aws, rule, recorder, until):
     dead, source = Queue(embedded_aws), unique("app")
-    made = rule({"source": [source]}, {"Arn": teller.arn, "DeadLetterConfig": {"Arn": dead.arn}})
+    made = rule({"source": [source]}, {"Arn": recorder.arn, "DeadLetterConfig": {"Arn": dead.arn}})
     put(embedded_aws, source, n=1)
     (message,) = until(dead.received)
     attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
-    assert attributes["RULE_ARN"] == made.arn and attributes["TARGET_ARN"] == teller.arn
+    assert attributes["RULE_ARN"] == made.arn and attributes["TARGET_ARN"] == recorder.arn
     assert (
         "events.amazonaws.com is not authorized to perform: lambda:InvokeFunction"
         in attributes["ERROR_MESSAGE"]
@@ -144,10 +141,10 @@ def test_a_function_that_does_not_allow_the_rule_is_not_invoked(embedded_aws, ru
             Statistics=["Sum"],
         )["Datapoints"]
         assert point["Sum"] == 1
-    assert source not in {e.get("source") for e in teller.events}
+    assert source not in {e.get("source") for e in recorder.events}
 
 
-def test_a_disabled_rule_delivers_nothing(embedded_aws, rule, until):
+def test_disabled_rule_delivers_nothing(embedded_aws, rule, until):
     off, on, source = Queue(embedded_aws), Queue(embedded_aws), unique("app")
     made = rule({"source": [source]}, {"Arn": off.arn})
     rule({"source": [source]}, {"Arn": on.arn})
@@ -159,7 +156,7 @@ def test_a_disabled_rule_delivers_nothing(embedded_aws, rule, until):
     assert [m["detail"]["n"] for m in until(lambda: off.messages)] == [2]
 
 
-def test_what_would_not_be_delivered_is_refused(embedded_aws, rule):
+def test_unsupported_schedules_and_targets_are_refused(embedded_aws, rule):
     events = embedded_aws.client("events")
     for expression in ("rate(soon)", "cron(0 25 * * ? *)", "at(2026-01-01T00:00:00)"):
         with pytest.raises(ClientError, match=r"ValidationException.*ScheduleExpression is not valid"):
@@ -177,7 +174,7 @@ def test_what_would_not_be_delivered_is_refused(embedded_aws, rule):
     assert events.list_targets_by_rule(Rule=made.name)["Targets"] == []
 
 
-def test_nobody_puts_events_of_awss_own_services(embedded_aws, rule, until):
+def test_put_events_refuses_sources_of_aws(embedded_aws, rule, until):
     queue, source = Queue(embedded_aws), unique("app")
     rule({"source": ["aws.ec2", source], "detail-type": ["forged"]}, {"Arn": queue.arn})
     entries = [{"Source": name, "DetailType": "forged", "Detail": "{}"} for name in ("aws.ec2", source)]
@@ -188,7 +185,7 @@ def test_nobody_puts_events_of_awss_own_services(embedded_aws, rule, until):
     assert (event["source"], event["id"]) == (source, answer["Entries"][1]["EventId"])
 
 
-def test_patterns_are_tried(embedded_aws):
+def test_event_pattern_is_tested(embedded_aws):
     event = {
         "id": "1",
         "account": ACCOUNT,
@@ -207,55 +204,3 @@ def test_patterns_are_tried(embedded_aws):
     with pytest.raises(ClientError, match="Missing: account"):
         del event["account"]
         events.test_event_pattern(EventPattern="{}", Event=json.dumps(event))
-
-
-def test_a_topic_invokes_the_functions_that_allow_it(embedded_aws, teller, until):
-    sns = embedded_aws.client("sns")
-    allowed, refused = (sns.create_topic(Name=unique("topic"))["TopicArn"] for _ in range(2))
-    for topic in (refused, allowed):
-        sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=teller.arn)
-    teller.allow("sns.amazonaws.com", allowed)
-    attributes = {"kind": {"DataType": "String", "StringValue": "drill"}}
-    sns.publish(TopicArn=refused, Message="no")
-    told = sns.publish(TopicArn=allowed, Message="yes", Subject="s", MessageAttributes=attributes)
-
-    def records() -> list[dict]:
-        return [e["Records"][0] for e in teller.events if "Records" in e]
-
-    (record,) = until(records)
-    assert (record["Sns"]["Message"], record["Sns"]["Subject"]) == ("yes", "s")
-    assert record["EventSource"] == "aws:sns" and record["Sns"]["TopicArn"] == allowed
-    assert record["Sns"]["MessageId"] == told["MessageId"]
-    assert record["Sns"]["MessageAttributes"] == {"kind": {"Type": "String", "Value": "drill"}}
-    assert record["EventSubscriptionArn"].startswith(f"{allowed}:")
-
-
-def test_a_topic_posts_to_this_machine_whoever_else_is_gone(embedded_aws, until):
-    posted: list[tuple[Any, dict]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            posted.append((self.headers, json.loads(body)))
-            self.send_response(200)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            return
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
-        sns = embedded_aws.client("sns")
-        topic = sns.create_topic(Name=unique("topic"))["TopicArn"]
-        missing = f"arn:aws:sqs:us-east-1:{ACCOUNT}:{unique('missing')}"
-        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=missing)
-        sns.subscribe(TopicArn=topic, Protocol="https", Endpoint="https://hooks.example.com/alarms")
-        sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=f"http://127.0.0.1:{server.server_port}/here")
-        sns.publish(TopicArn=topic, Message="hello")
-        ((headers, body),) = until(lambda: posted)
-    finally:
-        server.shutdown()
-        server.server_close()
-    assert (body["Message"], body["TopicArn"]) == ("hello", topic)
-    assert headers["x-amz-sns-message-type"] == "Notification" and headers["x-amz-sns-topic-arn"] == topic

@@ -1,10 +1,8 @@
-"""EC2 instances through boto3 against the running embedded AWS."""
+"""States and processes of EC2 instances on the running embedded AWS."""
 
 from __future__ import annotations
 
-import json
 import os
-import uuid
 from email.mime.multipart import MIMEMultipart
 from email.mime.text import MIMEText
 
@@ -16,14 +14,11 @@ from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
 
 from events_kit import ACCOUNT, Queue, Rule
+from instances_kit import Instances
 
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
-}
-OURS = f".{os.getpid()}"  # fraction of a second, by which a sleep is known as one of this run
+OURS = f".{os.getpid()}"  # fraction of a second that marks the sleep commands of this test run
+
+
 WATCH = """#!/usr/bin/env python3
 import os, signal, time, urllib.error, urllib.request
 notice = os.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"] + "/latest/meta-data/spot/instance-action"
@@ -38,57 +33,6 @@ time.sleep(60)
 """
 
 
-class Instances:
-    """Runs instances, with profiles and names of their own."""
-
-    def __init__(self, aws, until):
-        self.aws, self.ec2, self.iam, self.until = aws, aws.client("ec2"), aws.client("iam"), until
-        images = self.ec2.describe_images(Filters=[{"Name": "name", "Values": ["al2023-ami-*"]}])["Images"]
-        self.image = images[0]["ImageId"]
-        self.started: list[str] = []
-
-    def run(self, user_data: str | bytes = "", **settings) -> str:
-        """The id of an instance that runs user data."""
-        arguments = {
-            "ImageId": self.image,
-            "InstanceType": "t3.medium",
-            "MinCount": 1,
-            "MaxCount": 1,
-            "UserData": user_data,
-        } | settings
-        (instance,) = self.ec2.run_instances(**arguments)["Instances"]
-        assert instance["State"]["Name"] == "pending"
-        self.started.append(instance["InstanceId"])
-        return instance["InstanceId"]
-
-    def describe(self, instance: str) -> dict:
-        return self.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
-
-    def state(self, instance: str) -> str:
-        return self.describe(instance)["State"]["Name"]
-
-    def wait(self, instance: str, state: str) -> dict:
-        self.until(lambda: self.state(instance) == state)
-        return self.describe(instance)
-
-    def console(self, instance: str) -> str:
-        return self.ec2.get_console_output(InstanceId=instance, Latest=True).get("Output", "")
-
-    def wait_for(self, instance: str, text: str) -> str:
-        """The console output once it has `text`."""
-        return self.until(lambda: text in (found := self.console(instance)) and found)
-
-    def profile(self, actions: list[str], trust: dict = TRUST) -> str:
-        name = f"host-{uuid.uuid4().hex[:8]}"
-        self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))
-        statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
-        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        self.iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document)
-        self.iam.create_instance_profile(InstanceProfileName=name)
-        self.iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
-        return name
-
-
 @pytest.fixture(scope="module")
 def instances(embedded_aws, until):
     made = Instances(embedded_aws, until)
@@ -97,15 +41,7 @@ def instances(embedded_aws, until):
         made.ec2.terminate_instances(InstanceIds=made.started)
 
 
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def test_user_data_runs_with_folders_of_its_own(instances):
+def test_user_data_runs_in_folders_of_the_instance(instances):
     script = (
         "#!/bin/bash\necho home=$HOME cwd=$PWD; touch $HOME/mine /tmp/mine-$$ && echo $((6 * 7)); "
         "env | grep -c ^AWS_; exit 3"
@@ -116,10 +52,10 @@ def test_user_data_runs_with_folders_of_its_own(instances):
     home = console.split("home=")[1].split()[0]
     assert home != os.environ["HOME"] or home == "/root"
     assert not os.path.exists(os.path.join(os.environ["HOME"], "mine"))
-    assert instances.state(instance) == "running"  # a host stays when its user data has ended
+    assert instances.state(instance) == "running"  # an instance keeps running after its user data
 
 
-def test_powering_off_stops_it_and_user_data_is_not_run_again(instances):
+def test_power_off_stops_the_instance_and_a_start_does_not_repeat_user_data(instances):
     instance = instances.run("#!/bin/sh\necho first boot\nsudo shutdown -h now\nsleep 60")
     stopped = instances.wait(instance, "stopped")
     assert stopped["StateReason"] == {
@@ -137,14 +73,14 @@ def test_powering_off_stops_it_and_user_data_is_not_run_again(instances):
     assert "first boot" in instances.console(instance)
 
 
-def test_powering_off_terminates_where_the_instance_says_so(instances):
+def test_power_off_terminates_with_that_shutdown_behavior(instances):
     instance = instances.run(
         "#!/bin/sh\n/sbin/poweroff || poweroff\nsleep 60", InstanceInitiatedShutdownBehavior="terminate"
     )
     assert instances.wait(instance, "terminated")["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
 
 
-def test_boto3_finds_the_profiles_credentials_and_no_more_rights(instances):
+def test_boto3_uses_the_credentials_of_the_instance_profile(instances):
     script = """#!/usr/bin/env python3
 import boto3, json
 session = boto3.Session(region_name="us-east-1")
@@ -167,7 +103,7 @@ except Exception as error:
     assert "DENIED An error occurred (AccessDenied)" in console
 
 
-def test_stop_ends_every_process_of_it(instances):
+def test_stop_ends_every_process_of_the_instance(instances):
     script = (
         f"#!/bin/bash\nsetsid sleep 3600{OURS} & disown; (env -i setsid sleep 3601{OURS} &) ; echo ready; "
         f"sleep 3602{OURS}"
@@ -182,7 +118,7 @@ def test_stop_ends_every_process_of_it(instances):
 
 
 def sleepers() -> set[str]:
-    """The whole seconds of the `sleep` processes that instances of this run of the tests have started."""
+    """Return the whole seconds of the `sleep` processes that instances of this test run have started."""
     found = set()
     for name in filter(str.isdecimal, os.listdir("/proc")):
         try:
@@ -195,7 +131,7 @@ def sleepers() -> set[str]:
     return found
 
 
-def test_reboot_ends_the_processes_and_runs_what_runs_at_every_boot(instances):
+def test_reboot_ends_the_processes_and_runs_the_per_boot_scripts(instances):
     parts = MIMEMultipart()
     parts.attach(MIMEText("#!/bin/sh\necho once\n", "x-shellscript"))
     parts.attach(MIMEText(f"#!/bin/sh\necho each boot; sleep 3609{OURS} &\n", "x-shellscript-per-boot"))
@@ -210,58 +146,7 @@ def test_reboot_ends_the_processes_and_runs_what_runs_at_every_boot(instances):
     instances.until(lambda: not sleepers())
 
 
-@pytest.mark.parametrize(
-    ("settings", "code"),
-    [
-        ({"UserData": "#cloud-config\npackages: [git]"}, "NotImplementedException"),
-        ({"UserData": "#!/bin/sh\n" + "#" * 16_384}, "InvalidParameterValue"),
-        ({"ImageId": "ami-0123456789abcdef0"}, "InvalidAMIID.NotFound"),
-        ({"InstanceType": "t3.enormous"}, "InvalidParameterValue"),
-        ({"IamInstanceProfile": {"Name": "missing"}}, "InvalidParameterValue"),
-        (
-            {
-                "InstanceMarketOptions": {
-                    "MarketType": "spot",
-                    "SpotOptions": {"SpotInstanceType": "persistent"},
-                }
-            },
-            "NotImplementedException",
-        ),
-    ],
-)
-def test_run_instances_refuses_what_would_not_run(instances, settings, code):
-    with pytest.raises(ClientError) as error:
-        instances.run(**settings)
-    assert error.value.response["Error"]["Code"] == code
-
-
-def test_state_that_does_not_allow_a_change_is_told(instances):
-    instance = instances.run()
-    instances.wait(instance, "running")
-    instances.ec2.modify_instance_attribute(
-        InstanceId=instance, InstanceInitiatedShutdownBehavior={"Value": "terminate"}
-    )
-    assert instances.describe(instance)["SecurityGroups"]
-    monitored = instances.ec2.monitor_instances(InstanceIds=[instance])["InstanceMonitorings"]
-    assert monitored[0]["Monitoring"] == {"State": "enabled"}
-    instances.ec2.terminate_instances(InstanceIds=[instance])
-    instances.wait(instance, "terminated")
-    for call in (instances.ec2.start_instances, instances.ec2.stop_instances):
-        with pytest.raises(ClientError, match="IncorrectInstanceState"):
-            call(InstanceIds=[instance])
-
-
-def test_deep_learning_ami_is_found_by_parameter_and_by_name(instances):
-    name = "/aws/service/deeplearning/ami/x86_64/oss-nvidia-driver-gpu-pytorch-2.7-amazon-linux-2023/latest/ami-id"
-    image = instances.aws.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
-    pattern = "Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.7 (Amazon Linux 2023) *"
-    filters = [{"Name": "name", "Values": [pattern]}]
-    (found,) = instances.ec2.describe_images(Owners=["amazon"], Filters=filters)["Images"]
-    assert (found["ImageId"], found["RootDeviceName"]) == (image, "/dev/xvda")
-
-
-@pytest.mark.slow
-def test_spot_interruption_and_restart_of_the_embedded_aws(new_embedded_aws, until):
+def test_spot_instance_is_interrupted_and_a_restart_stops_all_instances(new_embedded_aws, until):
     aws = new_embedded_aws(time_scale=60)
     instances = Instances(aws, until)
     queue = Queue(aws)
@@ -274,8 +159,8 @@ def test_spot_interruption_and_restart_of_the_embedded_aws(new_embedded_aws, unt
     assert '"action": "terminate"' in instances.wait_for(spot, "NOTICE")
     assert instances.wait(spot, "terminated")["StateReason"]["Code"] == "Server.SpotInstanceTermination"
     until(lambda: len(queue.messages) == 5)
-    told = {m["detail-type"]: m for m in queue.messages}
-    warning = told["EC2 Spot Instance Interruption Warning"]
+    by_type = {m["detail-type"]: m for m in queue.messages}
+    warning = by_type["EC2 Spot Instance Interruption Warning"]
     assert warning["detail"] == {"instance-id": spot, "instance-action": "terminate"}
     changes = [m for m in queue.messages if m["detail-type"] == "EC2 Instance State-change Notification"]
     assert {m["detail"]["state"] for m in changes} == {"pending", "running", "shutting-down", "terminated"}
@@ -296,7 +181,7 @@ def test_spot_interruption_and_restart_of_the_embedded_aws(new_embedded_aws, unt
 
 
 def interrupt(aws, instance: str) -> int:
-    """The status of a request, signed by root, to take a Spot Instance away."""
+    """Send a request, signed by root, to interrupt a Spot Instance. Returns the HTTP status."""
     url = f"{aws.endpoint_url}/_local/interrupt/{instance}"
     keys = aws.credentials
     request = AWSRequest("POST", url)

@@ -1,4 +1,6 @@
-"""Target tracking of endpoint variants: the rule by itself, and on the running server with a fast clock."""
+"""Scaling of endpoint variants on the running embedded AWS; policies and schedules on a fast clock."""
+
+from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -7,62 +9,9 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from botocore.exceptions import ClientError
 
-from embedded_aws import client as daemon
-from embedded_aws.pytest_plugin import EmbeddedAws, free_port
-from embedded_aws.services.applicationautoscaling.rules import TargetTracking
 from hosting_kit import Hosting, variant
 
-RULE = TargetTracking(target=100, scale_out_cooldown=300, scale_in_cooldown=300)
 TARGET = {"ServiceNamespace": "sagemaker", "ScalableDimension": "sagemaker:variant:DesiredInstanceCount"}
-
-
-def test_three_points_over_the_target_scale_out_in_proportion():
-    assert RULE.capacity([250, 250, 250], current=2) == 5
-
-
-def test_fewer_points_over_the_target_change_nothing():
-    assert RULE.capacity([250, 250], current=1) == 1
-    assert RULE.capacity([250, 100, 250], current=1) == 1
-
-
-def test_fifteen_points_under_the_target_scale_in():
-    assert RULE.capacity([20] * 15, current=4) == 1
-    assert RULE.capacity([20] * 14 + [45], current=4) == 2
-    assert RULE.capacity([0] * 15, current=3) == 1
-
-
-def test_fewer_points_under_the_target_change_nothing():
-    assert RULE.capacity([0] * 14, current=3) == 3
-    assert RULE.capacity([95] + [0] * 14, current=3) == 3
-
-
-def test_just_under_the_target_nothing_is_taken_away():
-    assert RULE.capacity([95] * 15, current=3) == 3
-
-
-def test_a_cooldown_holds_back_all_but_a_larger_step_out():
-    assert RULE.capacity([150] * 3, current=2, since_out=299, last_added=1) == 2
-    assert RULE.capacity([150] * 3, current=2, since_out=300, last_added=1) == 3
-    assert RULE.capacity([300] * 3, current=2, since_out=10, last_added=1) == 6
-
-
-def test_a_cooldown_holds_back_scaling_in():
-    assert RULE.capacity([0] * 15, current=3, since_in=299) == 3
-    assert RULE.capacity([0] * 15, current=3, since_in=300) == 1
-
-
-def test_scaling_in_never_delays_scaling_out():
-    assert RULE.capacity([200] * 3, current=1, since_in=1) == 2
-
-
-def test_no_capacity_at_all_is_left_and_reached_where_it_is_allowed():
-    assert RULE.capacity([0] * 15, current=1, least=0) == 0
-    assert RULE.capacity([250] * 3, current=0, least=0) == 3
-
-
-def test_scaling_in_can_be_disabled():
-    rule = TargetTracking.of({"TargetValue": 100, "DisableScaleIn": True})
-    assert rule.capacity([0] * 15, current=3) == 3 and rule.scale_in_cooldown == 300
 
 
 @pytest.fixture(scope="module")
@@ -110,17 +59,12 @@ def count(aws, endpoint: str) -> int:
 
 
 @pytest.fixture(scope="module")
-def fast(tmp_path_factory):
+def fast(fast_embedded_aws):
     """An embedded AWS whose minutes take a second."""
-    home = tmp_path_factory.mktemp("scaling-aws")
-    try:
-        yield scalable(EmbeddedAws(home, free_port(), 60))
-    finally:
-        daemon.destroy(home)
+    return scalable(fast_embedded_aws)
 
 
-@pytest.mark.slow
-def test_load_adds_instances_and_its_end_removes_them(fast):
+def test_load_scales_out_and_its_end_scales_in(fast):
     aws, scaling = fast, fast.client("application-autoscaling")
     scaling.register_scalable_target(**TARGET, ResourceId=resource("scaled"), MinCapacity=1, MaxCapacity=2)
     follow(scaling, "scaled", target=10)
@@ -159,8 +103,7 @@ def test_load_adds_instances_and_its_end_removes_them(fast):
     assert alarms["MetricAlarms"] == []
 
 
-@pytest.mark.slow
-def test_an_alarm_of_ones_own_takes_steps_and_a_schedule_sets_bounds(fast):
+def test_alarm_triggers_step_scaling_and_a_schedule_sets_bounds(fast):
     aws, scaling, cloudwatch = fast, fast.client("application-autoscaling"), fast.client("cloudwatch")
     aws.endpoint("stepped", "scaled")
     where = {**TARGET, "ResourceId": resource("stepped")}
@@ -223,8 +166,7 @@ def test_an_alarm_of_ones_own_takes_steps_and_a_schedule_sets_bounds(fast):
     aws.stable("stepped")
 
 
-@pytest.mark.slow
-def test_requests_under_way_scale_within_seconds(fast):
+def test_concurrent_requests_scale_out_within_seconds(fast):
     aws, scaling = fast, fast.client("application-autoscaling")
     aws.endpoint("concurrent", "scaled")
     where = {**TARGET, "ResourceId": resource("concurrent")}
@@ -268,8 +210,7 @@ def test_requests_under_way_scale_within_seconds(fast):
     assert 0 < used("MemoryUtilization") < 100
 
 
-@pytest.mark.slow
-def test_burstable_variants_cannot_scale(aws, scaling):
+def test_burstable_variant_cannot_be_registered(aws, scaling):
     aws.config("burstable", variant("scaled", kind="ml.t2.medium"))
     aws.endpoint("burstable", "burstable")
     with pytest.raises(ClientError, match="burstable instances such as T2") as error:
@@ -279,8 +220,7 @@ def test_burstable_variants_cannot_scale(aws, scaling):
     assert error.value.response["Error"]["Code"] == "ValidationException"
 
 
-@pytest.mark.slow
-def test_what_cannot_be_scaled_is_refused(aws, scaling):
+def test_invalid_targets_are_refused(aws, scaling):
     with pytest.raises(ClientError, match="doesn't exist"):
         scaling.register_scalable_target(**TARGET, ResourceId=resource("no"), MinCapacity=1, MaxCapacity=2)
     with pytest.raises(ClientError, match="Maximum capacity cannot be less"):
@@ -291,8 +231,7 @@ def test_what_cannot_be_scaled_is_refused(aws, scaling):
         follow(scaling, "no", 10)
 
 
-@pytest.mark.slow
-def test_the_instance_type_of_a_registered_variant_stays(aws, scaling):
+def test_instance_type_of_a_registered_variant_cannot_change(aws, scaling):
     aws.endpoint("typed", "scaled")
     scaling.register_scalable_target(**TARGET, ResourceId=resource("typed"), MinCapacity=1, MaxCapacity=2)
     aws.config("larger", variant("scaled", kind="ml.m5.xlarge"))
@@ -300,8 +239,7 @@ def test_the_instance_type_of_a_registered_variant_stays(aws, scaling):
         aws.sagemaker.update_endpoint(EndpointName="typed", EndpointConfigName="larger")
 
 
-@pytest.mark.slow
-def test_a_deleted_endpoint_takes_its_target_along(aws, scaling):
+def test_deleted_endpoint_deregisters_its_target(aws, scaling):
     aws.endpoint("gone", "scaled")
     scaling.register_scalable_target(**TARGET, ResourceId=resource("gone"), MinCapacity=1, MaxCapacity=2)
     follow(scaling, "gone", 10)

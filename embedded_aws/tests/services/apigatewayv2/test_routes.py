@@ -1,4 +1,4 @@
-"""Routes and throttles of HTTP APIs by themselves."""
+"""Routes and throttling of HTTP APIs, without a server."""
 
 from __future__ import annotations
 
@@ -38,27 +38,27 @@ KEYS = [
         ("GET", "/predict/", ("$default", {})),
     ],
 )
-def test_the_most_specific_route_is_taken(method, path, expected):
+def test_most_specific_route_is_chosen(method, path, expected):
     assert choose(KEYS, method, path) == expected
     assert choose(reversed(KEYS), method, path) == expected
 
 
-def test_without_a_default_an_unknown_path_has_no_route():
+def test_unknown_path_without_a_default_has_no_route():
     assert choose(KEYS[1:], "GET", "/other") is None
     assert choose(["GET /a.b"], "GET", "/a-b") is None
 
 
 @pytest.mark.parametrize("key", ["$default", "ANY /", "POST /a/{id}", "GET /a/{rest+}"])
-def test_route_keys(key):
+def test_route_key_is_valid(key):
     assert ROUTE_KEY.fullmatch(key)
 
 
 @pytest.mark.parametrize("key", ["", "/a", "FETCH /a", "GET a", "GET /a b", "$connect"])
-def test_what_is_no_route_key(key):
+def test_route_key_is_invalid(key):
     assert not ROUTE_KEY.fullmatch(key)
 
 
-def test_a_function_is_named_by_its_arn_or_its_invoke_arn():
+def test_function_is_found_by_arn_and_by_invoke_arn():
     arn = "arn:aws:lambda:us-east-1:123456789012:function:f"
     path = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions"
     for uri in (f"{arn}:live", f"{path}/{arn}:live/invocations"):
@@ -68,7 +68,7 @@ def test_a_function_is_named_by_its_arn_or_its_invoke_arn():
     assert not FUNCTION.fullmatch("https://elsewhere.example")
 
 
-def test_a_burst_passes_at_once_and_then_so_many_a_second():
+def test_throttle_admits_a_burst_and_then_a_rate():
     now = [0.0]
     throttle = Throttle(lambda: now[0])
     assert [throttle.admit(("a",), 2, 3) for _ in range(4)] == [True, True, True, False]
@@ -80,13 +80,13 @@ def test_a_burst_passes_at_once_and_then_so_many_a_second():
     assert [throttle.admit(("c",), 0, 0) for _ in range(2)] == [False, False]
 
 
-def test_a_lowered_burst_holds_at_once():
+def test_lower_burst_applies_at_once():
     throttle = Throttle(lambda: 0.0)
     assert throttle.admit(("a",), 100, 100)
     assert [throttle.admit(("a",), 1, 1) for _ in range(2)] == [True, False]
 
 
-def test_limits_of_the_route_go_before_those_of_the_stage_and_the_account():
+def test_limits_of_the_route_override_those_of_the_stage_and_the_account():
     stage = SimpleNamespace(
         default_route_settings={"throttlingRateLimit": 5.0},
         route_settings={"GET /a": {"throttlingBurstLimit": 0, "throttlingRateLimit": 1}},

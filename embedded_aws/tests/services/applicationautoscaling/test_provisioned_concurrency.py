@@ -1,4 +1,4 @@
-"""Application Auto Scaling of provisioned concurrency, with a clock whose minutes take a quarter of a second."""
+"""Scaling of provisioned concurrency on the running embedded AWS; a minute of its fast clock takes 0.25 s."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from botocore.exceptions import ClientError
 
-from embedded_aws import client as daemon
+from embedded_aws import client
 from embedded_aws.pytest_plugin import EmbeddedAws, free_port
-from functions_kit import Functions, refused
+from functions_kit import Functions, expect_error
 
 TARGET = {"ServiceNamespace": "lambda", "ScalableDimension": "lambda:function:ProvisionedConcurrency"}
 SLEEP = "import time\ndef handler(e, c): time.sleep(e or 0)"
@@ -23,18 +23,18 @@ def fast(tmp_path_factory):
     try:
         yield Functions(EmbeddedAws(home, free_port(), 240))
     finally:
-        daemon.destroy(home)
+        client.destroy(home)
 
 
 def target(functions: Functions, qualifier: str) -> dict[str, str]:
-    """A function's alias or version as a scalable target."""
+    """Create a function. Returns its alias or version as the keys of a scalable target."""
     name = functions.create(SLEEP, Publish=True, Timeout=10)
     functions.client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
     return {**TARGET, "ResourceId": f"function:{name}:{qualifier}"}
 
 
 def provisioned(functions: Functions, where: dict[str, str]) -> tuple[int, int]:
-    """Requested and initialised environments; (0, 0) without a configuration."""
+    """Return the numbers of requested and of initialized environments; (0, 0) without a configuration."""
     _, name, qualifier = where["ResourceId"].split(":")
     try:
         found = functions.client.get_provisioned_concurrency_config(FunctionName=name, Qualifier=qualifier)
@@ -47,13 +47,13 @@ def provisioned(functions: Functions, where: dict[str, str]) -> tuple[int, int]:
 
 
 def activities(scaling, where: dict[str, str]) -> list[dict]:
-    """Oldest first."""
+    """Return the scaling activities, oldest first."""
     found = scaling.describe_scaling_activities(ServiceNamespace="lambda", ResourceId=where["ResourceId"])
     return found["ScalingActivities"][::-1]
 
 
 @pytest.mark.slow
-def test_use_of_provisioned_concurrency_adds_and_takes_away(fast, until):
+def test_utilization_scales_provisioned_concurrency_out_and_in(fast, until):
     scaling, where = fast.aws.client("application-autoscaling"), target(fast, "live")
     scaling.register_scalable_target(**where, MinCapacity=1, MaxCapacity=3)
     until(lambda: provisioned(fast, where) == (1, 1))
@@ -85,7 +85,7 @@ def test_use_of_provisioned_concurrency_adds_and_takes_away(fast, until):
             pool.submit(load, ends)
         try:
             until(lambda: provisioned(fast, where) == (3, 3))
-            enough.set()  # one of three in use: low; no requests at all would be no data, which changes nothing
+            enough.set()  # one of three in use is below the target; without requests there would be no data
             until(lambda: provisioned(fast, where)[0] == 2)
         finally:
             enough.set()
@@ -104,7 +104,7 @@ def test_use_of_provisioned_concurrency_adds_and_takes_away(fast, until):
 
 
 @pytest.mark.slow
-def test_schedule_takes_provisioned_concurrency_to_nothing_and_what_lambda_refuses_fails(fast, until):
+def test_schedule_scales_to_zero_and_an_error_of_lambda_fails_the_activity(fast, until):
     scaling, where = fast.aws.client("application-autoscaling"), target(fast, "1")
     name = where["ResourceId"].split(":")[1]
     scaling.register_scalable_target(**where, MinCapacity=1, MaxCapacity=5)
@@ -124,13 +124,13 @@ def test_schedule_takes_provisioned_concurrency_to_nothing_and_what_lambda_refus
     scaling.deregister_scalable_target(**where)
 
 
-def test_only_published_versions_and_their_aliases_are_targets(embedded_aws):
+def test_only_published_versions_and_their_aliases_can_be_registered(embedded_aws):
     functions, scaling = Functions(embedded_aws), embedded_aws.client("application-autoscaling")
     name = functions.create(SLEEP, Publish=True)
     functions.client.create_alias(FunctionName=name, Name="next", FunctionVersion="$LATEST")
     bounds = {**TARGET, "MinCapacity": 1, "MaxCapacity": 1}
     for resource in (f"function:{name}", f"function:{name}:next", f"function:{name}:7", "function:none:1"):
-        refused("ValidationException", scaling.register_scalable_target, **bounds, ResourceId=resource)
+        expect_error("ValidationException", scaling.register_scalable_target, **bounds, ResourceId=resource)
     scaling.register_scalable_target(**{**bounds, "MaxCapacity": 2}, ResourceId=f"function:{name}:1")
     with pytest.raises(ClientError, match="LambdaProvisionedConcurrencyUtilization"):
         scaling.put_scaling_policy(
@@ -148,7 +148,7 @@ def test_only_published_versions_and_their_aliases_are_targets(embedded_aws):
     scaling.deregister_scalable_target(**TARGET, ResourceId=f"function:{name}:1")
 
 
-def test_use_of_provisioned_concurrency_is_measured(embedded_aws, until):
+def test_utilization_of_provisioned_concurrency_is_recorded(embedded_aws, until):
     functions, cloudwatch = Functions(embedded_aws), embedded_aws.client("cloudwatch")
     name = functions.create(SLEEP, Publish=True, Timeout=10)
     where = {"FunctionName": name, "Qualifier": "1"}

@@ -1,4 +1,4 @@
-"""The processor time of an instance's processes, by itself: which processes are its own, and what percent they use."""
+"""CPU utilization and status checks of instances, without a server."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from embedded_aws import ACCOUNT_ID
 from embedded_aws.services.ec2 import metrics
 from embedded_aws.services.ec2.metrics import Process, Reporter
 
-REGION = "ap-south-2"  # nobody else's in the unit tests
+REGION = "ap-south-2"  # no other unit test uses it
 
 
 def reporter(monkeypatch: Any, instance: Any, tables: list[dict[int, Process]], seconds: float) -> Reporter:
-    """Looks at the tables one after the other, `seconds` apart."""
+    """Return a reporter that reads the tables one after the other, `seconds` apart."""
     monkeypatch.setattr(metrics, "processes", iter(tables).__next__)
     clock = iter(1000.0 + n * seconds for n in range(len(tables)))
     monkeypatch.setattr(metrics.time, "monotonic", clock.__next__)
@@ -47,21 +47,21 @@ def table(seconds: float, state: str = "S") -> dict[int, Process]:
         10: Process(1, state, 0.0),
         11: Process(10, "S", seconds / 2),
         12: Process(11, "R", seconds / 2),
-        13: Process(1, "R", 999.0),  # another's
+        13: Process(1, "R", 999.0),  # of no instance
     }
 
 
-def test_percent_of_the_vcpus_of_the_instance(monkeypatch):
+def test_cpu_utilization_is_a_percentage_of_the_vcpus(monkeypatch):
     instance = host()
     made = reporter(monkeypatch, instance, [table(5), table(65), table(65), table(500)], 60)
     for number in range(4):
         made.report(number)
-    # Two vCPUs for 60 s: 60 s of processor time are half of it. More than all there is cannot be used.
+    # 60 s of CPU time in 60 s are half of two vCPUs. The utilization is at most 100 %.
     assert recorded(instance, "CPUUtilization") == [50.0, 0.0, 100.0]
     assert recorded(instance, "StatusCheckFailed") == [0.0] * 4
 
 
-def test_basic_monitoring_has_a_point_of_five_minutes(monkeypatch):
+def test_basic_monitoring_has_a_datapoint_every_five_minutes(monkeypatch):
     instance = host(monitored=False)
     made = reporter(monkeypatch, instance, [table(60 * n) for n in range(11)], 60)
     for number in range(11):
@@ -69,7 +69,7 @@ def test_basic_monitoring_has_a_point_of_five_minutes(monkeypatch):
     assert recorded(instance, "CPUUtilization") == [50.0, 50.0]
 
 
-def test_a_halted_or_ended_instance_fails_its_status_check(monkeypatch):
+def test_stopped_or_ended_process_fails_the_status_check(monkeypatch):
     instance = host()
     gone = {1: Process(0, "S", 0.0)}
     made = reporter(monkeypatch, instance, [table(0), table(0, "T"), gone], 60)
@@ -80,7 +80,7 @@ def test_a_halted_or_ended_instance_fails_its_status_check(monkeypatch):
     assert recorded(instance, "StatusCheckFailed_System") == [0.0, 0.0, 0.0]
 
 
-def test_no_instance_no_look(monkeypatch):
+def test_processes_are_not_read_without_instances(monkeypatch):
     def look() -> None:
         pytest.fail("the processes were read")
 
@@ -90,7 +90,7 @@ def test_no_instance_no_look(monkeypatch):
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="reads /proc")
-def test_real_processes_are_read():
+def test_processes_returns_real_processes():
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"
     with subprocess.Popen([sys.executable, "-S", "-c", code], stdin=subprocess.PIPE) as child:
         assert child.stdin
