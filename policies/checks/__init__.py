@@ -1,1 +1,1 @@
-"""Checks of IAM documents for checkov. Without this file it would load none of them, and say nothing."""
+"""Custom checks of policies for checkov. Without this file, checkov silently loads none of them."""

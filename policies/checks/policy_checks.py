@@ -1,4 +1,4 @@
-"""The rules as checks of checkov's `json` framework.
+"""Custom checks for checkov's `json` framework, one per rule.
 
 checkov -d policies --framework json --external-checks-dir policies/checks --skip-path policies/checks
 """
@@ -13,13 +13,13 @@ from checkov.json_doc.base_json_check import BaseJsonCheck
 from checkov.json_doc.enums import BlockType
 
 SEPARATOR = " | "
-"""Between the check's own name and each complaint: a record of checkov has no other place for them."""
+"""Separates the name of a check from each of its messages, as a record of checkov has no other place for them."""
 
 
 class PolicyCheck(BaseJsonCheck):
-    """One rule. A document without statements is no policy: UNKNOWN."""
+    """A check for one rule. A document without statements is not a policy: UNKNOWN."""
 
-    def __init__(self, number: int, title: str, rule: Callable[[dict], Iterable[policy_rules.Complaint]]):
+    def __init__(self, number: int, title: str, rule: Callable[[dict], Iterable[policy_rules.Problem]]):
         self.title, self.rule = title, rule
         super().__init__(
             name=title,
@@ -30,11 +30,12 @@ class PolicyCheck(BaseJsonCheck):
         )
 
     def scan_entity_conf(self, conf: dict, entity_type: str) -> CheckResult:
+        """Return whether a document passes."""
         if not isinstance(conf, dict) or "Statement" not in conf:
             return CheckResult.UNKNOWN
-        complaints = [f"{sid}: {text}" for sid, text in self.rule(conf)]
-        self.name = SEPARATOR.join([self.title, *complaints])
-        return CheckResult.FAILED if complaints else CheckResult.PASSED
+        problems = [f"{sid}: {text}" for sid, text in self.rule(conf)]
+        self.name = SEPARATOR.join([self.title, *problems])
+        return CheckResult.FAILED if problems else CheckResult.PASSED
 
 
 PolicyCheck(1, "Allow no action by a wildcard", policy_rules.wildcard_actions)

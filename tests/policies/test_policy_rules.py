@@ -1,4 +1,4 @@
-"""The rules for IAM documents: each known-bad statement is found, by the rule that is for it, and good ones by none."""
+"""Each rule for policies reports its problem, and good statements pass all rules."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ RULES = (
 )
 
 
-def complaints(statement: dict) -> dict[str, list[str]]:
-    """What each rule says of a statement, for the rules that say anything."""
+def problems(statement: dict) -> dict[str, list[str]]:
+    """Return the problems of a statement by the rule that reports them."""
     document = {"Version": "2012-10-17", "Statement": [{"Sid": "It", "Effect": "Allow", **statement}]}
-    told = {rule.__name__: list(rule(document)) for rule in RULES}
-    assert all(sid == "It" for found in told.values() for sid, _ in found)
-    return {name: [text for _, text in found] for name, found in told.items() if found}
+    reported = {rule.__name__: list(rule(document)) for rule in RULES}
+    assert all(sid == "It" for found in reported.values() for sid, _ in found)
+    return {name: [text for _, text in found] for name, found in reported.items() if found}
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def complaints(statement: dict) -> dict[str, list[str]]:
             "open_pass_role",
             "any role",
         ),
-        ({"Action": "sts:AssumeRole", "Principal": "*"}, "open_principals", "everybody"),
-        ({"Action": "sts:AssumeRole", "Principal": {"AWS": ["*"]}}, "open_principals", "everybody"),
+        ({"Action": "sts:AssumeRole", "Principal": "*"}, "open_principals", "every principal"),
+        ({"Action": "sts:AssumeRole", "Principal": {"AWS": ["*"]}}, "open_principals", "every principal"),
         ({"Action": "s3:GetObjekt", "Resource": OBJECTS}, "unknown_actions", "s3:GetObjekt"),
         ({"Effect": "Deny", "Action": "s3:PutObjekt", "Resource": "*"}, "unknown_actions", "s3:PutObjekt"),
         ({"NotAction": "s4:GetObject", "Resource": "*"}, "unknown_actions", "s4:GetObject"),
@@ -72,7 +72,7 @@ def complaints(statement: dict) -> dict[str, list[str]]:
         (
             {"Action": "ecr:GetAuthorizationToken", "Resource": OBJECTS},
             "misfit_resources",
-            "knows no resources",
+            "does not support resources",
         ),
         (
             {"Action": "s3:GetObject", "Resource": [OBJECTS, ROLE]},
@@ -81,9 +81,9 @@ def complaints(statement: dict) -> dict[str, list[str]]:
         ),
     ],
 )
-def test_a_bad_statement_is_found(statement, rule, text):
-    found = complaints(statement)
-    assert any(text in complaint for complaint in found.get(rule, [])), found
+def test_a_problem_is_reported(statement, rule, text):
+    found = problems(statement)
+    assert any(text in problem for problem in found.get(rule, [])), found
 
 
 @pytest.mark.parametrize(
@@ -116,11 +116,11 @@ def test_a_bad_statement_is_found(statement, rule, text):
         },
     ],
 )
-def test_a_good_statement_is_not(statement):
-    assert complaints(statement) == {}
+def test_a_good_statement_passes(statement):
+    assert problems(statement) == {}
 
 
-def test_statements_without_a_sid_are_told_by_their_number():
+def test_a_statement_without_a_sid_is_named_by_its_number():
     document = {"Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": OBJECTS}] * 2}
     document["Statement"][1] = {**document["Statement"][1], "Action": "s3:*"}
     assert list(rules.wildcard_actions(document)) == [("statement 2", "allows the wildcard action s3:*")]
@@ -140,6 +140,6 @@ def test_statements_without_a_sid_are_told_by_their_number():
         ("a*b", "*c", False),
     ],
 )
-def test_two_patterns_overlap_where_some_text_matches_both(one, other, do):
+def test_patterns_overlap_if_some_text_matches_both(one, other, do):
     assert rules.overlap(one, other) is do
     assert rules.overlap(other, one) is do

@@ -149,14 +149,14 @@ OWN_KEY = f"arn:aws:kms:us-east-1:{VALUES['account_id']}:key/1"
         ("DenyOtherEncryption", {"s3:x-amz-server-side-encryption": "AES256"}),
         ("DenyOtherEncryption", {"s3:x-amz-server-side-encryption": "aws:kms:dsse", KEY_HEADER: OWN_KEY}),
         (
-            "DenyKeysOfOthers",
+            "DenyKeysOfOtherAccounts",
             {
                 "s3:x-amz-server-side-encryption": "aws:kms",
                 KEY_HEADER: "arn:aws:kms:us-east-1:763104351884:key/1",
             },
         ),
         ("DenyTheAccountsDefaultKey", {"s3:x-amz-server-side-encryption": "aws:kms"}),
-        ("DenyKeysThatCallersBring", {"s3:x-amz-server-side-encryption-customer-algorithm": "AES256"}),
+        ("DenyCustomerProvidedKeys", {"s3:x-amz-server-side-encryption-customer-algorithm": "AES256"}),
         ("DenyPlainHttp", {"aws:SecureTransport": "false"}),
         ("DenyOtherAccounts", {"aws:PrincipalAccount": "763104351884"}),
         ("DenyOtherAccounts", {"aws:PrincipalAccount": None, "aws:PrincipalIsAWSService": None}),
@@ -242,7 +242,7 @@ def test_interfaces_are_put_into_the_environment_s_own_network_only():
                 }
             else:
                 assert "network-interface/" in resource or resource == "*"
-    assert all(":Describe" in action for action in statements["LookAtNetwork"]["Action"])
+    assert all(":Describe" in action for action in statements["ReadNetwork"]["Action"])
 
 
 BUCKET_CONTEXT = "kms:EncryptionContext:aws:s3:arn"
