@@ -1,4 +1,4 @@
-"""embedded_aws/README.md says of every operation what it does."""
+"""The tables of services and operations in README.md."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from services.sagemaker.test_refused import example
 
 pytestmark = pytest.mark.slow
 
-ROWS = re.findall(r"^\| ([\w-]+) \| (\w+(?: only)?) \| (.+) \|$", contract.README.read_text(), re.MULTILINE)
+TABLE = contract.README.read_text().partition("<!-- operations: begin -->")[2]
+ROWS = re.findall(r"^\| ([\w-]+) \| (\w+(?: only)?) \| (.+) \|$", TABLE, re.MULTILINE)
 REFUSED = [
     (service, name) for service, state, names in ROWS if state == "refused" for name in names.split(", ")
 ]
 
 
-def test_the_table_of_operations_is_up_to_date() -> None:
+def test_the_tables_are_up_to_date() -> None:
     checked = subprocess.run(
         [sys.executable, "-m", "embedded_aws.contract", "--check"],
         cwd=contract.README.parents[1],
@@ -33,7 +34,7 @@ def test_the_table_of_operations_is_up_to_date() -> None:
     assert ("sagemaker", "CreateTrainingJob") in named and ("sts", "GetSessionToken") in REFUSED
 
 
-def test_states_follow_from_what_a_method_can_do() -> None:
+def test_an_operation_is_refused_if_its_method_can_only_raise() -> None:
     def refuses(self: object) -> None:
         raise NotImplementedError(self)
 
@@ -45,7 +46,7 @@ def test_states_follow_from_what_a_method_can_do() -> None:
     assert contract._state("service-quotas", "RequestServiceQuotaIncrease", answers) == "recorded only"
 
 
-def test_what_the_table_calls_refused_is_refused(embedded_aws) -> None:
+def test_every_refused_operation_is_refused(embedded_aws) -> None:
     clients = {service: embedded_aws.client(service) for service, _ in REFUSED}
     answered = []
     for service, operation in REFUSED:
@@ -55,7 +56,7 @@ def test_what_the_table_calls_refused_is_refused(embedded_aws) -> None:
         try:
             getattr(client, methods[operation])(**(example(shape) if shape else {}))
         except ClientError as error:
-            # The second: what the API has but an endpoint here cannot; the third: calls that nobody signs.
+            # Streamed responses are refused as ValidationError; unsigned calls for lack of a token.
             known = ("NotImplementedException", "ValidationError", "MissingAuthenticationToken")
             assert error.response["Error"]["Code"] in known, (operation, error)
         else:
@@ -64,6 +65,6 @@ def test_what_the_table_calls_refused_is_refused(embedded_aws) -> None:
 
 
 @pytest.mark.parametrize("service", contract.BENEATH)
-def test_what_is_ours_beneath_moto_is_an_operation(embedded_aws, service: str) -> None:
+def test_operations_with_embedded_backends_exist(embedded_aws, service: str) -> None:
     names = contract.BENEATH[service]
     assert names <= set(embedded_aws.client(service).meta.service_model.operation_names)

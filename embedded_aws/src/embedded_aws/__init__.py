@@ -1,3 +1,3 @@
-"""The embedded AWS: moto's server as control plane, real processes beneath it."""
+"""Embedded AWS: moto's server as control plane, real processes for jobs, endpoints, functions and instances."""
 
-ACCOUNT_ID = "123456789012"  # the account of AWS's own documentation
+ACCOUNT_ID = "123456789012"  # the account of AWS's documentation

@@ -1,9 +1,9 @@
-"""`python -m embedded_aws.bench`: what the embedded AWS adds to an endpoint's own time, and how many requests it carries.
+"""`python -m embedded_aws.bench`: latency that the embedded AWS adds to an endpoint, and its throughput.
 
-A trivial container is deployed on an embedded AWS of its own in a temporary folder. The same raw keep-alive client asks
-it through the embedded AWS (signed, 50 kB a request) and then directly on its port, one request at a time; the
-difference is the overhead. Throughput is taken with four connections at once. The best of several rounds counts, as
-whatever else the machine does only adds. Everything, client included, shares this machine.
+Deploys a trivial container on a new embedded AWS in a temporary folder. A raw keep-alive client sends requests of
+50 kB through the embedded AWS (signed) and then directly to the container, one at a time; the difference is the
+overhead. Four connections at once measure the throughput. The best of several rounds counts: other load on the machine
+only adds. Client, server and container share this machine.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from embedded_aws import client as daemon
+from embedded_aws import client
 from embedded_aws.errors import EmbeddedAwsError
 
 REGION = "us-east-1"
 BODY = bytes(50_000)
 CONNECTIONS = 4
-ROUNDS, REQUESTS = 5, 200  # of each measurement; bounds a run to 20 s
+ROUNDS, REQUESTS = 5, 200  # per measurement; a run takes up to 20 s
 START_SECONDS = 60.0
 
 APP = """
@@ -62,15 +62,15 @@ app = App.bind()
 
 
 class Connection:
-    """HTTP/1.1 over one socket with next to no cost of its own: the request is bytes made beforehand."""
+    """HTTP/1.1 over one socket with little overhead: the bytes of the request are prepared."""
 
     def __init__(self, port: int, request: bytes):
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._request = request
 
-    def ask(self) -> bytes:
-        """The answer's body. Raises EmbeddedAwsError unless it is a 200."""
+    def send(self) -> bytes:
+        """Send the request and return the body of the response. Raises EmbeddedAwsError unless it is a 200."""
         self._socket.sendall(self._request)
         data = b""
         while b"\r\n\r\n" not in data:
@@ -80,7 +80,7 @@ class Connection:
         while len(body) < length:
             body += self._receive()
         if not head.startswith(b"HTTP/1.1 200"):
-            raise EmbeddedAwsError(f"An invocation was answered with {head.splitlines()[0].decode()}.")
+            raise EmbeddedAwsError(f"An invocation failed: {head.splitlines()[0].decode()}.")
         return body
 
     def _receive(self) -> bytes:
@@ -94,27 +94,27 @@ class Connection:
 
 
 def run() -> dict[str, Any]:
-    """The figures of an embedded AWS of its own. Raises EmbeddedAwsError."""
+    """Measure a new embedded AWS. Raises EmbeddedAwsError."""
     with tempfile.TemporaryDirectory(prefix="embedded-aws-bench-") as folder:
         home = Path(folder) / "home"
-        address = daemon.start(home)
+        address = client.start(home)
         try:
-            return measure(address, daemon.variables(home, REGION))
+            return measure(address, client.variables(home, REGION))
         finally:
-            daemon.destroy(home)
+            client.destroy(home)
 
 
 def measure(
-    address: daemon.Address, variables: dict[str, str], rounds: int = ROUNDS, requests: int = REQUESTS
+    address: client.Address, variables: dict[str, str], rounds: int = ROUNDS, requests: int = REQUESTS
 ) -> dict[str, Any]:
-    """Median and 99th percentile in milliseconds, invocations per second. Raises EmbeddedAwsError.
+    """Measure a running embedded AWS: median and 99th percentile in milliseconds, invocations per second.
 
-    variables: credentials of root, as `daemon.variables` gives them.
+    variables: from `client.variables`. Raises EmbeddedAwsError.
     """
     _deploy(variables)
     through = _request(address.port, "/endpoints/bench/invocations", _signed(address, variables))
     connection = Connection(address.port, through)
-    port = int(connection.ask())
+    port = int(connection.send())
     direct = Connection(port, _request(port, "/invocations", {"Content-Type": "image/png"}))
     latencies = [(_latencies(connection, requests), _latencies(direct, requests)) for _ in range(rounds)]
     connection.close()
@@ -134,20 +134,20 @@ def measure(
 
 
 def _latencies(connection: Connection, requests: int) -> list[float]:
-    """Milliseconds of each request, one after the other."""
+    """Return the milliseconds of each of `requests` sequential requests."""
     times = []
     for _ in range(requests):
         started = time.perf_counter()
-        connection.ask()
+        connection.send()
         times.append((time.perf_counter() - started) * 1000)
     return times
 
 
 def _throughput(port: int, request: bytes, requests: int) -> float:
-    """Requests per second over all connections, each with half of `requests`."""
+    """Return requests per second over all connections, each of which sends half of `requests`."""
     connections = [Connection(port, request) for _ in range(CONNECTIONS)]
     threads = [
-        threading.Thread(target=lambda c=connection: [c.ask() for _ in range(requests // 2)])
+        threading.Thread(target=lambda c=connection: [c.send() for _ in range(requests // 2)])
         for connection in connections
     ]
     started = time.perf_counter()
@@ -167,7 +167,7 @@ def _request(port: int, path: str, headers: dict[str, str]) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + BODY
 
 
-def _signed(address: daemon.Address, variables: dict[str, str]) -> dict[str, str]:
+def _signed(address: client.Address, variables: dict[str, str]) -> dict[str, str]:
     keys = Credentials(variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"])
     url = f"{address.endpoint_url}/endpoints/bench/invocations"
     request = AWSRequest("POST", url, data=BODY, headers={"Content-Type": "image/png"})
@@ -176,7 +176,7 @@ def _signed(address: daemon.Address, variables: dict[str, str]) -> dict[str, str
 
 
 def _deploy(variables: dict[str, str]) -> None:
-    """A role, a bucket with the container's code, a model and an endpoint of one instance, in service."""
+    """Create role, bucket, model and an endpoint of one instance; wait until it is in service."""
     session = boto3.Session(
         variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"], region_name=REGION
     )
@@ -211,7 +211,9 @@ def _deploy(variables: dict[str, str]) -> None:
     deadline = time.monotonic() + START_SECONDS
     while (found := sagemaker.describe_endpoint(EndpointName="bench"))["EndpointStatus"] != "InService":
         if found["EndpointStatus"] == "Failed" or time.monotonic() > deadline:
-            raise EmbeddedAwsError(f"The endpoint did not come up: {found.get('FailureReason', 'too slow')}")
+            raise EmbeddedAwsError(
+                f"The endpoint did not reach InService: {found.get('FailureReason', 'timeout')}"
+            )
         time.sleep(0.05)
 
 

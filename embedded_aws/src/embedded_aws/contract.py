@@ -1,8 +1,8 @@
-"""`python -m embedded_aws.contract`: writes into README.md which operations the embedded AWS has of its own.
+"""`python -m embedded_aws.contract`: writes the tables of services and operations into README.md.
 
-Read from the response classes, so that the table cannot say what the code does not: an operation whose method can only
-raise is refused, any other of ours is real unless `RECORDED` names it; `BENEATH` names what no class shows. What moto
-does alone is not in the table.
+The table of operations is read from the response classes: an operation whose method can only raise is refused; any
+other embedded operation is real unless RECORDED names it. BENEATH names operations of moto's classes that use embedded
+backends. Operations of moto alone are not in the table.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from moto.core.responses import BaseResponse
+from moto.core.utils import camelcase_to_underscores, get_service_model
+
 from embedded_aws.runtime import Runtime
 from embedded_aws.server import app as server
+from embedded_aws.services import SERVICES
 
 README = Path(__file__).parents[2] / "README.md"
-BEGIN, END = "<!-- operations: begin -->", "<!-- operations: end -->"
 STATES = ("real", "recorded only", "refused")
-# Operations of ours that keep what they are told and do nothing with it.
+# Embedded operations that only keep their input.
 RECORDED = {
     "budgets": {
         "CreateBudget",
@@ -46,7 +49,7 @@ RECORDED = {
     },
     "service-quotas": {"RequestServiceQuotaIncrease"},
 }
-# Operations of moto's response classes that act on what is ours beneath: backends, objects, the evaluator.
+# Operations of moto's response classes that use embedded backends, S3 objects or policy evaluation.
 BENEATH = {
     "application-autoscaling": {
         "DeleteScalingPolicy",
@@ -72,9 +75,7 @@ BENEATH = {
 
 
 def operations() -> dict[tuple[str, str], str]:
-    """(service, operation) → state, of every operation that is not moto's alone."""
-    from moto.core.utils import camelcase_to_underscores, get_service_model
-
+    """Return (service, operation) → state for every operation that is not moto's alone."""
     found = {(service, name): "real" for service, names in BENEATH.items() for name in names}
     for kind in _response_classes():
         service = kind().boto3_service_name
@@ -87,8 +88,7 @@ def operations() -> dict[tuple[str, str], str]:
 
 
 def _response_classes() -> Iterator[type]:
-    """Ours that moto dispatches to: those which no other of ours extends."""
-    from moto.core.responses import BaseResponse
+    """Yield the embedded response classes that moto dispatches to: those without embedded subclasses."""
 
     def below(kind: type) -> Iterator[type]:
         for child in kind.__subclasses__():
@@ -108,37 +108,51 @@ def _state(service: str, operation: str, method: object) -> str:
     return "recorded only" if operation in RECORDED.get(service, ()) else "real"
 
 
-def table() -> str:
-    """The section of the README, markers included."""
+def operations_table() -> str:
+    """Return the table of operations."""
     found = operations()
-    lines = [BEGIN, "| service | | operations |", "| --- | --- | --- |"]
+    lines = ["| service | | operations |", "| --- | --- | --- |"]
     for service in sorted({service for service, _ in found}):
         for state in STATES:
             names = sorted(n for (s, n), its_state in found.items() if (s, its_state) == (service, state))
             if names:
                 lines.append(f"| {service} | {state} | {', '.join(names)} |")
-    return "\n".join([*lines, END])
+    return "\n".join(lines)
+
+
+def services_table() -> str:
+    """Return the table of services."""
+    lines = ["| service | source | beyond moto's records |", "| --- | --- | --- |"]
+    lines += [f"| {service.name} | {service.source.value} | {service.summary} |" for service in SERVICES]
+    return "\n".join(lines)
+
+
+def updated(text: str) -> str:
+    """Return the README with new tables. Call after the services are installed."""
+    for name, table in (("services", services_table()), ("operations", operations_table())):
+        begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+        before, _, rest = text.partition(begin)
+        _, _, after = rest.partition(end)
+        text = f"{before}{begin}\n{table}\n{end}{after}"
+    return text
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        prog="embedded_aws.contract", description="Write the table of operations into embedded_aws/README.md."
+        prog="embedded_aws.contract",
+        description="Write the tables of services and operations into README.md.",
     )
-    parser.add_argument("--check", action="store_true", help="only say whether the table is up to date")
+    parser.add_argument("--check", action="store_true", help="only report whether the tables are up to date")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         server.build(Runtime(home=Path(home), port=1))
-        made = table()
-    text = README.read_text()
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    if text == before + made + after:
+        text = README.read_text()
+        new = updated(text)
+    if text == new:
         return
     if arguments.check:
-        sys.exit(
-            "The table of operations in embedded_aws/README.md is out of date: python -m embedded_aws.contract"
-        )
-    README.write_text(before + made + after)
+        sys.exit("The tables in embedded_aws/README.md are out of date. Run: python -m embedded_aws.contract")
+    README.write_text(new)
 
 
 if __name__ == "__main__":

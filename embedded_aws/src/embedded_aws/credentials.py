@@ -1,4 +1,4 @@
-"""The account's root key pair: random, made on first use, readable by its owner alone. Standard library only."""
+"""Root access key of the account: random, created on first use, file mode 0600. Standard library only."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Credentials:
-    """An access key pair."""
+    """An access key."""
 
     aws_access_key_id: str
     aws_secret_access_key: str
 
     def variables(self) -> dict[str, str]:
-        """As environment variables of the SDKs."""
+        """Return the environment variables that SDKs read."""
         return {
             "AWS_ACCESS_KEY_ID": self.aws_access_key_id,
             "AWS_SECRET_ACCESS_KEY": self.aws_secret_access_key,
@@ -30,7 +30,7 @@ def _random(length: int, alphabet: str) -> str:
 
 
 def root(home: Path) -> Credentials:
-    """The root key pair of the embedded AWS whose state is in `home`, created if missing."""
+    """Return the root access key of the embedded AWS in `home`; create it if missing."""
     path = home / "credentials.json"
     try:
         return Credentials(**json.loads(path.read_text()))
@@ -44,7 +44,7 @@ def root(home: Path) -> Credentials:
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump(asdict(made), file)
     try:
-        os.link(draft, path)  # fails if another process was first: then its pair counts
+        os.link(draft, path)  # fails if another process was first: its key is used
     except FileExistsError:
         return Credentials(**json.loads(path.read_text()))
     finally:

@@ -1,4 +1,7 @@
-"""Fixtures of every test: the embedded AWS, started only when one asks, once per worker."""
+"""pytest fixtures: servers, started when a test first requests one and shared by the tests of a worker.
+
+Load with `-p embedded_aws.pytest_plugin`.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,14 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from embedded_aws import client as daemon
+from embedded_aws import client
 
 REGION = "us-east-1"
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest selects by marker
+@pytest.hookimpl(tryfirst=True)  # before pytest selects tests by marker
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that needs a running embedded AWS is no unit test."""
+    """Mark tests that need a running server as slow."""
     servers = {"embedded_aws", "fast_embedded_aws", "fresh_embedded_aws", "new_embedded_aws"}
     for item in items:
         if servers & set(getattr(item, "fixturenames", ())):
@@ -28,15 +31,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class EmbeddedAws:
-    """A running embedded AWS in a temporary folder.
+    """A running embedded AWS.
 
-    credentials: the AWS_* variables that point any tool at it, as root.
+    credentials: AWS_* variables that point tools at it, as root.
     """
 
     def __init__(self, home: Path, port: int, time_scale: float = 1.0):
         self.home, self.port, self.time_scale = home, port, time_scale
-        self.address = daemon.start(home, port, time_scale)
-        self._session = boto3.Session()  # one for all clients: it reads each service model once
+        self.address = client.start(home, port, time_scale)
+        self._session = boto3.Session()  # shared by all clients: it parses each service model once
 
     @property
     def endpoint_url(self) -> str:
@@ -44,10 +47,10 @@ class EmbeddedAws:
 
     @property
     def credentials(self) -> dict[str, str]:
-        return daemon.variables(self.home, REGION)
+        return client.variables(self.home, REGION)
 
     def client(self, service: str, **overrides: Any) -> Any:
-        """A boto3 client, of root unless `overrides` says otherwise; it does not retry."""
+        """Return a boto3 client that does not retry, with root credentials unless `overrides` has others."""
         variables = self.credentials
         settings: dict[str, Any] = {
             "region_name": REGION,
@@ -59,7 +62,7 @@ class EmbeddedAws:
         return self._session.client(service, **(settings | overrides))
 
     def session_of(self, role_name: str) -> dict[str, str]:
-        """Keyword arguments for `client` that make it act as a role."""
+        """Return arguments for `client` with the credentials of a role."""
         identity = self.client("sts")
         arn = f"arn:aws:iam::{identity.get_caller_identity()['Account']}:role/{role_name}"
         keys = identity.assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
@@ -70,12 +73,13 @@ class EmbeddedAws:
         }
 
     def restart(self) -> None:
-        """Stop, so that the state is saved, and start again on it."""
-        daemon.stop(self.home)
-        self.address = daemon.start(self.home, self.port, self.time_scale)
+        """Stop, which saves the state, and start again."""
+        client.stop(self.home)
+        self.address = client.start(self.home, self.port, self.time_scale)
 
 
 def free_port() -> int:
+    """Return a port of 127.0.0.1 that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -83,37 +87,37 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
-    """The embedded AWS of this worker. Names in tests should be their own: all of them share it."""
+    """Server of this worker. All tests share it: use unique names."""
     home = tmp_path_factory.mktemp("embedded-aws")
     try:
         yield EmbeddedAws(home, free_port())
     finally:
-        daemon.destroy(home)
+        client.destroy(home)
 
 
 @pytest.fixture(scope="session")
 def fast_embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
-    """As `embedded_aws`, with service clocks sixty times as fast: two seconds stand for AWS's two minutes."""
+    """Server of this worker with service clocks 60 times as fast: two seconds stand for two minutes."""
     home = tmp_path_factory.mktemp("fast-aws")
     try:
         yield EmbeddedAws(home, free_port(), 60)
     finally:
-        daemon.destroy(home)
+        client.destroy(home)
 
 
 @pytest.fixture(scope="module")
 def fresh_embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
-    """An embedded AWS of a module's own, for tests that need an account in which nothing has happened."""
+    """Server of one test module, for tests that need an empty account."""
     home = tmp_path_factory.mktemp("fresh-aws")
     try:
         yield EmbeddedAws(home, free_port())
     finally:
-        daemon.destroy(home)
+        client.destroy(home)
 
 
 @pytest.fixture
 def new_embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., EmbeddedAws]]:
-    """Starts an embedded AWS of a test's own, for tests that kill it or need other settings."""
+    """Function that starts a server for one test, for tests that kill it or need other settings."""
     homes: list[Path] = []
 
     def start(time_scale: float = 1.0) -> EmbeddedAws:
@@ -124,17 +128,17 @@ def new_embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calla
         yield start
     finally:
         for home in homes:
-            daemon.destroy(home)
+            client.destroy(home)
 
 
 @pytest.fixture(scope="session")
 def until() -> Callable[..., Any]:
-    """Waits until a condition gives something true, and returns that."""
+    """Function that waits until a condition returns a true value, and returns it."""
 
     def wait(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
         deadline = time.monotonic() + seconds
         while not (found := condition()):
-            assert time.monotonic() < deadline, f"not so within {seconds} s"
+            assert time.monotonic() < deadline, f"condition not met within {seconds} s"
             time.sleep(0.05)
         return found
 
@@ -143,7 +147,7 @@ def until() -> Callable[..., Any]:
 
 @pytest.fixture(autouse=True)
 def _no_real_account(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reaches an account by the operator's own variables or files."""
+    """Keep tests from reaching a real account through the user's variables or files."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)

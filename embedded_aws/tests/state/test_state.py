@@ -180,7 +180,7 @@ def test_state_of_another_version_is_refused(fresh_embedded_aws) -> None:
     _, _, rest = snapshot.read_bytes().partition(b"\n")
     header = {"format": 1, "moto": "5.1.0", "python": "3.9"}
     snapshot.write_bytes(json.dumps(header).encode() + b"\n" + rest)
-    with pytest.raises(EmbeddedAwsError, match=r"was made by moto 5\.1\.0 on Python 3\.9"):
+    with pytest.raises(EmbeddedAwsError, match=r"was written by moto 5\.1\.0 on Python 3\.9"):
         daemon.start(own_aws.home)
     snapshot.write_bytes(snapshot.read_bytes()[:2000].replace(b"5.1.0", b"5.2.5"))
     with pytest.raises(EmbeddedAwsError, match="The saved state"):

@@ -1,1 +1,1 @@
-"""Child processes: started, supervised, ended with their parent, and their logs shipped."""
+"""Child processes: start, supervise, end with their parent, ship their logs."""

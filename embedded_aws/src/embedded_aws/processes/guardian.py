@@ -1,7 +1,7 @@
-"""Outlives the embedded AWS by a moment, to kill the process groups that a `kill -9` of it would leave behind.
+"""Kills process groups that a `kill -9` of the embedded AWS would leave behind.
 
-Reads lines `+PGID` and `-PGID` from standard input; at end of file, when the embedded AWS is gone however it
-went, kills every group still listed. Standard library only: it is started as a bare script.
+Reads lines `+PGID` and `-PGID` from standard input. At end of file the embedded AWS is gone: kills every group still
+listed. Standard library only: it is started as a bare script.
 """
 
 import os
@@ -10,7 +10,7 @@ import sys
 
 
 def started(pid: int) -> str | None:
-    """When a process started, in clock ticks; None where /proc does not tell, or once it is gone."""
+    """Return when a process started, in clock ticks; None without /proc or after its end."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rpartition(")")[2].split()[19]
@@ -30,7 +30,7 @@ def main() -> None:
             groups.pop(group, None)
     for group, since in groups.items():
         if started(group) not in (since, None):
-            continue  # the number is another process's by now
+            continue  # another process has the number now
         try:
             os.killpg(group, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):

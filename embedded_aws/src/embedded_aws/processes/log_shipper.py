@@ -1,4 +1,4 @@
-"""Log lines to CloudWatch Logs in batches, as the role on whose behalf they are written, off the writer's path."""
+"""Sends log lines to CloudWatch Logs in batches, in the background, with the credentials of a role."""
 
 from __future__ import annotations
 
@@ -16,26 +16,28 @@ from embedded_aws.runtime import Runtime
 log = logging.getLogger(__name__)
 
 BATCH_SECONDS = 0.5
-BATCH_EVENTS = 5000  # PutLogEvents takes 10,000, or 1 MB
+BATCH_EVENTS = 5000  # PutLogEvents takes at most 10,000, and 1 MB
 BATCH_BYTES = 1_000_000
 EVENT_OVERHEAD = 26
 CLIENT_SECONDS = 7200.0  # well before the role's credentials expire
 
 
 class Stream(NamedTuple):
-    """Where lines go, and on whose behalf: a service (e.g. "lambda.amazonaws.com") that has assumed a role."""
+    """A log stream, and the role that writes to it."""
 
     region: str
     role_arn: str
     group: str
     name: str
     service: str
+    """Service that assumes the role, e.g. "lambda.amazonaws.com"."""
+
     session_name: str
     source_arn: str | None = None
 
 
 class LogShipper:
-    """Gathers lines and sends them in batches. Without permission to log, lines are dropped, as on AWS."""
+    """Collects lines and sends them in batches. Without permission to log, lines are dropped, as on AWS."""
 
     def __init__(self, runtime: Runtime, thread_name: str) -> None:
         self._runtime = runtime
@@ -45,7 +47,7 @@ class LogShipper:
         threading.Thread(target=self._run, name=thread_name, daemon=True).start()
 
     def add(self, stream: Stream, at: int, message: str) -> None:
-        """Take a line. at: Unix milliseconds. Blank lines are left out: CloudWatch refuses empty events."""
+        """Add a line. at: Unix milliseconds. Blank lines are dropped: CloudWatch Logs refuses empty events."""
         if not message.strip():
             return
         with self._condition:
@@ -53,7 +55,7 @@ class LogShipper:
             self._condition.notify()
 
     def flush(self) -> None:
-        """Send what has been gathered."""
+        """Send all collected lines."""
         with self._condition:
             lines, self._lines = self._lines, defaultdict(list)
         for stream, events in lines.items():
@@ -61,7 +63,7 @@ class LogShipper:
                 self._send(stream, events)
             except (ClientError, BotoCoreError, RoleNotAssumable) as error:
                 log.info("no logs in %s: %s", stream.name, error)
-            except Exception:  # of one stream, which must not end the logs of the others
+            except Exception:  # a failure of one stream must not stop the others
                 log.exception("no logs in %s", stream.name)
 
     def _run(self) -> None:
@@ -100,7 +102,7 @@ class LogShipper:
 
 
 def _batches(events: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Cut to what one PutLogEvents takes."""
+    """Split events into batches that fit one PutLogEvents call."""
     batches: list[list[dict[str, Any]]] = [[]]
     size = 0
     for event in events:

@@ -1,4 +1,4 @@
-"""Child processes that never outlive the embedded AWS."""
+"""Starts and ends child processes. None outlives the embedded AWS."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import IO
 
 
 class Supervisor:
-    """Starts children as leaders of their own process groups and ends them group by group.
+    """Starts each child in a process group of its own and ends whole groups.
 
-    A guardian process is told of every group and kills what is left if this process dies without ending them.
+    A guardian process knows every group and kills those that are left if this process dies.
     """
 
     def __init__(self) -> None:
@@ -45,11 +45,11 @@ class Supervisor:
                 pass_fds=pass_fds,
                 start_new_session=True,
             )
-            self._tell_guardian(f"+{child.pid}")
+            self._notify_guardian(f"+{child.pid}")
             ended = [p for p, c in self._children.items() if c.poll() is not None and not _group_exists(p)]
             for pid in ended:
                 del self._children[pid]
-                self._tell_guardian(f"-{pid}")
+                self._notify_guardian(f"-{pid}")
             self._children[child.pid] = child
         return child
 
@@ -60,15 +60,15 @@ class Supervisor:
             child.wait(grace)
         except subprocess.TimeoutExpired:
             _signal_group(child.pid, signal.SIGKILL)
-        _signal_group(child.pid, signal.SIGKILL)  # members that ignored the first
+        _signal_group(child.pid, signal.SIGKILL)  # members that ignored SIGTERM
         status = child.wait()
         with self._lock:
             if self._children.pop(child.pid, None) is not None:
-                self._tell_guardian(f"-{child.pid}")
+                self._notify_guardian(f"-{child.pid}")
         return status
 
     def end_all(self, grace: float = 3.0) -> None:
-        """End every group still running, all at once."""
+        """End every running group, all at the same time."""
         with self._lock:
             children = list(self._children.values())
         for child in children:
@@ -77,13 +77,13 @@ class Supervisor:
             self.end(child, grace)
 
     def count(self) -> int:
-        """How many children are running."""
+        """Return the number of running children."""
         with self._lock:
             return sum(child.poll() is None for child in self._children.values())
 
-    def _tell_guardian(self, line: str) -> None:
+    def _notify_guardian(self, line: str) -> None:
         if self._guardian is None or self._guardian.poll() is not None:
-            # The first, or one in place of a guardian that somebody killed: it is told of every group.
+            # Start the first guardian, or replace a killed one: list every group again.
             self._guardian = subprocess.Popen(
                 [sys.executable, "-S", "-E", str(Path(__file__).with_name("guardian.py"))],
                 stdin=subprocess.PIPE,

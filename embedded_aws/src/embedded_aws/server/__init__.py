@@ -1,1 +1,1 @@
-"""The HTTP server in front of moto: its front page checks, dispatch, own control requests."""
+"""HTTP server: front, dispatch to moto, control requests."""

@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 server for one WSGI application on 127.0.0.1: threads, keep-alive, one write per answer."""
+"""HTTP/1.1 server for one WSGI application on 127.0.0.1: threads, keep-alive, one write per response."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ log = logging.getLogger("embedded_aws")
 
 
 class Handler(MotoRequestHandler):
-    """Reads each request whole before the application runs, so that a connection can carry the next one.
+    """Reads the whole request before the application runs, so that the connection can be reused.
 
-    werkzeug's own handler closes every connection, which costs a new thread and handshake per call.
+    werkzeug's handler closes every connection: a new thread and handshake per request.
     """
 
     protocol_version = "HTTP/1.1"
@@ -35,7 +35,7 @@ class Handler(MotoRequestHandler):
             while not self.close_connection:
                 self.handle_one_request()
         except (ConnectionError, TimeoutError):
-            return  # the client went away
+            return  # the client disconnected
 
     def run_wsgi(self) -> None:
         started = time.perf_counter()
@@ -50,9 +50,7 @@ class Handler(MotoRequestHandler):
                 return
             body = self.rfile.read(int(length))
             if len(body) < int(length):
-                self.close_connection = (
-                    True  # the client went away in the middle: no half a request is acted on
-                )
+                self.close_connection = True  # the client disconnected: ignore the partial request
                 return
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))
@@ -102,18 +100,18 @@ class Handler(MotoRequestHandler):
         self.wfile.write(head if self.command == "HEAD" else head + content)
 
     def log_request(self, *args: Any) -> None:
-        """Requests are logged once answered."""
+        """Do nothing: requests are logged after the response."""
 
     def log_message(self, format: str, *args: Any) -> None:
         log.warning(format, *args)
 
 
 class Server(ThreadingHTTPServer):
-    """Listens on 127.0.0.1 and nowhere else."""
+    """Listens on 127.0.0.1 only."""
 
     daemon_threads = True
     request_queue_size = 256
-    multithread, multiprocess, ssl_context = True, False, None  # werkzeug's handler asks
+    multithread, multiprocess, ssl_context = True, False, None  # read by werkzeug's handler
 
     def __init__(self, port: int, app: Callable):
         self.app = app
@@ -123,7 +121,7 @@ class Server(ThreadingHTTPServer):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = self.server_address  # no look-up of the host's name
+        self.server_name, self.server_port = self.server_address  # without a DNS lookup of the host name
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exc_info()[1], ConnectionError):

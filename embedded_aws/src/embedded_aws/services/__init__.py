@@ -61,11 +61,11 @@ SERVICES = (
     Service("sns", FIXED, "sns", "functions and endpoints on this machine are subscribers"),
     Service("ssm", FIXED, "ssm", "public parameters of the Deep Learning AMIs"),
     Service("budgets", FIXED, "budgets", "subscribers, tags and updates of budgets"),
-    Service("ecr", MOTO, "", ""),
-    Service("efs", MOTO, "", ""),
-    Service("kms", MOTO, "", "keys are records; data is not encrypted on disk"),
-    Service("logs", MOTO, "", ""),
-    Service("sqs", MOTO, "", ""),
+    Service("ecr", MOTO, "", "records only"),
+    Service("efs", MOTO, "", "records only"),
+    Service("kms", MOTO, "", "records only: data on disk is not encrypted"),
+    Service("logs", MOTO, "", "records only"),
+    Service("sqs", MOTO, "", "records only"),
 )
 
 

@@ -1,1 +1,1 @@
-"""What is kept on disk: the snapshot of moto's backends, the journal of writes, the blobs."""
+"""Saved state: snapshot of moto's backends, journal of writes since then, blobs of S3 objects."""

@@ -1,8 +1,8 @@
-"""Writes on disk before they are answered: what a `kill -9` between two snapshots would lose.
+"""Journal of writes: on disk before a write is answered, so that `kill -9` between two snapshots loses nothing.
 
-A record holds what a write left behind (of S3 an object's versions, an upload's part, a bucket's settings; of another
-service all its state, which is small), not the request, so that replaying it over a snapshot that has it already
-changes nothing.
+A record holds the result of a write, not the request: for S3 the versions of an object, a part of an upload or the
+settings of a bucket; for other services the whole backend, which is small. Replaying it over a snapshot that already
+has it changes nothing.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ log = logging.getLogger("embedded_aws.state.snapshot")
 
 _HEADER = json.dumps(VERSIONS).encode() + b"\n"
 _FRAME = struct.Struct(">II")  # length and CRC-32 of the record that follows
-_CONTENTS = ("keys", "multiparts")  # of a bucket: recorded one by one
-# Streams of data, and calls that keep nothing: left to the next snapshot.
+_CONTENTS = ("keys", "multiparts")  # attributes of a bucket that are recorded one by one
+# Streams of data, and calls that change no state: left to the next snapshot.
 _LEFT_OUT = frozenset(
     (
         "PutLogEvents",
@@ -56,14 +56,14 @@ _LEFT_OUT = frozenset(
         "GenerateDataKey",
     )
 )
-_SLOW = 0.02  # seconds of a processor to record a backend, beyond which it is not done more than a twentieth of the time
+_SLOW_SECONDS = 0.02  # CPU time to record a backend; slower ones are recorded at most 1/20 of the time
 
 
 class Journal:
-    """Segments `<folder>/journal.<number>`: a new one begins as a snapshot does, which makes the older ones needless.
+    """Segments `<folder>/journal.<number>`. A new segment begins with each snapshot, which makes older ones obsolete.
 
-    Records reach the operating system before `record` returns: they outlive this process however it ends, but the
-    last ones not a power cut.
+    Records reach the operating system before `record` returns. They survive the end of this process, but not a power
+    cut: nothing is flushed to the disk.
     """
 
     def __init__(self, folder: Path):
@@ -72,13 +72,13 @@ class Journal:
         self._keys: WeakValueDictionary[tuple[str, str | None], threading.Lock] = WeakValueDictionary()
         self._services: dict[Address, threading.Lock] = {}
         self._moments = itertools.count()
-        self._recorded: dict[Address, int] = {}  # the moment at which the latest record of a backend began
-        self._resting: dict[Address, float] = {}  # when a slow one may be recorded again
+        self._recorded: dict[Address, int] = {}  # when the latest record of a backend began
+        self._pausing: dict[Address, float] = {}  # when a slow backend can be recorded again
         self._file: int | None = None
         self._number = 0
 
     def replay(self) -> int:
-        """Apply every record to moto's backends. Returns how many. Raises EmbeddedAwsError for one of another version."""
+        """Apply every record to moto's backends. Returns how many. Raises EmbeddedAwsError for other versions."""
         applied = 0
         for _, path in self._segments():
             for record in _read(path):
@@ -87,7 +87,7 @@ class Journal:
         return applied
 
     def begin(self) -> int:
-        """Start a new segment. Returns the number before which all are needless once a snapshot begun now is saved."""
+        """Start a new segment. Returns its number: a snapshot that begins now makes all lower ones obsolete."""
         with self._lock:
             self._number = max([self._number, *(number for number, _ in self._segments())]) + 1
             path = self._folder / f"journal.{self._number}"
@@ -99,14 +99,14 @@ class Journal:
             return self._number
 
     def drop(self, before: int) -> None:
-        """Remove the segments that a snapshot has made needless."""
+        """Remove segments that a snapshot has made obsolete."""
         for number, path in self._segments():
             if number < before:
                 path.unlink()
 
     @contextmanager
     def writing(self, call: Call) -> Iterator[None]:
-        """Around a call that writes: at its end, what it left behind. Raises OSError if that cannot be written."""
+        """Record the result of the call that runs inside. Raises OSError if it cannot be written."""
         if call.model == "s3":
             with self._writing_to_s3(call):
                 yield
@@ -117,10 +117,10 @@ class Journal:
 
     @contextmanager
     def _writing_to_s3(self, call: Call) -> Iterator[None]:
-        """Keeps others off the call's keys, too.
+        """Record an S3 call, and run calls on the same key one after the other.
 
-        moto checks a precondition and then writes, or reads an object's versions and then adds one, with no lock of
-        its own: two at once would lose one.
+        moto has no lock between checking a precondition and writing, or between reading versions and adding one: two
+        calls at once would lose a write.
         """
         entries = (call.parameter("Delete") or {}).get("Objects", [])
         names = [entry["Key"] for entry in entries] or [call.parameter("Key")]
@@ -129,18 +129,16 @@ class Journal:
                 held.enter_context(self._lock_of(call.parameter("Bucket"), name))
             yield
             for content in _effects(call):
-                self._append(
-                    pickle.dumps(content, protocol=5)
-                )  # plain objects; a snapshot's pickler is slower
+                self._append(pickle.dumps(content, protocol=5))  # plain objects: faster than Pickler
 
     def record(self, service: str, region: str) -> None:
-        """Append the state of a service's backend, unless another call has since this one was done. Raises OSError."""
+        """Append the backends of a service, unless a later call has already done so. Raises OSError."""
         done = next(self._moments)
         for address, found in backends(service):
             if address[3] not in (region, "aws"):
                 continue
             with self._services.setdefault(address, threading.Lock()):
-                if self._recorded.get(address, -1) > done or time.monotonic() < self._resting.get(
+                if self._recorded.get(address, -1) > done or time.monotonic() < self._pausing.get(
                     address, 0.0
                 ):
                     continue
@@ -150,8 +148,8 @@ class Journal:
                 if data is not None:
                     self._append(data)
                 taken = time.thread_time() - began
-                if taken > _SLOW:
-                    self._resting[address] = time.monotonic() + 20 * taken
+                if taken > _SLOW_SECONDS:
+                    self._pausing[address] = time.monotonic() + 20 * taken
 
     def _lock_of(self, bucket: str, key: str | None) -> threading.Lock:
         with self._lock:
@@ -159,7 +157,7 @@ class Journal:
 
     def _append(self, data: bytes) -> None:
         with self._lock:
-            assert self._file is not None, "a journal has begun before requests are answered"
+            assert self._file is not None, "begin() is called before the first request"
             _write(self._file, _FRAME.pack(len(data), zlib.crc32(data)) + data)
 
     def _segments(self) -> list[tuple[int, Path]]:
@@ -168,22 +166,22 @@ class Journal:
 
 
 def _pickled(address: Address, found: BaseBackend) -> bytes | None:
-    """A record of a backend; None if it cannot be had now, which leaves it to the next snapshot."""
+    """Return the record of a backend; None if it cannot be pickled now: the next snapshot will have it."""
     for _ in range(3):
         file = io.BytesIO()
         try:
             Pickler(file).dump(("backend", address, contents(found, changes=True)))
         except RuntimeError:
-            continue  # another call changed the size of a dictionary meanwhile
+            continue  # another call changed the size of a dictionary
         except Exception:
-            log.exception("%s is not in the journal", address[0])
+            log.exception("%s not in the journal", address[0])
             return None
         return file.getvalue()
     return None
 
 
 def _write(file: int, data: bytes) -> None:
-    """All of it or nothing: half a record in the middle would hide those after it."""
+    """Write all bytes or none: a partial record would hide the records after it."""
     size = os.lseek(file, 0, os.SEEK_END)
     try:
         written = os.write(file, data)
@@ -195,26 +193,26 @@ def _write(file: int, data: bytes) -> None:
 
 
 def _read(path: Path) -> Iterator[tuple]:
-    """The whole records of a segment, up to the first that its writer did not finish."""
+    """Yield the complete records of a segment."""
     with path.open("rb") as file:
         header = file.readline()
         if not header.endswith(b"\n"):
-            return  # killed as it began
+            return  # killed while it was created
         if header != _HEADER:
             raise EmbeddedAwsError(
-                f"The saved state {path} was made by other versions than this of moto or Python: start with those, "
-                "or destroy the embedded AWS and begin anew."
+                f"The saved state {path} was written with other versions of moto or Python. Start with those, or "
+                "destroy the embedded AWS and start from scratch."
             )
         while len(frame := file.read(_FRAME.size)) == _FRAME.size:
             length, checksum = _FRAME.unpack(frame)
             data = file.read(length)
             if len(data) < length or zlib.crc32(data) != checksum:
-                log.warning("%s ends in half a record, of a write that was not answered", path)
+                log.warning("%s ends with a partial record, of a write that was not answered", path)
                 return
             yield pickle.loads(data)
 
 
-# --- what a call leaves behind ---
+# --- results of S3 calls ---
 
 
 def _s3() -> S3Backend:
@@ -222,7 +220,7 @@ def _s3() -> S3Backend:
 
 
 def _effects(call: Call) -> Iterator[tuple]:
-    """(kind, bucket's name, ...) of everything that the call may have changed."""
+    """Yield (kind, bucket name, ...) for everything that the call can have changed."""
     name, key, upload = (call.parameter(field) for field in ("Bucket", "Key", "UploadId"))
     bucket = _s3().buckets.get(name)
     if call.operation == "DeleteObjects":
@@ -231,7 +229,7 @@ def _effects(call: Call) -> Iterator[tuple]:
     elif key is None and name is not None:
         yield _settings(bucket, name)
     elif bucket is None:
-        return  # the call has failed
+        return  # the call failed
     elif call.operation in ("UploadPart", "UploadPartCopy"):
         found = bucket.multiparts.get(upload)
         number = int(call.parameter("PartNumber"))
@@ -248,7 +246,7 @@ def _effects(call: Call) -> Iterator[tuple]:
 
 
 def _object(bucket: FakeBucket | None, name: str, key: str, version: str | None) -> tuple:
-    """The order of an object's versions, and those versions that a call can have changed, with their tags."""
+    """Return the order of an object's versions, and the versions that a call can have changed, with their tags."""
     versions = list(bucket.keys.getlist(key, [])) if bucket is not None else []
     changed = versions[-1:] + [v for v in versions[:-1] if v.version_id == version]
     tags = {v.version_id: _s3().tagger.get_tag_dict_for_resource(v.arn) for v in changed if hasattr(v, "arn")}
@@ -262,7 +260,7 @@ def _settings(bucket: FakeBucket | None, name: str) -> tuple:
     return "bucket", name, type(bucket), settings, _s3().tagger.get_tag_dict_for_resource(bucket.arn)
 
 
-# --- and how it is put back ---
+# --- replay ---
 
 
 def _apply(record: tuple) -> None:
@@ -271,7 +269,7 @@ def _apply(record: tuple) -> None:
         restore(name, *rest)
     elif kind == "bucket":
         _apply_bucket(name, *rest)
-    elif name in _s3().buckets:  # else deleted since, as a later record says
+    elif name in _s3().buckets:  # otherwise a later record deletes the bucket
         _APPLY[kind](_s3().buckets[name], *rest)
 
 

@@ -1,4 +1,4 @@
-"""moto's objects as bytes: what pickle cannot do with them by itself."""
+"""Pickling of moto's backends: what pickle alone cannot handle."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from embedded_aws.state.blobs import StoredKey
 VERSIONS = {"format": 4, "moto": moto.__version__, "python": f"{sys.version_info[0]}.{sys.version_info[1]}"}
 
 Place = tuple[str, str]  # module and name of a BackendDict
-Address = tuple[str, str, str, str]  # of a backend: its BackendDict's place, account, region
+Address = tuple[str, str, str, str]  # of a backend: place of its BackendDict, account, region
 
 _LOCK, _RLOCK = type(threading.Lock()), type(threading.RLock())
 
@@ -35,7 +35,7 @@ def _used() -> list[BackendDict]:
 
 
 def _places() -> dict[int, Place]:
-    """Where each BackendDict in use is found, by its identity."""
+    """Return the place of each BackendDict in use, by id()."""
     return _places_of(frozenset(map(id, _used())))
 
 
@@ -51,7 +51,7 @@ def _places_of(used: frozenset[int]) -> dict[int, Place]:
 
 
 def backends(service: str | None = None) -> Iterator[tuple[Address, BaseBackend]]:
-    """Every backend that exists, or those of one service by botocore's name, with their addresses."""
+    """Yield address and backend of every backend, or of one service (botocore's name)."""
     places = _places()
     for found in _used():
         if service in (None, found.service_name) and id(found) in places:
@@ -60,9 +60,9 @@ def backends(service: str | None = None) -> Iterator[tuple[Address, BaseBackend]
 
 
 def contents(backend: BaseBackend, changes: bool = False) -> dict[str, Any]:
-    """What there is to save of a backend: its attributes, less AWS's own policies that nobody has attached.
+    """Return the attributes of a backend to save, without AWS managed policies that are not attached.
 
-    changes: also less AWS's images and their snapshots, which stay as they are: most of EC2's state.
+    changes: leave out AWS's images and their snapshots, too. They never change and are most of EC2's state.
     """
     attributes = dict(vars(backend))
     if isinstance(backend, IAMBackend):
@@ -81,7 +81,7 @@ def contents(backend: BaseBackend, changes: bool = False) -> dict[str, Any]:
 
 
 def restore(address: Address, attributes: dict[str, Any]) -> None:
-    """Put what `contents` gave in place of a backend's present contents."""
+    """Replace the attributes of a backend with those from `contents`."""
     found = backend(*address)
     if isinstance(found, IAMBackend):
         policies = {policy.arn: policy for policy in found.aws_managed_policies}
@@ -99,14 +99,14 @@ def restore(address: Address, attributes: dict[str, Any]) -> None:
             "amis": images | attributes["amis"],
             "snapshots": snapshots | attributes["snapshots"],
         }
-    # What a state of an earlier version lacks stays as a new backend has it.
+    # Attributes that an older state lacks keep the values of a new backend.
     attributes = vars(found) | attributes
     found.__dict__.clear()
     found.__dict__.update(attributes)
 
 
 def _images(backend: EC2Backend, but: Container[str] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
-    """AWS's images that EC2 has from the beginning, and their snapshots."""
+    """Return AWS's images, which every EC2 backend has, and their snapshots."""
     images = {i: image for i, image in backend.amis.items() if image.owner_alias == "amazon" and i not in but}
     return images, {image.ebs_snapshot.id: image.ebs_snapshot for image in images.values()}
 
@@ -120,7 +120,7 @@ def _account(module: str, attribute: str, account: str) -> AccountSpecificBacken
 
 
 def backend(module: str, attribute: str, account: str, region: str) -> BaseBackend:
-    """The backend at an address, made if there is none yet."""
+    """Return the backend at an address; create it if missing."""
     return _dict(module, attribute)[account][region]
 
 
@@ -146,15 +146,15 @@ def _key_store(kind: Any, raw: dict, attributes: dict) -> Any:
 
 
 class Pickler(cloudpickle.Pickler):
-    """Backends by their address, moto's own AWS policies by ARN, locks anew.
+    """Pickles backends as addresses, AWS managed policies as ARNs, and locks as new locks.
 
-    blobs: digests of the S3 bytes that the pickled objects stand for.
+    blobs: digests of the S3 bytes that the pickled objects refer to.
     """
 
     def __init__(self, file: BinaryIO):
         super().__init__(file, protocol=5)
         self.blobs: set[str] = set()
-        self._plain: set[type] = set()  # types seen that need nothing of us
+        self._plain: set[type] = set()  # types that need no special handling
         self._dicts = _places()
         self._backends = {id(found): address for address, found in backends()}
         self._accounts = {
@@ -190,7 +190,7 @@ class Pickler(cloudpickle.Pickler):
         elif isinstance(obj, weakref.WeakValueDictionary):
             return weakref.WeakValueDictionary, (dict(obj),)
         elif isinstance(obj, defaultdict) and type(obj) is not defaultdict:
-            # moto's have constructors of their own.
+            # moto's subclasses have other constructors.
             return (
                 _default_dict,
                 (type(obj), obj.default_factory),

@@ -1,8 +1,7 @@
-"""The state of every service between one run of the embedded AWS and the next: a snapshot of moto's backends.
+"""Snapshot of moto's backends: the state of every service between two runs of the embedded AWS.
 
-moto can neither dump nor load itself, so its objects are pickled as they are; that ties a snapshot to the versions
-of moto and Python that made it, and another one is refused. The bytes of S3 objects are not in it (see `blobs`), and
-what was written since is beside it (see `journal`).
+moto cannot save its state, so its objects are pickled. A snapshot can be loaded only with the versions of moto and
+Python that wrote it; others are refused. Bytes of S3 objects are in `blobs`, later writes in `journal`.
 """
 
 from __future__ import annotations
@@ -32,17 +31,26 @@ log = logging.getLogger("embedded_aws.state.snapshot")
 
 @dataclass
 class Report:
-    """What a save did. blobs: digests of the S3 bytes in use. failed: backends left out, with the reason."""
+    """Result of a save."""
 
     backends: int = 0
+    """Backends saved."""
+
     bytes: int = 0
+    """Size of the snapshot."""
+
     seconds: float = 0.0
+    """Duration."""
+
     blobs: list[str] = field(default_factory=list)
+    """Digests of the S3 bytes in use."""
+
     failed: dict[str, str] = field(default_factory=dict)
+    """Backends that could not be saved, with the reason."""
 
 
 def save(path: Path) -> Report:
-    """Write a snapshot of every backend to `path`, whole or not at all."""
+    """Write a snapshot of every backend to `path`, atomically."""
     started, report = time.monotonic(), Report()
     content = [(address, contents(found)) for address, found in backends()]
     while True:
@@ -70,7 +78,7 @@ def save(path: Path) -> Report:
 
 
 def _unpicklable(content: list[tuple[Address, dict]]) -> dict[Address, str]:
-    """The backends that cannot be pickled, with the attribute and the reason."""
+    """Return the backends that cannot be pickled, with the attribute and the reason."""
     failed = {}
     for address, attributes in content:
         for name, value in attributes.items():
@@ -83,9 +91,9 @@ def _unpicklable(content: list[tuple[Address, dict]]) -> dict[Address, str]:
 
 
 def load(path: Path) -> int:
-    """Put a snapshot in place of the backends' present contents. Returns how many; 0 if there is none yet.
+    """Load a snapshot into the backends. Returns how many backends; 0 without a snapshot.
 
-    Raises EmbeddedAwsError if it was made by other versions, or cannot be read.
+    Raises EmbeddedAwsError if other versions wrote it, or if it cannot be read.
     """
     try:
         file = path.open("rb")
@@ -93,20 +101,20 @@ def load(path: Path) -> int:
         return 0
     with file:
         try:
-            made_by = json.loads(file.readline())
+            written_by = json.loads(file.readline())
         except ValueError:
-            made_by = None
-        if made_by != VERSIONS:
+            written_by = None
+        if written_by != VERSIONS:
             raise EmbeddedAwsError(
-                f"The saved state {path} was made by {_words(made_by)}, but this is {_words(VERSIONS)}: start with "
-                "those versions, or destroy the embedded AWS and begin anew."
+                f"The saved state {path} was written by {_words(written_by)}, but this is {_words(VERSIONS)}. Start with "
+                "those versions, or destroy the embedded AWS and start from scratch."
             )
         try:
             saved = pickle.load(file)
         except Exception as error:
             raise EmbeddedAwsError(
-                f"The saved state {path} cannot be read ({type(error).__name__}: {error}): destroy the embedded AWS "
-                "and begin anew."
+                f"The saved state {path} cannot be read ({type(error).__name__}: {error}). Destroy the embedded "
+                "AWS and start from scratch."
             ) from error
     s3_backends.bucket_accounts.update(saved["buckets"])
     for address, attributes in saved["backends"]:
@@ -116,14 +124,14 @@ def load(path: Path) -> int:
 
 def _words(versions: Any) -> str:
     if not isinstance(versions, dict):
-        return "something else"
+        return "another program"
     return f"moto {versions.get('moto')} on Python {versions.get('python')} (format {versions.get('format')})"
 
 
 class Keeper:
-    """Saves the state a moment after it changed, without holding up requests, and keeps the journal in between.
+    """Saves the state shortly after each change, without blocking requests, and owns the journal.
 
-    The saving is done by a forked child, which has the memory as it was at one instant; the parent goes on.
+    A forked child saves: it has the memory of one instant, while the parent keeps running.
     """
 
     def __init__(self, folder: Path, blobs: BlobStore, delay: float = 1.0):
@@ -136,14 +144,14 @@ class Keeper:
         self.report = Report()
 
     def load(self) -> int:
-        """Put the saved state in place: the latest snapshot and what the journal has since. Returns how many backends.
+        """Load the latest snapshot and replay the journal. Returns how many backends were loaded.
 
         Raises EmbeddedAwsError as `load` does.
         """
         restored = load(self.path)
         replayed = self.journal.replay()
         if replayed:
-            log.info("%d writes restored that were made after the snapshot", replayed)
+            log.info("%d writes since the snapshot replayed", replayed)
             self._dirty = True
         self.journal.begin()
         return restored
@@ -152,19 +160,19 @@ class Keeper:
         self._thread.start()
 
     def changed(self, service: str | None = None, region: str = "") -> None:
-        """Say that there is something to save; of `service`, by botocore's name, at once."""
+        """Mark the state as changed. With a service (botocore's name) and a region, record it at once."""
         if service is not None:
             try:
                 self.journal.record(service, region)
             except OSError:
-                log.exception("%s is left to the next snapshot", service)
+                log.exception("%s not in the journal: the next snapshot will have it", service)
         if not self._dirty:
             with self._changed:
                 self._dirty = True
                 self._changed.notify()
 
     def end(self) -> None:
-        """Save a last time, in this process."""
+        """Save one last time, in this process."""
         with self._changed:
             self._ended = True
             self._changed.notify()
@@ -177,7 +185,7 @@ class Keeper:
             with self._changed:
                 self._changed.wait_for(lambda: self._dirty or self._ended)
                 if not self._ended:
-                    # However busy the services are, most of the processors' time is theirs.
+                    # Saving takes at most a fifth of the time, however busy the services are.
                     self._changed.wait_for(lambda: self._ended, max(self._delay, 4 * self.report.seconds))
                 if self._ended:
                     return
@@ -191,7 +199,7 @@ class Keeper:
 
     def _note(self, report: Report, moment: float, begun: int) -> None:
         for name, reason in report.failed.items():
-            log.error("%s is NOT in the saved state: %s", name, reason)
+            log.error("%s is not in the saved state: %s", name, reason)
         self.report = report
         if not report.failed:
             self.journal.drop(begun)
@@ -201,7 +209,7 @@ class Keeper:
 def _save_in_child(path: Path) -> Report:
     receive, send = os.pipe()
     with warnings.catch_warnings():
-        # Python warns of forks beside threads: this child runs nothing but the pickler, and ends itself.
+        # Python warns about forks of threaded processes. This child runs only the pickler and exits.
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
     if pid == 0:
@@ -219,13 +227,13 @@ def _save_in_child(path: Path) -> Report:
 
 
 def _child(path: Path, send: int) -> None:
-    """In the forked process: save, report, end."""
+    """Save, report and exit. Runs in the forked process."""
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         signal.alarm(300)
         os.nice(5)
-        # Held open here, the parent's connections would not close when it closes them.
+        # The parent's connections would stay open as long as this process holds them.
         os.closerange(3, send)
         os.closerange(send + 1, 65536)
         try:
@@ -239,7 +247,7 @@ def _child(path: Path, send: int) -> None:
 
 
 def forget_instances() -> None:
-    """Keep moto from remembering every object it ever made: deleted ones would stay in memory."""
+    """Stop moto from keeping a reference to every object it creates: deleted ones would stay in memory."""
 
     def new(cls: type, *args: Any, **kwargs: Any) -> Any:
         return object.__new__(cls)

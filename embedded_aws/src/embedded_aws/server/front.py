@@ -1,0 +1,62 @@
+"""First handler of a request: function URLs, HTTP APIs, control requests. All others go to the gate."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import moto
+
+from embedded_aws.runtime import Runtime
+from embedded_aws.server import control
+from embedded_aws.services.apigatewayv2 import apis
+from embedded_aws.services.lambda_ import urls, web
+
+
+class Front:
+    """WSGI application in front of the gate. Refuses requests that a web page made a browser send."""
+
+    def __init__(self, app: Callable, runtime: Runtime):
+        self._app, self._runtime = app, runtime
+        self._hosts = {f"{name}:{runtime.port}" for name in ("127.0.0.1", "localhost")}
+        self._started = time.time()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+        for part in (urls, apis):
+            named = web.host_of(environ, part.SERVICE, self._runtime.port)
+            if named and "HTTP_ORIGIN" not in environ:
+                status, headers, body = part.answer(environ, self._runtime, *named)
+                start_response(status, headers)
+                return [body]
+        # A web page can reach loopback through its own host name (DNS rebinding) or through a form.
+        if environ.get("HTTP_HOST") not in self._hosts or "HTTP_ORIGIN" in environ:
+            return _page(
+                start_response, "403 Forbidden", {"message": "Only tools on this machine are served."}
+            )
+        if environ["PATH_INFO"] == "/_local/health":
+            return _page(start_response, "200 OK", self._health())
+        if environ["PATH_INFO"].startswith("/_local/"):
+            status, headers, body = control.answer(environ, self._runtime)
+            start_response(status, headers)
+            return [body]
+        return self._app(environ, start_response)
+
+    def _health(self) -> dict[str, Any]:
+        return {
+            "home": str(self._runtime.home),
+            "pid": os.getpid(),
+            "port": self._runtime.port,
+            "version": moto.__version__,
+            "uptime": round(time.time() - self._started, 1),
+            "time_scale": self._runtime.time_scale,
+            "processes": self._runtime.supervisor.count(),
+        }
+
+
+def _page(start_response: Callable, status: str, content: dict[str, Any]) -> list[bytes]:
+    body = json.dumps(content).encode()
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+    return [body]
