@@ -79,6 +79,7 @@ class Hosting:
 
     def __init__(self, aws):
         self.aws, self.client = aws, aws.client
+        self._endpoints: list[str] = []
         self.sagemaker = self.client("sagemaker")
         self.runtime = self.client("sagemaker-runtime")
         self._prepare()
@@ -165,7 +166,17 @@ class Hosting:
 
     def endpoint(self, name: str, config: str) -> dict:
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
+        self._endpoints.append(name)
         return self.stable(name)
+
+    def delete_endpoints(self) -> None:
+        """Delete the endpoints that `endpoint` has created: their processes would run until the last test."""
+        for name in self._endpoints:
+            with contextlib.suppress(ClientError):  # a test has deleted it
+                self.sagemaker.delete_endpoint(EndpointName=name)
+
+    def restart(self) -> None:
+        self.aws.restart()
 
     def stable(self, name: str) -> dict:
         """Wait until the endpoint's status is final, and return its description."""

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from embedded_aws import contract
-from services.sagemaker.test_refused import example
+from requests_kit import minimal_value
 
 pytestmark = pytest.mark.slow
 
@@ -54,7 +54,7 @@ def test_every_refused_operation_is_refused(embedded_aws) -> None:
         shape = client.meta.service_model.operation_model(operation).input_shape
         methods = {name: python for python, name in client.meta.method_to_api_mapping.items()}
         try:
-            getattr(client, methods[operation])(**(example(shape) if shape else {}))
+            getattr(client, methods[operation])(**(minimal_value(shape) if shape else {}))
         except ClientError as error:
             # Streamed responses are refused as ValidationError; unsigned calls for lack of a token.
             known = ("NotImplementedException", "ValidationError", "MissingAuthenticationToken")

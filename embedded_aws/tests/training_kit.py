@@ -172,3 +172,16 @@ def image(program: str, *command: str) -> dict[str, Any]:
 def channel(name: str, uri: str, data_type: str = "S3Prefix", distribution: str = "FullyReplicated") -> dict:
     source = {"S3DataType": data_type, "S3Uri": uri, "S3DataDistributionType": distribution}
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
+
+
+class SimulatedObjects:
+    """A simulated bucket, in place of RoleObjects."""
+
+    def __init__(self, objects: dict[str, bytes]):
+        self.objects = objects
+
+    def list(self, bucket: str, prefix: str) -> list[str]:
+        return sorted(key for key in self.objects if key.startswith(prefix))
+
+    def read(self, bucket: str, key: str) -> bytes:
+        return self.objects[key]

@@ -1,8 +1,6 @@
-"""What moto would pretend to run is refused; what is asked for a sweep is answered."""
+"""Operations that moto would only simulate are refused; their List operations return nothing."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -11,8 +9,9 @@ from moto.sagemaker.responses import SageMakerResponse
 
 from embedded_aws.services.sagemaker.refused import REFUSED
 from embedded_aws.services.sagemaker.responses import EmbeddedSageMakerResponse
+from requests_kit import minimal_value
 
-# Kinds of moto's that hold no more than what was written into them, and pretend nothing.
+# Kinds of resources that run nothing: moto's records are enough.
 RECORDS = {
     "Domain",
     "Experiment",
@@ -41,7 +40,7 @@ def test_every_create_operation_of_moto_is_ours_or_a_record_or_refused(embedded_
 @pytest.mark.parametrize("operation", REFUSED)
 def test_unsupported_operation_is_refused_with_awss_error(embedded_aws, operation: str) -> None:
     client = embedded_aws.client("sagemaker")
-    parameters = example(client.meta.service_model.operation_model(operation).input_shape)
+    parameters = minimal_value(client.meta.service_model.operation_model(operation).input_shape)
     method = {name: python for python, name in client.meta.method_to_api_mapping.items()}[operation]
     with pytest.raises(ClientError, match="The embedded AWS does not support this") as refused:
         getattr(client, method)(**parameters)
@@ -55,21 +54,3 @@ def test_list_of_a_refused_kind_is_empty(embedded_aws) -> None:
     assert client.list_processing_jobs()["ProcessingJobSummaries"] == []
     assert client.list_transform_jobs()["TransformJobSummaries"] == []
     assert client.list_pipelines()["PipelineSummaries"] == []
-
-
-def example(shape: Any) -> Any:
-    """The least that the model accepts."""
-    if shape.type_name == "structure":
-        names = shape.required_members or (list(shape.members)[:1] if shape.is_tagged_union else [])
-        return {name: example(shape.members[name]) for name in names}
-    if shape.type_name == "list":
-        return [example(shape.member)] * shape.metadata.get("min", 0)
-    if shape.type_name == "map":
-        return {}
-    if shape.type_name in ("integer", "long", "float", "double", "timestamp"):
-        return shape.metadata.get("min", 1)
-    if shape.type_name == "boolean":
-        return False
-    if shape.type_name == "blob":
-        return b"-"
-    return shape.enum[0] if shape.enum else "a" * max(1, shape.metadata.get("min", 1))

@@ -1,4 +1,4 @@
-"""Model package groups and packages of the embedded AWS, through boto3 against the running server."""
+"""The model registry: model package groups and model packages."""
 
 import json
 
@@ -31,7 +31,8 @@ METRICS = {
 @pytest.fixture(scope="module")
 def aws(embedded_aws):
     running = Hosting(embedded_aws)
-    return running
+    yield running
+    running.delete_endpoints()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Asynchronous inference of the embedded AWS: S3 in, S3 out, and the news of it."""
+"""Asynchronous inference: input and results in S3, notifications through SNS."""
 
 import json
 import time
@@ -7,8 +7,6 @@ from contextlib import contextmanager
 import pytest
 from botocore.exceptions import ClientError
 
-from embedded_aws import client as daemon
-from embedded_aws.pytest_plugin import EmbeddedAws, free_port
 from hosting_kit import LIST, READ, Hosting, variant
 
 pytestmark = pytest.mark.slow
@@ -21,16 +19,9 @@ WRITE = [
 
 
 @pytest.fixture(scope="module")
-def aws(tmp_path_factory):
-    """An embedded AWS whose minutes take a second, with one asynchronous endpoint."""
-    home = tmp_path_factory.mktemp("async-aws")
-    try:
-        yield prepared(Hosting(EmbeddedAws(home, free_port(), 60)))
-    finally:
-        daemon.destroy(home)
-
-
-def prepared(running: Hosting) -> Hosting:
+def aws(fast_embedded_aws):
+    """An asynchronous endpoint, on an embedded AWS whose minutes take a second."""
+    running = Hosting(fast_embedded_aws)
     running.allow(READ, LIST, *WRITE)
     for name in ("async-done", "async-failed"):
         queue = running.client("sqs").create_queue(QueueName=name)["QueueUrl"]
@@ -47,7 +38,8 @@ def prepared(running: Hosting) -> Hosting:
     running.config("queued", variant("queued"), AsyncInferenceConfig=config)
     described = running.endpoint("queued", "queued")
     assert described["AsyncInferenceConfig"]["ClientConfig"] == {"MaxConcurrentInvocationsPerInstance": 1}
-    return running
+    yield running
+    running.delete_endpoints()
 
 
 def ask(aws, body: bytes, **parameters) -> dict:
@@ -66,7 +58,7 @@ def content(aws, location: str) -> bytes | None:
         return None
 
 
-def news(aws, queue: str) -> dict:
+def notification(aws, queue: str) -> dict:
     sqs = aws.client("sqs")
     url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
     [message] = aws.until(lambda: sqs.receive_message(QueueUrl=url).get("Messages"))
@@ -74,20 +66,20 @@ def news(aws, queue: str) -> dict:
 
 
 def test_result_is_written_to_s3_and_sns_is_notified(aws):
-    asked = ask(aws, b"picture", InferenceId="mine", ContentType="image/png")
-    assert asked["ResponseMetadata"]["HTTPStatusCode"] == 202 and asked["InferenceId"] == "mine"
-    answer = json.loads(aws.until(lambda: content(aws, asked["OutputLocation"])))
+    request = ask(aws, b"picture", InferenceId="mine", ContentType="image/png")
+    assert request["ResponseMetadata"]["HTTPStatusCode"] == 202 and request["InferenceId"] == "mine"
+    answer = json.loads(aws.until(lambda: content(aws, request["OutputLocation"])))
     assert answer["size"] == 7 and answer["headers"]["content-type"] == "image/png"
-    told = news(aws, "async-done")
-    assert (told["invocationStatus"], told["inferenceId"]) == ("Completed", "mine")
-    assert told["responseParameters"]["outputLocation"] == asked["OutputLocation"]
+    message = notification(aws, "async-done")
+    assert (message["invocationStatus"], message["inferenceId"]) == ("Completed", "mine")
+    assert message["responseParameters"]["outputLocation"] == request["OutputLocation"]
 
 
 def test_failure_is_written_to_the_failure_location(aws):
-    asked = ask(aws, b"bad")
-    assert aws.until(lambda: content(aws, asked["FailureLocation"])) == b"not a picture"
-    assert news(aws, "async-failed")["failureReason"] == "not a picture"
-    assert content(aws, asked["OutputLocation"]) is None
+    request = ask(aws, b"bad")
+    assert aws.until(lambda: content(aws, request["FailureLocation"])) == b"not a picture"
+    assert notification(aws, "async-failed")["failureReason"] == "not a picture"
+    assert content(aws, request["OutputLocation"]) is None
 
 
 def test_synchronous_requests_are_refused(aws):
@@ -96,10 +88,10 @@ def test_synchronous_requests_are_refused(aws):
 
 
 def test_request_sets_its_timeout(aws):
-    asked = ask(aws, b"sleep4", InvocationTimeoutSeconds=1)
-    text = aws.until(lambda: content(aws, asked["FailureLocation"]))
+    request = ask(aws, b"sleep4", InvocationTimeoutSeconds=1)
+    text = aws.until(lambda: content(aws, request["FailureLocation"]))
     assert b"Your invocation timed out while waiting for a response from container primary" in text
-    assert "timed out" in news(aws, "async-failed")["failureReason"]
+    assert "timed out" in notification(aws, "async-failed")["failureReason"]
     for member, value, bounds in (
         ("InvocationTimeoutSeconds", 3601, "between 1 and 3600"),
         ("RequestTTLSeconds", 21_601, "between 60 and 21600"),
@@ -111,7 +103,7 @@ def test_request_sets_its_timeout(aws):
 
 @contextmanager
 def no_instance(aws):
-    """No instance while this lasts, then one."""
+    """Scale the endpoint to 0 instances for the block, then to 1."""
     try:
         resize(aws, 0)
         yield
@@ -163,29 +155,29 @@ def test_backlog_without_capacity_scales_out_from_zero(aws):
         AlarmActions=[policy],
     )
     with no_instance(aws):
-        asked = ask(aws, b"picture")
-        answer = json.loads(aws.until(lambda: content(aws, asked["OutputLocation"])))
+        request = ask(aws, b"picture")
+        answer = json.loads(aws.until(lambda: content(aws, request["OutputLocation"])))
         assert answer["size"] == 7 and count(aws) == 1
     scaling.deregister_scalable_target(**where)
 
-    def of_the_endpoint(metric: str, statistic: str = "Maximum") -> float:
-        return aws.metric("queued", metric, statistic, VariantName="")
+    def endpoint_metric(name: str, statistic: str = "Maximum") -> float:
+        return aws.metric("queued", name, statistic, VariantName="")
 
-    assert of_the_endpoint("HasBacklogWithoutCapacity") == 1
-    assert of_the_endpoint("HasBacklogWithoutCapacity", "Minimum") == 0
-    assert of_the_endpoint("ApproximateBacklogSize") >= 1
-    assert of_the_endpoint("ApproximateBacklogSizePerInstance") >= 1
-    assert of_the_endpoint("ApproximateAgeOfOldestRequest") > 0
-    assert aws.metric("queued", "TimeInBacklog", "Maximum") > 1e6  # microseconds of the service
+    assert endpoint_metric("HasBacklogWithoutCapacity") == 1
+    assert endpoint_metric("HasBacklogWithoutCapacity", "Minimum") == 0
+    assert endpoint_metric("ApproximateBacklogSize") >= 1
+    assert endpoint_metric("ApproximateBacklogSizePerInstance") >= 1
+    assert endpoint_metric("ApproximateAgeOfOldestRequest") > 0
+    assert aws.metric("queued", "TimeInBacklog", "Maximum") > 1e6  # microseconds of service time
     assert aws.metric("queued", "InvocationsProcessed") > aws.metric("queued", "InvocationFailures") > 0
     assert aws.metric("queued", "Invocations") is None
 
 
 def test_request_expires_after_its_ttl(aws):
     with no_instance(aws):
-        asked = ask(aws, b"picture", RequestTTLSeconds=60)
-        time.sleep(1.1)  # more than 60 s of the service
-    text = aws.until(lambda: content(aws, asked["FailureLocation"]))
+        request = ask(aws, b"picture", RequestTTLSeconds=60)
+        time.sleep(1.1)  # more than 60 s of service time
+    text = aws.until(lambda: content(aws, request["FailureLocation"]))
     assert text == b"The request waited longer than its RequestTTLSeconds, 60."
     assert aws.metric("queued", "ExpiredRequests") == 1
 
@@ -207,12 +199,11 @@ def test_only_asynchronous_endpoints_scale_to_zero(aws):
         aws.sagemaker.update_endpoint_weights_and_capacities(
             EndpointName="not-queued", DesiredWeightsAndCapacities=wanted
         )
-    aws.sagemaker.delete_endpoint(EndpointName="not-queued")
 
 
 def test_queued_requests_survive_a_restart(aws):
     slow = [ask(aws, b"sleep0.7")["OutputLocation"] for _ in range(3)]
     aws.until(lambda: content(aws, slow[0]))
     assert content(aws, slow[2]) is None
-    aws.aws.restart()
+    aws.restart()
     assert all(json.loads(aws.until(lambda at=at: content(aws, at)))["size"] == 8 for at in slow)

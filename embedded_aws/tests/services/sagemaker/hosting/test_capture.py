@@ -1,4 +1,4 @@
-"""Data capture of endpoints: what is written to S3, and by whom."""
+"""Data capture: records in S3, written with the role of the model."""
 
 import base64
 import json
@@ -7,8 +7,6 @@ from email.message import Message
 
 import pytest
 
-from embedded_aws import client as daemon
-from embedded_aws.pytest_plugin import EmbeddedAws, free_port
 from embedded_aws.services.sagemaker.hosting.capture import captured
 from hosting_kit import LIST, READ, Hosting, variant
 
@@ -25,8 +23,8 @@ CONFIG = {
 def test_content_of_listed_types_is_text_and_other_content_base64():
     headers = Message()
     headers["Content-Type"] = "application/json; charset=utf-8"
-    made = captured(CONFIG, {"Content-Type": "image/png"}, b"\x89PNG", headers, b'{"a": 1}')
-    assert made["captureData"] == {
+    record = captured(CONFIG, {"Content-Type": "image/png"}, b"\x89PNG", headers, b'{"a": 1}')
+    assert record["captureData"] == {
         "endpointInput": {
             "observedContentType": "image/png",
             "mode": "INPUT",
@@ -45,21 +43,17 @@ def test_content_of_listed_types_is_text_and_other_content_base64():
 
 
 @pytest.fixture(scope="module")
-def aws(tmp_path_factory):
-    """An embedded AWS whose minutes take a second."""
-    home = tmp_path_factory.mktemp("capture-aws")
-    try:
-        running = Hosting(EmbeddedAws(home, free_port(), 60))
-        running.model("model")
-        yield running
-    finally:
-        daemon.destroy(home)
+def aws(fast_embedded_aws):
+    running = Hosting(fast_embedded_aws)
+    running.model("captured")
+    yield running
+    running.delete_endpoints()
 
 
 @pytest.mark.slow
 def test_invocations_are_captured_with_the_role_of_the_model(aws):
     aws.allow(READ, LIST, WRITE)
-    aws.config("captured", variant("model"), DataCaptureConfig=CONFIG)
+    aws.config("captured", variant("captured"), DataCaptureConfig=CONFIG)
     described = aws.endpoint("captured", "captured")["DataCaptureConfig"]
     assert (described["CaptureStatus"], described["CurrentSamplingPercentage"]) == ("Started", 100)
     s3 = aws.client("s3")
@@ -89,19 +83,19 @@ def test_invocations_are_captured_with_the_role_of_the_model(aws):
 @pytest.mark.slow
 def test_shadow_responses_are_captured_separately(aws):
     aws.allow(READ, LIST, WRITE)
-    aws.model("shadow-of-model", VERSION="shadow")
+    aws.model("captured-shadow", VERSION="shadow")
     aws.config(
-        "shadowed",
-        variant("model"),
+        "captured-twice",
+        variant("captured"),
         DataCaptureConfig=CONFIG,
-        ShadowProductionVariants=[variant("shadow-of-model", "Shadow")],
+        ShadowProductionVariants=[variant("captured-shadow", "Shadow")],
     )
-    aws.endpoint("shadowed", "shadowed")
-    assert aws.ask("shadowed")["version"] == "1"
+    aws.endpoint("captured-twice", "captured-twice")
+    assert aws.ask("captured-twice")["version"] == "1"
     s3 = aws.client("s3")
 
-    def captured(name: str) -> str | None:
-        listed = s3.list_objects_v2(Bucket="hosting-models", Prefix=f"captured/shadowed/{name}/")
+    def version_in(name: str) -> str | None:
+        listed = s3.list_objects_v2(Bucket="hosting-models", Prefix=f"captured/captured-twice/{name}/")
         bodies = [
             s3.get_object(Bucket="hosting-models", Key=o["Key"])["Body"].read()
             for o in listed.get("Contents", [])
@@ -109,16 +103,15 @@ def test_shadow_responses_are_captured_separately(aws):
         line = json.loads(bodies[0])["captureData"]["endpointOutput"]["data"] if bodies else None
         return line and json.loads(line)["version"]
 
-    assert aws.until(lambda: captured("AllTraffic")) == "1"
-    assert aws.until(lambda: captured("Shadow")) == "shadow"
-    aws.sagemaker.delete_endpoint(EndpointName="shadowed")
+    assert aws.until(lambda: version_in("AllTraffic")) == "1"
+    assert aws.until(lambda: version_in("Shadow")) == "shadow"
 
 
 @pytest.mark.slow
 def test_requests_succeed_without_permission_to_capture(aws):
     aws.allow(READ, LIST)
-    elsewhere = {**CONFIG, "DestinationS3Uri": "s3://hosting-models/forbidden"}
-    aws.config("forbidden", variant("model"), DataCaptureConfig=elsewhere)
+    config = {**CONFIG, "DestinationS3Uri": "s3://hosting-models/forbidden"}
+    aws.config("forbidden", variant("captured"), DataCaptureConfig=config)
     aws.endpoint("forbidden", "forbidden")
     assert aws.ask("forbidden")["size"] == 7
     log = aws.aws.home / "log" / "service.log"

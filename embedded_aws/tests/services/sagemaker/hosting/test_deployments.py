@@ -16,7 +16,8 @@ pytestmark = pytest.mark.slow
 def aws(embedded_aws):
     running = Hosting(embedded_aws)
     running.model("deployed")
-    return running
+    yield running
+    running.delete_endpoints()
 
 
 def test_variants_get_requests_by_weight_or_by_name(aws):

@@ -42,7 +42,8 @@ def aws(embedded_aws):
     running.model("serving")
     running.config("serving", variant("serving"))
     running.endpoint("serving", "serving")
-    return running
+    yield running
+    running.delete_endpoints()
 
 
 def test_description_has_the_deployed_variants(aws):

@@ -16,7 +16,8 @@ def aws(embedded_aws):
     running.model("invoked")
     running.config("invoked", variant("invoked"))
     running.endpoint("invoked", "invoked")
-    return running
+    yield running
+    running.delete_endpoints()
 
 
 def test_body_and_headers_reach_the_application_unchanged(aws):

@@ -1,17 +1,20 @@
-"""Endpoints of the embedded AWS after a restart."""
-
-import os
+"""Endpoints after a restart of the embedded AWS."""
 
 import pytest
 
-from hosting_kit import Hosting, serverless, variant
+from hosting_kit import Hosting, is_running, serverless, variant
 
 pytestmark = pytest.mark.slow
 
 
-def test_endpoints_recover_after_a_restart(new_embedded_aws):
-    aws = new_embedded_aws()
-    hosting = Hosting(aws)
+@pytest.fixture
+def hosting(fresh_embedded_aws):
+    running = Hosting(fresh_embedded_aws)
+    yield running
+    running.delete_endpoints()
+
+
+def test_endpoints_recover_after_a_restart(hosting):
     hosting.model("model", VERSION="kept")
     hosting.config("config", variant("model"))
     hosting.endpoint("serving", "config")
@@ -24,12 +27,10 @@ def test_endpoints_recover_after_a_restart(new_embedded_aws):
     hosting.config("serverless", serverless("serverless"))
     hosting.endpoint("serverless", "serverless")
     old = {hosting.ask("serving")["pid"] for _ in range(20)}
-    # The endpoint outlives the model that it was made from.
+    # An endpoint does not need its model.
     hosting.sagemaker.delete_model(ModelName="model")
-    aws.restart()
-    for pid in old:
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
+    hosting.restart()
+    assert not [pid for pid in old if is_running(pid)]
     assert hosting.ask("serving")["version"] == "kept"  # waits for the first instance
     assert hosting.ask("serverless")["version"] == "kept"
     described = hosting.stable("serving")
@@ -38,9 +39,7 @@ def test_endpoints_recover_after_a_restart(new_embedded_aws):
     assert len({hosting.ask("serving")["pid"] for _ in range(40)}) == 2
 
 
-def test_interrupted_update_resumes_after_a_restart(new_embedded_aws):
-    aws = new_embedded_aws()
-    hosting = Hosting(aws)
+def test_interrupted_update_resumes_after_a_restart(hosting):
     slow = hosting.put("slow.tar.gz", {"code/app.py": SLOW})
     hosting.model("old")
     hosting.model("new", slow)
@@ -48,7 +47,7 @@ def test_interrupted_update_resumes_after_a_restart(new_embedded_aws):
     hosting.config("new", variant("new"))
     hosting.endpoint("cut-off", "old")
     hosting.sagemaker.update_endpoint(EndpointName="cut-off", EndpointConfigName="new")
-    aws.restart()
+    hosting.restart()
     described = hosting.stable("cut-off")
     assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", "new")
     assert hosting.ask("cut-off")["slow"] is True

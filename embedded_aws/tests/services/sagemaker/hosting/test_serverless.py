@@ -150,7 +150,8 @@ def aws(embedded_aws):
     running.model("serverless", isolated=False, VERSION="on-demand")
     running.config("serverless", serverless("serverless", most=2))
     running.endpoint("serverless", "serverless")
-    return running
+    yield running
+    running.delete_endpoints()
 
 
 def test_first_request_starts_a_container_that_the_next_one_uses(aws):

@@ -75,7 +75,8 @@ def aws(embedded_aws):
     running = Hosting(embedded_aws)
     running.model("shadowed")
     running.model("shadow", running.put("shadow.tar.gz", {"code/app.py": SHADOW}))
-    return running
+    yield running
+    running.delete_endpoints()
 
 
 def test_slow_and_failing_shadow_affects_no_request(aws):

@@ -189,7 +189,8 @@ def aws(embedded_aws):
         running.model(version, isolated=False, VERSION=version)
         running.config(version, variant(version, count=2))
     running.endpoint("rolling", "roll-old")
-    return running
+    yield running
+    running.delete_endpoints()
 
 
 def test_alarm_rolls_back_a_rolling_update_without_failed_requests(aws):

@@ -1,4 +1,4 @@
-"""Training jobs on the running embedded AWS: what a program, its author and the SDK notice."""
+"""Training jobs: inputs, outputs, instances, network isolation, lists, the SageMaker SDK."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import json
 import subprocess
 from pathlib import Path
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from embedded_aws.services.sagemaker.training import isolation
-from training_kit import Workplace, channel, image, unique, wait_for
+from training_kit import Workplace, channel, image, unique
 
 pytestmark = pytest.mark.slow
+
+NAMESPACES = subprocess.run([*isolation.SCRIPT, "hold"], stdin=subprocess.DEVNULL, capture_output=True)
 
 
 @pytest.fixture(scope="module")
@@ -110,60 +113,6 @@ shutil.copy("/opt/ml/input/config/inputdataconfig.json", "/opt/ml/model")
     assert name in [pool["TrainingJobName"] for pool in pools]
 
 
-def test_program_that_fills_its_volume_fails(work: Workplace) -> None:
-    program = """
-import os, time
-with open("/opt/ml/output/data/large", "wb") as file:
-    os.posix_fallocate(file.fileno(), 0, 1024**3 + 4096)
-    time.sleep(600)
-"""
-    resources = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
-    job = work.run(script=program, ResourceConfig=resources)
-    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Failed", "Failed")
-    assert job["FailureReason"].startswith("AlgorithmError: [Errno 28] No space left on device: ")
-    assert "ModelArtifacts" not in job
-
-
-def test_crash_reports_its_reason_and_the_complete_log(work: Workplace) -> None:
-    job = work.run("print('before the crash')\nraise ValueError('a bad day')")
-    assert job["TrainingJobStatus"] == "Failed"
-    assert job["FailureReason"].startswith("AlgorithmError: ExecuteUserScriptError")
-    assert "ValueError" in job["FailureReason"] and "a bad day" in job["FailureReason"]
-    assert job["FailureReason"].endswith("exit code: 1")
-    assert "ModelArtifacts" not in job
-    (lines,) = work.log(job["TrainingJobName"]).values()
-    assert "before the crash" in lines and "a bad day" in "\n".join(lines)
-
-
-def test_role_without_access_to_the_data_fails_the_job(work: Workplace) -> None:
-    work.put("secret/1.png", b"one")
-    listing = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}
-    data = [channel("train", f"s3://{work.bucket}/secret/")]
-    job = work.run("print(1)", RoleArn=work.role([listing]), InputDataConfig=data)
-    assert job["TrainingJobStatus"] == "Failed"
-    assert job["FailureReason"].startswith("ClientError: Data download failed")
-    assert "AccessDenied" in job["FailureReason"] and "secret/1.png" in job["FailureReason"]
-    job = work.run("print(1)", RoleArn=work.role([{**listing, "Action": "sqs:*"}]), InputDataConfig=data)
-    assert "s3:ListBucket" in job["FailureReason"] and "AccessDenied" in job["FailureReason"]
-    assert [s["Status"] for s in job["SecondaryStatusTransitions"]] == ["Starting", "Downloading", "Failed"]
-
-
-def test_role_without_write_access_fails_the_upload(work: Workplace) -> None:
-    statements = [{"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetObject"], "Resource": "*"}]
-    program = "open('/opt/ml/model/model', 'w'); print('validation:loss=0.5')"
-    job = work.run(script=program, RoleArn=work.role(statements))
-    assert job["TrainingJobStatus"] == "Failed"
-    assert job["FailureReason"].startswith("ClientError: Artifact upload failed: AccessDenied")
-    assert job["FinalMetricDataList"][0]["Value"] == 0.5
-    assert work.log(job["TrainingJobName"]) == {}
-
-
-def test_empty_prefix_fails_the_job(work: Workplace) -> None:
-    data = [channel("train", f"s3://{work.bucket}/nothing/here")]
-    reason = work.run("print(1)", InputDataConfig=data)["FailureReason"]
-    assert f'No S3 objects found under S3 URL "s3://{work.bucket}/nothing/here"' in reason
-
-
 def test_instances_connect_to_each_other_and_shard_the_data(work: Workplace) -> None:
     for number in range(4):
         work.put(f"shards/{number}.txt", str(number))
@@ -192,49 +141,6 @@ else:
     assert json.loads(files.pop("both.json")) == [["0.txt", "2.txt"], ["1.txt", "3.txt"]]
     assert list(files.values()) == [b"second"]
     assert len(work.log(job["TrainingJobName"])) == 2
-
-
-def test_failing_instance_ends_the_others(work: Workplace) -> None:
-    program = """
-import json, os, time
-if os.environ["SM_CURRENT_HOST"] == json.loads(os.environ["SM_HOSTS"])[1]:
-    raise SystemExit(7)
-time.sleep(600)
-"""
-    job = work.run(program, instances=2)
-    assert job["TrainingJobStatus"] == "Failed"
-    assert "ExitCode 7" in job["FailureReason"]
-
-
-SAVES_ON_SIGTERM = """
-import os, signal, sys, time
-def save(*_):
-    open(os.path.join(os.environ["SM_MODEL_DIR"], "saved"), "w").write("in time")
-    sys.exit(0)
-signal.signal(signal.SIGTERM, save)
-print("ready", flush=True)
-time.sleep(600)
-"""
-
-
-def test_stopped_job_uploads_what_it_saved_in_the_grace_period(work: Workplace) -> None:
-    name = work.start(SAVES_ON_SIGTERM)
-    wait_for(lambda: any("ready" in lines for lines in work.log(name).values()))
-    work.sagemaker.stop_training_job(TrainingJobName=name)
-    assert work.sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Stopping"
-    job = work.ended(name)
-    assert job["TrainingJobStatus"] == job["SecondaryStatus"] == "Stopped"
-    assert "FailureReason" not in job
-    assert work.archive(job["ModelArtifacts"]["S3ModelArtifacts"]) == {"saved": b"in time"}
-    with pytest.raises(ClientError, match="the training job is in status Stopped"):
-        work.sagemaker.stop_training_job(TrainingJobName=name)
-
-
-def test_job_is_stopped_at_its_maximum_runtime(work: Workplace) -> None:
-    algorithm = image("exec sleep 600")
-    job = work.run(AlgorithmSpecification=algorithm, StoppingCondition={"MaxRuntimeInSeconds": 1})
-    assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
-    assert job["TrainingTimeInSeconds"] < 60
 
 
 def test_job_without_a_model_completes(work: Workplace) -> None:
@@ -267,14 +173,6 @@ def test_container_entrypoint_runs_with_any_image(work: Workplace) -> None:
     algorithm = {**image("-c", "/bin/sh"), "ContainerArguments": [program]}
     job = work.run(AlgorithmSpecification=algorithm)
     assert job["FailureReason"] == "AlgorithmError: why, exit code: 3"
-
-
-def test_missing_entrypoint_fails_the_job(work: Workplace) -> None:
-    reason = work.run(AlgorithmSpecification=image("-c", "/no/such/program"))["FailureReason"]
-    assert reason.startswith("AlgorithmError: The entrypoint could not be started") and "/no/such" in reason
-
-
-NAMESPACES = subprocess.run([*isolation.SCRIPT, "hold"], stdin=subprocess.DEVNULL, capture_output=True)
 
 
 def test_network_isolation_allows_only_connections_between_instances(work: Workplace) -> None:
@@ -322,86 +220,6 @@ else:
             assert "are not blocked" in note
 
 
-REFUSALS = {
-    "name": ({"TrainingJobName": "under_score"}, "regular expression pattern"),
-    "long name": ({"TrainingJobName": "a" * 64}, "length less than or equal to 63"),
-    "instance type": (
-        {"ResourceConfig": {"InstanceType": "ml.huge", "InstanceCount": 1, "VolumeSizeInGB": 1}},
-        "Value 'ml.huge' at 'resourceConfig.instanceType' failed to satisfy constraint: .* enum value set",
-    ),
-    "instance count": (
-        {"ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 0, "VolumeSizeInGB": 1}},
-        "Invalid InstanceCount 0",
-    ),
-    "no such role": ({"RoleArn": "arn:aws:iam::123456789012:role/nobody"}, "Could not assume role .*nobody"),
-    "warm pool of spot instances": (
-        {
-            "EnableManagedSpotTraining": True,
-            "ResourceConfig": {
-                "InstanceType": "ml.m5.large",
-                "InstanceCount": 1,
-                "VolumeSizeInGB": 1,
-                "KeepAlivePeriodInSeconds": 60,
-            },
-        },
-        "KeepAlivePeriodInSeconds is not supported with managed spot",
-    ),
-    "debugger rules": (
-        {"DebugRuleConfigurations": [{"RuleConfigurationName": "r", "RuleEvaluatorImage": "i"}]},
-        "does not support DebugRuleConfigurations",
-    ),
-    "spot without wait time": (
-        {"EnableManagedSpotTraining": True},
-        "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds$",
-    ),
-    "spot with less wait than run time": (
-        {
-            "EnableManagedSpotTraining": True,
-            "StoppingCondition": {"MaxRuntimeInSeconds": 300, "MaxWaitTimeInSeconds": 299},
-        },
-        "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds$",
-    ),
-    "wait time without spot": (
-        {"StoppingCondition": {"MaxRuntimeInSeconds": 300, "MaxWaitTimeInSeconds": 300}},
-        "MaxWaitTimeInSeconds above 0 is not supported when EnableManagedSpotTraining is not set to true",
-    ),
-    "key of a volume on local storage": (
-        {
-            "ResourceConfig": {
-                "InstanceType": "ml.r5d.large",
-                "InstanceCount": 1,
-                "VolumeSizeInGB": 1,
-                "VolumeKmsKeyId": "k",
-            }
-        },
-        "VolumeKmsKeyId is not supported for instance type ml.r5d.large: it has local instance storage",
-    ),
-    "image": (
-        {"AlgorithmSpecification": {"TrainingImage": "repo/xgboost:1", "TrainingInputMode": "File"}},
-        "cannot run the image repo/xgboost:1: it runs AWS's PyTorch training images",
-    ),
-    "pipe mode": (
-        {"AlgorithmSpecification": {"TrainingImage": "pytorch:2", "TrainingInputMode": "Pipe"}},
-        "not Pipe",
-    ),
-    "data type": (
-        {"InputDataConfig": [channel("train", "s3://b/x", "AugmentedManifestFile")]},
-        "not AugmentedManifestFile",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", REFUSALS)
-def test_refusals(work: Workplace, case: str) -> None:
-    changes, message = REFUSALS[case]
-    request = work.request(**changes)
-    with pytest.raises(ClientError, match=message) as refused:
-        work.sagemaker.create_training_job(**request)
-    assert refused.value.response["Error"]["Code"] == "ValidationException"
-    jobs = work.sagemaker.list_training_jobs(MaxResults=100)["TrainingJobSummaries"]
-    assert request["TrainingJobName"] not in [job["TrainingJobName"] for job in jobs]
-
-
 def test_names_are_unique_and_jobs_are_tagged_and_listed(work: Workplace) -> None:
     prefix = unique("listed")
     names = [
@@ -433,7 +251,6 @@ def test_names_are_unique_and_jobs_are_tagged_and_listed(work: Workplace) -> Non
 
 
 def test_sagemaker_sdk_reads_and_waits(work: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
-    import boto3
     from sagemaker.core.resources import TrainingJob
 
     name = work.start(script="print('validation:loss=0.5')")
