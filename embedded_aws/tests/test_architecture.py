@@ -63,6 +63,12 @@ def circles(edges: Graph) -> list[list[str]]:
     return sorted(sorted(group) for group in groups if group)
 
 
+def test_there_are_no_import_circles() -> None:
+    edges = graph(sources())
+    assert len(edges) > 100 and "embedded_aws.runtime" in edges["embedded_aws.iam.gate"]
+    assert circles(edges) == []
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -116,3 +122,13 @@ def test_the_service_table_names_exactly_the_folders_that_exist() -> None:
         assert bool(service.folder) == (service.source is not Source.MOTO), service.name
         if service.folder:
             assert (PACKAGE / "services" / service.folder / "provider.py").exists()
+
+
+def test_no_function_rebinds_a_module_global() -> None:
+    """Shared objects belong to the runtime: a second server in the process must not see those of the first."""
+    rebinding = {
+        name
+        for name, text in sources().items()
+        if any(isinstance(node, ast.Global) for node in ast.walk(ast.parse(text)))
+    }
+    assert rebinding == set()

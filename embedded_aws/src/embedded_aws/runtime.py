@@ -141,19 +141,3 @@ class Runtime:
                 aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
                 aws_session_token=keys["AWS_SESSION_TOKEN"],
             )
-
-
-_current: Runtime | None = None
-
-
-def install(runtime: Runtime) -> None:
-    """Set the runtime of this process."""
-    global _current
-    _current = runtime
-
-
-def current() -> Runtime:
-    """Return the runtime of this process."""
-    if _current is None:
-        raise RuntimeError("the embedded AWS has not been started in this process")
-    return _current

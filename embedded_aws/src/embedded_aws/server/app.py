@@ -16,7 +16,7 @@ from embedded_aws.errors import EmbeddedAwsError
 from embedded_aws.iam.decisions import DecisionRecord
 from embedded_aws.iam.gate import Gate
 from embedded_aws.iam.trust import ServiceSessions
-from embedded_aws.runtime import Runtime, install
+from embedded_aws.runtime import Runtime
 from embedded_aws.server.dispatch import Dispatcher
 from embedded_aws.server.front import Front
 from embedded_aws.server.http_server import Server
@@ -32,7 +32,6 @@ def build(runtime: Runtime) -> Callable:
     os.environ.update(MOTO_IAM_LOAD_MANAGED_POLICIES="true", MOTO_PORT=str(runtime.port))
     record = DecisionRecord(runtime.folder("log"))
     runtime.add(record)
-    install(runtime)
     runtime.assume_role = ServiceSessions(record).assume
     services.install(runtime)
     gate = Gate(Dispatcher(runtime), runtime)
