@@ -19,10 +19,10 @@ class Api:
 
     def __init__(self, aws, **stage):
         self.aws, self.functions, self.client = aws, Functions(aws), aws.client("apigatewayv2")
-        made = self.client.create_api(Name=f"api-{uuid.uuid4().hex[:8]}", ProtocolType="HTTP")
-        self.id = made["ApiId"]
+        api = self.client.create_api(Name=f"api-{uuid.uuid4().hex[:8]}", ProtocolType="HTTP")
+        self.id = api["ApiId"]
         self.url = f"http://{self.id}.execute-api.us-east-1.localhost:{aws.port}"
-        assert made["ApiEndpoint"] == f"https://{self.id}.execute-api.us-east-1.amazonaws.com"
+        assert api["ApiEndpoint"] == f"https://{self.id}.execute-api.us-east-1.amazonaws.com"
         self.client.create_stage(ApiId=self.id, StageName="$default", AutoDeploy=True, **stage)
 
     def route(self, key: str, function: str, grant: str | None = "*/*", **settings) -> str:

@@ -13,6 +13,15 @@ from hosting_kit import Hosting, variant
 
 TARGET = {"ServiceNamespace": "sagemaker", "ScalableDimension": "sagemaker:variant:DesiredInstanceCount"}
 
+STEPS = {
+    "AdjustmentType": "ChangeInCapacity",
+    "StepAdjustments": [
+        {"MetricIntervalLowerBound": 0, "MetricIntervalUpperBound": 10, "ScalingAdjustment": 1},
+        {"MetricIntervalLowerBound": 10, "ScalingAdjustment": 2},
+    ],
+    "Cooldown": 3600,
+}
+
 
 @pytest.fixture(scope="module")
 def aws(embedded_aws):
@@ -25,6 +34,7 @@ def scaling(aws):
 
 
 def scalable(embedded_aws) -> Hosting:
+    """Create the endpoint `scaled` with one instance."""
     running = Hosting(embedded_aws)
     running.model("scaled")
     running.config("scaled", variant("scaled"))
@@ -36,7 +46,7 @@ def resource(endpoint: str) -> str:
     return f"endpoint/{endpoint}/variant/AllTraffic"
 
 
-def follow(scaling, endpoint: str, target: float) -> None:
+def put_target_tracking(scaling, endpoint: str, target: float) -> None:
     scaling.put_scaling_policy(
         **TARGET,
         ResourceId=resource(endpoint),
@@ -54,20 +64,21 @@ def follow(scaling, endpoint: str, target: float) -> None:
 
 
 def count(aws, endpoint: str) -> int:
+    """Return the current number of instances."""
     described = aws.sagemaker.describe_endpoint(EndpointName=endpoint)
     return described["ProductionVariants"][0]["CurrentInstanceCount"]
 
 
 @pytest.fixture(scope="module")
 def fast(fast_embedded_aws):
-    """An embedded AWS whose minutes take a second."""
+    """An endpoint on an embedded AWS whose minutes take a second."""
     return scalable(fast_embedded_aws)
 
 
 def test_load_scales_out_and_its_end_scales_in(fast):
     aws, scaling = fast, fast.client("application-autoscaling")
     scaling.register_scalable_target(**TARGET, ResourceId=resource("scaled"), MinCapacity=1, MaxCapacity=2)
-    follow(scaling, "scaled", target=10)
+    put_target_tracking(scaling, "scaled", target=10)
     alarms = aws.client("cloudwatch").describe_alarms(AlarmNamePrefix="TargetTracking-endpoint/scaled/")
     described = {
         a["AlarmName"].split("-")[2]: (a["Threshold"], a["EvaluationPeriods"]) for a in alarms["MetricAlarms"]
@@ -112,14 +123,7 @@ def test_alarm_triggers_step_scaling_and_a_schedule_sets_bounds(fast):
         **where,
         PolicyName="steps",
         PolicyType="StepScaling",
-        StepScalingPolicyConfiguration={
-            "AdjustmentType": "ChangeInCapacity",
-            "StepAdjustments": [
-                {"MetricIntervalLowerBound": 0, "MetricIntervalUpperBound": 10, "ScalingAdjustment": 1},
-                {"MetricIntervalLowerBound": 10, "ScalingAdjustment": 2},
-            ],
-            "Cooldown": 3600,
-        },
+        StepScalingPolicyConfiguration=STEPS,
     )["PolicyARN"]
     cloudwatch.put_metric_alarm(
         AlarmName="queue",
@@ -182,9 +186,9 @@ def test_concurrent_requests_scale_out_within_seconds(fast):
         },
     )
     with ThreadPoolExecutor(4) as pool:
-        asked = [pool.submit(aws.ask, "concurrent", b"sleep3") for _ in range(4)]
+        requests = [pool.submit(aws.ask, "concurrent", b"sleep3") for _ in range(4)]
         aws.until(lambda: count(aws, "concurrent") == 2)
-        assert all(answer.result()["size"] == 6 for answer in asked)
+        assert all(request.result()["size"] == 6 for request in requests)
     aws.stable("concurrent")
     cloudwatch = aws.client("cloudwatch")
 
@@ -228,7 +232,7 @@ def test_invalid_targets_are_refused(aws, scaling):
             **TARGET, ResourceId=resource("scaled"), MinCapacity=2, MaxCapacity=1
         )
     with pytest.raises(ClientError, match=r"ObjectNotFoundException.*No scalable target found"):
-        follow(scaling, "no", 10)
+        put_target_tracking(scaling, "no", 10)
 
 
 def test_instance_type_of_a_registered_variant_cannot_change(aws, scaling):
@@ -242,7 +246,7 @@ def test_instance_type_of_a_registered_variant_cannot_change(aws, scaling):
 def test_deleted_endpoint_deregisters_its_target(aws, scaling):
     aws.endpoint("gone", "scaled")
     scaling.register_scalable_target(**TARGET, ResourceId=resource("gone"), MinCapacity=1, MaxCapacity=2)
-    follow(scaling, "gone", 10)
+    put_target_tracking(scaling, "gone", 10)
     aws.sagemaker.delete_endpoint(EndpointName="gone")
     targets = scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[resource("gone")])
     policies = scaling.describe_scaling_policies(ServiceNamespace="sagemaker", ResourceId=resource("gone"))

@@ -60,11 +60,13 @@ def test_scaling_in_can_be_disabled():
 
 
 def steps(kind: str, *adjustments: tuple, **settings) -> StepScaling:
-    made = []
+    step_adjustments = []
     for lower, upper, adjustment in adjustments:
         bounds = {"MetricIntervalLowerBound": lower, "MetricIntervalUpperBound": upper}
-        made.append({k: v for k, v in bounds.items() if v is not None} | {"ScalingAdjustment": adjustment})
-    return StepScaling.of({"AdjustmentType": kind, "StepAdjustments": made, **settings})
+        step_adjustments.append(
+            {k: v for k, v in bounds.items() if v is not None} | {"ScalingAdjustment": adjustment}
+        )
+    return StepScaling.of({"AdjustmentType": kind, "StepAdjustments": step_adjustments, **settings})
 
 
 OUT = steps("ChangeInCapacity", (0, 10, 1), (10, None, 3))

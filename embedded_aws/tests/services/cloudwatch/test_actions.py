@@ -62,10 +62,10 @@ def test_alarms_reboot_and_terminate_instances(embedded_aws, alarms, until):
         "ImageId"
     ]
     script = "#!/bin/sh\necho first boot"
-    (made,) = ec2.run_instances(
+    (created,) = ec2.run_instances(
         ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1, UserData=script
     )["Instances"]
-    instance = made["InstanceId"]
+    instance = created["InstanceId"]
 
     def state() -> str:
         (found,) = ec2.describe_instances(InstanceIds=[instance])["Reservations"]

@@ -31,11 +31,11 @@ def test_set_alarm_state_runs_the_actions(embedded_aws, cloudwatch, until):
 def test_metrics_are_returned_with_percentiles_and_expressions(cloudwatch):
     now = datetime.now(timezone.utc)
     cloudwatch.put_metric_data(
-        Namespace="asked", MetricData=[{"MetricName": "time", "Values": [1.0, 9.0], "Counts": [90, 10]}]
+        Namespace="returned", MetricData=[{"MetricName": "time", "Values": [1.0, 9.0], "Counts": [90, 10]}]
     )
     span = {"StartTime": now - timedelta(minutes=5), "EndTime": now + timedelta(minutes=5)}
     [point] = cloudwatch.get_metric_statistics(
-        Namespace="asked",
+        Namespace="returned",
         MetricName="time",
         Period=3600,
         ExtendedStatistics=["p50", "p99"],
@@ -45,7 +45,7 @@ def test_metrics_are_returned_with_percentiles_and_expressions(cloudwatch):
     assert point["Average"] == pytest.approx(1.8)
     assert point["ExtendedStatistics"]["p50"] == pytest.approx(1, rel=0.02)
     assert point["ExtendedStatistics"]["p99"] == pytest.approx(9, rel=0.02)
-    watched = {"Metric": {"Namespace": "asked", "MetricName": "time"}, "Period": 3600, "Stat": "p99"}
+    watched = {"Metric": {"Namespace": "returned", "MetricName": "time"}, "Period": 3600, "Stat": "p99"}
     queries = [
         {"Id": "m1", "MetricStat": watched, "ReturnData": False},
         {"Id": "e1", "Expression": "m1 * 2"},

@@ -31,6 +31,21 @@ class App:
 app = App.bind()
 """
 
+DIMENSIONS = [
+    {"Name": "EndpointName", "Value": "guarded"},
+    {"Name": "VariantName", "Value": "AllTraffic"},
+]
+DEPLOYMENT = {
+    "BlueGreenUpdatePolicy": {
+        "TrafficRoutingConfiguration": {
+            "Type": "CANARY",
+            "WaitIntervalInSeconds": 1800,
+            "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 50},
+        }
+    },
+    "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "latency"}]},
+}
+
 
 @pytest.fixture
 def cloudwatch(fast_embedded_aws):
@@ -48,16 +63,12 @@ def test_latency_alarm_rolls_back_a_slow_version_without_failed_requests(
     aws.config("quick", variant("quick"))
     aws.config("slow", variant("slow"))
     aws.endpoint("guarded", "quick")
-    dimensions = [
-        {"Name": "EndpointName", "Value": "guarded"},
-        {"Name": "VariantName", "Value": "AllTraffic"},
-    ]
     put_alarm(
         cloudwatch,
         "latency",
         Namespace="AWS/SageMaker",
         MetricName="ModelLatency",
-        Dimensions=dimensions,
+        Dimensions=DIMENSIONS,
         ExtendedStatistic="p90",
         Threshold=120_000,
         TreatMissingData="notBreaching",
@@ -79,16 +90,7 @@ def test_latency_alarm_rolls_back_a_slow_version_without_failed_requests(
         aws.sagemaker.update_endpoint(
             EndpointName="guarded",
             EndpointConfigName="slow",
-            DeploymentConfig={
-                "BlueGreenUpdatePolicy": {
-                    "TrafficRoutingConfiguration": {
-                        "Type": "CANARY",
-                        "WaitIntervalInSeconds": 1800,
-                        "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 50},
-                    }
-                },
-                "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "latency"}]},
-            },
+            DeploymentConfig=DEPLOYMENT,
         )
         endpoint = aws.stable("guarded")
     finally:

@@ -14,11 +14,11 @@ from samples_kit import samples
 
 def test_percentiles_are_within_one_percent_in_bounded_memory():
     values = sorted(random.Random(1).lognormvariate(3, 2) for _ in range(20_000))
-    made = samples(values)
+    datum = samples(values)
     for percent in (1, 50, 90, 99, 99.9):
         exact = values[math.ceil(percent / 100 * len(values)) - 1]
-        assert percentile([made], percent) == pytest.approx(exact, rel=0.011)
-    assert percentile([made], 100) == values[-1] and len(made.buckets) < 1000
+        assert percentile([datum], percent) == pytest.approx(exact, rel=0.011)
+    assert percentile([datum], 100) == values[-1] and len(datum.buckets) < 1000
 
 
 @pytest.mark.parametrize("value", [0.0, 1e-9, 1.0, 12.5, -3.0, 1e300])

@@ -53,9 +53,9 @@ def table(seconds: float, state: str = "S") -> dict[int, Process]:
 
 def test_cpu_utilization_is_a_percentage_of_the_vcpus(monkeypatch):
     instance = host()
-    made = reporter(monkeypatch, instance, [table(5), table(65), table(65), table(500)], 60)
+    under_test = reporter(monkeypatch, instance, [table(5), table(65), table(65), table(500)], 60)
     for number in range(4):
-        made.report(number)
+        under_test.report(number)
     # 60 s of CPU time in 60 s are half of two vCPUs. The utilization is at most 100 %.
     assert recorded(instance, "CPUUtilization") == [50.0, 0.0, 100.0]
     assert recorded(instance, "StatusCheckFailed") == [0.0] * 4
@@ -63,18 +63,18 @@ def test_cpu_utilization_is_a_percentage_of_the_vcpus(monkeypatch):
 
 def test_basic_monitoring_has_a_datapoint_every_five_minutes(monkeypatch):
     instance = host(monitored=False)
-    made = reporter(monkeypatch, instance, [table(60 * n) for n in range(11)], 60)
+    under_test = reporter(monkeypatch, instance, [table(60 * n) for n in range(11)], 60)
     for number in range(11):
-        made.report(number)
+        under_test.report(number)
     assert recorded(instance, "CPUUtilization") == [50.0, 50.0]
 
 
 def test_stopped_or_ended_process_fails_the_status_check(monkeypatch):
     instance = host()
     gone = {1: Process(0, "S", 0.0)}
-    made = reporter(monkeypatch, instance, [table(0), table(0, "T"), gone], 60)
+    under_test = reporter(monkeypatch, instance, [table(0), table(0, "T"), gone], 60)
     for number in range(3):
-        made.report(number)
+        under_test.report(number)
     assert recorded(instance, "StatusCheckFailed") == [0.0, 1.0, 1.0]
     assert recorded(instance, "StatusCheckFailed_Instance") == [0.0, 1.0, 1.0]
     assert recorded(instance, "StatusCheckFailed_System") == [0.0, 0.0, 0.0]

@@ -10,10 +10,10 @@ from instances_kit import Instances
 
 @pytest.fixture(scope="module")
 def instances(embedded_aws, until):
-    made = Instances(embedded_aws, until)
-    yield made
-    if made.started:
-        made.ec2.terminate_instances(InstanceIds=made.started)
+    runner = Instances(embedded_aws, until)
+    yield runner
+    if runner.started:
+        runner.ec2.terminate_instances(InstanceIds=runner.started)
 
 
 @pytest.mark.parametrize(

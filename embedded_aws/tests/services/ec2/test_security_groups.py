@@ -20,9 +20,11 @@ def test_rule_keeps_its_description(embedded_aws, source):
     for pair in source.get("UserIdGroupPairs", []):
         pair["GroupId"] = group
     rule = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, **source}
-    made = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])["SecurityGroupRules"]
+    rules_created = ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])[
+        "SecurityGroupRules"
+    ]
     found = ec2.describe_security_group_rules(
-        SecurityGroupRuleIds=[item["SecurityGroupRuleId"] for item in made]
+        SecurityGroupRuleIds=[item["SecurityGroupRuleId"] for item in rules_created]
     )
     assert [item.get("Description") for item in found["SecurityGroupRules"]] == ["why"]
     ec2.delete_security_group(GroupId=group)

@@ -35,10 +35,10 @@ time.sleep(60)
 
 @pytest.fixture(scope="module")
 def instances(embedded_aws, until):
-    made = Instances(embedded_aws, until)
-    yield made
-    if made.started:
-        made.ec2.terminate_instances(InstanceIds=made.started)
+    runner = Instances(embedded_aws, until)
+    yield runner
+    if runner.started:
+        runner.ec2.terminate_instances(InstanceIds=runner.started)
 
 
 def test_user_data_runs_in_folders_of_the_instance(instances):

@@ -21,14 +21,14 @@ def recorder(embedded_aws):
 
 @pytest.fixture
 def rule(embedded_aws):
-    made: list[Rule] = []
+    created: list[Rule] = []
 
     def make(pattern: dict, *targets: dict) -> Rule:
-        made.append(Rule(embedded_aws, pattern, *targets))
-        return made[-1]
+        created.append(Rule(embedded_aws, pattern, *targets))
+        return created[-1]
 
     yield make
-    for one in made:
+    for one in created:
         one.delete()
 
 
@@ -88,13 +88,13 @@ def test_put_events_reaches_topics_functions_and_log_groups(embedded_aws, rule, 
         "InputPathsMap": {"n": "$.detail.n"},
         "InputTemplate": '{"text": "<n> of <aws.events.rule-name>", "event": <aws.events.event.json>}',
     }
-    made = rule(
+    matching = rule(
         {"source": [source], "detail": {"n": [{"numeric": [">", 1]}]}},
         {"Arn": topic, "InputPath": "$.detail"},
         {"Arn": recorder.arn},
         {"Arn": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group}", "InputTransformer": transformer},
     )
-    recorder.allow(EVENTS, made.arn)
+    recorder.allow(EVENTS, matching.arn)
     put(embedded_aws, source, n=1)
     wanted = put(embedded_aws, source, n=2)
     (message,) = until(lambda: queue.messages)
@@ -103,7 +103,7 @@ def test_put_events_reaches_topics_functions_and_log_groups(embedded_aws, rule, 
     assert [e["id"] for e in events] == [wanted] and events[0]["resources"] == ["arn:r"]
     (logged,) = until(lambda: logs.filter_log_events(logGroupName=group)["events"])
     written = json.loads(logged["message"])
-    assert written["text"] == f"2 of {made.name}" and written["event"]["id"] == wanted
+    assert written["text"] == f"2 of {matching.name}" and written["event"]["id"] == wanted
     assert written["event"].keys() == {
         "version",
         "id",
@@ -119,11 +119,11 @@ def test_put_events_reaches_topics_functions_and_log_groups(embedded_aws, rule, 
 
 def test_function_that_does_not_allow_the_rule_is_not_invoked(embedded_aws, rule, recorder, until):
     dead, source = Queue(embedded_aws), unique("app")
-    made = rule({"source": [source]}, {"Arn": recorder.arn, "DeadLetterConfig": {"Arn": dead.arn}})
+    matching = rule({"source": [source]}, {"Arn": recorder.arn, "DeadLetterConfig": {"Arn": dead.arn}})
     put(embedded_aws, source, n=1)
     (message,) = until(dead.received)
     attributes = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
-    assert attributes["RULE_ARN"] == made.arn and attributes["TARGET_ARN"] == recorder.arn
+    assert attributes["RULE_ARN"] == matching.arn and attributes["TARGET_ARN"] == recorder.arn
     assert (
         "events.amazonaws.com is not authorized to perform: lambda:InvokeFunction"
         in attributes["ERROR_MESSAGE"]
@@ -134,7 +134,7 @@ def test_function_that_does_not_allow_the_rule_is_not_invoked(embedded_aws, rule
         (point,) = embedded_aws.client("cloudwatch").get_metric_statistics(
             Namespace="AWS/Events",
             MetricName=metric,
-            Dimensions=[{"Name": "RuleName", "Value": made.name}],
+            Dimensions=[{"Name": "RuleName", "Value": matching.name}],
             StartTime=now - timedelta(minutes=5),
             EndTime=now + timedelta(minutes=5),
             Period=3600,
@@ -146,12 +146,12 @@ def test_function_that_does_not_allow_the_rule_is_not_invoked(embedded_aws, rule
 
 def test_disabled_rule_delivers_nothing(embedded_aws, rule, until):
     off, on, source = Queue(embedded_aws), Queue(embedded_aws), unique("app")
-    made = rule({"source": [source]}, {"Arn": off.arn})
+    matching = rule({"source": [source]}, {"Arn": off.arn})
     rule({"source": [source]}, {"Arn": on.arn})
-    made.client.disable_rule(Name=made.name)
+    matching.client.disable_rule(Name=matching.name)
     put(embedded_aws, source, n=1)
     until(lambda: on.messages)
-    made.client.enable_rule(Name=made.name)
+    matching.client.enable_rule(Name=matching.name)
     put(embedded_aws, source, n=2)
     assert [m["detail"]["n"] for m in until(lambda: off.messages)] == [2]
 
@@ -161,7 +161,7 @@ def test_unsupported_schedules_and_targets_are_refused(embedded_aws, rule):
     for expression in ("rate(soon)", "cron(0 25 * * ? *)", "at(2026-01-01T00:00:00)"):
         with pytest.raises(ClientError, match=r"ValidationException.*ScheduleExpression is not valid"):
             events.put_rule(Name=unique("rule"), ScheduleExpression=expression)
-    made = rule({"source": ["x"]})
+    matching = rule({"source": ["x"]})
     for target, message in (
         ({"Arn": f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:m"}, "NotImplementedException"),
         (
@@ -170,8 +170,8 @@ def test_unsupported_schedules_and_targets_are_refused(embedded_aws, rule):
         ),
     ):
         with pytest.raises(ClientError, match=message):
-            events.put_targets(Rule=made.name, Targets=[{"Id": "t", **target}])
-    assert events.list_targets_by_rule(Rule=made.name)["Targets"] == []
+            events.put_targets(Rule=matching.name, Targets=[{"Id": "t", **target}])
+    assert events.list_targets_by_rule(Rule=matching.name)["Targets"] == []
 
 
 def test_put_events_refuses_sources_of_aws(embedded_aws, rule, until):

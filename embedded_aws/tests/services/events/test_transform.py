@@ -1,4 +1,4 @@
-"""The parts of EventBridge's targets that need no server: what a target is given, how statuses are written."""
+"""The input of targets: paths, templates, constants."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVENT = {
         ("$.nothing.at.all", None),
     ],
 )
-def test_paths_are_found_in_events(path, value):
+def test_find_returns_the_value_at_a_path(path, value):
     assert transform.find(EVENT, path) == value
 
 
@@ -47,7 +47,7 @@ def test_paths_are_found_in_events(path, value):
         ('"first"\n"<state>"', '"first"\n"running"'),
     ],
 )
-def test_templates_are_filled_in(template, expected):
+def test_template_is_filled(template, expected):
     paths = {name: f"$.detail.{name}" for name in ("state", "quote", "missing")}
     paths |= {"instance": "$.detail.instance-id", "detail": "$.detail"}
     target = {"Id": "t", "InputTransformer": {"InputPathsMap": paths, "InputTemplate": template}}
@@ -56,7 +56,7 @@ def test_templates_are_filled_in(template, expected):
     assert (text if isinstance(expected, str) else json.loads(text)) == expected
 
 
-def test_a_part_or_a_constant_stands_for_the_event():
+def test_payload_is_a_part_a_constant_or_the_whole_event():
     assert json.loads(transform.payload({"Id": "t", "InputPath": "$.detail.list"}, EVENT, "r", "a")) == [
         {"n": 1},
         {"n": 2},
@@ -75,11 +75,11 @@ def test_a_part_or_a_constant_stands_for_the_event():
         ({"InputTransformer": {"InputTemplate": '"<state>"'}}, "invalid placeholder state"),
     ],
 )
-def test_inputs_that_cannot_be_given_are_told(target, mistake):
+def test_check_returns_the_error_of_an_invalid_input(target, mistake):
     assert mistake in transform.check({"Id": "t", **target})
 
 
-def test_a_template_that_becomes_no_json_is_told():
+def test_filled_template_must_be_valid_json():
     transformer = {"InputPathsMap": {"list": "$.detail.list"}, "InputTemplate": '{"a": <list>, }'}
     with pytest.raises(ValueError, match="is not valid JSON"):
         transform.payload({"Id": "t", "InputTransformer": transformer}, EVENT, "r", "a")

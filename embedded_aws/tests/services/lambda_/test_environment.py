@@ -28,7 +28,7 @@ def launch(tmp_path):
         task_root.mkdir()
         (task_root / "handler.py").write_text(source)
         lines = []
-        made = ExecutionEnvironment(
+        created = ExecutionEnvironment(
             Version(
                 function="arn:f",
                 version="1",
@@ -48,9 +48,9 @@ def launch(tmp_path):
             tmp_path / "scratch",
             lambda stream, at, line: lines.append(line),
         )
-        made.lines = lines
-        made.start(kind, init_limit)
-        return made
+        created.lines = lines
+        created.start(kind, init_limit)
+        return created
 
     yield start
     supervisor.end_all()

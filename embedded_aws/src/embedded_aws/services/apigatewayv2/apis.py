@@ -110,7 +110,7 @@ class Request:
 
     @property
     def key(self) -> str:
-        return self.route.route_key
+        return str(self.route.route_key)
 
     @property
     def limits(self) -> tuple[float, float]:

@@ -48,7 +48,7 @@ def check(configuration: dict[str, Any], dimension: str) -> None:
 
 def points_in(policy: Any) -> int:
     """Return the number of datapoints of the low alarm: those of 15 minutes."""
-    return POINTS_IN * 60 // _metric(policy)[-1]
+    return int(POINTS_IN * 60 // _metric(policy)[-1])
 
 
 def create(account: str, region: str, policy: Any) -> list[Alarm]:

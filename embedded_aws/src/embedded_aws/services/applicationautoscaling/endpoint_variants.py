@@ -42,7 +42,7 @@ class VariantInstances(Dimension):
         return endpoint is not None and endpoint["EndpointStatus"] == "InService"
 
     def capacity(self, resource: str) -> int:
-        return self._variant(resource)["DesiredInstanceCount"]
+        return int(self._variant(resource)["DesiredInstanceCount"])
 
     def resize(self, resource: str, count: int, finished: Finished) -> None:
         _, endpoint, _, variant = resource.split("/")

@@ -59,7 +59,7 @@ class ProvisionedConcurrency(Dimension):
         return key not in self._lambda.provisioned or self._state(key)["Status"] != "IN_PROGRESS"
 
     def capacity(self, resource: str) -> int:
-        return self._lambda.provisioned.get(self._key(resource), {"requested": 0})["requested"]
+        return int(self._lambda.provisioned.get(self._key(resource), {"requested": 0})["requested"])
 
     def resize(self, resource: str, count: int, finished: Finished) -> None:
         key = self._key(resource)
@@ -86,13 +86,13 @@ class ProvisionedConcurrency(Dimension):
         failed = f"Failed to set desired concurrency to {count}. Reason: "
         while count:
             if self._lambda.provisioned.get(key, {}).get("requested") != count:
-                return failed + "it was changed meanwhile."
+                return failed + "it was changed by another request."
             try:
                 state = self._state(key)
             except (KeyError, JsonRESTError):
-                return failed + "the function was deleted meanwhile."
+                return failed + "the function was deleted."
             if state["Status"] == "FAILED":
-                return failed + state["StatusReason"]
+                return f"{failed}{state['StatusReason']}"
             if state["Status"] == "READY":
                 break
             if self.runtime.stopping.wait(POLL_SECONDS):

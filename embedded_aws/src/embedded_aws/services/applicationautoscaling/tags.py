@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import cast
 
 from moto.applicationautoscaling import urls
 from moto.applicationautoscaling.models import ApplicationAutoscalingBackend, FakeScalableTarget
@@ -43,12 +44,16 @@ class TagsBackend(ApplicationAutoscalingBackend):
 class TagsResponse(ApplicationAutoScalingResponse):
     """moto's responses, with ours in front."""
 
+    @property
+    def _backend(self) -> TagsBackend:
+        return cast(TagsBackend, self.applicationautoscaling_backend)
+
     def register_scalable_target(self) -> str:
         response = super().register_scalable_target()
         tags = self._get_param("Tags")
         if tags:
             arn = json.loads(response)["ScalableTargetARN"]
-            self.applicationautoscaling_backend.target_tags(arn).update(tags)
+            self._backend.target_tags(arn).update(tags)
         return response
 
     def list_tags_for_resource(self) -> str:
@@ -64,4 +69,4 @@ class TagsResponse(ApplicationAutoScalingResponse):
         return json.dumps({})
 
     def _tags(self) -> dict[str, str]:
-        return self.applicationautoscaling_backend.target_tags(self._get_param("ResourceARN"))
+        return self._backend.target_tags(self._get_param("ResourceARN"))

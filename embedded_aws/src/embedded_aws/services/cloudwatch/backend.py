@@ -203,8 +203,8 @@ def _check_metric_alarm(alarm: Alarm) -> None:
         )
     if alarm.threshold is None:
         raise ValidationError("The parameter Threshold is required.")
-    asked = evaluation.rule(alarm)
-    if not 1 <= asked.needed <= asked.periods:
+    rule = evaluation.rule(alarm)
+    if not 1 <= rule.needed <= rule.periods:
         raise ValidationError("DatapointsToAlarm must be between 1 and EvaluationPeriods.")
     watched = evaluation.metric_queries(alarm)
     if alarm.metric_data_queries:
@@ -216,14 +216,14 @@ def _check_metric_alarm(alarm: Alarm) -> None:
     seconds = evaluation.period(alarm)
     if seconds not in PERIODS and (seconds < 60 or seconds % 60):
         raise ValidationError(f"Period {seconds} is not valid: it must be 10, 20, 30 or a multiple of 60.")
-    if seconds * asked.periods > (86_400 if seconds < 3600 else 604_800):
+    if seconds * rule.periods > (86_400 if seconds < 3600 else 604_800):
         raise ValidationError(
             "Metrics cannot be checked across more than a day (EvaluationPeriods * Period)."
         )
 
 
 def _label(query: dict[str, Any]) -> str:
-    return query["MetricStat"]["Metric"]["MetricName"] if "MetricStat" in query else query["Id"]
+    return str(query["MetricStat"]["Metric"]["MetricName"] if "MetricStat" in query else query["Id"])
 
 
 def _moment(unix_time: float) -> datetime:

@@ -115,7 +115,7 @@ def holds(rule: Rule, states: Callable[[str], str]) -> bool:
         return holds(rule[1], states) and holds(rule[2], states)
     if kind == "OR":
         return holds(rule[1], states) or holds(rule[2], states)
-    return states(rule[1]) == kind
+    return bool(states(rule[1]) == kind)
 
 
 def check(backend: Any, name: str, text: str) -> None:

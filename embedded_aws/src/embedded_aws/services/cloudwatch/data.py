@@ -78,8 +78,8 @@ def statistic(data: list[Any], stat: str) -> float | None:
     if stat == "Average":
         return total / count if count else None
     if stat == "Minimum":
-        return min(single + [d.min for d in sets])
-    return max(single + [d.max for d in sets])
+        return float(min(single + [d.min for d in sets]))
+    return float(max(single + [d.max for d in sets]))
 
 
 def series(grouped: dict[float, list[Any]], stat: str) -> Series:

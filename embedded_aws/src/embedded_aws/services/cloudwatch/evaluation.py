@@ -33,7 +33,7 @@ class Rule:
 
     def breaches(self, value: float) -> bool:
         """Return whether a value breaches the threshold."""
-        return COMPARISONS[self.comparison][0](value, self.threshold)
+        return bool(COMPARISONS[self.comparison][0](value, self.threshold))
 
     def state(self, points: list[float | None], now: str) -> str:
         """Return the new state.

@@ -32,7 +32,7 @@ def evaluate(backend: Any, now: float, high_resolution: bool) -> None:
             log.exception("alarm %s could not be evaluated", alarm.name)
             continue
         if backend.alarms.get(alarm.name) is not alarm:
-            continue  # it was deleted or replaced meanwhile
+            continue  # it was deleted or replaced during the evaluation
         if state != alarm.state_value:
             before = alarm.state_value
             alarm.update_state(reason, "{}", state)

@@ -114,16 +114,16 @@ def _metric(query: dict[str, Any]) -> dict[str, Any]:
     returned = query.get("ReturnData", True)
     if "Expression" in query:
         return {"id": query["Id"], "expression": query["Expression"], "returnData": returned}
-    asked, metric = query["MetricStat"], query["MetricStat"]["Metric"]
+    metric_stat, metric = query["MetricStat"], query["MetricStat"]["Metric"]
     stat: dict[str, Any] = {
         "metric": {
             "namespace": metric["Namespace"],
             "name": metric["MetricName"],
             "dimensions": {d["Name"]: d["Value"] for d in metric["Dimensions"]},
         },
-        "period": int(asked["Period"]),
-        "stat": asked["Stat"],
+        "period": int(metric_stat["Period"]),
+        "stat": metric_stat["Stat"],
     }
-    if asked.get("Unit"):
-        stat["unit"] = asked["Unit"]
+    if metric_stat.get("Unit"):
+        stat["unit"] = metric_stat["Unit"]
     return {"id": query["Id"], "metricStat": stat, "returnData": returned}

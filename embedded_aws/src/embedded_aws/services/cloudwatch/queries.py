@@ -61,8 +61,8 @@ def evaluate(
             raise ValidationError(f"Error in expression '{name}': it uses itself.")
         query = by_id[name]
         if "MetricStat" in query:
-            asked = query["MetricStat"]
-            metric = asked["Metric"]
+            metric_stat = query["MetricStat"]
+            metric = metric_stat["Metric"]
             grouped = periods(
                 data,
                 metric["Namespace"],
@@ -70,10 +70,10 @@ def evaluate(
                 metric.get("Dimensions") or [],
                 start,
                 end,
-                int(asked["Period"]) / time_scale,
-                asked.get("Unit"),
+                int(metric_stat["Period"]) / time_scale,
+                metric_stat.get("Unit"),
             )
-            results[name] = series(grouped, asked["Stat"])
+            results[name] = series(grouped, metric_stat["Stat"])
             return
         tree = expressions.parse(query["Expression"])
         needed = expressions.names(tree) | set(metrics if expressions.uses_all_metrics(tree) else [])

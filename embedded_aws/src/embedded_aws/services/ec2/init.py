@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 REBOOT = 10
 GRACE_SECONDS = 3.0
@@ -50,7 +51,7 @@ def mounts() -> dict[str, int]:
     return found
 
 
-def isolate_files(config: dict) -> None:
+def isolate_files(config: dict[str, Any]) -> None:
     """Mount the host's own folders, make all others read-only, and mount the shims over the commands.
 
     config: "folders" (from path to the host's folder), "keep" (paths below them that stay visible, read-only),
@@ -153,10 +154,10 @@ def say(text: str) -> None:
 class Init:
     """Waits for children, power commands and signals, without polling."""
 
-    def __init__(self, config: dict, parent: int | None) -> None:
+    def __init__(self, config: dict[str, Any], parent: int | None) -> None:
         self.config, self.isolated = config, config["namespace"]
         self.scripts = list(config["scripts"])
-        self.script: subprocess.Popen | None = None
+        self.script: subprocess.Popen[bytes] | None = None
         self.failed = False
         self.power: tuple[float, int] | None = None  # when, exit status
         self.selector = selectors.DefaultSelector()

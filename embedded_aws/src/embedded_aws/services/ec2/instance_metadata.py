@@ -22,11 +22,11 @@ class InstanceMetadataService(MetadataService):
 
     @property
     def enabled(self) -> bool:
-        return self.instance.metadata_options.http_endpoint != "disabled"
+        return bool(self.instance.metadata_options.http_endpoint != "disabled")
 
     @property
     def requires_tokens(self) -> bool:
-        return self.instance.metadata_options.http_tokens == "required"
+        return bool(self.instance.metadata_options.http_tokens == "required")
 
     def tree(self) -> Tree:
         return {

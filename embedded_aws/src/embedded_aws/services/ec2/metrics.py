@@ -147,4 +147,4 @@ class Reporter:
         self._before[instance.id] = (first, seconds, now)
         vcpus = INSTANCE_TYPES[instance.instance_type]["VCpuInfo"]["DefaultVCpus"]
         used = max(0.0, seconds - spent) / (now - since)
-        return min(100.0, 100 * used / min(vcpus, os.cpu_count() or 1))
+        return min(100.0, 100 * used / min(int(vcpus), os.cpu_count() or 1))

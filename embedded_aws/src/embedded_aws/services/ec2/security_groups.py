@@ -28,10 +28,12 @@ class SecurityGroupsBackend(EC2Backend):
     def delete_security_group(self, name: str | None = None, group_id: str | None = None) -> None:
         """Delete a group. Raises DependencyViolation while a rule of another group refers to it."""
         group = self.get_security_group_by_name_or_id(group_id or name or "")
-        for other in self.groups[group.vpc_id].values() if group is not None else ():
-            for rule in [*other.ingress_rules, *other.egress_rules] if other is not group else ():
-                if rule.source_group.get("GroupId") == group.id:
-                    raise DependencyViolationError(f"resource {group.id} has a dependent object")
+        others = (
+            [] if group is None else [g for g in self.groups[group.vpc_id or ""].values() if g is not group]
+        )
+        for rule in [rule for other in others for rule in (*other.ingress_rules, *other.egress_rules)]:
+            if group is not None and rule.source_group.get("GroupId") == group.id:
+                raise DependencyViolationError(f"resource {group.id} has a dependent object")
         super().delete_security_group(name, group_id)
 
     def delete_vpc(self, vpc_id: str) -> Any:

@@ -42,7 +42,7 @@ def check(target: dict[str, Any]) -> str:
 def payload(target: dict[str, Any], event: dict[str, Any], rule_name: str, rule_arn: str) -> str:
     """Return the text that a target receives. Raises ValueError if a filled template is not valid JSON."""
     if text := target.get("Input"):
-        return text
+        return str(text)
     if path := target.get("InputPath"):
         return json.dumps(find(event, path))
     transformer = target.get("InputTransformer")

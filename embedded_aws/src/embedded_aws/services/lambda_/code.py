@@ -56,7 +56,7 @@ def unpack(package: bytes, digest: str, root: Path) -> Path:
     except OSError:
         if not target.is_dir():
             raise
-        shutil.rmtree(scratch)  # another environment has unpacked it meanwhile
+        shutil.rmtree(scratch)  # another environment has unpacked it at the same time
     return target
 
 

@@ -110,7 +110,7 @@ class ExecutionEnvironment:
         return self.version.function
 
     def start(self, initialization_type: str = "on-demand", limit: float = INIT_SECONDS) -> None:
-        """Start the process and wait until it asks for its first invocation.
+        """Start the process and wait until it requests its first invocation.
 
         If that fails or takes more than `limit` seconds, the first invocation tries again within the function's
         timeout, as on AWS. With provisioned concurrency there is no second try: `init_error` holds the error
@@ -134,7 +134,8 @@ class ExecutionEnvironment:
     def _initialize(self, limit: float) -> Outcome | None:
         """Start a process. Returns its first outcome; None if there is none within `limit` seconds."""
         temporary = str(self._scratch / "tmp")
-        self._outcomes = outcomes = SimpleQueue()
+        outcomes: SimpleQueue[Outcome] = SimpleQueue()
+        self._outcomes = outcomes
         self._api = RuntimeApi(outcomes.put)
         variables = {
             "HOME": temporary,
@@ -146,6 +147,7 @@ class ExecutionEnvironment:
         }
         command = [sys.executable, "-S", str(BOOTSTRAP), self.version.handler]
         self._process = self._supervisor.spawn(command, env=variables, cwd=self.version.task_root)
+        assert self._process.stdout is not None
         self._output.attach(self._process.stdout)
         threading.Thread(target=self._wait, args=(self._process, outcomes), daemon=True).start()
         return self._next_outcome(limit)
@@ -345,7 +347,7 @@ class ExecutionEnvironment:
     def _init_document(self, outcome: Outcome) -> dict[str, Any]:
         if outcome.kind == "init_error":
             document = json.loads(outcome.body)
-            return json.loads(document) if isinstance(document, str) else document
+            return dict(json.loads(document) if isinstance(document, str) else document)
         return {
             "errorType": "Runtime.ExitError",
             "errorMessage": f"Error: Runtime exited {outcome.body.decode()}",

@@ -39,7 +39,7 @@ class Invoker(ABC):
     ) -> InvokeResponse:
         """Run a function and wait for its response.
 
-        reference: name or ARN of the function. payload: JSON; empty stands for null.
+        reference: name or ARN of the function. payload: JSON; empty means null.
         Raises UnknownFunctionException, RequestTooLargeException, InvalidRequestContentException,
         TooManyRequestsException, RoleCannotBeAssumed.
         """

@@ -89,7 +89,7 @@ class RuntimeApi:
                     return
                 threading.Thread(target=self._serve, args=(connection, address), daemon=True).start()
 
-    def _serve(self, connection: socket.socket, address) -> None:
+    def _serve(self, connection: socket.socket, address: tuple[str, int]) -> None:
         with connection:
             try:
                 _Handler(connection, address, self)  # type: ignore[arg-type]

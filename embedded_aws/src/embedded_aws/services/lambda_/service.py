@@ -99,7 +99,7 @@ class LambdaService(Invoker):
     def run(
         self, region: str, target: Target, payload: bytes, request_id: str, client_context: str = ""
     ) -> InvokeResponse:
-        """Run a version in an environment that serves no other invocation meanwhile.
+        """Run a version in an environment that serves one invocation at a time.
 
         Raises TooManyRequestsException, RoleCannotBeAssumed.
         """

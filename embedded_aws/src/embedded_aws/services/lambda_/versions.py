@@ -30,7 +30,7 @@ LATEST = "$LATEST"
 
 @dataclass(frozen=True)
 class Target:
-    """What a function's name and a qualifier stand for in one invocation."""
+    """The version to which a name and a qualifier resolve in one invocation."""
 
     function: EmbeddedFunction
     """The version to run."""

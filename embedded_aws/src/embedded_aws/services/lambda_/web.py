@@ -82,18 +82,45 @@ def event(
     https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
     """
+    headers = _headers(environ)
+    cookies = [part.strip() for part in headers.pop("cookie", "").split(";") if part.strip()]
+    query: dict[str, list[str]] = {}
+    for name, value in parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True):
+        query.setdefault(name, []).append(value)
+    context = _request_context(environ, identity, account)
+    context |= {"routeKey": route_key, "stage": stage, **_authorizer(principal)}
+    document: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": route_key,
+        "rawPath": environ["PATH_INFO"],
+        "rawQueryString": environ.get("QUERY_STRING", ""),
+        "headers": headers,
+        "requestContext": context,
+        "isBase64Encoded": False,
+    }
+    if cookies:
+        document["cookies"] = cookies
+    if query:
+        document["queryStringParameters"] = {name: ",".join(values) for name, values in query.items()}
+    if body:
+        text = _text(body, headers.get("content-type", ""))
+        document["isBase64Encoded"] = text is None
+        document["body"] = base64.b64encode(body).decode() if text is None else text
+    return document
+
+
+def _headers(environ: Mapping[str, Any]) -> dict[str, str]:
     headers = {
         name.removeprefix("HTTP_").replace("_", "-").lower(): str(value)
         for name, value in environ.items()
         if name.startswith("HTTP_") or (name in ("CONTENT_TYPE", "CONTENT_LENGTH") and value)
     }
-    cookies = [part.strip() for part in headers.pop("cookie", "").split(";") if part.strip()]
-    headers |= {"x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http", "x-forwarded-port": "80"}
-    query: dict[str, list[str]] = {}
-    for name, value in parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True):
-        query.setdefault(name, []).append(value)
+    return headers | {"x-forwarded-for": "127.0.0.1", "x-forwarded-proto": "http", "x-forwarded-port": "80"}
+
+
+def _request_context(environ: Mapping[str, Any], identity: str, account: str) -> dict[str, Any]:
     now = time.time()
-    request_context: dict[str, Any] = {
+    return {
         "accountId": account,
         "apiId": identity,
         "domainName": environ["HTTP_HOST"].partition(":")[0],
@@ -106,39 +133,22 @@ def event(
             "userAgent": environ.get("HTTP_USER_AGENT", ""),
         },
         "requestId": str(uuid.uuid4()),
-        "routeKey": route_key,
-        "stage": stage,
         "time": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
         "timeEpoch": int(now * 1000),
     }
-    if principal.kind != "Anonymous":
-        request_context["accountId"] = ACCOUNT_ID
-        request_context["authorizer"] = {
-            "iam": {
-                "accountId": ACCOUNT_ID,
-                "callerId": principal.user_id,
-                "userArn": principal.arn,
-                "userId": principal.user_id,
-            }
-        }
-    document: dict[str, Any] = {
-        "version": "2.0",
-        "routeKey": route_key,
-        "rawPath": environ["PATH_INFO"],
-        "rawQueryString": environ.get("QUERY_STRING", ""),
-        "headers": headers,
-        "requestContext": request_context,
-        "isBase64Encoded": False,
+
+
+def _authorizer(principal: Principal) -> dict[str, Any]:
+    """Return the part of the request context that identifies the signer of a request."""
+    if principal.kind == "Anonymous":
+        return {}
+    iam = {
+        "accountId": ACCOUNT_ID,
+        "callerId": principal.user_id,
+        "userArn": principal.arn,
+        "userId": principal.user_id,
     }
-    if cookies:
-        document["cookies"] = cookies
-    if query:
-        document["queryStringParameters"] = {name: ",".join(values) for name, values in query.items()}
-    if body:
-        text = _text(body, headers.get("content-type", ""))
-        document["isBase64Encoded"] = text is None
-        document["body"] = base64.b64encode(body).decode() if text is None else text
-    return document
+    return {"accountId": ACCOUNT_ID, "authorizer": {"iam": iam}}
 
 
 def _text(body: bytes, content_type: str) -> str | None:
