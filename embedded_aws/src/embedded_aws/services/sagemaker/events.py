@@ -114,7 +114,9 @@ def _emit(region: str, resource: str, arn: str, detail: dict[str, Any]) -> None:
 
 
 def _picked(record: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    return json.loads(json.dumps({n: record[n] for n in names if n in record}, default=_millisecond))
+    members = {name: record[name] for name in names if name in record}
+    detail: dict[str, Any] = json.loads(json.dumps(members, default=_millisecond))
+    return detail
 
 
 def _millisecond(value: datetime) -> int:

@@ -17,24 +17,25 @@ class OptionalResponse(Response):
     def create_training_job(self) -> ActionResult:
         if not _has_entrypoint(json.loads(self.body)):
             _require("sagemaker")
-        return super().create_training_job()  # type: ignore[return-value]
+        return super().create_training_job()
 
     def create_hyper_parameter_tuning_job(self) -> ActionResult:
         if not _has_entrypoint(json.loads(self.body).get("TrainingJobDefinition") or {}):
             _require("sagemaker")
-        return super().create_hyper_parameter_tuning_job()  # type: ignore[return-value]
+        return super().create_hyper_parameter_tuning_job()
 
     def create_endpoint(self) -> ActionResult:
         _require("sagemaker")
-        return super().create_endpoint()  # type: ignore[return-value]
+        return super().create_endpoint()
 
     def create_notebook_instance(self) -> ActionResult:
         _require("notebooks")
-        return super().create_notebook_instance()  # type: ignore[return-value]
+        return super().create_notebook_instance()
 
     def create_app(self) -> ActionResult:
         _require("notebooks")
-        return super().create_app()  # type: ignore[misc]
+        response: ActionResult = super().create_app()  # type: ignore[misc]
+        return response
 
 
 def _has_entrypoint(job: dict[str, dict[str, object]]) -> bool:

@@ -46,7 +46,9 @@ def validated(response: BaseResponse) -> dict[str, Any]:
     return request
 
 
-def page(items: list[dict], request: dict[str, Any], key: str, name: str | None = None) -> dict[str, Any]:
+def page(
+    items: list[dict[str, Any]], request: dict[str, Any], key: str, name: str | None = None
+) -> dict[str, Any]:
     """Return the answer of a List operation: one page of `items` under `key`, with NextToken if there are more.
 
     name: the member that NameContains and SortBy=Name refer to. If given, the request's filters and order apply.
@@ -70,8 +72,8 @@ def _offset(token: str | None) -> int:
         raise ValidationError(message="The NextToken is not valid.") from None
 
 
-def _filtered(items: list[dict], request: dict[str, Any], name: str) -> list[dict]:
-    def wanted(item: dict) -> bool:
+def _filtered(items: list[dict[str, Any]], request: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    def wanted(item: dict[str, Any]) -> bool:
         for moment in ("CreationTime", "LastModifiedTime"):
             after, before = request.get(f"{moment}After"), request.get(f"{moment}Before")
             if (after and item[moment] < after) or (before and item[moment] > before):
@@ -84,7 +86,7 @@ def _filtered(items: list[dict], request: dict[str, Any], name: str) -> list[dic
     return [item for item in items if wanted(item)]
 
 
-def _sorted(items: list[dict], request: dict[str, Any], name: str) -> list[dict]:
+def _sorted(items: list[dict[str, Any]], request: dict[str, Any], name: str) -> list[dict[str, Any]]:
     by = request.get("SortBy", "CreationTime")
     member = name if by == "Name" else by
     ascending = request.get("SortOrder", "Descending") == "Ascending"
@@ -177,7 +179,7 @@ def _join(path: str, member: str) -> str:
 
 
 @cache
-def _pattern(rule: str | None) -> re.Pattern | None:
+def _pattern(rule: str | None) -> re.Pattern[str] | None:
     """Compile the model's Java pattern; None for the few that `re` does not support."""
     if not rule:
         return None

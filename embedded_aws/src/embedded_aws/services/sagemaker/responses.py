@@ -46,7 +46,7 @@ class EmbeddedSageMakerResponse(
     RegistryResponse,
     WorkbenchResponse,
     TagResponse,
-    RefusedResponse,
+    RefusedResponse,  # type: ignore[misc]
     SageMakerResponse,
 ):
     """moto's responses, with ours in front."""

@@ -1,4 +1,4 @@
-"""The serving container's program and its stand-in for ray.serve, run as the embedded AWS runs them."""
+"""The serving container's program and its replacement for ray.serve, as processes."""
 
 import http.client
 import os
@@ -33,7 +33,7 @@ app = App.bind()
 
 
 def python(code: str, folder: Path) -> subprocess.CompletedProcess:
-    """Run code with the stand-in first on the path."""
+    """Run code with the replacement for Ray first on the path."""
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'shims'}{os.pathsep}{folder}"}
     return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
 
@@ -44,7 +44,7 @@ def container(tmp_path):
 
     def start(app: str, target: str = "app:app") -> tuple[subprocess.Popen, int]:
         (tmp_path / "app.py").write_text(app)
-        (tmp_path / "processes.py").write_text("MINE = True\n")  # a name that embedded_aws has too
+        (tmp_path / "processes.py").write_text("MINE = True\n")  # also a package of embedded_aws
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -80,7 +80,7 @@ def ask(port: int, method: str, path: str, body: bytes = b"") -> tuple[int, byte
 
 
 def ready(process: subprocess.Popen, port: int) -> int:
-    """The status of the first answer to /ping."""
+    """Return the status of the first response to /ping."""
     deadline = time.monotonic() + 30
     while True:
         assert process.poll() is None, process.stdout.read()
@@ -93,7 +93,7 @@ def ready(process: subprocess.Popen, port: int) -> int:
 
 def test_invocations_call_the_root_of_the_application(container):
     process, port = container(HEAD + "import processes\nassert processes.MINE\n" + TAIL)
-    assert ready(process, port) == 200  # it has no health route: loaded is healthy
+    assert ready(process, port) == 200  # without a health route, a loaded application is healthy
     assert ask(port, "POST", "/invocations", b"abc") == (200, b'{"path":"/","size":3}')
     assert ask(port, "GET", "/invocations")[0] == 404
     assert ask(port, "POST", "/other")[0] == 404
@@ -113,15 +113,15 @@ def test_application_that_cannot_be_loaded_ends_the_container(container):
 @pytest.mark.parametrize(
     "code, message",
     [
-        ("import ray; ray.init()", "ray.init is not there"),
-        ("from ray import serve; serve.run(None)", "ray.serve.run is not there"),
+        ("import ray; ray.init()", "ray.init is not available"),
+        ("from ray import serve; serve.run(None)", "ray.serve.run is not available"),
         (
             "from ray import serve\n@serve.deployment\nclass A: pass\nA.bind().build()",
             "A has no @serve.ingress",
         ),
         (
             "from ray import serve\n@serve.deployment\nclass A: pass\nA.bind(A.bind())",
-            "cannot be given other deployments",
+            "cannot take other deployments",
         ),
         (
             "from fastapi import FastAPI\nfrom ray import serve\nasgi = FastAPI()\n"

@@ -103,7 +103,9 @@ class AsyncInference:
         capacity = each * sum(i.healthy for instances in fleet.instances().values() for i in instances)
         with self._lock:
             running = self._running.setdefault(key, set())
-            waiting = [r for r in endpoint.get("AsyncQueue", []) if r["Key"] not in running]
+            waiting: list[dict[str, Any]] = [
+                r for r in endpoint.get("AsyncQueue", []) if r["Key"] not in running
+            ]
             if not waiting or len(running) >= capacity:
                 return None
             running.add(waiting[0]["Key"])

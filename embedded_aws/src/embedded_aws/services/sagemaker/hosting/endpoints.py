@@ -82,7 +82,8 @@ class EndpointsBackend(EndpointConfigsBackend):
         endpoint["Pending"] = pending
         self._begin(endpoint)
         self._deployments.deploy(self._key(request["EndpointName"]), endpoint)
-        return endpoint["EndpointArn"]
+        arn: str = endpoint["EndpointArn"]
+        return arn
 
     def _retain_properties(
         self, request: dict[str, Any], deployed: dict[str, Any], pending: dict[str, Any]
@@ -153,7 +154,8 @@ class EndpointsBackend(EndpointConfigsBackend):
         self._begin(endpoint)
         by_name = {desired["VariantName"]: desired for desired in wanted}
         self._deployments.resize(self._key(name), endpoint, by_name, finished)
-        return endpoint["EndpointArn"]
+        arn: str = endpoint["EndpointArn"]
+        return arn
 
     def delete_hosted_endpoint(self, name: str) -> None:
         """Delete an endpoint in the background, with the scalable targets of its variants, as on AWS."""

@@ -47,7 +47,7 @@ class Fleet:
 
     @property
     def folder(self) -> Path:
-        return self._runtime.folder("endpoints") / self.deployment["Id"]
+        return self._runtime.folder("endpoints") / str(self.deployment["Id"])
 
     def launch(self) -> None:
         """Start every variant's instances and wait until they are healthy.

@@ -153,7 +153,7 @@ class Instance:
         self._supervisor.end(process, grace=2.0)
         return came_up
 
-    def _start(self, exited: threading.Event) -> subprocess.Popen:
+    def _start(self, exited: threading.Event) -> subprocess.Popen[bytes]:
         """Start the process, which sets `exited` when it ends."""
         self._port, self._idle = _free_port(), []
         inherited = self._environment()
@@ -173,7 +173,7 @@ class Instance:
         threading.Thread(target=self._read_log, args=(process, exited), daemon=True).start()
         return process
 
-    def _read_log(self, process: subprocess.Popen, exited: threading.Event) -> None:
+    def _read_log(self, process: subprocess.Popen[bytes], exited: threading.Event) -> None:
         assert process.stdout is not None
         for line in process.stdout:
             self._write_log(self.id, [line.decode(errors="replace").rstrip("\n")])
@@ -205,4 +205,4 @@ class Instance:
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return int(probe.getsockname()[1])

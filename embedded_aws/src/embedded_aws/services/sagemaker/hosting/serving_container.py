@@ -1,7 +1,7 @@
-"""The inference container's program: an application for Ray Serve behind SageMaker's /ping and /invocations.
+"""The program of an inference container: serves a Ray Serve application at SageMaker's /ping and /invocations.
 
-Run as a bare script with the application's folders on PYTHONPATH, SM_RAYSERVE_APP=module:name and
-SAGEMAKER_BIND_TO_PORT. It imports nothing of the embedded AWS but the stand-in for Ray.
+Run as a script, with the application's folders on PYTHONPATH, SM_RAYSERVE_APP=module:name and SAGEMAKER_BIND_TO_PORT. Of
+the embedded AWS it imports only the replacement for Ray.
 """
 
 from __future__ import annotations
@@ -11,23 +11,26 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
-Scope = dict
-Receive = Callable[[], Awaitable[dict]]
-Send = Callable[[dict], Awaitable[None]]
+Message = dict[str, Any]
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Adapter:
-    """ASGI: /invocations is the application's POST /, /ping its GET /healthz if it has one."""
+    """An ASGI application: forwards /invocations to POST /, and /ping to GET /healthz if that exists."""
 
-    def __init__(self, application: Callable[[Scope, Receive, Send], Awaitable[None]]):
+    def __init__(self, application: Application):
         self._application = application
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._application(scope, receive, send)
         elif scope["type"] != "http":
-            raise ValueError(f"a SageMaker container is asked over HTTP only, not {scope['type']}")
+            raise ValueError(f"a SageMaker container supports only HTTP, not {scope['type']}")
         elif scope["path"] == "/ping":
             await _answer(send, await self._health(scope))
         elif scope["path"] == "/invocations" and scope["method"] == "POST":
@@ -38,16 +41,16 @@ class Adapter:
     async def _health(self, scope: Scope) -> int:
         statuses: list[int] = []
 
-        async def receive() -> dict:
+        async def receive() -> Message:
             return {"type": "http.request", "body": b"", "more_body": False}
 
-        async def send(message: dict) -> None:
+        async def send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 statuses.append(message["status"])
 
         health = {**scope, "method": "GET", "path": "/healthz", "raw_path": b"/healthz", "query_string": b""}
         await self._application(health, receive, send)
-        return 200 if statuses[0] == 404 else statuses[0]  # loaded is healthy, for an application without one
+        return 200 if statuses[0] == 404 else statuses[0]  # without /healthz, a loaded application is healthy
 
 
 async def _answer(send: Send, status: int) -> None:
@@ -55,16 +58,16 @@ async def _answer(send: Send, status: int) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-def load(target: str) -> Callable:
-    """The ASGI application of `module:name`, where name is what Ray Serve's bind() returned."""
+def load(target: str) -> Application:
+    """Load the ASGI application `module:name`, where name is the result of Ray Serve's bind()."""
     module, _, name = target.partition(":")
-    return getattr(importlib.import_module(module), name).build()
+    application: Application = getattr(importlib.import_module(module), name).build()
+    return application
 
 
 def main() -> None:
-    sys.path[0] = str(
-        Path(__file__).resolve().parent / "shims"
-    )  # not this folder: its names are not the model's
+    # In place of this folder, whose modules must not hide those of the application.
+    sys.path[0] = str(Path(__file__).resolve().parent / "shims")
     import uvicorn
 
     uvicorn.run(

@@ -91,8 +91,8 @@ def batch(size: dict[str, Any] | None, total: int) -> int:
     if size is None:
         return max(1, total)
     if size["Type"] == "INSTANCE_COUNT":
-        return size["Value"]
-    return max(1, total * size["Value"] // 100)
+        return int(size["Value"])
+    return max(1, total * int(size["Value"]) // 100)
 
 
 def check(config: dict[str, Any], deployment: dict[str, Any]) -> None:

@@ -134,7 +134,8 @@ class RegistryBackend(TagStore):
         record["LastModifiedBy"] = {}
         updated = sorted(request.keys() - {"ModelPackageArn"})
         events.model_package(self.region_name, record, updated)
-        return record["ModelPackageArn"]
+        arn: str = record["ModelPackageArn"]
+        return arn
 
     def delete_package(self, name_or_arn: str) -> None:
         arn = self.package(name_or_arn)["ModelPackageArn"]

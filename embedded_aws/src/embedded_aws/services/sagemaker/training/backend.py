@@ -11,7 +11,8 @@ from embedded_aws.services.sagemaker import roles
 from embedded_aws.services.sagemaker.tags import TagStore
 from embedded_aws.services.sagemaker.training import validation
 from embedded_aws.services.sagemaker.training.records import TrainingJob
-from embedded_aws.services.sagemaker.training.run import OnEnd, OnMetric
+from embedded_aws.services.sagemaker.training.reporting import OnMetric
+from embedded_aws.services.sagemaker.training.run import OnEnd
 from embedded_aws.services.sagemaker.training.runs import TrainingRuns
 
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from moto.s3.models import FakeBucket, FakeKey, s3_backends
 
+from embedded_aws import ACCOUNT_ID
 from embedded_aws.iam.errors import Refusal
 from embedded_aws.iam.gate import Gate
 from embedded_aws.iam.request import Call
-from embedded_aws.runtime import ACCOUNT_ID, Runtime
+from embedded_aws.runtime import Runtime
 
 
 class S3Error(Exception):

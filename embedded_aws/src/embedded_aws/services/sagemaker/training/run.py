@@ -34,9 +34,8 @@ INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please 
 
 MakeCommand = Callable[[list[str]], list[str]]
 OnEnd = Callable[[TrainingJob], None]
-Ending = tuple[
-    str, "str | None", "str | None"
-]  # terminal status, secondary status if another, failure reason
+# Terminal status; secondary status, if it differs; failure reason.
+Ending = tuple[str, "str | None", "str | None"]
 
 
 class TrainingRun:

@@ -6,7 +6,8 @@ import threading
 
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.sagemaker.training.records import TrainingJob
-from embedded_aws.services.sagemaker.training.run import Ending, OnEnd, OnMetric, TrainingRun
+from embedded_aws.services.sagemaker.training.reporting import OnMetric
+from embedded_aws.services.sagemaker.training.run import Ending, OnEnd, TrainingRun
 
 
 class NotInterruptible(Exception):

@@ -13,7 +13,8 @@ from typing import Any, Protocol
 from moto.core.exceptions import ServiceException
 
 from embedded_aws.services.sagemaker.training.records import TrainingJob
-from embedded_aws.services.sagemaker.training.run import OnEnd, OnMetric
+from embedded_aws.services.sagemaker.training.reporting import OnMetric
+from embedded_aws.services.sagemaker.training.run import OnEnd
 from embedded_aws.services.sagemaker.tuning.records import (
     OBJECTIVE,
     TuningJob,
@@ -199,8 +200,11 @@ class TuningRun:
             return False
         criteria = self.job.config.get("TuningJobCompletionCriteria", {})
         target, value = criteria.get("TargetObjectiveMetricValue"), objective_value(best)
-        measured = target is not None and value is not None
-        if measured and (value == target or self.job.is_better(value, target)):
+        if (
+            value is not None
+            and target is not None
+            and (value == target or self.job.is_better(value, target))
+        ):
             return True
         patience = criteria.get("BestObjectiveNotImproving", {}).get("MaxNumberOfTrainingJobsNotImproving")
         return patience is not None and self.job.not_improving(trials) >= patience

@@ -6,7 +6,7 @@ import shutil
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from moto.sagemaker.exceptions import ResourceInUseException, ResourceNotFound, ValidationError
 
@@ -22,7 +22,15 @@ USER_HOME = "/home/sagemaker-user"  # the volume of the space, kept when the app
 URL_SECONDS = 300  # lifetime of a presigned URL, if the request sets none
 GONE = ("Deleted", "Failed")  # states in which another application can be created
 DELETED_SHOWN = timedelta(hours=24)  # how long a deleted application is listed
-AppKey = tuple[str, str, str, str]  # domain id, space, type, name
+
+
+class AppKey(NamedTuple):
+    """The key of an application."""
+
+    domain: str
+    space: str
+    kind: str
+    name: str
 
 
 class AppsBackend(StudioBackend):
@@ -52,38 +60,31 @@ class AppsBackend(StudioBackend):
         Its status is Pending, then InService or Failed.
         """
         tags, key = request.pop("Tags", None), app_key(request)
-        domain, space = self.domain(key[0]), self.space(key[0], key[1])
-        owner = space.get("OwnershipSettings", {}).get("OwnerUserProfileName")
-        if owner is None or space.get("SpaceSharingSettings", {}).get("SharingType") != "Private":
-            raise NotImplementedError("CreateApp in a shared space; it runs applications in private spaces")
+        self.domain(key.domain)
+        space = self.space(key.domain, key.space)
         arn = self.resource_arn("app", "/".join(key))
-        settings = _merged(
-            domain.get("DefaultUserSettings", {}), self.user_profile(key[0], owner).get("UserSettings", {})
-        )
+        settings = self._user_settings(key.domain, space)
+        defaults = settings.get("JupyterLabAppSettings", {})
         own = space.get("SpaceSettings", {}).get("JupyterLabAppSettings", {})
-        usual = settings.get("JupyterLabAppSettings", {})
         spec = {
             "InstanceType": "ml.t3.medium",
-            **usual.get("DefaultResourceSpec", {}),
+            **defaults.get("DefaultResourceSpec", {}),
             **own.get("DefaultResourceSpec", {}),
             **request.get("ResourceSpec", {}),
         }
         self._config_of(spec)
-        if not (role := settings.get("ExecutionRole")):
-            raise ValidationError(
-                message=f"Neither the user profile {owner} nor its domain has an ExecutionRole."
-            )
+        role = settings["ExecutionRole"]
         try:
             self._labs.check_role(role, self.region_name)
         except RoleNotAssumable as error:
             raise ValidationError(message=str(error)) from None
         with self._labs.states:  # held from the check to the start: two requests may arrive at once
-            there = [app["AppName"] for app in self._apps_of(key[0], key[1]) if app["Status"] not in GONE]
-            if key[3] in there:
+            existing = self._existing_apps(key.domain, key.space)
+            if key.name in existing:
                 raise ResourceInUseException(message=f"App {arn} already exists.")
-            if there:
+            if existing:
                 raise ResourceInUseException(
-                    message=f"Space {space['SpaceArn']} already has the application {there[0]}."
+                    message=f"Space {space['SpaceArn']} already has the application {existing[0]}."
                 )
             self.keep_tags(arn, tags)
             self.apps[key] = {
@@ -92,11 +93,26 @@ class AppsBackend(StudioBackend):
                 "CreationTime": datetime.now(timezone.utc),
                 "ResourceSpec": spec,
                 "Role": role,
-                "IdleMinutes": _idle_minutes(usual, own),
+                "IdleMinutes": _idle_minutes(defaults, own),
                 "Status": "Pending",
             }
             self._start_app(key)
         return arn
+
+    def _user_settings(self, domain: str, space: dict[str, Any]) -> dict[str, Any]:
+        """Return the settings of the owner of a private space, with a role. Raises ValidationException."""
+        owner = space.get("OwnershipSettings", {}).get("OwnerUserProfileName")
+        if owner is None or space.get("SpaceSharingSettings", {}).get("SharingType") != "Private":
+            raise NotImplementedError("CreateApp in a shared space; it runs applications in private spaces")
+        settings = _merged(
+            self.domain(domain).get("DefaultUserSettings", {}),
+            self.user_profile(domain, owner).get("UserSettings", {}),
+        )
+        if not settings.get("ExecutionRole"):
+            raise ValidationError(
+                message=f"Neither the user profile {owner} nor its domain has an ExecutionRole."
+            )
+        return settings
 
     def delete_app_record(self, key: AppKey) -> None:
         """Delete an application in the background. The files of its space stay.
@@ -118,13 +134,12 @@ class AppsBackend(StudioBackend):
     def delete_space_record(self, domain: str, name: str) -> None:
         """Delete a space with its files. Raises ResourceInUse while it has an application."""
         space = self.space(domain, name)
-        there = [app["AppName"] for app in self._apps_of(domain, name) if app["Status"] not in GONE]
-        if there:
+        if existing := self._existing_apps(domain, name):
             raise ResourceInUseException(
                 message=f"Unable to delete Space {space['SpaceArn']} because it still has the application(s) "
-                f"{', '.join(there)}: delete them first."
+                f"{', '.join(existing)}: delete them first."
             )
-        for key in [key for key in self.apps if key[:2] == (domain, name)]:
+        for key in [key for key in self.apps if (key.domain, key.space) == (domain, name)]:
             del self.apps[key]
         super().delete_space_record(domain, name)
         shutil.rmtree(self._space_folder(domain, name), ignore_errors=True)
@@ -133,15 +148,15 @@ class AppsBackend(StudioBackend):
         """Update a domain. Return the record. Raises ResourceInUse for a change of network access while it has applications."""
         domain = self.domain(request["DomainId"])
         access = request.get("AppNetworkAccessType", domain["AppNetworkAccessType"])
-        there = [
-            a["AppName"]
-            for k, a in self.apps.items()
-            if k[0] == request["DomainId"] and a["Status"] not in GONE
+        existing = [
+            app["AppName"]
+            for key, app in self.apps.items()
+            if key.domain == request["DomainId"] and app["Status"] not in GONE
         ]
-        if access != domain["AppNetworkAccessType"] and there:
+        if access != domain["AppNetworkAccessType"] and existing:
             raise ResourceInUseException(
                 message=f"AppNetworkAccessType of Domain {domain['DomainArn']} cannot be modified while it has the "
-                f"application(s) {', '.join(there)}."
+                f"application(s) {', '.join(existing)}."
             )
         return super().update_studio_domain(request)
 
@@ -193,13 +208,22 @@ class AppsBackend(StudioBackend):
     def _labs(self) -> Labs:
         return self.runtime.get(Labs)
 
-    def _apps_of(self, domain: str, space: str) -> list[dict[str, Any]]:
-        return [app for key, app in self.apps.items() if key[:2] == (domain, space)]
+    def _existing_apps(self, domain: str, space: str) -> list[str]:
+        """Return the names of the applications in a space that are neither deleted nor failed."""
+        return [
+            app["AppName"]
+            for key, app in self.apps.items()
+            if (key.domain, key.space) == (domain, space) and app["Status"] not in GONE
+        ]
 
     def _open_studio(self, domain: str, profile: str, space: str | None) -> str:
         for key, app in list(self.apps.items()):
-            owner = self.spaces.get(key[:2], {}).get("OwnershipSettings", {}).get("OwnerUserProfileName")
-            if key[0] == domain and (key[1] == space or (space is None and owner == profile)):
+            owner = (
+                self.spaces.get((key.domain, key.space), {})
+                .get("OwnershipSettings", {})
+                .get("OwnerUserProfileName")
+            )
+            if key.domain == domain and (key.space == space or (space is None and owner == profile)):
                 url = self._labs.url(self._app_plan_name(key))
                 if app["Status"] == "InService" and url:
                     return url
@@ -230,7 +254,7 @@ class AppsBackend(StudioBackend):
         )
         plan = Plan(
             name=self._app_plan_name(key),
-            folder=self._space_folder(key[0], key[1]),
+            folder=self._space_folder(key.domain, key.space),
             home=USER_HOME,
             kept=USER_HOME,
             scripts_home=USER_HOME,
@@ -255,7 +279,7 @@ def app_key(request: dict[str, Any]) -> AppKey:
     """Return the key of the application in a request. Raises ValidationException without a space."""
     if "SpaceName" not in request:
         raise ValidationError(message=f"A {JUPYTER_LAB} application runs in a space: set SpaceName.")
-    return request["DomainId"], request["SpaceName"], request["AppType"], request["AppName"]
+    return AppKey(request["DomainId"], request["SpaceName"], request["AppType"], request["AppName"])
 
 
 def _merged(defaults: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

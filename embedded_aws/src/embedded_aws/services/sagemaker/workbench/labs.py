@@ -39,7 +39,7 @@ class Labs:
         self._logs: LogShipper | None = None
 
     def check_role(self, role_arn: str, region: str) -> None:
-        """Raises RoleNotAssumable if SageMaker cannot act as the role."""
+        """Raise RoleNotAssumable if SageMaker cannot assume the role."""
         roles.assume(self.runtime, role_arn, region)
 
     def start(

@@ -94,21 +94,21 @@ class NotebooksBackend(TagStore):
         with self._labs.states:
             record = self._in_state(name, ("Stopped", "Failed"), "Pending")
             _check_platform(record)
-            _move(record, "Pending")
+            _set_status(record, "Pending")
         self._start(record)
 
     def stop_notebook(self, name: str) -> None:
         """Stop an instance in the background: Stopping, then Stopped."""
         with self._labs.states:
             record = self._in_state(name, ("InService",), "Stopping")
-            _move(record, "Stopping")
-        self._labs.end(self._plan_name(name), partial(_move, record, "Stopped"))
+            _set_status(record, "Stopping")
+        self._labs.end(self._plan_name(name), partial(_set_status, record, "Stopped"))
 
     def delete_notebook(self, name: str) -> None:
         """Delete an instance and its files in the background."""
         with self._labs.states:
             record = self._in_state(name, ("Stopped", "Failed"), "Deleting")
-            _move(record, "Deleting")
+            _set_status(record, "Deleting")
         self._labs.end(self._plan_name(name), partial(self._remove, record))
 
     def notebook_url(self, name: str) -> str:
@@ -126,10 +126,10 @@ class NotebooksBackend(TagStore):
         for record in list(self.notebooks.values()):
             status = record["NotebookInstanceStatus"]
             if status in ("Pending", "InService"):
-                _move(record, "Pending")
+                _set_status(record, "Pending")
                 self._start(record)
             elif status == "Stopping":
-                _move(record, "Stopped")
+                _set_status(record, "Stopped")
             elif status == "Deleting":
                 self._remove(record)
 
@@ -236,7 +236,7 @@ def _described(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_platform(request: dict[str, Any]) -> None:
-    """Raises ValidationException for the platforms on which AWS neither creates nor starts an instance any more."""
+    """Raise ValidationException for a platform that AWS no longer supports."""
     platform = request.get("PlatformIdentifier", DEFAULTS["PlatformIdentifier"])
     if platform.startswith(UNSUPPORTED_PLATFORMS):
         raise ValidationError(
@@ -244,24 +244,24 @@ def _check_platform(request: dict[str, Any]) -> None:
         )
 
 
-def _move(record: dict[str, Any], status: str) -> None:
+def _set_status(record: dict[str, Any], status: str) -> None:
     record.update(NotebookInstanceStatus=status, LastModifiedTime=datetime.now(timezone.utc))
 
 
 def _in_service(record: dict[str, Any]) -> None:
     record[CREATED] = True
-    _move(record, "InService")
+    _set_status(record, "InService")
 
 
 def _failed(record: dict[str, Any], config: dict[str, Any], error: NotStarted) -> None:
-    """FailureReason as AWS words it, where a script is the reason."""
-    _move(record, "Failed")
+    """Set the status and the FailureReason, with AWS's message if a lifecycle script failed."""
+    _set_status(record, "Failed")
     if not error.script:
         record["FailureReason"] = f"Internal Failure. {error}"
         return
-    took = "took longer than 5 minutes" if error.status is None else f"failed with exit status {error.status}"
+    how = "took longer than 5 minutes" if error.status is None else f"failed with exit status {error.status}"
     record["FailureReason"] = (
         f"{CONFIG} '{config['NotebookInstanceLifecycleConfigArn']}' for Notebook Instance "
-        f"'{record['NotebookInstanceArn']}' {took}. Please check your CloudWatch logs for more details if your Notebook "
+        f"'{record['NotebookInstanceArn']}' {how}. Please check your CloudWatch logs for more details if your Notebook "
         "Instance has Internet access."
     )

@@ -118,10 +118,14 @@ class StudioResponse(Response):
         return EmptyResult()
 
     def _user_profile(self, request: dict[str, Any]) -> dict[str, Any]:
-        return self.sagemaker_backend.user_profile(request["DomainId"], request["UserProfileName"])
+        profile: dict[str, Any] = self.sagemaker_backend.user_profile(
+            request["DomainId"], request["UserProfileName"]
+        )
+        return profile
 
     def _space(self, request: dict[str, Any]) -> dict[str, Any]:
-        return self.sagemaker_backend.space(request["DomainId"], request["SpaceName"])
+        space: dict[str, Any] = self.sagemaker_backend.space(request["DomainId"], request["SpaceName"])
+        return space
 
 
 class AppResponse(Response):

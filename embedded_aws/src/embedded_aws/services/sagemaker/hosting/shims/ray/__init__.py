@@ -1,8 +1,8 @@
-"""A stand-in for Ray on the embedded AWS: `ray.serve` with one ASGI application, no cluster."""
+"""Replaces Ray on the embedded AWS: `ray.serve` for one ASGI application, without a cluster."""
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     raise AttributeError(
-        f"ray.{name} is not there on the embedded AWS: its serving container runs one ASGI application "
-        "without Ray. Only ray.serve's deployment, ingress, options and bind work."
+        f"ray.{name} is not available on the embedded AWS: its serving container runs one ASGI application "
+        "without Ray. Use only deployment, ingress, options and bind of ray.serve."
     )

@@ -1,6 +1,6 @@
-"""Stand-in for ray.serve: `deployment`, `ingress`, `options` and `bind`, for one ASGI application.
+"""Replaces ray.serve: `deployment`, `ingress`, `options` and `bind`, for one ASGI application.
 
-An application written with these runs unchanged on Ray Serve. What would need Ray raises, and says so.
+An application that uses only these also runs on Ray Serve. Everything else raises an error.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ from typing import Any
 _ASGI = "_asgi_application"
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     raise AttributeError(
-        f"ray.serve.{name} is not there on the embedded AWS: only deployment, ingress, options and bind are."
+        f"ray.serve.{name} is not available on the embedded AWS: only deployment, ingress, options and bind are."
     )
 
 
 class Application:
-    """A deployment with its arguments, as `bind` returns it."""
+    """A deployment with its arguments: the result of `bind`."""
 
-    def __init__(self, deployment: Deployment, args: tuple, kwargs: dict[str, Any]):
+    def __init__(self, deployment: Deployment, args: tuple[Any, ...], kwargs: dict[str, Any]):
         if any(isinstance(value, (Application, Deployment)) for value in (*args, *kwargs.values())):
-            raise TypeError("the embedded AWS runs one deployment: bind() cannot be given other deployments")
+            raise TypeError("the embedded AWS runs one deployment: bind() cannot take other deployments")
         self.deployment, self.args, self.kwargs = deployment, args, kwargs
 
-    def build(self) -> Callable:
+    def build(self) -> Any:
         """Construct the deployment's class, which may load a model, and return its ASGI application."""
         application = getattr(self.deployment.target, _ASGI, None)
         if application is None:
@@ -35,7 +35,7 @@ class Application:
 
 
 class Deployment:
-    """A class to serve. Options of scale and placement are recorded: instances are the embedded AWS's."""
+    """A class to serve. Options of scale and placement have no effect: the endpoint configuration sets instances."""
 
     def __init__(self, target: type, settings: dict[str, Any]):
         self.target, self.settings = target, settings
@@ -55,13 +55,13 @@ def deployment(target: type | None = None, **settings: Any) -> Any:
     return Deployment(target, settings)
 
 
-def ingress(application: Callable) -> Callable[[type], type]:
-    """Class decorator: HTTP goes to `application`."""
+def ingress(application: Any) -> Callable[[type], type]:
+    """Class decorator: serve HTTP with `application`."""
 
     def decorate(target: type) -> type:
-        own = {id(member) for member in vars(target).values()}
+        members = {id(member) for member in vars(target).values()}
         for route in getattr(application, "routes", []):
-            if id(getattr(route, "endpoint", None)) in own:
+            if id(getattr(route, "endpoint", None)) in members:
                 raise TypeError(
                     f"route {route.path} is a method of {target.__name__}: the embedded AWS serves routes that "
                     "are functions"
