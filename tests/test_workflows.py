@@ -1,4 +1,4 @@
-"""The workflows of CI: linted, pinned, with the least rights, and of commands that exist."""
+"""The CI workflows pass their linters, are pinned, have least privileges and use commands that exist."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STEPS = [
     *(("setup", step) for step in yaml.safe_load(ACTION.read_text())["runs"]["steps"]),
 ]
 SAME_REPOSITORY = "github.event.pull_request.head.repo.full_name == github.repository"
-LINTERS = Path(sys.executable).parent  # of the same environment
+LINTERS = Path(sys.executable).parent  # in the same virtual environment
 
 BAD = """
 name: bad
@@ -42,7 +42,7 @@ jobs:
     steps:
       - uses: actions/checkout@{version}
         with: {{{persist}}}
-      - run: echo "{said}"
+      - run: echo "{text}"
   another:
     runs-on: ubuntu-24.04
     steps:
@@ -53,12 +53,12 @@ GOOD = {
     "permissions": "{}",
     "version": "3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1",
     "persist": "persist-credentials: false",
-    "said": "hello",
+    "text": "hello",
 }
 
 
 def zizmor(path: Path) -> set[str]:
-    """The audits that have found something."""
+    """Return the audits with findings."""
     command = [LINTERS / "zizmor", "--offline", "--quiet", "--format=json-v1", path]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.stdout, done.stderr
@@ -66,7 +66,7 @@ def zizmor(path: Path) -> set[str]:
 
 
 def schema(name: str, *paths: Path) -> Result:
-    """What check-jsonschema says; in this process, as its start takes longer than all its checks."""
+    """Run check-jsonschema in this process, as starting it takes longer than all checks."""
     import check_jsonschema
 
     arguments = ["--builtin-schema", f"vendor.{name}", *map(str, paths)]
@@ -74,36 +74,37 @@ def schema(name: str, *paths: Path) -> Result:
 
 
 def writes(job: dict) -> set[str]:
+    """Return the scopes in which the token of a job can write."""
     return {right for right, level in job["permissions"].items() if level == "write"}
 
 
 # ---- linters ----
 
 
-def test_zizmor_has_nothing_to_say():
+def test_zizmor_has_no_findings():
     assert zizmor(GITHUB) == set()
 
 
 @pytest.mark.parametrize(
-    ("wrong", "audit"),
+    ("change", "audit"),
     [
         ({"trigger": "pull_request_target"}, "dangerous-triggers"),
         ({"permissions": "write-all"}, "excessive-permissions"),
         ({"version": "v7"}, "unpinned-uses"),
         ({"persist": ""}, "artipacked"),
-        ({"said": "${{ github.event.pull_request.title }}"}, "template-injection"),
+        ({"text": "${{ github.event.pull_request.title }}"}, "template-injection"),
     ],
 )
-def test_zizmor_fails_a_bad_workflow(tmp_path, wrong, audit):
+def test_zizmor_reports_a_bad_workflow(tmp_path, change, audit):
     folder = tmp_path / ".github" / "workflows"
     folder.mkdir(parents=True)
     (folder / "bad.yml").write_text(BAD.format(**GOOD))
     assert zizmor(folder / "bad.yml") == set()
-    (folder / "bad.yml").write_text(BAD.format(**GOOD | wrong))
+    (folder / "bad.yml").write_text(BAD.format(**GOOD | change))
     assert audit in zizmor(folder / "bad.yml")
 
 
-def test_the_files_are_what_github_reads(tmp_path):
+def test_the_files_match_github_s_schemas(tmp_path):
     for name, paths in {
         "github-workflows": sorted((GITHUB / "workflows").iterdir()),
         "github-actions": [ACTION],
@@ -117,17 +118,17 @@ def test_the_files_are_what_github_reads(tmp_path):
     assert done.exit_code == 1 and "runs_on" in done.output
 
 
-def test_dependabot_knows_every_root_of_terraform():
+def test_dependabot_has_every_terraform_root():
     updates = yaml.safe_load((GITHUB / "dependabot.yml").read_text())["updates"]
     (terraform,) = [update for update in updates if update["package-ecosystem"] == "terraform"]
     locks = (ROOT / "terraform").glob("*/.terraform.lock.hcl")
     assert terraform["directories"] == sorted(f"/terraform/{lock.parent.name}" for lock in locks)
 
 
-# ---- what the linters leave open ----
+# ---- rules that the linters do not check ----
 
 
-def test_every_action_is_pinned_by_commit_and_named_by_version():
+def test_every_action_is_pinned_to_a_commit_with_its_version():
     texts = [path.read_text() for path in (*(GITHUB / "workflows").iterdir(), ACTION)]
     used = [line for text in texts for line in re.findall(r"uses: (.*)", text)]
     ours = "./.github/actions/setup"
@@ -139,7 +140,7 @@ def test_every_action_is_pinned_by_commit_and_named_by_version():
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_a_workflow_has_no_rights_of_its_own_and_stops_what_is_outdated(name):
+def test_a_workflow_has_no_default_permissions_and_cancels_outdated_runs(name):
     flow = WORKFLOWS[name]
     assert flow["permissions"] == {}
     assert "pull_request_target" not in flow[True]  # YAML's `on`
@@ -147,28 +148,28 @@ def test_a_workflow_has_no_rights_of_its_own_and_stops_what_is_outdated(name):
 
 
 @pytest.mark.parametrize("name", JOBS)
-def test_a_job_has_the_least_rights_and_an_end(name):
+def test_a_job_has_least_privileges_and_a_timeout(name):
     job = JOBS[name]
     assert job["timeout-minutes"] <= 60
     assumes = any("configure-aws-credentials" in step.get("uses", "") for step in job["steps"])
     assert ("id-token" in writes(job)) == assumes
     others = {"plan/report": {"pull-requests"}, "security/upload": {"security-events"}}
     assert writes(job) - {"id-token"} == others.get(name, set())
-    if others.get(name):  # what can write to GitHub runs nothing of the request's
+    if others.get(name):  # a job that can write to GitHub runs no code of the pull request
         assert not any("./" in step.get("run", "") + step.get("uses", "") for step in job["steps"])
 
 
-def test_scripts_take_nothing_of_an_event_but_by_the_environment():
+def test_scripts_use_no_expressions():
     assert [name for name, step in STEPS if "${{" in step.get("run", "")] == []
 
 
-def test_a_checkout_keeps_no_credentials():
+def test_a_checkout_does_not_persist_credentials():
     checkouts = [step for _, step in STEPS if step.get("uses", "").startswith("actions/checkout@")]
     assert len(checkouts) == 6
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
-def test_who_assumes_which_role():
+def test_each_job_assumes_the_right_role():
     roles = {
         name: step["with"]["role-to-assume"]
         for name, step in STEPS
@@ -186,13 +187,13 @@ def test_who_assumes_which_role():
     assert protected == ["apply/apply"] and JOBS["apply/apply"]["environment"] == "prod"
 
 
-def test_the_roles_trust_the_jobs_that_assume_them_and_no_others():
-    """By the subject that GitHub gives a job: of its environment, else of what set it off."""
+def test_the_roles_trust_only_the_jobs_that_assume_them():
+    """GitHub sets the subject of a job's token to its environment, or else to its trigger."""
 
     def subjects(document: str) -> set[str]:
         (statement,) = json.loads((ROOT / "policies" / "trust" / document).read_text())["Statement"]
-        told = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
-        return {told} if isinstance(told, str) else set(told)
+        subject = statement["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
+        return {subject} if isinstance(subject, str) else set(subject)
 
     assert list(WORKFLOWS["plan"][True]) == ["pull_request"]
     assert WORKFLOWS["apply"][True]["push"] == {"branches": ["main"]}
@@ -204,7 +205,7 @@ def test_the_roles_trust_the_jobs_that_assume_them_and_no_others():
     assert subjects("github_environment.json") == {f"{repository}:environment:${{github_environment}}"}
 
 
-def test_what_changes_the_account_takes_nothing_from_a_cache():
+def test_jobs_that_can_change_the_account_use_no_cache():
     for name in ("apply/plan", "apply/apply"):
         (setup,) = [step for step in JOBS[name]["steps"] if step.get("uses", "").startswith("./")]
         assert setup["with"] == {"cached": "false"}
@@ -216,7 +217,7 @@ def test_what_changes_the_account_takes_nothing_from_a_cache():
 
 
 def commands() -> list[list[str]]:
-    """The arguments of every ./inv in a workflow."""
+    """Return the arguments of every ./inv in the workflows."""
     found = []
     for _, step in STEPS:
         for line in step.get("run", "").splitlines():
@@ -231,10 +232,11 @@ def commands() -> list[list[str]]:
     return found
 
 
-COMMANDS = [words for words in commands() if words[0] != "--list"]  # an option of invoke's own
+COMMANDS = [words for words in commands() if words[0] != "--list"]  # --list is an option of invoke
 
 
 def parse(words: list[str]) -> dict:
+    """Return the task of a command and its options."""
     (task,) = Parser(contexts=tasks.namespace.to_contexts()).parse_argv(words)
     return {"task": task.name, **{name: arg.value for name, arg in task.args.items() if arg.got_value}}
 
@@ -249,7 +251,7 @@ def test_every_command_exists_with_its_options():
 
 
 @pytest.mark.parametrize("line", ["plan --no-such-option", "nosuch", "apply --plan"])
-def test_a_command_that_does_not_exist_is_found(line):
+def test_a_command_that_does_not_exist_is_detected(line):
     with pytest.raises(Exception, match=r"No idea what|needed value"):
         parse(line.split())
 
@@ -259,17 +261,17 @@ def test_the_gates_exist():
     assert gates.parse(listed) == ["destroy", "new-permission", "finding", "cost>50"]
 
 
-# ---- scripts, run ----
+# ---- scripts ----
 
 
 def needs(program: str):
     return pytest.mark.skipif(
-        not shutil.which(program), reason=f"{program}, which GitHub's machines have, is not here"
+        not shutil.which(program), reason=f"{program} is not installed; GitHub's runners have it"
     )
 
 
 GH = """#!/bin/sh
-# GitHub's CLI with one conversation: the comments of comments.json, through --jq as it would.
+# A fake of GitHub's CLI: reads comments.json and supports --jq.
 echo "$@" >> calls
 case "$*" in
   *--paginate*) while [ "$1" != --jq ]; do shift; done; jq -r "$2" comments.json ;;
@@ -278,12 +280,13 @@ esac
 
 
 def script(job: str, part: str) -> str:
+    """Return the script of a job that contains a text."""
     (step,) = [step for name, step in STEPS if name == job and part in step.get("run", "")]
     return step["run"]
 
 
 def bash(text: str, folder: Path, **variables: str) -> subprocess.CompletedProcess:
-    """A step's script as GitHub runs it."""
+    """Run a script as GitHub does."""
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
     command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", text]
     environment = {"PATH": path, "HOME": str(folder), **variables}
@@ -313,7 +316,7 @@ def bash(text: str, folder: Path, **variables: str) -> subprocess.CompletedProce
         ),
     ],
 )
-def test_there_is_one_comment_which_is_replaced(tmp_path, comments, call):
+def test_the_report_is_one_comment_that_is_updated(tmp_path, comments, call):
     (tmp_path / "gh").write_text(GH)
     (tmp_path / "gh").chmod(0o755)
     (tmp_path / "comments.json").write_text(json.dumps(comments))
@@ -327,7 +330,9 @@ def test_there_is_one_comment_which_is_replaced(tmp_path, comments, call):
     ("report", "code", "failed", "status"),
     [("# plan", 0, False, "0"), ("# plan", 1, False, "1"), ("", 1, True, None)],
 )
-def test_a_gate_fails_after_the_report_and_a_failed_plan_at_once(tmp_path, report, code, failed, status):
+def test_a_failing_gate_keeps_the_report_and_a_failing_plan_fails_at_once(
+    tmp_path, report, code, failed, status
+):
     (tmp_path / "inv").write_text(f'#!/bin/sh\nprintf "{report}" > plan.md\nexit {code}\n')
     (tmp_path / "inv").chmod(0o755)
     done = bash(
@@ -345,13 +350,14 @@ def test_a_gate_fails_after_the_report_and_a_failed_plan_at_once(tmp_path, repor
 
 
 @pytest.fixture
-def no_agent_stays(tmp_path):
+def no_gpg_agent(tmp_path):
+    """Stop the agent that gpg starts for a home folder."""
     yield
-    bash("gpgconf --kill gpg-agent", tmp_path)  # gpg starts one for each home
+    bash("gpgconf --kill gpg-agent", tmp_path)
 
 
 @needs("gpg")
-def test_the_saved_plan_travels_encrypted(tmp_path, no_agent_stays):
+def test_the_saved_plan_is_encrypted_between_jobs(tmp_path, no_gpg_agent):
     (tmp_path / "plan").mkdir()
     (tmp_path / "plan" / "manifest.json").write_text("state and inputs")
     pack, unpack = script("apply/plan", "--symmetric"), script("apply/apply", "--decrypt")
