@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -41,6 +42,7 @@ class Gates:
     def __init__(self, root: Path, work: Path, python: Path):
         self.root, self.work, self.python = root, work, python
         self._parts: list[tuple[str, Future[Result]]] = []
+        self._cleanup = contextlib.ExitStack()
 
     def __enter__(self) -> Gates:
         self._pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 2)
@@ -48,11 +50,13 @@ class Gates:
 
     def __exit__(self, *_: object) -> None:
         self._pool.shutdown(cancel_futures=True)
+        self._cleanup.close()
 
     def start(self, *, tests: bool = False) -> None:
         """Start the gates that need no plan. tests: include `terraform test`, which takes longest."""
         exceptions = documents.Exceptions(self.root)
         configuration = Configuration(self.root, self.work)
+        self._cleanup.callback(configuration.close)
         self._start("source", checkov.source, self.root, self.python)
         for folder in configuration.roots:
             self._start("validate", configuration.validity, folder)

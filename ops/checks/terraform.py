@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ops.checks import venv
 from ops.checks.findings import Finding, Findings, Result
 from ops.errors import OperatorError
 from ops.terraform import binary, events, providers
+from ops.terraform.shared_provider import SharedProvider, installed
 
 HUNK = re.compile(r"^\+\+\+ new/(.+)\n@@ -(\d+)", re.MULTILINE)
 
@@ -33,6 +35,14 @@ class Configuration:
         shutil.copytree(root / "policies", self.folder / "policies", ignore=ignored)
         binary.find()  # fails early if Terraform is missing
         self._cli_config = providers.cli_config()
+        self._provider: SharedProvider | None = None
+        self._starting = threading.Lock()
+
+    def close(self) -> None:
+        """Stop the provider process of the tests."""
+        if self._provider:
+            self._provider.stop()
+            self._provider = None
 
     @property
     def roots(self) -> list[str]:
@@ -85,7 +95,7 @@ class Configuration:
         """Run `terraform test` in a module or root."""
         if failed := self._init(folder):
             return Result("tests", 1, (failed,))
-        done = self._terraform(folder, "test", "-json")
+        done = self._terraform(folder, "test", "-json", **self._attached(folder))
         lines = [events.parse(line) for line in done.stdout.splitlines()]
         runs = [e for e in lines if e["type"] == "test_run" and e["test_run"]["progress"] == "complete"]
         findings = Findings()
@@ -98,6 +108,16 @@ class Configuration:
                 f"{_one_line(done.stdout[-400:] + done.stderr)}"
             )
         return Result("tests", len(runs), findings.all())
+
+    def _attached(self, folder: str) -> dict[str, str]:
+        """Return the environment variables that attach Terraform to the provider process, which the first test starts."""
+        with self._starting:
+            if self._provider is None and (executable := installed(self._data(folder))):
+                self._provider = SharedProvider(executable, venv.tool_environment())
+        return self._provider.variables if self._provider else {}
+
+    def _data(self, folder: str) -> Path:
+        return self.work / "data" / folder
 
     def _init(self, folder: str) -> Finding | None:
         """Run `terraform init` in a folder. Return a finding if its configuration is invalid."""
@@ -137,8 +157,8 @@ class Configuration:
     def _glob(self, pattern: str) -> list[Path]:
         return sorted((self.folder / "terraform").rglob(pattern))
 
-    def _terraform(self, folder: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        variables = {"TF_DATA_DIR": str(self.work / "data" / folder)}
+    def _terraform(self, folder: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        variables["TF_DATA_DIR"] = str(self._data(folder))
         if self._cli_config:
             variables["TF_CLI_CONFIG_FILE"] = str(self._cli_config)
         return subprocess.run(

@@ -1,4 +1,4 @@
-"""Terraform's tests, with mocked AWS, of every module and root. Format and validity: ./inv check's own test."""
+"""`terraform test` of every module and root, with mocked AWS. tests/cli/test_check.py checks format and validity."""
 
 from pathlib import Path
 
@@ -14,12 +14,14 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def configuration(tmp_path_factory) -> Configuration:
-    return Configuration(ROOT, tmp_path_factory.mktemp("terraform"))
+def configuration(tmp_path_factory):
+    made = Configuration(ROOT, tmp_path_factory.mktemp("terraform"))
+    yield made
+    made.close()
 
 
 @pytest.mark.parametrize("folder", TESTED)
-def test_keeps_its_promises(configuration, folder):
+def test_terraform_test_passes(configuration, folder):
     result = configuration.tests(folder)
     assert result.open == []
     runs = [path.read_text().count('\nrun "') for path in TESTS if path.is_relative_to(ROOT / folder)]

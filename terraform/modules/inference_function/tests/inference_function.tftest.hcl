@@ -63,7 +63,7 @@ run "two_environments_of_a_version_are_warm_by_default" {
     condition = (
       length(aws_lambda_provisioned_concurrency_config.alias) == 0
       && length(aws_appautoscaling_target.this) == 0
-      && aws_lambda_function.this.description == "Answers with the classes of a picture"
+      && aws_lambda_function.this.description == "Classifies images"
     )
     error_message = "Without schedules nothing changes what is kept warm."
   }
@@ -190,7 +190,7 @@ run "schedules_keep_the_alias_warm" {
   }
 
   assert {
-    condition     = aws_lambda_function.this.description != "Answers with the classes of a picture"
+    condition     = aws_lambda_function.this.description != "Classifies images"
     error_message = "A version that nothing keeps warm must be there before the alias is kept warm."
   }
 
