@@ -7,18 +7,23 @@ from collections.abc import Callable, Mapping
 from concurrent import futures
 from dataclasses import dataclass
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from moto.apigatewayv2.models import apigatewayv2_backends
+from moto.core.exceptions import JsonRESTError
 
 from embedded_aws import ACCOUNT_ID
+from embedded_aws.iam.errors import Refusal
+from embedded_aws.iam.evaluate import decide
+from embedded_aws.iam.principals import ANONYMOUS, Principal, service
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.apigatewayv2 import routes
 from embedded_aws.services.apigatewayv2.routes import Throttle
 from embedded_aws.services.lambda_ import web
+from embedded_aws.services.lambda_.backend import backend_of
+from embedded_aws.services.lambda_.exceptions import RequestTooLargeException, TooManyRequestsException
 from embedded_aws.services.lambda_.invoker import Invoker, InvokeResponse
 from embedded_aws.services.lambda_.web import Forbidden, HttpResponse
-
-if TYPE_CHECKING:
-    from embedded_aws.iam.principals import Principal
 
 SERVICE = "execute-api"
 ACTION = "execute-api:Invoke"
@@ -30,11 +35,6 @@ TEXT = "text/plain; charset=utf-8"  # if the function's result names no content 
 
 def answer(environ: Mapping[str, Any], runtime: Runtime, identity: str, region: str) -> HttpResponse:
     """Return the response to a request to an API's host name."""
-    from moto.core.exceptions import JsonRESTError
-
-    from embedded_aws.iam.errors import Refusal
-    from embedded_aws.services.lambda_.exceptions import RequestTooLargeException, TooManyRequestsException
-
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     try:
         request = Request.of(environ, identity, region)
@@ -89,8 +89,6 @@ class Request:
     @classmethod
     def of(cls, environ: Mapping[str, Any], identity: str, region: str) -> Request:
         """Find stage, route and integration. Raises LookupError if one of them or the API is missing."""
-        from moto.apigatewayv2.models import apigatewayv2_backends
-
         api = apigatewayv2_backends[ACCOUNT_ID][region].apis[identity]
         if api.disable_execute_api_endpoint:
             raise LookupError(identity)
@@ -119,9 +117,6 @@ class Request:
 
     def authorize(self, body: bytes, runtime: Runtime) -> Principal:
         """Return the caller, if it may invoke the route. Raises Forbidden, Refusal."""
-        from embedded_aws.iam.evaluate import decide
-        from embedded_aws.iam.principals import ANONYMOUS
-
         if self.route.authorization_type != "AWS_IAM":
             return ANONYMOUS
         caller = web.caller(self.environ, body, SERVICE, runtime)
@@ -144,10 +139,6 @@ class Request:
 
         Raises PermissionError, TimeoutError, and what `Invoker.invoke` raises.
         """
-        from embedded_aws.iam.evaluate import decide
-        from embedded_aws.iam.principals import service
-        from embedded_aws.services.lambda_.backend import backend_of
-
         named = routes.FUNCTION.fullmatch(self.integration.integration_uri)
         assert named is not None  # CreateIntegration refuses other URIs
         name, qualifier, region = named["name"], named["qualifier"], named["region"]

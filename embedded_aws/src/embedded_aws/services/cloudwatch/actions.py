@@ -14,7 +14,7 @@ from moto.cloudwatch.models import Alarm
 from moto.ec2.models import ec2_backends
 
 from embedded_aws.services.cloudwatch import messages
-from embedded_aws.services.events import bus
+from embedded_aws.services.events import bus, targets
 
 log = logging.getLogger(__name__)
 
@@ -97,8 +97,6 @@ def _run(backend: Any, alarm: Alarm, actions: list[str], messages_by_service: Me
 
 
 def _act(alarm: Alarm, arn: str, messages_by_service: Messages) -> None:
-    from embedded_aws.services.events import targets
-
     service = arn.split(":")[2]
     if service == "sns":
         targets.to_topic(arn, *messages_by_service["sns"])

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from moto.ec2.models import ec2_backends
 from moto.ec2.models.instances import InstanceState
 
 from embedded_aws import ACCOUNT_ID
@@ -141,8 +142,6 @@ class InstanceService(InstanceController):
                 list(pool.map(lambda machine: machine.end(), machines))
 
     def _instances(self) -> Iterator[EmbeddedInstance]:
-        from moto.ec2.models import ec2_backends
-
         for backend in ec2_backends[ACCOUNT_ID].values():
             for instance in backend.all_instances():
                 if getattr(instance, "hosted", False):

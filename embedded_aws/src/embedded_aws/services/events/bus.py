@@ -6,13 +6,13 @@ import uuid
 from datetime import datetime, timezone
 from typing import Any
 
+from moto.events.models import events_backends
+
 from embedded_aws import ACCOUNT_ID
 
 
 def rules(region: str) -> list[Any]:
     """Return the rules of the default bus. Without any, a service need not create an event."""
-    from moto.events.models import events_backends
-
     return list(events_backends[ACCOUNT_ID][region].event_buses["default"].rules.values())
 
 

@@ -20,6 +20,8 @@ class TooManyRequestsException(LambdaClientError):
 
 
 class RequestTooLargeException(LambdaClientError):
+    """The payload is too large."""
+
     code = 413
 
     def __init__(self, size: int, invocation_type: str, limit: int) -> None:
@@ -30,6 +32,8 @@ class RequestTooLargeException(LambdaClientError):
 
 
 class InvalidRequestContentException(LambdaClientError):
+    """The payload or the client context is not valid JSON."""
+
     code = 400
 
     def __init__(self, message: str) -> None:
@@ -37,6 +41,8 @@ class InvalidRequestContentException(LambdaClientError):
 
 
 class ResourceConflictException(LambdaClientError):
+    """The resource exists, or others refer to it."""
+
     code = 409
 
     def __init__(self, message: str) -> None:
@@ -44,6 +50,8 @@ class ResourceConflictException(LambdaClientError):
 
 
 class ResourceNotFoundException(LambdaClientError):
+    """The resource does not exist."""
+
     code = 404
 
     def __init__(self, message: str) -> None:
@@ -51,6 +59,8 @@ class ResourceNotFoundException(LambdaClientError):
 
 
 class ProvisionedConcurrencyConfigNotFoundException(LambdaClientError):
+    """The version or alias has no provisioned concurrency."""
+
     code = 404
 
     def __init__(self) -> None:
@@ -61,6 +71,8 @@ class ProvisionedConcurrencyConfigNotFoundException(LambdaClientError):
 
 
 class PreconditionFailedException(LambdaClientError):
+    """The request has an old RevisionId."""
+
     code = 412
 
     def __init__(self) -> None:
@@ -72,6 +84,8 @@ class PreconditionFailedException(LambdaClientError):
 
 
 class RoleCannotBeAssumed(LambdaClientError):
+    """Lambda may not assume the role of the function."""
+
     code = 403
 
     def __init__(self) -> None:

@@ -159,7 +159,7 @@ class EmbeddedFunction(LambdaFunction):
 
 
 def check_specification(spec: dict[str, Any]) -> None:
-    """Raise InvalidParameterValueException or ValidationException for a function that AWS refuses or this cannot run."""
+    """Raise InvalidParameterValueException or ValidationException for settings that are not supported."""
     if spec.get("PackageType", "Zip") != "Zip" or "ImageUri" in spec.get("Code", {}):
         raise InvalidParameterValueException(
             "The embedded AWS does not run container images: use a zip package."

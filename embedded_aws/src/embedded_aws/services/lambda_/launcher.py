@@ -65,7 +65,7 @@ class Launcher:
         return ExecutionEnvironment(version, self._runtime.supervisor, self._scratch, ship, on_exit)
 
     def _variables(self, function: EmbeddedFunction, task_root: Path) -> dict[str, str]:
-        """The environment variables of every process of a version. Raises RoleCannotBeAssumed."""
+        """Return the environment variables of every process of a version. Raises RoleCannotBeAssumed."""
         try:
             keys = self._runtime.assume(
                 function.role, PRINCIPAL, function.region, function.function_name, function.unqualified_arn

@@ -6,6 +6,9 @@ import logging
 import threading
 from collections import defaultdict
 
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.core.utils import utcnow
+
 from embedded_aws import ACCOUNT_ID
 from embedded_aws.runtime import Runtime
 
@@ -39,9 +42,6 @@ class Metrics:
 
     def flush(self) -> None:
         """Send the collected values."""
-        from moto.cloudwatch.models import cloudwatch_backends
-        from moto.core.utils import utcnow
-
         with self._condition:
             collected, self._values = self._values, defaultdict(list)
         now = utcnow()

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from moto.core.exceptions import JsonRESTError
+
+from embedded_aws.iam.errors import Refusal
+from embedded_aws.iam.evaluate import decide
+from embedded_aws.iam.principals import ANONYMOUS, Principal
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.lambda_ import web
+from embedded_aws.services.lambda_.backend import backend_of
+from embedded_aws.services.lambda_.exceptions import RequestTooLargeException, TooManyRequestsException
 from embedded_aws.services.lambda_.invoker import Invoker
 from embedded_aws.services.lambda_.web import Forbidden, HttpResponse
-
-if TYPE_CHECKING:
-    from embedded_aws.iam.principals import Principal
 
 ACTION = "lambda:InvokeFunctionUrl"
 SERVICE = "lambda-url"
@@ -27,11 +31,6 @@ def address(recorded: str, port: int) -> str:
 
 def answer(environ: Mapping[str, Any], runtime: Runtime, identity: str, region: str) -> HttpResponse:
     """Run the function for a request to a function URL, and return its response."""
-    from moto.core.exceptions import JsonRESTError
-
-    from embedded_aws.iam.errors import Refusal
-    from embedded_aws.services.lambda_.exceptions import RequestTooLargeException, TooManyRequestsException
-
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     try:
         name, qualifier, caller = _admitted(environ, body, runtime, identity, region)
@@ -54,10 +53,6 @@ def _admitted(
     environ: Mapping[str, Any], body: bytes, runtime: Runtime, identity: str, region: str
 ) -> tuple[str, str | None, Principal]:
     """Return function, qualifier and caller of a permitted request. Raises Forbidden, Refusal."""
-    from embedded_aws.iam.evaluate import decide
-    from embedded_aws.iam.principals import ANONYMOUS
-    from embedded_aws.services.lambda_.backend import backend_of
-
     backend = backend_of(region)
     found = [key for key, config in list(backend.url_configs.items()) if f"//{identity}." in config.url]
     if not found:

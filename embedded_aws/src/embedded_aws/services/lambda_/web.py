@@ -9,16 +9,15 @@ import time
 import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qsl
 
 from embedded_aws import ACCOUNT_ID
+from embedded_aws.iam import authenticate
 from embedded_aws.iam.gate import Gate
+from embedded_aws.iam.principals import Principal
 from embedded_aws.runtime import Runtime
-
-if TYPE_CHECKING:
-    from embedded_aws.iam.principals import Principal
-    from embedded_aws.services.lambda_.backend import EmbeddedLambdaBackend
+from embedded_aws.services.lambda_.backend import EmbeddedLambdaBackend
 
 TEXT = re.compile(r"(text/.*|application/(json|javascript|xml|x-www-form-urlencoded|.*\+(json|xml)))(;.*)?")
 
@@ -42,8 +41,6 @@ def caller(environ: Mapping[str, Any], body: bytes, service: str, runtime: Runti
     service: for which the request must be signed.
     Raises Forbidden without a signature for it, Refusal if the signature is not valid.
     """
-    from embedded_aws.iam import authenticate
-
     signature = authenticate.read(environ)
     if signature is None or signature.service != service:
         raise Forbidden
