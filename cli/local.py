@@ -1,14 +1,16 @@
-"""The tasks of the embedded AWS by itself."""
+"""The tasks of the embedded AWS itself: up, down, status, interrupt."""
 
 from __future__ import annotations
 
 import time
 
-from invoke import Collection
+from invoke.collection import Collection
+from invoke.context import Context
 
-from cli.task import JSON, local_home, operator_task, port_of, short
-from ops import console
-from ops import settings as environments
+from cli import embedded
+from cli.task import JSON, operator_task
+from embedded_aws import client
+from ops import console, settings
 from ops.console import Step, emit, say
 
 
@@ -19,36 +21,33 @@ from ops.console import Step, emit, say
         "time-scale": "run service clocks this many times faster",
     },
 )
-def local_up(c, port=0, time_scale=1.0):
+def local_up(c: Context, port: int = 0, time_scale: float = 1.0) -> None:
     """Start the embedded AWS and print the variables that point any AWS tool at it: eval "$(./inv local.up)"."""
-    from embedded_aws import client as daemon
-
     with Step("embedded AWS") as step:
-        address = daemon.start(local_home(), port_of(port), time_scale)
-        step.note = f"at {address.endpoint_url}, state in {short(local_home())}"
-    for name, value in daemon.variables(local_home(), environments.load("local").region).items():
+        address = client.start(embedded.home(), embedded.port(port), time_scale)
+        step.note = f"at {address.endpoint_url}, state in {embedded.short(embedded.home())}"
+    region = settings.load("local").region
+    for name, value in client.variables(embedded.home(), region).items():
         print(f"export {name}={value}")
 
 
 @operator_task(name="down", help={"forget": "remove the state, too"})
-def local_down(c, forget=False):
-    """Stop the embedded AWS and every process of it; its state is kept for the next start."""
-    from embedded_aws import client as daemon
-
+def local_down(c: Context, forget: bool = False) -> None:
+    """Stop the embedded AWS and all its processes; its state is kept for the next start."""
     with Step("embedded AWS") as step:
-        was_running = daemon.status(local_home()).running
-        daemon.destroy(local_home()) if forget else daemon.stop(local_home())
-        step.note = ("stopped" if was_running else "was not running") + (
-            "; state removed" if forget else "; state kept"
-        )
+        was_running = embedded.is_running()
+        if forget:
+            client.destroy(embedded.home())
+        else:
+            client.stop(embedded.home())
+        stopped = "stopped" if was_running else "was not running"
+        step.note = f"{stopped}; state {'removed' if forget else 'kept'}"
 
 
 @operator_task(name="status", help=JSON)
-def local_status(c, json=False):
-    """Whether the embedded AWS runs, where, and since when."""
-    from embedded_aws import client as daemon
-
-    found = daemon.status(local_home())
+def local_status(c: Context, json: bool = False) -> None:
+    """Show whether the embedded AWS is running, where, and since when."""
+    found = client.status(embedded.home())
     since = found.since and time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(found.since))
     console.table("Embedded AWS", ["what", "value"], {**vars(found), "since": since}.items())
     emit(vars(found), json)
@@ -58,20 +57,18 @@ def local_status(c, json=False):
     name="interrupt",
     help={
         "job": "name of a running spot training job, or id of a Spot Instance",
-        "seconds": "how long no instances are to be had",
+        "seconds": "how long there is no capacity",
     },
 )
-def local_interrupt(c, job, seconds=0):
-    """Take a spot training job's instances, or a Spot Instance, away after AWS's notice; it goes on from its checkpoint."""
-    from embedded_aws import client as daemon
-
-    daemon.interrupt(local_home(), environments.load("local").region, job, seconds)
-    told = (
-        "has its notice of two minutes"
+def local_interrupt(c: Context, job: str, seconds: int = 0) -> None:
+    """Interrupt a spot training job or a Spot Instance, with AWS's notice; it resumes from its checkpoint."""
+    client.interrupt(embedded.home(), settings.load("local").region, job, seconds)
+    effect = (
+        "has its interruption notice of two minutes"
         if job.startswith("i-")
-        else "is Interrupted; it starts again with new instances"
+        else "is Interrupted; it starts again on new instances"
     )
-    say(f"{job} {told}.")
+    say(f"{job} {effect}.")
 
 
 namespace = Collection("local", local_up, local_down, local_status, local_interrupt)

@@ -5,8 +5,8 @@ import select
 import signal
 import sys
 
-from invoke import Program
 from invoke.exceptions import ParseError
+from invoke.program import Program
 
 
 class Inv(Program):

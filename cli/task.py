@@ -1,108 +1,74 @@
-"""What every task has in common: one-sentence errors, the environment it works in, the embedded AWS it may start."""
+"""What every task has in common: options, errors of one sentence, the environment it works in."""
 
 from __future__ import annotations
 
 import functools
 import os
-from pathlib import Path
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from invoke import Exit, task
+from invoke.exceptions import Exit
+from invoke.tasks import Task
 
-from ops import settings as environments
-from ops.console import Step, say
+from cli import embedded
+from ops import settings
+from ops.console import say
 from ops.errors import OperatorError
-from ops.paths import ROOT
+
+if TYPE_CHECKING:
+    from ops.environment import Environment
 
 ENV = {"env": "environment: local (default), dev, prod, or another environments/*.toml; INVOKE_ENV sets it"}
 JSON = {"json": "print the result as JSON on standard output"}
-AGAIN = {"again": "run anew even if nothing has changed since the last success"}
+AGAIN = {"again": "run again even if nothing has changed since the last success"}
+
+Body = Callable[..., None]
 
 
-def local_home() -> Path:
-    """Where the embedded AWS keeps its state."""
-    return Path(os.environ.get("EMBEDDED_AWS_HOME", ROOT / ".embedded_aws"))
+def operator_task(*, help: dict[str, str] | None = None, **options: Any) -> Callable[[Body], Task[Body]]:
+    """Return a decorator for invoke tasks: an operator's error prints one sentence, an interruption no traceback."""
 
-
-def operator_task(*, help: dict[str, str] | None = None, **options):
-    """An invoke task whose operator's errors are one sentence, and whose interruption is no traceback."""
-
-    def decorate(body):
+    def decorate(body: Body) -> Task[Body]:
         @functools.wraps(body)
-        def run(*arguments, **named):
+        def run(*arguments: Any, **named: Any) -> None:
             from botocore.exceptions import BotoCoreError, ClientError
 
-            from embedded_aws.client import EmbeddedAwsError
             from ops.aws import aws_errors
 
             try:
                 with aws_errors(f"./inv {body.__name__.replace('_', '.', 1)}"):
-                    return body(*arguments, **named)
-            except (OperatorError, EmbeddedAwsError) as error:
+                    body(*arguments, **named)
+            except (OperatorError, embedded.Error) as error:
                 raise Exit(f"inv: {error}", 1) from error
             except (ClientError, BotoCoreError, OSError) as error:
                 raise Exit(f"inv: {type(error).__name__}: {error}", 1) from error
             except KeyboardInterrupt:
-                raise Exit(
-                    "inv: interrupted; the same command takes up where this one stopped.", 130
-                ) from None
+                raise Exit("inv: interrupted; run the same command again to resume.", 130) from None
 
-        return task(run, help=help or {}, **options)
+        return Task(run, help=help or {}, **options)
 
     return decorate
 
 
-def environment(name: str | None):
-    """The settings of an environment, with this process pointed at its AWS."""
-    settings = environments.load(name)
-    if settings.embedded_aws:
-        from embedded_aws import client as daemon
-
-        if not daemon.status(local_home()).running:
-            with Step("embedded AWS") as step:
-                address = daemon.start(local_home(), port_of())
-                step.note = f"at {address.endpoint_url}, state in {short(local_home())}"
-        point_at(settings)
+def connect(name: str | None) -> Environment:
+    """Return an environment by name, and point this process at its AWS. Starts the embedded AWS if it is one."""
+    chosen = settings.load(name)
+    if chosen.embedded_aws:
+        embedded.start()
+        embedded.point_at(chosen.region)
     elif url := os.environ.get("AWS_ENDPOINT_URL"):
-        say(f"AWS_ENDPOINT_URL is set: environment {settings.environment} is the one at {url}.")
-    return settings
+        say(f"AWS_ENDPOINT_URL is set: environment {chosen.environment} uses the AWS at {url}.")
+
+    from ops.environment import Environment
+
+    return Environment(chosen)
 
 
-def point_at(settings) -> None:
-    """Point this process at the embedded AWS: as root, or as the role whose session there the shell has."""
-    from embedded_aws import client as daemon
+def refuse_unused(**options: object) -> None:
+    """Raise OperatorError if an option is given that the command would ignore.
 
-    there = (
-        os.environ.get("AWS_ENDPOINT_URL")
-        == daemon.variables(local_home(), settings.region)["AWS_ENDPOINT_URL"]
-    )
-    if there and "AWS_SESSION_TOKEN" in os.environ:
-        return
-    for name in [n for n in os.environ if n.startswith("AWS_")]:
-        del os.environ[name]
-    os.environ.update(daemon.variables(local_home(), settings.region))
-
-
-def decision_record(settings) -> Path:
-    """The file in which the embedded AWS records what its access control decides. Raises OperatorError elsewhere."""
-    if not settings.embedded_aws:
-        raise OperatorError(
-            f"Environment {settings.environment} is an AWS account, which keeps no record of every decision: rehearse "
-            "with ./inv demo and run ./inv policies --env local, or ask IAM Access Analyzer about unused access."
-        )
-    return local_home() / "log" / "decisions.jsonl"
-
-
-def port_of(option: int = 0) -> int | None:
-    """The port that the operator asked for, by --port before EMBEDDED_AWS_PORT."""
-    name, value = (
-        ("--port", str(option)) if option else ("EMBEDDED_AWS_PORT", os.environ.get("EMBEDDED_AWS_PORT"))
-    )
-    if value is None:
-        return None
-    if not value.isdigit() or not 1024 <= int(value) <= 65535:
-        raise OperatorError(f"{name} is {value!r}: give a port from 1024 to 65535.")
-    return int(value)
-
-
-def short(path: Path) -> str:
-    return os.path.relpath(path) if path.is_relative_to(ROOT) else str(path)
+    options: by name; the special one `reason` says when they are used.
+    """
+    reason = options.pop("reason")
+    if given := [f"--{name.replace('_', '-')}" for name, value in options.items() if value]:
+        raise OperatorError(f"{' and '.join(given)}: {reason}. Omit {'it' if len(given) == 1 else 'them'}.")

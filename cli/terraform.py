@@ -1,28 +1,23 @@
-"""Terraform's tasks: plan, apply and destroy, a stack or all."""
+"""The tasks of Terraform: plan, apply and destroy, one stack or all."""
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
-from cli.saved_plans import apply_saved, save_plans
-from cli.task import ENV, JSON, environment, operator_task
-from ops import console
-from ops.console import Step, emit, say
+from invoke.context import Context
 
-STACK = {
-    "stack": "foundation, serving (default: both) or access",
-    "model": "model version for serving",
-    "endpoint": "which endpoint, by suffix",
-}
+from cli import embedded
+from cli.task import ENV, JSON, connect, operator_task, refuse_unused
+from ops import settings
+from ops.console import emit
+from ops.errors import OperatorError
+from ops.paths import WORK
 
-
-def any_package(settings) -> str:
-    """A well-formed ARN: destroying needs every input, but not this one's value."""
-    from ops.aws import account_id
-
-    return (
-        f"arn:aws:sagemaker:{settings.region}:{account_id(settings.region)}:model-package/{settings.prefix}/1"
-    )
+STACK = {"stack": "foundation, serving (default: both) or access"}
+MODEL = {"model": "model version for serving"}
+ENDPOINT = {"endpoint": "suffix of the endpoint's name"}
+ONLY_SERVING = "only stack serving uses it"
 
 
 @operator_task(
@@ -30,88 +25,125 @@ def any_package(settings) -> str:
         **ENV,
         **JSON,
         **STACK,
+        **MODEL,
+        **ENDPOINT,
         "report": "write a report for a pull request to this Markdown file: changes, permissions, cost, findings",
         "fail-on": "exit non-zero if the plan does one of: destroy, replace, new-permission, finding, cost>USD (a month)",
-        "save": "keep the plan in this folder, for ./inv apply --plan",
+        "save": "save the plan in this folder, for ./inv apply --plan",
     }
 )
-def plan(c, env=None, stack=None, model=0, endpoint=None, report=None, fail_on=None, save=None, json=False):
-    """What Terraform would change, resource by resource; with --report, what it means, also without credentials."""
-    from cli.plan_report import plan_with_report
+def plan(
+    c: Context,
+    env: str | None = None,
+    stack: str | None = None,
+    model: int = 0,
+    endpoint: str | None = None,
+    report: str | None = None,
+    fail_on: str | None = None,
+    save: str | None = None,
+    json: bool = False,
+) -> None:
+    """Show what Terraform would change, by resource; with --report, what it means, also without credentials."""
     from ops.terraform import stacks
-    from pipeline.plans import each_plan
+    from pipeline import plans, saved_plans
 
-    chosen = [stacks.check_name(stack)] if stack else list(stacks.USUAL)
+    chosen = [stacks.check_name(stack)] if stack else list(stacks.DEFAULT)
+    if "serving" not in chosen:
+        refuse_unused(model=model, endpoint=endpoint, reason=ONLY_SERVING)
     if report or fail_on:
-        return plan_with_report(env, chosen, model, endpoint, report, fail_on, json, save)
-    settings = environment(env)
-    with Step("plan") as step:
-        made = {}
-        for item in each_plan(settings, chosen, model, endpoint, step):
-            if item.plan is None:
-                say(f"  {item.stack} is not planned: {item.skipped}")
-            else:
-                made[item.stack] = (item.root, item.plan)
-        plans = {root: done.changes for root, (_, done) in made.items()}
-        step.note = ", ".join(f"{root}: {len(changes)} changes" for root, changes in plans.items())
-    rows = [(root, "/".join(c.actions), c.address) for root, changes in plans.items() for c in changes]
-    if rows:
-        console.table("Plan", ["stack", "action", "resource"], rows)
+        return _plan_with_report(env, chosen, model, endpoint, report, fail_on, save, json)
+    environment = connect(env)
+    made = plans.run(environment, chosen, model, endpoint)
     if save:
-        save_plans(settings, Path(save), made, endpoint)
-    emit({root: [vars(change) for change in changes] for root, changes in plans.items()}, json)
+        saved_plans.save(environment, Path(save), made, endpoint)
+    emit(plans.as_json(made), json)
 
 
-@operator_task(help={**ENV, **JSON, **STACK, "plan": "apply what ./inv plan --save kept in this folder"})
-def apply(c, env=None, stack=None, model=0, endpoint=None, plan=None, json=False):
+def _plan_with_report(
+    env: str | None,
+    chosen: list[str],
+    model: int,
+    endpoint: str | None,
+    report: str | None,
+    fail_on: str | None,
+    save: str | None,
+    json: bool,
+) -> None:
+    from ops.aws import is_signed_in
+    from pipeline import plan_report
+
+    request = plan_report.Request(
+        chosen=chosen,
+        model=model,
+        endpoint=endpoint,
+        file=Path(report) if report else None,
+        fail_on=fail_on or "",
+        save=Path(save) if save else None,
+    )
+    found = settings.load(env)
+    if found.embedded_aws or is_signed_in():
+        result, problem = plan_report.of_account(connect(env), request)
+    else:
+        scratch = functools.partial(embedded.scratch_account, found, WORK / "plan_report" / "aws")
+        result, problem = plan_report.from_scratch(found.environment, scratch, request)
+    emit(result, json)
+    if problem:
+        raise OperatorError(problem)
+
+
+@operator_task(
+    help={
+        **ENV,
+        **JSON,
+        **STACK,
+        **MODEL,
+        **ENDPOINT,
+        "plan": "apply what ./inv plan --save saved in this folder",
+    }
+)
+def apply(
+    c: Context,
+    env: str | None = None,
+    stack: str | None = None,
+    model: int = 0,
+    endpoint: str | None = None,
+    plan: str | None = None,
+    json: bool = False,
+) -> None:
     """Plan and apply a stack, or both; with --plan, exactly what was planned before."""
-    from pipeline import stages
-
-    settings = environment(env)
-    if plan:
-        return emit(apply_saved(settings, Path(plan), chosen=bool(stack or model or endpoint)), json)
-    if stack == "serving":
-        return emit(stages.deploy(settings, model or None, endpoint), json)
-    if stack == "access":
-        return emit({"access": stages.access(settings)}, json)
     from ops.terraform import stacks
+    from pipeline import deploy, foundation, saved_plans
 
-    stack and stacks.check_name(stack)
-    changed = {"foundation": stages.foundation(settings)}
+    if plan:
+        reason = f"the plan in {plan} already says which stacks, model and endpoint"
+        refuse_unused(stack=stack, model=model, endpoint=endpoint, reason=reason)
+        return emit(saved_plans.apply(connect(env), Path(plan)), json)
+    if stack and stacks.check_name(stack) != "serving":
+        refuse_unused(model=model, endpoint=endpoint, reason=ONLY_SERVING)
+    environment = connect(env)
+    if stack == "serving":
+        return emit(deploy.run(environment, model or None, endpoint), json)
+    if stack == "access":
+        return emit({"access": foundation.apply_access(environment)}, json)
+    changed = {"foundation": foundation.apply(environment)}
     if not stack:
-        changed["serving"] = stages.deploy(settings, model or None, endpoint)["changes"]
+        changed["serving"] = deploy.run(environment, model or None, endpoint)["changes"]
     emit(changed, json)
 
 
-@operator_task(help={**ENV, **JSON, **STACK})
-def destroy(c, env=None, stack=None, model=0, endpoint=None, json=False):
+@operator_task(help={**ENV, **JSON, **STACK, **ENDPOINT})
+def destroy(
+    c: Context,
+    env: str | None = None,
+    stack: str | None = None,
+    endpoint: str | None = None,
+    json: bool = False,
+) -> None:
     """Destroy a stack; without --stack an endpoint's and then the foundation. `down` also removes what is not Terraform's."""
-    from ops import outputs as handover
     from ops.terraform import stacks
     from pipeline import teardown
 
     chosen = [stacks.check_name(stack)] if stack else ["serving", "foundation"]
-    settings = environment(env)
-    served = handover.endpoint_name(settings, endpoint)
-    if "foundation" in chosen:
-        teardown.check_foundation(settings, going=[served] if "serving" in chosen else [])
-    if "access" in chosen:
-        teardown.check_access(settings)
-    removed = {}
-    for name in chosen:
-        with Step(name) as step:
-            if name == "serving":
-                item = stacks.serving(settings, served, any_package(settings), step)
-            elif name == "access":
-                item = stacks.access(settings, step)
-            else:
-                teardown.delete_models(settings)
-                teardown.empty_bucket(settings)
-                item = stacks.foundation(settings, step)
-            removed[name] = [change.address for change in item.down()]
-            if name == "serving":
-                teardown.wait_for_endpoint(settings, served)
-            if name == "access":
-                teardown.delete_states(settings, access=True)
-            step.note = f"{len(removed[name])} resources removed"
-    emit(removed, json)
+    if "serving" not in chosen:
+        refuse_unused(endpoint=endpoint, reason=ONLY_SERVING)
+    emit(teardown.destroy(connect(env), chosen, endpoint), json)

@@ -1,26 +1,30 @@
-"""What serves before a deployment: the configurations that are kept, which of them is live, and how far it scaled."""
+"""What an endpoint served before: its kept configurations, the live one, and how many instances it scaled to."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ops.aws import client, error_code
+from ops.aws import error_code
+from ops.environment import Environment
 from ops.errors import OperatorError
-from ops.settings import Settings
 
 
-def deployed(settings: Settings, endpoint: str) -> dict[str, Any]:
-    """The serving stack's input of that name: what Terraform cannot read, but must not lose.
+def deployed(env: Environment, endpoint: str) -> dict[str, Any]:
+    """Return the input `deployed` of stack serving: facts that Terraform cannot read but must keep.
 
-    An update starts as many instances as its configuration says, so a new one takes the live counts; and it may be
-    rolled back, so the configuration that serves stays. Empty where there is no endpoint.
+    An update starts as many instances as the new configuration says, so it takes over the live counts. And a failed
+    update rolls back to the live configuration, so that one is kept.
+
+    kept_configurations: the kept configurations, newest first.
+    live: the key of the configuration in service; absent without an endpoint.
+    instance_counts: instances of each variant; absent without an endpoint.
     """
-    found: dict[str, Any] = {"kept_configurations": kept(settings, endpoint)}
+    kept = [configuration.model_dump() for configuration in env.outputs.kept_configurations(endpoint)]
+    found: dict[str, Any] = {"kept_configurations": kept}
     try:
-        live = client("sagemaker", settings.region).describe_endpoint(EndpointName=endpoint)
+        live = env.client("sagemaker").describe_endpoint(EndpointName=endpoint)
     except ClientError as error:
         if error_code(error) != "ValidationException":
             raise
@@ -37,28 +41,18 @@ def deployed(settings: Settings, endpoint: str) -> dict[str, Any]:
     }
 
 
-def kept(settings: Settings, endpoint: str) -> list[dict[str, Any]]:
-    """Return the kept endpoint configurations from the stack's outputs, newest first."""
-    name = f"/{settings.project}/{settings.environment}/endpoint_history/{endpoint}"
-    try:
-        return json.loads(client("ssm", settings.region).get_parameter(Name=name)["Parameter"]["Value"])
-    except ClientError as error:
-        if error_code(error) == "ParameterNotFound":
-            return []
-        raise
+def previous_package(env: Environment, endpoint: str) -> str:
+    """Return the ARN of the model package that an endpoint served before the last deployment of another one.
 
-
-def previous_package(settings: Settings, endpoint: str) -> str:
-    """The ARN of the model package that served before the one deployed last. Raises OperatorError if there is none."""
-    packages = [_main_package(configuration) for configuration in kept(settings, endpoint)]
+    Raises OperatorError if there is none.
+    """
+    kept = env.outputs.kept_configurations(endpoint)
+    packages = [configuration.variants[0].model_package_arn for configuration in kept]
     earlier = next((package for package in packages if package != packages[0]), None)
     if earlier is None:
+        flag = env.settings.flag
         raise OperatorError(
-            f"There is no model to go back to: {endpoint} has served no other since it was made. "
-            f"./inv models{settings.flag} shows the versions that ./inv deploy{settings.flag} --model N can take."
+            f"{endpoint} has no earlier model to roll back to. ./inv models{flag} lists the versions, and "
+            f"./inv deploy{flag} --model N deploys one."
         )
     return earlier
-
-
-def _main_package(configuration: dict[str, Any]) -> str:
-    return configuration["variants"][0]["model_package_arn"]

@@ -1,28 +1,45 @@
-"""What one stage leaves for the next: SSM parameters of the stacks, JSON objects of the jobs."""
+"""The stack outputs: what each stack of an environment leaves in SSM for the other stacks and for the jobs.
+
+Terraform writes each as JSON into one parameter below /<project>/<environment>/. Nothing else builds these paths.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from ops.aws import client, error_code
+from ops.aws import error_code
 from ops.errors import OperatorError
 from ops.settings import Settings
 
+MAX_ENDPOINT_NAME = (
+    54  # models and configurations append a hash to it, in 63 characters; the function's role 64
+)
+
+
+class MissingOutputs(OperatorError):
+    """A stack has left no outputs: it is not applied yet."""
+
+
+class OutdatedOutputs(OperatorError):
+    """A stack was applied by another version of this repository: fields are missing or of another type."""
+
 
 class Network(BaseModel):
-    """The private network of an environment: where its training jobs run."""
+    """The private network of an environment, in which its training jobs run."""
 
     subnet_ids: list[str]
     training_security_group_ids: list[str]
 
 
 class Foundation(BaseModel):
-    """What the foundation stack published. network: None outside a private network."""
+    """Outputs of stack foundation. network: None outside a private network."""
 
     account_id: str
     bucket: str
@@ -37,12 +54,15 @@ class Foundation(BaseModel):
 
 
 class Serving(BaseModel):
-    """What the serving stack of one endpoint published.
+    """Outputs of stack serving, of one endpoint.
 
-    variants: the model package behind each, the main one's first. hosting: "instance", "serverless" or
-    "asynchronous"; the latter has no function, and a serverless endpoint no instance type. scheduled: whether the
-    capacities are those of a schedule at times. provisioned_qualifier: what of the function is kept warm, its version,
-    or by a schedule its alias; None if nothing is.
+    model_package_arn: the model version of the main variant.
+    variants: the model version of each variant, the main one's first.
+    hosting: "instance", "serverless" or "asynchronous". An asynchronous endpoint has no function.
+    instance_type: None for a serverless endpoint.
+    scheduled: whether a schedule changes the capacities.
+    provisioned_qualifier: what provisioned concurrency applies to: the function's version, or its alias if a
+        schedule sets it; None without provisioned concurrency.
     """
 
     endpoint_name: str
@@ -63,100 +83,165 @@ class Serving(BaseModel):
     provisioned_qualifier: str | None
 
 
-def foundation(settings: Settings) -> Foundation:
-    """The foundation of an environment. Raises OperatorError if there is none yet."""
-    value = _parameter(settings, f"/{settings.project}/{settings.environment}/foundation")
-    todo = f"run ./inv apply --stack foundation{settings.flag}"
-    if value is None:
-        raise OperatorError(
-            f"Environment {settings.environment} has no foundation (bucket, keys, roles) yet: {todo}."
-        )
-    try:
-        return Foundation(**value)
-    except ValidationError as error:
-        raise OperatorError(
-            f"The foundation of {settings.environment} was made by another version of this repository: {todo}."
-        ) from error
+class KeptVariant(BaseModel):
+    """A variant of a kept endpoint configuration. Terraform reads its other fields back."""
+
+    model_config = ConfigDict(extra="allow")
+
+    model_package_arn: str
 
 
-def serving(settings: Settings, endpoint: str | None = None) -> Serving:
-    """The serving stack of an endpoint; without a name, of the environment's own."""
-    endpoint = endpoint_name(settings, endpoint)
-    value = _parameter(settings, f"/{settings.project}/{settings.environment}/serving/{endpoint}")
-    suffix = endpoint.removeprefix(settings.prefix).removeprefix("-")
-    todo = f"run ./inv deploy{settings.flag}{f' --endpoint {suffix}' if suffix else ''}"
-    if value is None:
-        raise OperatorError(f"There is no endpoint {endpoint} yet: {todo}.")
-    try:
-        return Serving(**value)
-    except ValidationError as error:
-        raise OperatorError(
-            f"The endpoint {endpoint} was made by another version of this repository: {todo}."
-        ) from error
+class KeptConfiguration(BaseModel):
+    """An endpoint configuration that stack serving keeps, so that an endpoint can be rolled back to it.
+
+    key: the hash in the configuration's name.
+    variants: the main one first.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    key: str
+    variants: list[KeptVariant]
 
 
-def find_serving(settings: Settings, endpoint: str) -> Serving | None:
-    """The serving stack of an endpoint by its full name; None before a deployment of this version has ended."""
-    value = _parameter(settings, f"/{settings.project}/{settings.environment}/serving/{endpoint}")
-    try:
-        return Serving(**value) if value else None
-    except ValidationError:
-        return None
+class Workbench(BaseModel):
+    """Outputs of stack workbench.
+
+    kind: "studio" or "notebook".
+    repository_uri: the archive of this repository that its home folder was made from.
+    domain_id, file_system_id: of the Studio domain; None for a notebook instance.
+    """
+
+    name: str
+    kind: str
+    instance_type: str
+    internet_access: bool
+    repository_uri: str
+    role_arn: str
+    domain_id: str | None = None
+    file_system_id: str | None = None
 
 
-def all_serving(settings: Settings) -> list[Serving]:
-    """Every serving stack of an environment, by endpoint name."""
-    pages = client("ssm", settings.region).get_paginator("get_parameters_by_path")
-    path = f"/{settings.project}/{settings.environment}/serving"
-    found = [p["Value"] for page in pages.paginate(Path=path, Recursive=True) for p in page["Parameters"]]
-    return sorted((Serving(**json.loads(value)) for value in found), key=lambda s: s.endpoint_name)
+Model = TypeVar("Model", bound=BaseModel)
+_HISTORY = TypeAdapter(list[KeptConfiguration])
+
+
+def parameter(settings: Settings, name: str = "") -> str:
+    """Return the SSM parameter of some outputs, e.g. of "foundation"; without a name, the path of them all."""
+    return f"/{settings.project}/{settings.environment}/{name}".rstrip("/")
 
 
 def endpoint_name(settings: Settings, name: str | None) -> str:
-    """The full name of an endpoint: `multi` means <project>-<environment>-multi. Raises OperatorError."""
+    """Return the full name of an endpoint: `multi` means <project>-<environment>-multi. Raises OperatorError."""
     if not name or name == settings.prefix:
         return settings.prefix
     full = name if name.startswith(f"{settings.prefix}-") else f"{settings.prefix}-{name}"
-    # Its models and configurations carry the name and a hash, in 63 characters; its function's role "-inference" in 64.
-    if len(full) > 54 or not re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", full):
+    if len(full) > MAX_ENDPOINT_NAME or not re.fullmatch(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*", full):
         raise OperatorError(
-            f"--endpoint {name}: {full} is no endpoint's name, which has at most 54 letters, digits and hyphens, for "
-            "example multi."
+            f"--endpoint {name}: {full} is not a valid endpoint name: use at most {MAX_ENDPOINT_NAME} letters, digits "
+            "and hyphens, for example multi."
         )
     return full
 
 
-def read(settings: Settings, bucket: str, name: str) -> dict[str, Any] | None:
-    """The hand-over object `name` of a stage, or None if that stage has not run."""
-    try:
-        body = (
-            client("s3", settings.region)
-            .get_object(Bucket=bucket, Key=f"handover/{name}.json")["Body"]
-            .read()
-        )
-    except ClientError as error:
-        if error_code(error) == "NoSuchKey":
+class Outputs:
+    """Reads the stack outputs of one environment."""
+
+    def __init__(self, settings: Settings, ssm: Callable[[], Any]) -> None:
+        """ssm: returns the SSM client; called when outputs are first read."""
+        self._settings, self._ssm = settings, ssm
+
+    @cached_property
+    def foundation(self) -> Foundation:
+        """The outputs of stack foundation, read once. Raises MissingOutputs or OutdatedOutputs."""
+        settings = self._settings
+        command = f"run ./inv apply --stack foundation{settings.flag}"
+        value = self._read("foundation")
+        if value is None:
+            raise MissingOutputs(
+                f"Environment {settings.environment} has no foundation (bucket, key, roles) yet: {command}."
+            )
+        return _parse(Foundation, value, f"The foundation of {settings.environment}", command)
+
+    def forget(self) -> None:
+        """Read the foundation again when it is next used: it was applied or destroyed."""
+        self.__dict__.pop("foundation", None)
+
+    def serving(self, endpoint: str | None = None) -> Serving:
+        """Return the outputs of an endpoint's stack; without a name, of the default endpoint.
+
+        Raises MissingOutputs or OutdatedOutputs.
+        """
+        name = endpoint_name(self._settings, endpoint)
+        command = f"run ./inv deploy{self._settings.flag}{self._endpoint_option(name)}"
+        value = self._read(f"serving/{name}")
+        if value is None:
+            raise MissingOutputs(f"There is no endpoint {name} yet: {command}.")
+        return _parse(Serving, value, f"The endpoint {name}", command)
+
+    def find_serving(self, endpoint: str) -> Serving | None:
+        """Return the outputs of an endpoint's stack; None if they are missing or outdated, as before a deployment."""
+        try:
+            return self.serving(endpoint)
+        except (MissingOutputs, OutdatedOutputs):
             return None
-        raise
-    return json.loads(body)
 
+    def endpoints(self) -> list[str]:
+        """Return the names of the endpoints that have outputs, sorted."""
+        path = parameter(self._settings, "serving")
+        pages = self._ssm().get_paginator("get_parameters_by_path").paginate(Path=path, Recursive=True)
+        return sorted(p["Name"].removeprefix(f"{path}/") for page in pages for p in page["Parameters"])
 
-def write(settings: Settings, foundation: Foundation, name: str, value: dict[str, Any]) -> None:
-    """Leave the hand-over object `name` for the next stage."""
-    client("s3", settings.region).put_object(
-        Bucket=foundation.bucket,
-        Key=f"handover/{name}.json",
-        Body=json.dumps(value, indent=2, sort_keys=True).encode(),
-        ContentType="application/json",
-        ServerSideEncryption="aws:kms",
-        SSEKMSKeyId=foundation.kms_key_arn,
-    )
+    def kept_configurations(self, endpoint: str) -> list[KeptConfiguration]:
+        """Return the endpoint configurations that an endpoint's stack keeps, newest first; none for a new endpoint."""
+        value = self._read(f"endpoint_history/{endpoint}")
+        if value is None:
+            return []
+        try:
+            return _HISTORY.validate_python(value)
+        except ValidationError as error:
+            flag, option = self._settings.flag, self._endpoint_option(endpoint)
+            raise OutdatedOutputs(
+                f"The configuration history of endpoint {endpoint} was written by another version of this repository: "
+                f"run ./inv destroy --stack serving{flag}{option}, then ./inv deploy{flag}{option}."
+            ) from error
 
+    def workbench(self) -> Workbench:
+        """Return the outputs of stack workbench. Raises MissingOutputs or OutdatedOutputs."""
+        found = self.find_workbench()
+        if found is None:
+            raise MissingOutputs(
+                f"Environment {self._settings.environment} has no workbench: "
+                f"run ./inv workbench.up{self._settings.flag}."
+            )
+        return found
 
-def _parameter(settings: Settings, name: str) -> dict[str, Any] | None:
-    try:
-        return json.loads(client("ssm", settings.region).get_parameter(Name=name)["Parameter"]["Value"])
-    except ClientError as error:
-        if error_code(error) == "ParameterNotFound":
+    def find_workbench(self) -> Workbench | None:
+        """Return the outputs of stack workbench, or None if there is no workbench. Raises OutdatedOutputs."""
+        value = self._read("workbench")
+        if value is None:
             return None
-        raise
+        settings = self._settings
+        command = f"run ./inv workbench.down{settings.flag}, then ./inv workbench.up{settings.flag}"
+        return _parse(Workbench, value, f"The workbench of {settings.environment}", command)
+
+    def _endpoint_option(self, name: str) -> str:
+        suffix = name.removeprefix(self._settings.prefix).removeprefix("-")
+        return f" --endpoint {suffix}" if suffix else ""
+
+    def _read(self, name: str) -> Any:
+        """Return the value of a parameter, or None if there is no such parameter."""
+        try:
+            answer = self._ssm().get_parameter(Name=parameter(self._settings, name))
+        except ClientError as error:
+            if error_code(error) == "ParameterNotFound":
+                return None
+            raise
+        return json.loads(answer["Parameter"]["Value"])
+
+
+def _parse(model: type[Model], value: Any, what: str, command: str) -> Model:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise OutdatedOutputs(f"{what} was made by another version of this repository: {command}.") from error

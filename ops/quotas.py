@@ -1,4 +1,4 @@
-"""What the account may launch, asked before it is launched: EC2's vCPUs by family and market."""
+"""EC2's vCPU quotas, checked before a launch."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import difflib
 import re
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ops.aws import aws_errors, client, error_code
+from ops.aws import aws_errors, error_code
+from ops.environment import Environment
 from ops.errors import OperatorError
 
 _STANDARD = ("L-1216C47A", "L-34B43A08")
 _GRAPHICS = ("L-DB2E81BA", "L-3819A6DF")
-# Letters before a type's first digit → quota codes of On-Demand and of Spot Instances, as "Amazon EC2 endpoints and
-# quotas" lists them; "" where AWS has none.
+# Letters before a type's first digit → quota codes of On-Demand and of Spot Instances, as in "Amazon EC2 endpoints and
+# quotas"; "" where AWS has none.
 _FAMILIES = {
     **dict.fromkeys(("a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"), _STANDARD),
     **dict.fromkeys(("g", "gr", "vt"), _GRAPHICS),
@@ -28,14 +30,14 @@ _FAMILIES = {
     "u": ("L-43DA4232", ""),
     "x": ("L-7295265B", "L-E3A00192"),
 }
-_P5_SPOT = "L-C4BD4855"  # P5 and later; some accounts have one quota for all of P instead
+_P5_SPOT = "L-C4BD4855"  # P5 and later; some accounts have one quota for all P instances instead
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 _UNDECIDED = ("PENDING", "CASE_OPENED")
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A quota as it applies to the account in a region. service: AWS's code of it, e.g. "ec2"."""
+    """A quota of the account in a region. service: AWS's code of the service, e.g. "ec2"."""
 
     service: str
     code: str
@@ -43,37 +45,38 @@ class Quota:
     value: float
 
 
-def check_vcpus(region: str, instance_type: str, *, spot: bool = False, count: int = 1) -> str | None:
-    """Whether EC2 may launch `count` more instances of a type: what AWS has not said, as a sentence for people, or None.
+def check_vcpus(env: Environment, instance_type: str, *, spot: bool = False, count: int = 1) -> str | None:
+    """Check whether the quota allows `count` more instances of a type. Returns a note if it could not be checked.
 
-    Instances that are pending or running count, by the default vCPUs of their types, with those of the same quota and
-    market. A caller who may not read quotas learns that they were not checked. Raises OperatorError if AWS has no such
-    type in the region, or if the quota is too small: its code, value, use, what is needed, and how to ask for more.
+    Counts the default vCPUs of the pending and running instances of the same quota and market.
+
+    Raises OperatorError if AWS has no such type in the region, or if the quota is too small.
     """
     market = "a Spot Instance" if spot else "an On-Demand Instance"
-    with aws_errors(f"checking the vCPU quota of {instance_type}"):
+    region = env.settings.region
+    with aws_errors(f"the check of the vCPU quota of {instance_type}"):
         try:
-            wanted = count * _vcpus(region, {instance_type})[instance_type]
-            quota = _first(region, codes_of(instance_type, spot))
+            wanted = count * _vcpus(env, {instance_type})[instance_type]
+            quota = _first(env, codes_of(instance_type, spot))
             if quota is None:
                 return (
                     f"AWS lists no vCPU quota for {instance_type} as {market} in {region}: "
-                    "whether the account may launch it shows when it does."
+                    "the launch will show whether the account may launch it."
                 )
-            used = _in_use(region, quota.code, spot)
+            used = _in_use(env, quota.code, spot)
             if used + wanted <= quota.value:
                 return None
             raise OperatorError(
                 f"The account's quota {quota.code} ({quota.name}) in {region} is {quota.value:g} vCPUs, of which {used} "
                 f"are in use, and {count} more {instance_type} would need {used + wanted}: "
-                f"{_remedy(region, quota, used + wanted)}."
+                f"{_remedy(env, quota, used + wanted)}."
             )
         except ClientError as error:
             return _unchecked(f"The vCPU quota of {instance_type}", error)
 
 
 def codes_of(instance_type: str, spot: bool) -> list[str]:
-    """The codes of the quota that an EC2 instance type counts toward: the first that the account has. Empty: none."""
+    """Return the codes of the quota of an EC2 instance type; the first that the account has applies. Empty: no quota."""
     found = re.match(r"([a-z]+)-?(\d*)", instance_type)
     letters, generation = found.groups() if found else ("", "")
     code = _FAMILIES.get(letters, ("", ""))[spot]
@@ -82,11 +85,11 @@ def codes_of(instance_type: str, spot: bool) -> list[str]:
     return [code] if code else []
 
 
-def _vcpus(region: str, types: set[str]) -> dict[str, int]:
-    """The default vCPUs of instance types. Raises OperatorError for one that the region does not have."""
+def _vcpus(env: Environment, types: set[str]) -> dict[str, int]:
+    """Return the default vCPUs of instance types. Raises OperatorError for a type that the region does not have."""
     if not types:
         return {}
-    pages = client("ec2", region).get_paginator("describe_instance_types")
+    pages = env.client("ec2").get_paginator("describe_instance_types")
     try:
         return {
             kind["InstanceType"]: kind["VCpuInfo"]["DefaultVCpus"]
@@ -96,83 +99,84 @@ def _vcpus(region: str, types: set[str]) -> dict[str, int]:
     except ClientError as error:
         if error_code(error) not in ("InvalidInstanceType", "InvalidParameterValue"):
             raise
-        near = [name for kind in sorted(types) for name in _near(region, kind)]
+        near = [name for kind in sorted(types) for name in _near(env, kind)]
         raise OperatorError(
-            f"EC2 has no instance type {' or '.join(map(repr, sorted(types)))} in {region}: "
+            f"EC2 has no instance type {' or '.join(map(repr, sorted(types)))} in {env.settings.region}: "
             f"did you mean {' or '.join(near)}?"
         ) from error
 
 
-def _near(region: str, instance_type: str) -> list[str]:
-    """Types of the region whose names are much like one that it does not have."""
-    asked = instance_type.lower().removeprefix("ml.")  # SageMaker's name of it
-    pages = client("ec2", region).get_paginator("describe_instance_types")
-    alike = [{"Name": "instance-type", "Values": [f"{asked[:1]}*"]}]
-    names = [kind["InstanceType"] for page in pages.paginate(Filters=alike) for kind in page["InstanceTypes"]]
-    return difflib.get_close_matches(asked, sorted(names), 3) or ["t3.medium", "g5.xlarge"]
+def _near(env: Environment, instance_type: str) -> list[str]:
+    """Return types of the region with names similar to one that it does not have."""
+    name = instance_type.lower().removeprefix("ml.")  # SageMaker's prefix
+    pages = env.client("ec2").get_paginator("describe_instance_types")
+    similar = [{"Name": "instance-type", "Values": [f"{name[:1]}*"]}]
+    names = [
+        kind["InstanceType"] for page in pages.paginate(Filters=similar) for kind in page["InstanceTypes"]
+    ]
+    return difflib.get_close_matches(name, sorted(names), 3) or ["t3.medium", "g5.xlarge"]
 
 
-def _in_use(region: str, code: str, spot: bool) -> int:
-    """The vCPUs that count against a quota."""
-    pages = client("ec2", region).get_paginator("describe_instances")
+def _in_use(env: Environment, code: str, spot: bool) -> int:
+    """Return the vCPUs that count against a quota."""
+    pages = env.client("ec2").get_paginator("describe_instances")
     running = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
     types = Counter(
         instance["InstanceType"]
         for page in pages.paginate(Filters=running)
         for reservation in page["Reservations"]
         for instance in reservation["Instances"]
-        # Capacity blocks are a market of their own; Dedicated Hosts have quotas of their own.
+        # Capacity blocks are another market, and Dedicated Hosts have quotas of their own.
         if instance.get("InstanceLifecycle") == ("spot" if spot else None)
         and instance.get("Placement", {}).get("Tenancy") != "host"
         and code in codes_of(instance["InstanceType"], spot)
     )
-    ours = {kind for kind in types if _is_first(region, code, codes_of(kind, spot))}
-    vcpus = _vcpus(region, ours)
-    return sum(types[kind] * vcpus[kind] for kind in ours)
+    counted = {kind for kind in types if _applies(env, code, codes_of(kind, spot))}
+    vcpus = _vcpus(env, counted)
+    return sum(types[kind] * vcpus[kind] for kind in counted)
 
 
-def _is_first(region: str, code: str, codes: list[str]) -> bool:
-    """Whether a code is the first of some that the account has."""
-    return codes[0] == code or all(_quota(region, earlier) is None for earlier in codes[: codes.index(code)])
+def _applies(env: Environment, code: str, codes: list[str]) -> bool:
+    """Return whether `code` is the first of `codes` that the account has."""
+    return codes[0] == code or all(_quota(env, earlier) is None for earlier in codes[: codes.index(code)])
 
 
-def _first(region: str, codes: list[str]) -> Quota | None:
-    return next((quota for code in codes if (quota := _quota(region, code))), None)
+def _first(env: Environment, codes: list[str]) -> Quota | None:
+    return next((quota for code in codes if (quota := _quota(env, code))), None)
 
 
-def _quota(region: str, code: str) -> Quota | None:
-    """A quota of EC2's: the account's own value, else AWS's default. None if AWS does not have it."""
-    quotas = client("service-quotas", region)
-    for ask in (quotas.get_service_quota, quotas.get_aws_default_service_quota):
+def _quota(env: Environment, code: str) -> Quota | None:
+    """Return an EC2 quota with the account's value, else AWS's default; None if AWS has no such quota."""
+    quotas = env.client("service-quotas")
+    for get in (quotas.get_service_quota, quotas.get_aws_default_service_quota):
         try:
-            return _read(ask(ServiceCode="ec2", QuotaCode=code)["Quota"])
+            found = get(ServiceCode="ec2", QuotaCode=code)["Quota"]
         except ClientError as error:
             if error_code(error) != "NoSuchResourceException":
                 raise
+        else:
+            return Quota(found["ServiceCode"], found["QuotaCode"], found["QuotaName"], found["Value"])
     return None
 
 
-def _read(quota: dict) -> Quota:
-    return Quota(quota["ServiceCode"], quota["QuotaCode"], quota["QuotaName"], quota["Value"])
-
-
-def _remedy(region: str, quota: Quota, needed: int) -> str:
-    """What to do about a quota that is too small, in words that end a sentence."""
+def _remedy(env: Environment, quota: Quota, needed: int) -> str:
+    """Return what to do about a quota that is too small, as the end of a sentence."""
     command = (
         f"`aws service-quotas request-service-quota-increase --service-code {quota.service} "
-        f"--quota-code {quota.code} --desired-value {needed} --region {region}`"
+        f"--quota-code {quota.code} --desired-value {needed} --region {env.settings.region}`"
     )
-    asked = _open_request(region, quota)
-    if asked is None:
-        return f"ask for more with {command}"
-    if asked[0] >= needed:
-        return f"a request for {asked[0]:g} is already open ({asked[1]}), so wait until AWS has granted it"
-    return f"a request for {asked[0]:g} is already open ({asked[1]}), so once AWS has answered it ask with {command}"
+    request = _open_request(env, quota)
+    if request is None:
+        return f"request an increase with {command}"
+    value, status = request
+    if value >= needed:
+        return f"a request for {value:g} is already open ({status}), so wait until AWS has granted it"
+    return f"a request for {value:g} is already open ({status}); after AWS has answered it, request more with {command}"
 
 
-def _open_request(region: str, quota: Quota) -> tuple[float, str] | None:
-    """The desired value and the status of a request that AWS has not decided; None also if it may not be looked at."""
-    history = client("service-quotas", region).get_paginator(
+def _open_request(env: Environment, quota: Quota) -> tuple[float, str] | None:
+    """Return value and status of an open request; None if there is none, or if the caller may not read requests."""
+    history = env.client("service-quotas").get_paginator(
         "list_requested_service_quota_change_history_by_quota"
     )
     try:
@@ -192,7 +196,8 @@ def _open_request(region: str, quota: Quota) -> tuple[float, str] | None:
 
 
 def _unchecked(what: str, error: ClientError) -> str:
-    """The note of a caller who may not look. Raises what else AWS said."""
+    """Return the note for a caller without permission to check. Raises any other error."""
     if error_code(error) not in _DENIED:
         raise error
-    return f"{what} was not checked, as the caller may not call {error.operation_name}: AWS decides at the launch."
+    action: Any = error.operation_name
+    return f"{what} was not checked, as the caller may not call {action}: AWS decides at the launch."

@@ -1,105 +1,127 @@
-"""What must be true after a deployment: the live endpoint is the intended one, and it answers."""
+"""Checks of a deployment: the live endpoint is the intended one, and scales as intended."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from botocore.exceptions import ClientError
 
-from ml.jobs import job_inputs as program
-from ml.jobs.follow import pauses
-from ops.aws import client
+from ml.jobs import job_inputs
+from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.outputs import Serving
 from ops.settings import Settings
+from ops.text import clause
+from ops.waiting import wait_for
+
+CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack")
+UPDATE_SECONDS = 7200  # the longest update, where the settings have no limit
+UPDATE_MARGIN_SECONDS = 900  # to roll back an update that has reached its limit
+CONCURRENCY_SECONDS = 900  # Lambda starts hundreds of environments a minute
+
+Description = dict[str, Any]
 
 
-def settled(settings: Settings, endpoint: str) -> dict | None:
-    """DescribeEndpoint's answer once nothing is under way; None if there is no such endpoint."""
-    sagemaker = client("sagemaker", settings.region)
-    for _ in pauses():
-        try:
-            live = sagemaker.describe_endpoint(EndpointName=endpoint)
-        except ClientError as error:
-            if program.is_missing(error):
-                return None
-            raise
-        if live["EndpointStatus"] not in ("Creating", "Updating", "SystemUpdating", "RollingBack"):
-            return live
-    raise AssertionError("pauses() never ends")
+def wait_until_stable(env: Environment, endpoint: str) -> Description | None:
+    """Return the endpoint's description once no update is running; None if there is no such endpoint.
+
+    Raises OperatorError if an update takes longer than it may.
+    """
+    sagemaker = env.client("sagemaker")
+    limit = env.settings.serving.deployment.maximum_execution_seconds or UPDATE_SECONDS
+    seconds = limit + UPDATE_MARGIN_SECONDS
+    live: Description = {}
+
+    def stable() -> bool | None:
+        nonlocal live
+        live = sagemaker.describe_endpoint(EndpointName=endpoint)
+        return None if live["EndpointStatus"] in CHANGING else True
+
+    try:
+        wait_for(
+            stable,
+            seconds=seconds,
+            on_timeout=lambda: (
+                f"The endpoint {endpoint} is still {live['EndpointStatus']} after {seconds // 60} minutes: look at the "
+                "SageMaker console, then run the same command again."
+            ),
+        )
+    except ClientError as error:
+        if job_inputs.is_missing(error):
+            return None
+        raise
+    return live
 
 
-def check_convertible(settings: Settings, served: Serving) -> None:
-    """Raise OperatorError if the endpoint, as it was deployed last, cannot become what the settings say.
+def check_convertible(settings: Settings, deployed: Serving) -> None:
+    """Raise OperatorError if SageMaker cannot convert the endpoint to the hosting in the settings.
 
-    SageMaker makes a serverless endpoint one on instances, and converts no other.
+    It converts a serverless endpoint to one on instances, and no other.
     """
     (wanted,) = settings.serving.hosting
-    if wanted == served.hosting or (served.hosting, wanted) == ("serverless", "instance"):
+    if wanted == deployed.hosting or (deployed.hosting, wanted) == ("serverless", "instance"):
         return
     raise OperatorError(
-        f"The endpoint {served.endpoint_name} serves as {served.hosting}, and SageMaker does not make it {wanted}: deploy "
-        f"one beside it with --endpoint NAME, or first ./inv destroy{settings.flag} --stack serving."
+        f"The endpoint {deployed.endpoint_name} has {deployed.hosting} hosting, and SageMaker cannot change it to "
+        f"{wanted}: deploy another endpoint with --endpoint NAME, or first run "
+        f"./inv destroy{settings.flag} --stack serving."
     )
 
 
-def check_image(settings: Settings, package: str) -> None:
-    """Raise OperatorError if serverless inference, which has no GPU, cannot run a model package's image."""
-    if not settings.serving.serverless:
+def check_image(env: Environment, package: str) -> None:
+    """Raise OperatorError if serverless inference, which has no GPU, cannot run the image of a model package."""
+    if not env.settings.serving.serverless:
         return
-    described = client("sagemaker", settings.region).describe_model_package(ModelPackageName=package)
+    described = env.client("sagemaker").describe_model_package(ModelPackageName=package)
     image = described["InferenceSpecification"]["Containers"][0]["Image"]
-    if image != (wanted := program.serving_image(settings)):
+    if image != (wanted := job_inputs.serving_image(env.settings)):
         raise OperatorError(
-            f"Model version {described['ModelPackageVersion']} is registered with {image}, and serverless inference, which "
-            f"has no GPU, takes {wanted}: serve it on instances, or register it anew with ./inv train{settings.flag} --again."
+            f"Model version {described['ModelPackageVersion']} is registered with image {image}, and serverless inference, "
+            f"which has no GPU, needs {wanted}: serve it on instances, or train and register it again with "
+            f"./inv train{env.settings.flag} --again."
         )
 
 
-def check_live(settings: Settings, intended: Serving) -> None:
-    """Compare the live endpoint with the intended one.
+def check_live(env: Environment, intended: Serving) -> None:
+    """Raise OperatorError if the live endpoint differs from the intended one.
 
-    A rolled-back update ends InService on the *old* configuration, and Terraform calls that a success
-    (terraform-provider-aws#46663): so look. Raises OperatorError naming what differs.
+    After a rollback the endpoint is InService with the old configuration, and Terraform reports success
+    (terraform-provider-aws#46663). So compare.
     """
-    live = settled(settings, intended.endpoint_name)
+    name, flag = intended.endpoint_name, env.settings.flag
+    live = wait_until_stable(env, name)
     if live is None:
-        raise OperatorError(f"The endpoint {intended.endpoint_name} does not exist: run ./inv deploy.")
-    status, config = live["EndpointStatus"], live.get("EndpointConfigName")
-    reason = f" ({live['FailureReason']})" if live.get("FailureReason") else ""
+        raise OperatorError(f"The endpoint {name} does not exist: run ./inv deploy{flag}.")
+    status, config = live["EndpointStatus"], live["EndpointConfigName"]
+    reason = f" ({clause(live['FailureReason'])})" if live.get("FailureReason") else ""
     if status != "InService":
         raise OperatorError(
-            f"The endpoint {intended.endpoint_name} is {status}{reason}: its containers' logs are in "
-            f"/aws/sagemaker/Endpoints/{intended.endpoint_name}."
+            f"The endpoint {name} is {status}{reason}: its containers' logs are in /aws/sagemaker/Endpoints/{name}."
         )
     if config != intended.endpoint_config_name:
         raise OperatorError(
-            f"The endpoint {intended.endpoint_name} serves {config}, not {intended.endpoint_config_name}{reason}: the "
-            "update was rolled back and the old model still answers. Mend the cause and deploy again, or settle on the old "
-            f"one with ./inv rollback{settings.flag}."
+            f"The endpoint {name} serves configuration {config}, not {intended.endpoint_config_name}{reason}: the "
+            "update was rolled back, and the old model is in service. Fix the cause and deploy again, or keep the old "
+            f"model with ./inv rollback{flag}."
         )
-    for variant, package in _packages(settings, config).items():
+    for variant, package in _packages(env, config).items():
         if package != (wanted := intended.variants.get(variant, "nothing")):
             raise OperatorError(
                 f"Variant {variant} of the endpoint configuration {config} holds {package}, not {wanted}: it was changed "
-                "outside this repository. Deploy again."
+                f"outside this repository. Run ./inv deploy{flag} again."
             )
 
 
-def check_capacity(settings: Settings, intended: Serving) -> None:
-    """Compare the scaling limits and the provisioned concurrency in force with the intended ones.
+def check_capacity(env: Environment, intended: Serving) -> None:
+    """Raise OperatorError if scaling limits or provisioned concurrency differ from the intended ones.
 
-    Where a schedule says how much is kept warm, as much as it has asked for last must be.
+    Where a schedule sets the provisioned concurrency, compare with what it requested last.
     """
     for variant in intended.scaled_variants:
-        _check_limits(settings, intended, f"endpoint/{intended.endpoint_name}/variant/{variant}")
+        _check_limits(env, intended, f"endpoint/{intended.endpoint_name}/variant/{variant}")
     if not intended.provisioned_concurrency:
         return
-    functions = client("lambda", settings.region)
-    for _ in pauses():
-        config = functions.get_provisioned_concurrency_config(
-            FunctionName=intended.function_name, Qualifier=intended.provisioned_qualifier
-        )
-        if config["Status"] != "IN_PROGRESS":
-            break
+    config = _allocated_concurrency(env, intended)
     by_schedule = intended.provisioned_qualifier == intended.function_alias
     wanted = (
         config["RequestedProvisionedConcurrentExecutions"]
@@ -109,26 +131,46 @@ def check_capacity(settings: Settings, intended: Serving) -> None:
     if config["Status"] != "READY" or config["AvailableProvisionedConcurrentExecutions"] != wanted:
         raise OperatorError(
             f"Provisioned concurrency of {intended.function_name} is {config['Status']} "
-            f"({config.get('StatusReason', 'no reason given')}), not READY with {wanted}."
+            f"({clause(config.get('StatusReason') or 'no reason given')}), not READY with {wanted}."
         )
 
 
-def _check_limits(settings: Settings, intended: Serving, resource: str) -> None:
-    """A schedule changes the limits at its times: then it is enough that the variant scales."""
-    targets = client("application-autoscaling", settings.region).describe_scalable_targets(
+def _allocated_concurrency(env: Environment, intended: Serving) -> Description:
+    """Return the provisioned concurrency once Lambda has allocated it, or failed to."""
+
+    def allocated() -> Description | None:
+        config: Description = env.client("lambda").get_provisioned_concurrency_config(
+            FunctionName=intended.function_name, Qualifier=intended.provisioned_qualifier
+        )
+        return None if config["Status"] == "IN_PROGRESS" else config
+
+    return wait_for(
+        allocated,
+        seconds=CONCURRENCY_SECONDS,
+        on_timeout=lambda: (
+            f"Lambda has not allocated the provisioned concurrency of {intended.function_name} within "
+            f"{CONCURRENCY_SECONDS // 60} minutes: look at the Lambda console, then deploy again."
+        ),
+    )
+
+
+def _check_limits(env: Environment, intended: Serving, resource: str) -> None:
+    """Raise OperatorError unless a variant scales within the intended limits, or at all if a schedule changes them."""
+    targets = env.client("application-autoscaling").describe_scalable_targets(
         ServiceNamespace="sagemaker", ResourceIds=[resource]
     )["ScalableTargets"]
     limits = [(t["MinCapacity"], t["MaxCapacity"]) for t in targets]
     if not limits or (not intended.scheduled and limits != [(intended.min_capacity, intended.max_capacity)]):
+        found = " and ".join(f"from {low} to {high}" for low, high in limits) or "not at all"
         raise OperatorError(
-            f"{resource} scales within {limits}, not {intended.min_capacity} to {intended.max_capacity}: it was changed "
+            f"{resource} scales {found}, not from {intended.min_capacity} to {intended.max_capacity}: it was changed "
             "outside this repository. Register the scalable target with these capacities, and deploy again."
         )
 
 
-def _packages(settings: Settings, config: str) -> dict[str, str]:
-    """The model package behind each variant of a configuration."""
-    sagemaker = client("sagemaker", settings.region)
+def _packages(env: Environment, config: str) -> dict[str, str]:
+    """Return the model package of each variant of an endpoint configuration."""
+    sagemaker = env.client("sagemaker")
     described = sagemaker.describe_endpoint_config(EndpointConfigName=config)
     variants = [*described["ProductionVariants"], *described.get("ShadowProductionVariants", [])]
     models = {v["VariantName"]: sagemaker.describe_model(ModelName=v["ModelName"]) for v in variants}

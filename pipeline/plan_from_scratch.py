@@ -1,16 +1,20 @@
-"""Plans of an environment as if nothing existed: on an embedded AWS of their own, so that they need no account."""
+"""Plans of an environment as if nothing existed, made on an empty account such as an embedded AWS."""
 
 from __future__ import annotations
 
-import contextlib
 import ipaddress
 import json
-import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from typing import Any
 
+from ops.checks import plans
 from ops.console import Step
-from ops.settings import Settings
+from ops.environment import Environment
+from ops.outputs import parameter
+from ops.terraform import stacks
+from ops.terraform.stack import Stack
+
+Json = dict[str, Any]
 
 WORKBENCHES = ("workbench/studio", "workbench/notebook")
 """Each kind of workbench, planned separately."""
@@ -18,99 +22,66 @@ WORKBENCHES = ("workbench/studio", "workbench/notebook")
 ON_DEMAND = ("training_host", *WORKBENCHES)
 
 
-def plans_as_new(
-    settings: Settings, chosen: Sequence[str], home: Path, step: Step
-) -> Iterator[tuple[str, dict]]:
-    """The chosen stacks in order, each with its plan as `terraform show -json` gives it.
+def plan_from_scratch(env: Environment, chosen: Sequence[str], step: Step) -> Iterator[tuple[str, Json]]:
+    """Yield the chosen stacks in order, each with its plan as `terraform show -json` prints it.
 
-    Serving and what is chosen of ON_DEMAND are planned with what the foundation's plan would hand over, and a
-    well-formed model version; where the environment has no private network, in the default VPC, with internet access.
-    home: a folder for the embedded AWS; what lies there is removed.
+    Serving and the stacks of ON_DEMAND are planned with the outputs of the planned foundation and a well-formed model
+    version; without a private network, in the default VPC with internet access.
+
+    env: in an account without the environment's stacks.
     """
-    from ops.checks import plans
-    from ops.terraform import stacks
 
-    def planned(name: str, stack) -> dict:
+    def planned(name: str, stack: Stack) -> tuple[str, Json]:
         step(f"planning {name}")
-        return stack.show(stack.plan())
+        return name, stack.show(stack.plan())
 
-    with _scratch_aws(settings, home, step):
-        if "access" in chosen:
-            yield "access", planned("access", stacks.access(settings, step, plan_only=True))
-        if {"foundation", "serving", *ON_DEMAND} & set(chosen):
-            foundation = planned("foundation", stacks.foundation(settings, step, plan_only=True))
-            if "foundation" in chosen:
-                yield "foundation", foundation
-        if {"serving", *ON_DEMAND} & set(chosen):
-            package = _publish(settings, plans.handover(foundation))
-        if "serving" in chosen:
-            yield "serving", planned("serving", stacks.serving(settings, settings.prefix, package, step))
-        if "training_host" in chosen:
-            yield "training_host", planned("the training host", stacks.training_host(settings, step, {}))
-        for kind in ("studio", "notebook"):
-            if (name := f"workbench/{kind}") in chosen:
-                inputs = {
-                    **settings.workbench.model_dump(exclude={"internet"}),
-                    "kind": kind,
-                    "internet_access": settings.workbench.internet or not settings.network.vpc,
-                    "repository_uri": f"s3://{stacks.data_bucket(settings)}/code/0123456789abcdef/repository.tar.gz",
-                }
-                yield name, planned(f"a workbench, {kind}", stacks.workbench(settings, step, inputs))
+    if "access" in chosen:
+        yield planned("access", stacks.access(env, step, plan_only=True))
+    after_foundation = set(chosen) & {"serving", *ON_DEMAND}
+    if "foundation" in chosen or after_foundation:
+        _, foundation = planned("foundation", stacks.foundation(env, step, plan_only=True))
+        if "foundation" in chosen:
+            yield "foundation", foundation
+        package = _write_outputs(env, plans.handover(foundation)) if after_foundation else ""
+    if "serving" in chosen:
+        yield planned("serving", stacks.serving(env, env.settings.prefix, package, step))
+    if "training_host" in chosen:
+        yield planned("training_host", stacks.training_host(env, step))
+    for name in WORKBENCHES:
+        if name in chosen:
+            kind = name.rpartition("/")[2]
+            yield planned(name, stacks.workbench(env, step, _workbench_variables(env, kind)))
 
 
-def _publish(settings: Settings, handover: dict) -> str:
-    """Hand over as an apply of the foundation would; returns the well-formed ARN of a model version."""
-    from ops.aws import client
+def _workbench_variables(env: Environment, kind: str) -> Json:
+    settings = env.settings
+    return {
+        **settings.workbench.model_dump(exclude={"internet"}),
+        "kind": kind,
+        "internet_access": settings.workbench.internet or not settings.network.vpc,
+        "repository_uri": f"s3://{env.data_bucket}/code/0123456789abcdef/repository.tar.gz",
+    }
 
-    if handover["network"]:  # whose subnets Terraform looks up
-        handover = {**handover, "network": {**handover["network"], **_network(settings)}}
-    client("ssm", settings.region).put_parameter(
-        Name=f"/{settings.project}/{settings.environment}/foundation",
-        Type="String",
-        Value=json.dumps(handover),
+
+def _write_outputs(env: Environment, outputs: Json) -> str:
+    """Write the foundation's outputs as its apply would. Returns the well-formed ARN of a model version."""
+    if outputs["network"]:  # Terraform looks its subnets up
+        outputs = {**outputs, "network": {**outputs["network"], **_create_network(env)}}
+    env.client("ssm").put_parameter(
+        Name=parameter(env.settings, "foundation"), Type="String", Value=json.dumps(outputs)
     )
-    group = handover["model_package_group_arn"].replace(":model-package-group/", ":model-package/")
+    group = outputs["model_package_group_arn"].replace(":model-package-group/", ":model-package/")
     return f"{group}/1"
 
 
-def _network(settings: Settings) -> dict:
-    """A VPC with a subnet in each zone, as far as plans ask of it."""
-    from ops.aws import client
-
-    ec2 = client("ec2", settings.region)
-    vpc = ec2.create_vpc(CidrBlock=settings.network.cidr)["Vpc"]["VpcId"]
-    whole = ipaddress.IPv4Network(settings.network.cidr)
+def _create_network(env: Environment) -> Json:
+    """Create a VPC with a subnet in each Availability Zone."""
+    ec2, cidr = env.client("ec2"), env.settings.network.cidr
+    vpc = ec2.create_vpc(CidrBlock=cidr)["Vpc"]["VpcId"]
     zones = ec2.describe_availability_zones()["AvailabilityZones"]
+    ranges = ipaddress.IPv4Network(cidr).subnets(prefixlen_diff=3)
     subnets = [
-        ec2.create_subnet(VpcId=vpc, CidrBlock=str(part), AvailabilityZone=zone["ZoneName"])["Subnet"][
-            "SubnetId"
-        ]
-        for zone, part in zip(zones, whole.subnets(prefixlen_diff=3), strict=False)
+        ec2.create_subnet(VpcId=vpc, CidrBlock=str(block), AvailabilityZone=zone["ZoneName"])
+        for zone, block in zip(zones, ranges, strict=False)
     ]
-    return {"vpc_id": vpc, "subnet_ids": subnets}
-
-
-@contextlib.contextmanager
-def _scratch_aws(settings: Settings, home: Path, step: Step) -> Iterator[None]:
-    """This process pointed at an embedded AWS of its own, whatever the environment."""
-    from embedded_aws import client as daemon
-
-    daemon.destroy(home)  # of a run that was killed
-    before = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    try:
-        step("starting an embedded AWS to plan on")
-        daemon.start(home)
-        _set_aws_variables(daemon.variables(home, settings.region))
-        yield
-    finally:
-        _set_aws_variables(before)
-        daemon.destroy(home)
-
-
-def _set_aws_variables(variables: dict[str, str]) -> None:
-    from ops import aws
-
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
-    os.environ.update(variables)
-    aws.forget()
+    return {"vpc_id": vpc, "subnet_ids": [subnet["Subnet"]["SubnetId"] for subnet in subnets]}

@@ -1,119 +1,63 @@
-"""What exists in an environment, asked of AWS, not remembered."""
+"""What exists in an environment and what is in service, as AWS reports it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from botocore.exceptions import ClientError
 
-from ml.jobs import data, registry
-from ml.jobs import job_inputs as program
+from ml.jobs import data, job_inputs, registry, search
 from ml.jobs.launchers import hosts
-from ops import outputs as handover
-from ops.aws import client, error_code
+from ops.aws import error_code
+from ops.environment import Environment
 from ops.errors import OperatorError
-from ops.settings import Settings
+from ops.outputs import MissingOutputs, OutdatedOutputs, Serving
 from ops.terraform import stacks
 from pipeline.workbench import workbench
 
+Found = dict[str, Any]
 
-def collect(settings: Settings) -> dict:
-    """Foundation, data, search, models, endpoints, training host and workbench; None or empty where there is nothing.
 
-    unfinished: stacks that hold resources but have published nothing, or nothing any more.
+def collect(env: Environment) -> Found:
+    """Return what exists. Raises OutdatedOutputs if another version of this repository applied the foundation.
+
+    foundation, data, tuning, host, workbench: None if it does not exist.
+    models, endpoints: lists.
+    unfinished: stacks with resources and without outputs.
     """
+    deployed = stacks.deployed(env)
     try:
-        foundation = handover.foundation(settings)
-    except OperatorError:
-        nothing: dict = {"foundation": None, "data": None, "tuning": None, "models": [], "endpoints": []}
-        return {**nothing, "host": None, "workbench": None, "unfinished": stacks.deployed(settings)}
-    serving = handover.all_serving(settings)
-    host, notebooks = _host(settings), _workbench(settings)
-    published = {"foundation", *(f"serving/{s.endpoint_name}" for s in serving)}
-    published |= {name for name, there in (("training_host", host), (workbench.STACK, notebooks)) if there}
+        foundation = env.outputs.foundation
+    except MissingOutputs:
+        nothing: Found = {"foundation": None, "data": None, "tuning": None, "host": None, "workbench": None}
+        return {**nothing, "models": [], "endpoints": [], "unfinished": deployed}
+    endpoints = env.outputs.endpoints()
+    host, notebooks = _host(env), _workbench(env)
+    finished = {"foundation", *(f"serving/{name}" for name in endpoints)}
+    finished |= {name for name, found in (("training_host", host), ("workbench", notebooks)) if found}
+    result = search.find_result(env)
     return {
         "foundation": {"bucket": foundation.bucket},
-        "data": _data(settings, foundation.bucket),
-        "tuning": handover.read(settings, foundation.bucket, "tuning"),
+        "data": _data(env),
+        "tuning": result and result.model_dump(),
         "models": [
             {
-                "version": v.number,
-                "approval": v.approval,
-                "test_accuracy": v.lineage.get("test_accuracy"),
-                "training_job": v.lineage.get("training_job"),
+                "version": version.number,
+                "approval": version.approval,
+                "test_accuracy": version.lineage.get("test_accuracy"),
+                "training_job": version.lineage.get("training_job"),
             }
-            for v in registry.versions(settings, foundation)
+            for version in registry.versions(env)
         ],
-        "endpoints": [_endpoint(settings, s) for s in serving],
+        "endpoints": [_endpoint(env, name) for name in endpoints],
         "host": host,
         "workbench": notebooks,
-        "unfinished": [name for name in stacks.deployed(settings) if name not in published],
+        "unfinished": [name for name in deployed if name not in finished],
     }
 
 
-def rows(settings: Settings, found: dict) -> list[tuple[str, str, str]]:
-    """The same as lines of a table: what, name, state."""
-    env = settings.flag
-    unfinished = [
-        (
-            name.partition("/")[0].replace("_", " "),
-            name.partition("/")[2],
-            f"unfinished: a run is at work or stopped half-way; {_finished_by(name, env)} finishes it",
-        )
-        for name in found["unfinished"]
-    ]
-    if not found["foundation"]:
-        return unfinished or [("foundation", "", "none: nothing exists yet")]
-    about, tuning = found["data"], found["tuning"]
-    lines = [("foundation", found["foundation"]["bucket"], "there")]
-    if about:
-        counts = ", ".join(f"{n:,} {split}" for split, n in about["counts"].items())
-        lines.append(("data", about["dataset"], f"{counts}; {about['classes']} classes"))
-    else:
-        lines.append(("data", "", "none"))
-    lines.append(
-        ("tuning", tuning["tuning_job"], f"validation accuracy {tuning['best_objective']:.4f}")
-        if tuning
-        else ("tuning", "", "none")
-    )
-    lines += [
-        ("model", f"version {m['version']}", f"{m['approval']}, test accuracy {m['test_accuracy']}")
-        for m in found["models"]
-    ] or [("model", "", "none")]
-    for endpoint in found["endpoints"]:
-        lines.append(
-            (
-                "endpoint",
-                endpoint["name"],
-                f"{endpoint['status']}, {_capacity(endpoint)}, model {endpoint['model']}",
-            )
-        )
-        if endpoint["function"]:
-            lines.append(("function", endpoint["function"], endpoint["provisioned_concurrency"]))
-    if host := found["host"]:
-        lines.append(("training host", host["instance_id"], f"{host['state']}, {host['instance_type']}"))
-    if notebooks := found["workbench"]:
-        lines.append(
-            (
-                "workbench",
-                notebooks["name"],
-                f"{notebooks['state']}, {notebooks['kind']} on {notebooks['instance_type']}",
-            )
-        )
-    lines += unfinished
-    return lines if found["endpoints"] or unfinished else [*lines, ("endpoint", "", "none")]
-
-
-def _finished_by(stack: str, env: str) -> str:
-    """The tasks that take up a stack where a run stopped."""
-    if stack == workbench.STACK:
-        return f"./inv workbench.up{env} or ./inv workbench.down{env}"
-    if stack == "training_host":
-        return f"./inv ec2.train{env} or ./inv ec2.down{env}"
-    return f"./inv up{env} or ./inv down{env}"
-
-
-def _host(settings: Settings) -> dict | None:
-    """The training host, as long as it is there."""
-    host = hosts.find(settings)
+def _host(env: Environment) -> Found | None:
+    host = hosts.find(env)
     if host is None:
         return None
     return {
@@ -125,70 +69,69 @@ def _host(settings: Settings) -> dict | None:
     }
 
 
-def _workbench(settings: Settings) -> dict | None:
-    if (there := workbench.handed_over(settings)) is None:
+def _workbench(env: Environment) -> Found | None:
+    try:
+        found = env.outputs.find_workbench()
+    except OutdatedOutputs as error:
+        return {"name": "", "kind": "", "instance_type": "", "state": "outdated", "problem": str(error)}
+    if found is None:
         return None
     return {
-        **{key: there[key] for key in ("name", "kind", "instance_type")},
-        "state": workbench.state(settings, there),
+        **found.model_dump(include={"name", "kind", "instance_type"}),
+        "state": workbench.state(env, found),
     }
 
 
-def _capacity(endpoint: dict) -> str:
-    return (
-        f"{endpoint['instances']} × {endpoint['instance_type']}"
-        if endpoint["instance_type"]
-        else "serverless"
-    )
-
-
-def _models(serving: handover.Serving) -> list[str]:
-    """The version behind each variant, named where there are several."""
-    versions = {variant: package.rpartition("/")[2] for variant, package in serving.variants.items()}
-    if len(versions) == 1:
-        return list(versions.values())
-    return [f"{version} ({variant})" for variant, version in versions.items()]
-
-
-def _data(settings: Settings, bucket: str) -> dict | None:
+def _data(env: Environment) -> Found | None:
     try:
-        manifest = data.current(bucket, client("s3", settings.region), settings.environment)
+        manifest = data.current(env)
     except OperatorError:
         return None
-    counts = {split: sum(n.values()) for split, n in manifest.counts.items()}
     return {
         "dataset": manifest.dataset,
         "hash": manifest.hash,
-        "counts": counts,
+        "counts": {split: sum(n.values()) for split, n in manifest.counts.items()},
         "classes": len(manifest.classes),
     }
 
 
-def _endpoint(settings: Settings, serving: handover.Serving) -> dict:
+def _endpoint(env: Environment, name: str) -> Found:
+    try:
+        serving = env.outputs.serving(name)
+    except OutdatedOutputs as error:
+        return {"name": name, "status": "outdated", "problem": str(error)}
     shown = {
-        "name": serving.endpoint_name,
+        "name": name,
         "instance_type": serving.instance_type,
         "function": serving.function_name and f"{serving.function_name}:{serving.function_alias}",
         "model": ", ".join(_models(serving)),
-        "provisioned_concurrency": _provisioned(settings, serving),
+        "provisioned_concurrency": _provisioned(env, serving),
     }
     try:
-        live = client("sagemaker", settings.region).describe_endpoint(EndpointName=serving.endpoint_name)
+        live = env.client("sagemaker").describe_endpoint(EndpointName=name)
     except ClientError as error:
-        if program.is_missing(error):
+        if job_inputs.is_missing(error):
             return {**shown, "status": "missing", "instances": 0}
         raise
     instances = sum(v.get("CurrentInstanceCount", 0) for v in live.get("ProductionVariants", []))
     return {**shown, "status": live["EndpointStatus"], "instances": instances}
 
 
-def _provisioned(settings: Settings, serving: handover.Serving) -> str:
+def _models(serving: Serving) -> list[str]:
+    """Return the version of each variant, with the variant's name if there are several."""
+    versions = {variant: package.rpartition("/")[2] for variant, package in serving.variants.items()}
+    if len(versions) == 1:
+        return list(versions.values())
+    return [f"{version} ({variant})" for variant, version in versions.items()]
+
+
+def _provisioned(env: Environment, serving: Serving) -> str:
     if serving.function_name is None:
         return "no function"
     if serving.provisioned_qualifier is None:
         return "no provisioned concurrency"
     try:
-        config = client("lambda", settings.region).get_provisioned_concurrency_config(
+        config = env.client("lambda").get_provisioned_concurrency_config(
             FunctionName=serving.function_name, Qualifier=serving.provisioned_qualifier
         )
     except ClientError as error:
@@ -198,8 +141,6 @@ def _provisioned(settings: Settings, serving: handover.Serving) -> str:
         ):
             return "no provisioned concurrency"
         raise
-    ready, wanted = (
-        config["AvailableProvisionedConcurrentExecutions"],
-        config["RequestedProvisionedConcurrentExecutions"],
-    )
-    return f"{config['Status']}, {ready} of {wanted} provisioned"
+    available = config["AvailableProvisionedConcurrentExecutions"]
+    requested = config["RequestedProvisionedConcurrentExecutions"]
+    return f"{config['Status']}, {available} of {requested} provisioned"

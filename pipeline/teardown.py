@@ -1,294 +1,139 @@
-"""Leaving nothing behind: what Terraform does not own, and a sweep that looks for leftovers."""
+"""Remove an environment, or one stack of it, in the order that its dependencies require."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from botocore.exceptions import ClientError, WaiterError
-
-from ml.jobs import running as jobs
-from ops.aws import client, error_code
+from ml.jobs import running
+from ops import console
+from ops.console import Step
+from ops.environment import Environment
 from ops.errors import OperatorError
-from ops.settings import Settings
-from ops.terraform.stacks import ACCESS_PATH, access_key, data_bucket, deployed, state_bucket
-from pipeline.workbench import studio
+from ops.outputs import endpoint_name
+from ops.terraform import stacks
+from pipeline import cleanup, leftovers
+from pipeline.workbench import workbench
 
 ON_DEMAND = {"training_host": "./inv ec2.down", "workbench": "./inv workbench.down"}
-"""Stacks that are made on demand, and the task that removes each."""
+"""Stacks that are created on demand, and the task that removes each."""
 
 
-@dataclass(frozen=True)
-class Leftover:
-    """Something that still exists. billable: whether it costs money while it lies there."""
+def down(env: Environment) -> None:
+    """Remove everything of an environment, then look for leftovers. Raises OperatorError if there are any."""
+    deployed, endpoints = stacks.deployed(env), stacks.deployed_endpoints(env)
+    check_foundation(env, [*endpoints, *ON_DEMAND])
+    with Step("jobs") as step:
+        stopped = running.stop_all(env, step)
+        step.note = f"{len(stopped)} stopped"
+    if "training_host" in deployed:
+        with Step("training host") as step:
+            step.note = f"{len(stacks.training_host(env, step).down())} resources removed"
+    if "workbench" in deployed:
+        with Step("workbench") as step:
+            step.note = f"{len(workbench.remove(env, step))} resources removed"
+    for endpoint in endpoints:
+        with Step("serving") as step:
+            step.note = f"{endpoint}: {len(_destroy_serving(env, endpoint, step))} resources removed"
+    with Step("models") as step:
+        step.note = f"{cleanup.delete_models(env)} versions removed"
+    with Step("foundation") as step:
+        step.note = f"{len(_destroy_foundation(env, step))} resources removed"
+    with Step("leftovers") as step:
+        left = leftovers.find(env)
+        if not left:
+            cleanup.delete_states(env)
+        step.note = (
+            f"{len(left)} resources left"
+            if left
+            else "none (the KMS key is pending deletion, free of charge)"
+        )
+    if left:
+        rows = [(found.kind, found.name, "yes" if found.billable else "no") for found in left]
+        console.table("Leftovers", ["kind", "name", "bills"], rows)
+        raise OperatorError(
+            f"{len(left)} resources are left: delete them manually, or run ./inv down{env.settings.flag} again."
+        )
 
-    kind: str
-    name: str
-    billable: bool
 
+def destroy(
+    env: Environment, chosen: Sequence[str] = ("serving", "foundation"), endpoint: str | None = None
+) -> dict[str, list[str]]:
+    """Destroy stacks. Returns the addresses of the removed resources, by stack.
 
-def check_foundation(settings: Settings, going: list[str]) -> None:
-    """Raise OperatorError unless the foundation may go once the stacks `going` have gone: before anything does.
+    Raises OperatorError, before anything is removed, if another stack still needs one of them.
 
-    going: endpoints by name, and `training_host` or `workbench`.
+    chosen: names of stacks.
+    endpoint: which endpoint's stack serving; by default the environment's first endpoint.
     """
-    stand = [name.removeprefix("serving/") for name in deployed(settings) if name != "foundation"]
-    if stays := [name for name in stand if name not in going]:
+    full_name = endpoint_name(env.settings, endpoint)
+    if "foundation" in chosen:
+        check_foundation(env, removed=[full_name] if "serving" in chosen else [])
+    if "access" in chosen:
+        check_access(env)
+    removed = {}
+    for name in chosen:
+        with Step(name) as step:
+            if name == "serving":
+                removed[name] = _destroy_serving(env, full_name, step)
+            elif name == "access":
+                removed[name] = [change.address for change in stacks.access(env, step).down()]
+                cleanup.delete_states(env, access=True)
+            else:
+                cleanup.delete_models(env)
+                removed[name] = _destroy_foundation(env, step)
+            step.note = f"{len(removed[name])} resources removed"
+    return removed
+
+
+def check_foundation(env: Environment, removed: Sequence[str]) -> None:
+    """Raise OperatorError unless the foundation can be destroyed after the stacks `removed`.
+
+    removed: names of endpoints, `training_host`, `workbench`.
+    """
+    settings = env.settings
+    others = [name.removeprefix("serving/") for name in stacks.deployed(env) if name != "foundation"]
+    if needed := [name for name in others if name not in removed]:
         flag = settings.flag
-        first = (
-            [f"./inv destroy{flag} --stack serving --endpoint NAME"] if set(stays) - set(ON_DEMAND) else []
+        endpoints = (
+            [f"./inv destroy{flag} --stack serving --endpoint NAME"] if set(needed) - set(ON_DEMAND) else []
         )
-        first += [f"{ON_DEMAND[name]}{flag}" for name in stays if name in ON_DEMAND]
+        first = endpoints + [f"{ON_DEMAND[name]}{flag}" for name in needed if name in ON_DEMAND]
         raise OperatorError(
-            f"The foundation of {settings.environment} carries {', '.join(stays)}: run ./inv down{flag} to remove "
-            f"everything, or first {' and '.join(first)}."
+            f"The foundation of {settings.environment} is still used by {', '.join(needed)}: run ./inv down{flag} to "
+            f"remove everything, or first {' and '.join(first)}."
         )
-    if not settings.storage.force_destroy and _holds_anything(settings):
+    if not settings.storage.force_destroy and cleanup.holds_data(env):
         raise OperatorError(
-            f"The bucket {data_bucket(settings)} holds data and models, and environments/{settings.environment}.toml "
-            "keeps them: set force_destroy = true under [storage] and run the same command again to delete them."
+            f"The bucket {env.data_bucket} holds data and models, and environments/{settings.environment}.toml protects "
+            "them: set force_destroy = true under [storage] and run the same command again to delete them."
         )
 
 
-def check_access(settings: Settings) -> None:
-    """Raise OperatorError while other stacks stand: their roles are made within the boundary of stack access."""
-    if stays := deployed(settings):
+def check_access(env: Environment) -> None:
+    """Raise OperatorError if other stacks exist: their roles have the permissions boundary of stack access."""
+    if deployed := stacks.deployed(env):
         raise OperatorError(
-            f"The boundary of stack access holds the roles of {', '.join(stays)}: run ./inv down{settings.flag} first."
+            f"The roles of {', '.join(deployed)} use the boundary of stack access: run ./inv down{env.settings.flag} first."
         )
 
 
-def wait_for_endpoint(settings: Settings, endpoint: str) -> None:
-    """Wait until an endpoint that is being deleted is gone, which Terraform does not; until then it bills."""
-    waiter = client("sagemaker", settings.region).get_waiter("endpoint_deleted")
-    try:
-        waiter.wait(EndpointName=endpoint, WaiterConfig={"Delay": 5, "MaxAttempts": 180})
-    except WaiterError as error:
-        raise OperatorError(f"The endpoint {endpoint} is not gone after its deletion: {error}") from error
+def _destroy_serving(env: Environment, endpoint: str, step: Step) -> list[str]:
+    changes = stacks.serving(env, endpoint, _any_package(env), step).down()
+    cleanup.wait_until_endpoint_is_deleted(env, endpoint)
+    return [change.address for change in changes]
 
 
-def empty_bucket(settings: Settings) -> None:
-    """Delete every object and version in the data bucket.
-
-    Terraform would do it by the force_destroy of its last apply, not by that of the settings.
-    """
-    try:
-        _delete_versions(settings, data_bucket(settings), "")
-    except ClientError as error:
-        if error_code(error) != "NoSuchBucket":
-            raise
+def _destroy_foundation(env: Environment, step: Step) -> list[str]:
+    step("emptying the bucket")
+    cleanup.empty_data_bucket(env)
+    changes = stacks.foundation(env, step).down()
+    env.outputs.forget()
+    return [change.address for change in changes]
 
 
-def delete_models(settings: Settings) -> int:
-    """Delete every version in the model package group: a group that has some cannot go. Returns how many."""
-    sagemaker = client("sagemaker", settings.region)
-    pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=settings.prefix)
-    try:
-        arns = [item["ModelPackageArn"] for page in pages for item in page["ModelPackageSummaryList"]]
-    except ClientError as error:
-        if error_code(error) in ("ValidationException", "ResourceNotFound"):
-            return 0  # no such group
-        raise
-    for arn in arns:
-        sagemaker.delete_model_package(ModelPackageName=arn)
-    return len(arns)
-
-
-def delete_states(settings: Settings, access: bool = False) -> None:
-    """Delete the environment's states, or that of stack access; and the state bucket with the last of all."""
-    bucket = state_bucket(settings)
-    try:
-        _delete_versions(settings, bucket, access_key(settings) if access else f"{settings.environment}/")
-        left = client("s3", settings.region).list_object_versions(Bucket=bucket, MaxKeys=1)
-        if not left.get("Versions") and not left.get("DeleteMarkers"):
-            client("s3", settings.region).delete_bucket(Bucket=bucket)
-    except ClientError as error:
-        if error_code(error) != "NoSuchBucket":
-            raise
-
-
-def sweep(settings: Settings) -> list[Leftover]:
-    """Everything of the environment that still exists, found by its name, whoever made it."""
-    # image-classifier-dev is neither image-classifier-dev2 nor my-image-classifier-dev; parameters have a path.
-    mine = re.compile(
-        rf"(?<![a-z0-9-]){re.escape(settings.prefix)}(?![a-z0-9])|^/{settings.project}/{settings.environment}/"
+def _any_package(env: Environment) -> str:
+    """Return a well-formed ARN: Terraform needs every input to destroy, but does not use this one."""
+    settings = env.settings
+    return (
+        f"arn:{env.partition}:sagemaker:{settings.region}:{env.account_id}:model-package/{settings.prefix}/1"
     )
-    return [
-        Leftover(kind, name, billable)
-        for kind, billable, names in _inventory(settings)
-        for name in names()
-        if mine.search(name)
-    ]
-
-
-def _inventory(settings: Settings) -> Iterator[tuple[str, bool, Callable[[], list[str]]]]:
-    region, mine = settings.region, settings.prefix
-
-    def listed(service: str, operation: str, items: str, name: str, **arguments) -> Callable[[], list[str]]:
-        def names() -> list[str]:
-            pages = client(service, region).get_paginator(operation).paginate(**arguments)
-            return [item[name] for page in pages for item in page[items]]
-
-        return names
-
-    yield (
-        "endpoint",
-        True,
-        listed("sagemaker", "list_endpoints", "Endpoints", "EndpointName", NameContains=mine),
-    )
-    yield "running tuning job", True, lambda: list(jobs.under_way(settings, "tuning"))
-    yield "running training job", True, lambda: list(jobs.under_way(settings, "training"))
-    yield "instance", True, lambda: _instances(settings)
-    yield (
-        "notebook instance",
-        True,
-        listed(
-            "sagemaker",
-            "list_notebook_instances",
-            "NotebookInstances",
-            "NotebookInstanceName",
-            NameContains=mine,
-        ),
-    )
-    yield "Studio application", True, lambda: _apps(settings)
-    yield "Studio domain", False, lambda: [f"{d.name} {d.id}" for d in studio.domains(settings)]
-    yield "file system of Studio", True, lambda: [f"{mine} {fs}" for fs in studio.file_systems(settings)]
-    yield (
-        "security group of Studio",
-        False,
-        lambda: [f"{mine} {g['GroupName']} {g['GroupId']}" for g in studio.security_groups(settings)],
-    )
-    # What a network bills for, by its tags or its VPC: AWS gives it no name.
-    yield "VPC endpoint", True, lambda: _parts(settings, "vpc_endpoints", "VpcEndpointId")
-    yield "NAT gateway", True, lambda: _parts(settings, "nat_gateways", "NatGatewayId", in_vpc=True)
-    yield "Elastic IP address", True, lambda: _parts(settings, "addresses", "AllocationId")
-    yield "VPC", False, lambda: _parts(settings, "vpcs", "VpcId")
-    yield "bucket", True, lambda: [b["Name"] for b in client("s3", region).list_buckets()["Buckets"]]
-    yield "KMS key", True, lambda: _enabled_keys(settings)
-    yield "log group", True, listed("logs", "describe_log_groups", "logGroups", "logGroupName")
-    yield "alarm", True, listed("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName")
-    yield "function", False, listed("lambda", "list_functions", "Functions", "FunctionName")
-    yield (
-        "endpoint configuration",
-        False,
-        listed(
-            "sagemaker", "list_endpoint_configs", "EndpointConfigs", "EndpointConfigName", NameContains=mine
-        ),
-    )
-    yield "model", False, listed("sagemaker", "list_models", "Models", "ModelName", NameContains=mine)
-    yield (
-        "model package group",
-        False,
-        listed(
-            "sagemaker",
-            "list_model_package_groups",
-            "ModelPackageGroupSummaryList",
-            "ModelPackageGroupName",
-            NameContains=mine,
-        ),
-    )
-    yield (
-        "scalable target",
-        False,
-        listed(
-            "application-autoscaling",
-            "describe_scalable_targets",
-            "ScalableTargets",
-            "ResourceId",
-            ServiceNamespace="sagemaker",
-        ),
-    )
-    yield "role", False, lambda: _roles(settings)
-    yield (
-        "parameter",
-        False,
-        listed(
-            "ssm",
-            "get_parameters_by_path",
-            "Parameters",
-            "Name",
-            Recursive=True,
-            Path=f"/{settings.project}/{settings.environment}",
-        ),
-    )
-
-
-def _apps(settings: Settings) -> list[str]:
-    """Of the environment's domains, whoever started them."""
-    return [
-        f"{domain.name} {app.owner[1]}/{app.kind}/{app.name}"
-        for domain in studio.domains(settings)
-        if domain.name.startswith(f"{settings.prefix}-")
-        for app in studio.apps(settings, domain.id)
-    ]
-
-
-def _roles(settings: Settings) -> list[str]:
-    """Without those of stack access: they are who removes an environment, and outlive it."""
-    pages = client("iam", settings.region).get_paginator("list_roles").paginate()
-    return [r["RoleName"] for page in pages for r in page["Roles"] if r["Path"] != ACCESS_PATH]
-
-
-def _instances(settings: Settings) -> list[str]:
-    pages = (
-        client("ec2", settings.region)
-        .get_paginator("describe_instances")
-        .paginate(
-            Filters=[
-                {"Name": "tag:Project", "Values": [settings.project]},
-                {"Name": "tag:Environment", "Values": [settings.environment]},
-                {"Name": "instance-state-name", "Values": ["pending", "running", "stopping", "stopped"]},
-            ]
-        )
-    )
-    found = [i["InstanceId"] for page in pages for r in page["Reservations"] for i in r["Instances"]]
-    return [f"{settings.prefix} {instance}" for instance in found]
-
-
-def _parts(settings: Settings, kind: str, id_name: str, in_vpc: bool = False) -> list[str]:
-    """Parts of networks: with the environment's tags, or in a VPC that has them. The few there are fit one answer."""
-    filters = [
-        {"Name": "tag:Project", "Values": [settings.project]},
-        {"Name": "tag:Environment", "Values": [settings.environment]},
-    ]
-    ec2 = client("ec2", settings.region)
-    if in_vpc:
-        vpcs = [vpc["VpcId"] for vpc in ec2.describe_vpcs(Filters=filters)["Vpcs"]]
-        if not vpcs:
-            return []
-        filters = [{"Name": "vpc-id", "Values": vpcs}]
-    answer = getattr(ec2, f"describe_{kind}")(Filters=filters)
-    found = answer["".join(word.capitalize() for word in kind.split("_"))]
-    gone = ("deleted", "deleting")
-    return [f"{settings.prefix} {x[id_name]}" for x in found if x.get("State", "").lower() not in gone]
-
-
-def _enabled_keys(settings: Settings) -> list[str]:
-    """Aliases of keys that are not already waiting for their deletion (those cost nothing)."""
-    kms = client("kms", settings.region)
-    aliases = [a for page in kms.get_paginator("list_aliases").paginate() for a in page["Aliases"]]
-    return [
-        a["AliasName"]
-        for a in aliases
-        if settings.prefix in a["AliasName"]
-        and kms.describe_key(KeyId=a["TargetKeyId"])["KeyMetadata"]["KeyState"] != "PendingDeletion"
-    ]
-
-
-def _holds_anything(settings: Settings) -> bool:
-    try:
-        found = client("s3", settings.region).list_object_versions(Bucket=data_bucket(settings), MaxKeys=1)
-    except ClientError as error:
-        if error_code(error) == "NoSuchBucket":
-            return False
-        raise
-    return bool(found.get("Versions") or found.get("DeleteMarkers"))
-
-
-def _delete_versions(settings: Settings, bucket: str, prefix: str) -> None:
-    s3 = client("s3", settings.region)
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        if objects := [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found]:
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})

@@ -4,33 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import json
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from ml.jobs import data
 from ml.jobs.data.manifest import Manifest, Picture
-from ops import outputs as handover
-from ops import settings as environments
-from ops.aws import client
-from tests.moto_account import moto_aws, moto_session  # noqa: F401
+from ops import settings, waiting
+from ops.environment import Environment
+from ops.outputs import Foundation, Serving, parameter
+from tests.environments import moto_aws, moto_session, with_settings  # noqa: F401
 
 BUCKET = "image-classifier-dev-123456789012-us-east-1"
 
 
 @pytest.fixture
-def dev() -> environments.Settings:
+def dev(moto_session) -> Environment:  # noqa: F811
     """Environment dev with a network that needs no weights."""
-    settings = environments.load("dev")
-    return settings.model_copy(
-        update={"model": settings.model.model_copy(update={"architecture": "small_cnn", "pretrained": False})}
-    )
+    env = Environment(settings.load("dev"), moto_session)
+    return with_settings(env, model={"architecture": "small_cnn", "pretrained": False})
 
 
 @pytest.fixture
-def foundation() -> handover.Foundation:
-    """What the foundation of dev publishes."""
+def prod(moto_session) -> Environment:  # noqa: F811
+    """Environment prod."""
+    return Environment(settings.load("prod"), moto_session)
+
+
+@pytest.fixture
+def foundation() -> Foundation:
+    """The outputs of stack foundation of dev."""
     role = "arn:aws:iam::123456789012:role/image-classifier-dev"
-    return handover.Foundation(
+    return Foundation(
         account_id="123456789012",
         bucket=BUCKET,
         kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555",
@@ -44,10 +50,10 @@ def foundation() -> handover.Foundation:
 
 
 @pytest.fixture
-def serving() -> handover.Serving:
-    """What the serving stack of dev publishes."""
+def serving() -> Serving:
+    """The outputs of stack serving of dev."""
     package = "arn:aws:sagemaker:us-east-1:123456789012:model-package/image-classifier-dev/1"
-    return handover.Serving(
+    return Serving(
         endpoint_name="image-classifier-dev",
         endpoint_config_name="image-classifier-dev-new",
         model_package_arn=package,
@@ -69,32 +75,47 @@ def serving() -> handover.Serving:
 
 @pytest.fixture
 def manifest() -> Manifest:
-    """Ten pictures of two classes in each split."""
+    """Ten images of two classes in each split."""
     keys = [
         f"{split}/{name}/{n}.png" for split in ("train", "valid", "test") for name in "01" for n in range(5)
     ]
     return Manifest("sample", {k: Picture(hashlib.sha256(k.encode()).hexdigest(), 9) for k in keys})
 
 
+class Account:
+    """The AWS account of the test."""
+
+    def __init__(self, env: Environment) -> None:
+        self._env = env
+
+    def publish(self, name: str, value: Any) -> None:
+        """Write stack outputs to SSM as Terraform does."""
+        self._env.client("ssm").put_parameter(
+            Name=parameter(self._env.settings, name), Value=json.dumps(value), Type="String", Overwrite=True
+        )
+
+    def upload(self, manifest: Manifest) -> None:
+        """Make a manifest the current data set, without images."""
+        key, s3 = f"datasets/{manifest.dataset}/manifest.json", self._env.client("s3")
+        s3.put_object(Bucket=BUCKET, Key=key, Body=manifest.to_json().encode())
+        pointer = {"dataset": manifest.dataset, "manifest_key": key, "hash": manifest.hash}
+        s3.put_object(Bucket=BUCKET, Key="datasets/current.json", Body=json.dumps(pointer).encode())
+
+
 @pytest.fixture
-def account(moto_aws, dev, foundation, manifest):  # noqa: F811
-    """Foundation published, data uploaded. Functions: publish(name, value), upload(manifest)."""
-
-    class Account:
-        def publish(self, name: str, value: dict) -> None:
-            client("ssm", dev.region).put_parameter(
-                Name=f"/image-classifier/dev/{name}", Value=json.dumps(value), Type="String", Overwrite=True
-            )
-
-        def upload(self, manifest: Manifest) -> None:
-            key, s3 = f"datasets/{manifest.dataset}/manifest.json", client("s3", dev.region)
-            s3.put_object(Bucket=BUCKET, Key=key, Body=manifest.to_json().encode())
-            pointer = {"dataset": manifest.dataset, "manifest_key": key, "hash": manifest.hash}
-            s3.put_object(Bucket=BUCKET, Key="datasets/current.json", Body=json.dumps(pointer).encode())
-
-    client("s3", dev.region).create_bucket(Bucket=BUCKET)
-    found = Account()
+def account(moto_aws, dev, foundation, manifest) -> Account:  # noqa: F811
+    """The account with the outputs of the foundation, and data."""
+    dev.client("s3").create_bucket(Bucket=BUCKET)
+    found = Account(dev)
     found.publish("foundation", foundation.model_dump())
     found.upload(manifest)
-    assert data.current(BUCKET, client("s3", dev.region), "dev").hash == manifest.hash
+    assert data.current(dev).hash == manifest.hash
     return found
+
+
+@pytest.fixture
+def fast_clock(monkeypatch) -> list[float]:
+    """Let waits pass at once. Returns the seconds of each pause."""
+    pauses: list[float] = []
+    monkeypatch.setattr(waiting, "time", SimpleNamespace(sleep=pauses.append, monotonic=lambda: sum(pauses)))
+    return pauses

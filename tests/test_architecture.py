@@ -1,9 +1,11 @@
-"""Dependencies point one way: what each part of the repository may import, read from the sources."""
+"""Dependencies point one way and have no circles. Read from the imports in the sources."""
 
 from __future__ import annotations
 
 import ast
 import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -11,26 +13,29 @@ import pytest
 ROOT = Path(__file__).parents[1]
 OURS = {"cli", "pipeline", "ops", "ml", "embedded_aws", "lambda_function", "tasks", "tests"}
 
-# What the files of a folder may import of ours, as dotted prefixes. Flat folders import their own files by bare name.
+# The modules of ours that the files of a folder may import, as dotted prefixes.
 ARROWS = {
     "ops": {"ops"},
     "ml/jobs": {"ml.jobs", "ml.runner", "ops"},
-    "pipeline": {"pipeline", "ml.jobs", "ml.runner", "ops", "embedded_aws"},
+    "pipeline": {"pipeline", "ml.jobs", "ops"},
     "ml/runner": {"ml.runner"},
     "ml/container": set(),
     "lambda_function": set(),
     "embedded_aws/src": {"embedded_aws"},
-    "cli": {"cli", "pipeline", "ops", "ml.jobs", "embedded_aws"},
-    "tasks.py": {"cli", "pipeline", "ops", "ml.jobs", "embedded_aws"},
+    "cli": {"cli", "pipeline", "ops", "embedded_aws.client"},
+    "tasks.py": {"cli"},
 }
-# What stands alone may import beside the standard library, because its image or runtime has it.
+# The packages that folders may import which run in an image or a runtime.
 PROVIDED = {
     "ml/runner": {"boto3", "botocore"},
     "ml/container": {"PIL", "fastapi", "numpy", "ray", "torch", "torchvision", "starlette"},
     "lambda_function": {"boto3", "botocore"},
 }
-# How code would ask whether it is local. The answer would be a second way of doing things.
-LOCALITY = ("embedded_aws", "embedded_aws", "localhost", "127.0.0.1")
+# Folders whose files import each other by bare name, as they do in their image or runtime.
+FLAT = ("ml/container", "lambda_function")
+FOLDERS = ("ops", "ml", "pipeline", "cli", "tests", "embedded_aws/tests")
+# How code could ask whether it runs locally, to do something else then.
+LOCALITY = ("embedded_aws", "localhost", "127.0.0.1")
 
 
 def sources(place: str) -> list[Path]:
@@ -39,7 +44,10 @@ def sources(place: str) -> list[Path]:
 
 
 def imports(text: str, package: str = "") -> set[str]:
-    """Dotted names of all that a source imports, at any depth. package: of the source, for relative imports."""
+    """Return the dotted names of all imports, also in functions and for type checking.
+
+    package: of the source, for relative imports.
+    """
     found = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
@@ -52,17 +60,44 @@ def imports(text: str, package: str = "") -> set[str]:
     return found
 
 
-def package_of(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts[:-1])
+def package_of(path: Path, root: Path = ROOT) -> str:
+    return ".".join(path.relative_to(root).with_suffix("").parts[:-1])
 
 
 def strays(text: str, allowed: set[str], package: str = "") -> set[str]:
-    """Imports of ours that are not allowed."""
+    """Return the imports of ours that are not allowed."""
     return {
         name
         for name in imports(text, package)
         if name.split(".")[0] in OURS and not any(f"{name}.".startswith(f"{prefix}.") for prefix in allowed)
     }
+
+
+def graph(files: list[Path], root: Path) -> dict[str, set[str]]:
+    """Return the modules that each module imports, of those in `files`. root: of their dotted names."""
+    modules = {}
+    for path in files:
+        parts = path.relative_to(root).with_suffix("").parts
+        modules[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return {name: set(_imported(path, root, modules)) - {name} for name, path in modules.items()}
+
+
+def _imported(path: Path, root: Path, modules: dict[str, Path]) -> Iterator[str]:
+    for name in imports(path.read_text(), package_of(path, root)):
+        # `from ops.errors import OperatorError` imports ops.errors.
+        for candidate in (name, name.rpartition(".")[0]):
+            if candidate in modules:
+                yield candidate
+                break
+
+
+def circle(edges: dict[str, set[str]]) -> list[str]:
+    """Return the modules of a circle; empty if there is none."""
+    try:
+        TopologicalSorter(edges).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
 
 
 @pytest.mark.parametrize("place", ARROWS)
@@ -75,8 +110,24 @@ def test_imports_follow_the_arrows(place):
     assert {path: names for path, names in found.items() if names} == {}
 
 
+@pytest.mark.parametrize("folder", [*FOLDERS, "embedded_aws/src"])
+def test_no_folder_has_an_import_circle(folder):
+    root = ROOT / folder if folder in (*FLAT, "embedded_aws/src", "embedded_aws/tests") else ROOT
+    files = [path for path in sources(folder) if folder != "ml" or "container" not in path.parts]
+    edges = graph(files, root)
+    assert any(edges.values())
+    assert circle(edges) == []
+
+
+@pytest.mark.parametrize("folder", FLAT)
+def test_no_flat_folder_has_an_import_circle(folder):
+    edges = graph(sources(folder), ROOT / folder)
+    assert any(edges.values())
+    assert circle(edges) == []
+
+
 @pytest.mark.parametrize("place", PROVIDED)
-def test_what_stands_alone_imports_itself_the_library_and_what_its_image_has(place):
+def test_standalone_folders_import_only_the_library_and_what_their_image_has(place):
     known = PROVIDED[place] | set(sys.stdlib_module_names) | {path.stem for path in sources(place)}
     found = {
         f"{path.name}: {name}"
@@ -87,12 +138,12 @@ def test_what_stands_alone_imports_itself_the_library_and_what_its_image_has(pla
     assert found == set()
 
 
-@pytest.mark.parametrize("place", ["ml", "lambda_function", "ops", "terraform", "policies"])
-def test_nothing_asks_whether_it_is_local(place):
+@pytest.mark.parametrize("place", ["ml", "pipeline", "lambda_function", "ops", "terraform", "policies"])
+def test_nothing_asks_whether_it_runs_locally(place):
     allowed = {
-        ("ops/settings/__init__.py", "embedded_aws"),  # the operator's choice; only the tasks read it
-        ("ml/container/environment.py", "localhost"),  # the only host where no cluster is named
-        ("terraform/modules/workbench/scripts/stop_when_idle.py", "localhost"),  # asks Jupyter beside it
+        ("ops/settings/__init__.py", "embedded_aws"),  # the operator's choice, which only `cli` reads
+        ("ml/container/environment.py", "localhost"),  # the only host of a training without a cluster
+        ("terraform/modules/workbench/scripts/stop_when_idle.py", "localhost"),  # calls Jupyter on its host
     }
     suffixes = {".py", ".tf", ".json", ".hcl", ".sh"}
     found = {
@@ -105,7 +156,7 @@ def test_nothing_asks_whether_it_is_local(place):
     assert found - allowed == set()
 
 
-def test_only_the_tasks_read_embedded_aws():
+def test_only_the_command_line_reads_the_setting_embedded_aws():
     readers = {
         str(path.relative_to(ROOT))
         for place in ("cli", "pipeline", "ops", "ml", "lambda_function", "tasks.py")
@@ -115,7 +166,12 @@ def test_only_the_tasks_read_embedded_aws():
             for node in ast.walk(ast.parse(path.read_text()))
         )
     }
-    assert readers == {"cli/plan_report.py", "cli/task.py", "tasks.py"}
+    assert readers == {"cli/embedded.py", "cli/pipeline.py", "cli/task.py", "cli/terraform.py"}
+
+
+def test_the_collection_of_tasks_defines_nothing():
+    body = ast.parse((ROOT / "tasks.py").read_text()).body
+    assert {type(node) for node in body[1:]} == {ast.ImportFrom, ast.Assign}
 
 
 @pytest.mark.parametrize(
@@ -124,16 +180,37 @@ def test_only_the_tasks_read_embedded_aws():
         ("from ops import errors", {"ops"}, set()),
         ("import boto3", set(), set()),
         ("from embedded_aws import client", {"ops"}, {"embedded_aws.client"}),
+        ("from embedded_aws import iam", {"embedded_aws.client"}, {"embedded_aws.iam"}),
         ("def f():\n    import embedded_aws.client", {"ops"}, {"embedded_aws.client"}),
         ("from ml import container", {"ml.jobs"}, {"ml.container"}),
         ("from ml.jobs import data", {"ml.jobs"}, set()),
         ("import opsgenie", set(), set()),
     ],
 )
-def test_the_check_itself_sees_a_stray_import(text, allowed, stray):
+def test_the_check_finds_a_stray_import(text, allowed, stray):
     assert strays(text, allowed) == stray
 
 
-def test_the_check_itself_resolves_relative_imports():
+def test_the_check_resolves_relative_imports():
     assert imports("from . import b", "ml.jobs") == {"ml.jobs.b"}
     assert imports("from ..container import b", "ml.jobs") == {"ml.container.b"}
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "from p import a",
+        "from p.a import function",
+        "from . import a",
+        "def f():\n    from p import a",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from p.a import Type",
+    ],
+)
+def test_the_check_finds_a_circle(tmp_path, back):
+    package = tmp_path / "p"
+    package.mkdir()
+    for name, text in {"__init__": "", "a": "from p import b", "b": "import p.c", "c": back}.items():
+        (package / f"{name}.py").write_text(text)
+    assert set(circle(graph(sorted(package.glob("*.py")), tmp_path))) == {"p.a", "p.b", "p.c"}
+    (package / "c.py").write_text("import json")
+    assert circle(graph(sorted(package.glob("*.py")), tmp_path)) == []

@@ -1,4 +1,4 @@
-"""The notebook as it is stored: well-formed, without outputs, in short steps, with functions that the tasks call."""
+"""The notebook as it is stored: valid, without outputs, in short steps, with the functions that the tasks call."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ def code(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_it_is_stored_without_outputs(path):
+def test_a_notebook_is_stored_without_outputs(path):
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -25,11 +25,11 @@ def test_it_is_stored_without_outputs(path):
     assert not any("ExecuteTime" in cell.metadata or "execution" in cell.metadata for cell in cells)
 
 
-def test_what_a_person_may_change_comes_first():
+def test_parameters_come_first():
     (imported, *assigned) = ast.parse(code(PIPELINE)[0]).body
     assert isinstance(imported, ast.Import)
     names = [target.id for step in assigned for target in step.targets]
-    assert names == ["ENVIRONMENT", "SOURCE", "PICTURES"]
+    assert names == ["ENVIRONMENT", "SOURCE", "IMAGES"]
     assert 'os.environ.get("INVOKE_ENV", "local")' in code(PIPELINE)[0]
 
 
@@ -48,9 +48,9 @@ def test_every_step_is_explained_and_short():
     ]
 
 
-def test_it_does_not_ask_whether_it_is_local_and_makes_no_infrastructure():
+def test_the_notebook_calls_the_stages_and_neither_terraform_nor_the_embedded_aws():
     text = "\n".join(code(PIPELINE))
-    for word in ("embedded_aws", "embedded_aws", "localhost", "127.0.0.1", "AWS_ENDPOINT_URL", "terraform"):
+    for word in ("embedded_aws", "localhost", "127.0.0.1", "AWS_ENDPOINT_URL", "terraform"):
         assert word not in text
     imported = {
         f"{node.module}.{alias.name}"
@@ -59,8 +59,8 @@ def test_it_does_not_ask_whether_it_is_local_and_makes_no_infrastructure():
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-    ours = {name for name in imported if name.split(".")[0] in ("ml", "ops", "cli", "tasks", "embedded_aws")}
-    assert {name.split(".")[0] for name in ours} == {"ml", "ops"}
-    assert {"stages.data", "stages.tune", "stages.train", "predict.invoke"} <= set(
-        re.findall(r"\b(?:stages|predict)\.\w+", text)
+    packages = {name.split(".")[0] for name in imported} & {"ml", "ops", "pipeline", "cli", "tasks"}
+    assert packages == {"ml", "ops", "pipeline"}
+    assert {"data.run", "tune.run", "train.run", "predictions.invoke", "predict.accuracy"} <= set(
+        re.findall(r"\b[a-z]+\.[a-z]+\b", text)
     )

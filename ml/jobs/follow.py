@@ -1,47 +1,42 @@
-"""Following a long job: status by status, log line by log line, politely."""
+"""Follow a training job on SageMaker: its status and its log lines."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ops.aws import client, error_code
+from ops.aws import error_code
+from ops.environment import Environment
+from ops.waiting import Pause
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 TERMINAL = {"Completed", "Failed", "Stopped"}
 
 
-def pauses(shortest: float = 0.5, longest: float = 10.0) -> Iterator[None]:
-    """Pause between looks: short at first, longer as the wait grows (seconds)."""
-    began = time.monotonic()
-    while True:
-        yield
-        time.sleep(min(longest, max(shortest, (time.monotonic() - began) / 30)))
-
-
 class LogTail:
-    """New log lines of a training job since the last look. group: the log group, whose streams are `<job>/…`."""
+    """Reads the log lines of a training job that arrived since the last read."""
 
-    def __init__(self, job: str, region: str, group: str = LOG_GROUP):
-        self._job, self._logs, self._group = job, client("logs", region), group
+    def __init__(self, env: Environment, job: str, group: str = LOG_GROUP) -> None:
+        """group: the log group, whose streams are named `<job>/…`."""
+        self._job, self._logs, self._group = job, env.client("logs"), group
         self._tokens: dict[str, str] = {}
 
     def lines(self) -> Iterator[str]:
-        """The lines that arrived since the last call, instance by instance."""
+        """Return the new lines, one instance after the other."""
         try:
             streams = self._logs.describe_log_streams(
                 logGroupName=self._group, logStreamNamePrefix=f"{self._job}/"
             )
         except ClientError as error:
             if error_code(error) == "ResourceNotFoundException":
-                return  # nothing has logged yet
+                return  # nothing is logged yet
             raise
         for stream in streams["logStreams"]:
-            yield from self._new(stream["logStreamName"])
+            yield from self._new_lines(stream["logStreamName"])
 
-    def _new(self, stream: str) -> Iterator[str]:
+    def _new_lines(self, stream: str) -> Iterator[str]:
         while True:
             token = self._tokens.get(stream)
             more = {"nextToken": token} if token else {}
@@ -55,12 +50,13 @@ class LogTail:
 
 
 def training_job(
-    name: str, region: str, on_status: Callable[[str], None], on_line: Callable[[str], None]
-) -> dict:
-    """Follow a training job to its end. Returns its description."""
-    sagemaker, tail, last = client("sagemaker", region), LogTail(name, region), ""
-    for _ in pauses():
-        job = sagemaker.describe_training_job(TrainingJobName=name)
+    env: Environment, name: str, on_status: Callable[[str], None], on_line: Callable[[str], None]
+) -> dict[str, Any]:
+    """Follow a training job until it ends, which its own time limit ensures. Returns its description."""
+    sagemaker, tail, last = env.client("sagemaker"), LogTail(env, name), ""
+    pause = Pause()
+    while True:
+        job: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=name)
         for line in tail.lines():
             on_line(line)
         if (status := job.get("SecondaryStatus", job["TrainingJobStatus"])) != last:
@@ -70,4 +66,4 @@ def training_job(
             for line in tail.lines():
                 on_line(line)
             return job
-    raise AssertionError("pauses() never ends")
+        pause()

@@ -1,4 +1,4 @@
-"""Predictions through the Lambda function, as a caller would ask for them."""
+"""Predictions of the deployed model, through the Lambda function as its callers get them."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-
-from botocore.exceptions import ClientError
+from typing import Any
 
 from ml.jobs import data
-from ml.jobs.follow import pauses
-from ops.aws import client, error_code
+from ops import s3
+from ops.environment import Environment
 from ops.errors import OperatorError
-from ops.outputs import Foundation, Serving
-from ops.settings import Settings
+from ops.outputs import Serving
+from ops.text import clause, sentence
+from ops.waiting import wait_for
 
-# A synchronous Lambda payload is 6 MB at most; base64 adds a third.
-MAX_IMAGE_BYTES = 4_500_000
+MAX_IMAGE_BYTES = 4_500_000  # a synchronous Lambda payload has 6 MB at most, and base64 adds a third
+ASYNC_ANSWER_SECONDS = 900  # SageMaker answers an asynchronous request within 15 minutes, or never
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How the live model does on a split. wrong: (key, label, predicted)."""
+    """The accuracy of the deployed model on a split. wrong: (key, label, predicted) of each wrong prediction."""
 
-    pictures: int
+    images: int
     correct: int
     wrong: list[tuple[str, str, str]]
 
     @property
     def value(self) -> float:
         """Between 0 and 1."""
-        return self.correct / self.pictures
+        return self.correct / self.images
 
 
-def event(image: str | None, url: str | None, s3: str | None, top_k: int | None) -> dict:
-    """The function's event for exactly one of a file, a URL and an S3 URI. Raises OperatorError."""
-    given = [name for name, value in (("--image", image), ("--url", url), ("--s3", s3)) if value]
+def event(image: str | None, url: str | None, s3_uri: str | None, top_k: int | None) -> dict[str, Any]:
+    """Return the function's event for exactly one of a file, a URL and an S3 URI. Raises OperatorError."""
+    given = [name for name, value in (("--image", image), ("--url", url), ("--s3", s3_uri)) if value]
     if len(given) != 1:
         raise OperatorError(
             f"Give exactly one of --image, --url and --s3, not {' and '.join(given) or 'none'}."
@@ -46,82 +46,97 @@ def event(image: str | None, url: str | None, s3: str | None, top_k: int | None)
     request = {"top_k": top_k} if top_k else {}
     if image:
         return {"image": _encoded(Path(image)), **request}
-    return {"url": url, **request} if url else {"s3": s3, **request}
+    return {"url": url, **request} if url else {"s3": s3_uri, **request}
 
 
-def invoke(settings: Settings, target: Serving, request: dict) -> dict:
-    """Invoke the function's alias. Returns the response's body. Raises OperatorError with the function's words."""
+def invoke(env: Environment, target: Serving, request: dict[str, Any]) -> dict[str, Any]:
+    """Invoke the function's alias and return the body of its response. Raises OperatorError with the function's error."""
     if target.function_name is None:
         raise OperatorError(
-            f"{target.endpoint_name} answers asynchronously and has no function: put the picture under "
-            f"{_asynchronous_prefix(settings)}{target.endpoint_name}/input/ in the environment's bucket and use "
-            "aws sagemaker-runtime invoke-endpoint-async."
+            f"{target.endpoint_name} is asynchronous and has no function: put the image under "
+            f"{_async_input(env, target)} and call aws sagemaker-runtime invoke-endpoint-async."
         )
-    answer = client("lambda", settings.region).invoke(
+    answer = env.client("lambda").invoke(
         FunctionName=target.function_name,
         Qualifier=target.function_alias,
         Payload=json.dumps(request).encode(),
     )
     payload = json.loads(answer["Payload"].read() or b"null")
     if answer.get("FunctionError"):
+        reason = clause(f"{payload.get('errorType')}: {payload.get('errorMessage')}")
         raise OperatorError(
-            f"The function {target.function_name} failed: {payload.get('errorType')}: {payload.get('errorMessage')}; "
-            f"its log is in /aws/lambda/{target.function_name}."
+            f"The function {target.function_name} failed: {reason}. Its log is in /aws/lambda/{target.function_name}."
         )
     if payload["statusCode"] != 200:
         error = payload["body"]["error"]
-        raise OperatorError(
-            f"The function answered {payload['statusCode']} {error['type']}: {error['message']}"
-        )
-    return payload["body"]
+        reason = sentence(f"{error['type']}: {error['message']}")
+        raise OperatorError(f"The function {target.function_name} answered {payload['statusCode']} {reason}")
+    body: dict[str, Any] = payload["body"]
+    return body
 
 
-def invoke_asynchronously(
-    settings: Settings, foundation: Foundation, target: Serving, uri: str, top_k: int = 1
-) -> dict:
-    """Leave a picture of the bucket for an asynchronous endpoint, and wait for its answer. Raises OperatorError."""
-    s3, source = client("s3", settings.region), uri.removeprefix(f"s3://{foundation.bucket}/")
-    key = f"{_asynchronous_prefix(settings)}{target.endpoint_name}/input/{source.rpartition('/')[2]}"
-    s3.copy_object(
-        Bucket=foundation.bucket,
-        Key=key,
-        CopySource={"Bucket": foundation.bucket, "Key": source},
-        ServerSideEncryption="aws:kms",
-        SSEKMSKeyId=foundation.kms_key_arn,
+def invoke_async(env: Environment, target: Serving, image: s3.S3Uri, top_k: int = 1) -> dict[str, Any]:
+    """Copy an image to an asynchronous endpoint's input prefix, invoke the endpoint, wait for its answer.
+
+    Raises OperatorError if the endpoint fails, or does not answer within `ASYNC_ANSWER_SECONDS`.
+    """
+    source = _async_input(env, target) / image.key.rpartition("/")[2]
+    env.client("s3").copy_object(
+        Bucket=source.bucket,
+        Key=source.key,
+        CopySource={"Bucket": image.bucket, "Key": image.key},
+        **s3.encryption(env),
     )
-    asked = client("sagemaker-runtime", settings.region).invoke_endpoint_async(
+    request = env.client("sagemaker-runtime").invoke_endpoint_async(
         EndpointName=target.endpoint_name,
-        InputLocation=f"s3://{foundation.bucket}/{key}",
+        InputLocation=str(source),
         ContentType="application/x-image",
         Accept="application/json",
         CustomAttributes=f"top_k={top_k}",
     )
-    for _ in pauses():
-        if (answer := _object(settings, asked["OutputLocation"])) is not None:
-            return json.loads(answer)
-        if (failure := _object(settings, asked["FailureLocation"])) is not None:
-            raise OperatorError(f"The endpoint {target.endpoint_name} failed: {failure.decode()}")
-    raise AssertionError("pauses() never ends")
+    output, failure = (s3.S3Uri.parse(request[name]) for name in ("OutputLocation", "FailureLocation"))
+
+    def answer() -> dict[str, Any] | None:
+        if (content := s3.get(env, output)) is not None:
+            found: dict[str, Any] = json.loads(content)
+            return found
+        if (message := s3.get(env, failure)) is not None:
+            raise OperatorError(
+                f"The endpoint {target.endpoint_name} failed: {sentence(message.decode(errors='replace'))}"
+            )
+        return None
+
+    return wait_for(
+        answer,
+        seconds=ASYNC_ANSWER_SECONDS,
+        on_timeout=lambda: (
+            f"The endpoint {target.endpoint_name} has not answered within {ASYNC_ANSWER_SECONDS // 60} minutes: there is "
+            f"neither {output} nor {failure}. Its containers' logs are in "
+            f"/aws/sagemaker/Endpoints/{target.endpoint_name}."
+        ),
+    )
 
 
-def example(settings: Settings, foundation: Foundation, split: str = "test") -> tuple[str, str]:
-    """A picture of a split: its S3 URI and its label."""
-    manifest = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
+def example(env: Environment, split: str = "test") -> tuple[s3.S3Uri, str]:
+    """Return the URI of an image of a split, and its label."""
+    manifest = data.current(env)
     key = min(key for key in manifest.files if key.startswith(f"{split}/"))
-    return f"s3://{foundation.bucket}/{data.PREFIX}/{manifest.dataset}/{key}", key.split("/")[1]
+    return s3.in_data_bucket(env, f"{data.PREFIX}/{manifest.dataset}/{key}"), key.split("/")[1]
 
 
 def accuracy(
-    settings: Settings,
-    foundation: Foundation,
+    env: Environment,
     target: Serving,
     *,
     split: str = "test",
     limit: int | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Accuracy:
-    """Send the pictures of a split through the function, as many at a time as it has warm environments."""
-    manifest = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
+    """Send the images of a split through the function, as many at a time as it has provisioned concurrency.
+
+    limit: at most so many, spread over the split.
+    """
+    manifest = data.current(env)
     keys = sorted(key for key in manifest.files if key.startswith(f"{split}/"))
     if limit is not None and limit < 1:
         raise OperatorError(f"--limit {limit}: give 1 or more.")
@@ -131,11 +146,11 @@ def accuracy(
         raise OperatorError(
             f"The data set {manifest.dataset} has no split {split!r}: choose train, valid or test."
         )
-    prefix = f"s3://{foundation.bucket}/{data.PREFIX}/{manifest.dataset}"
+    folder = s3.in_data_bucket(env, f"{data.PREFIX}/{manifest.dataset}/")
 
     def top(key: str) -> str:
-        body = invoke(settings, target, {"s3": f"{prefix}/{key}", "top_k": 1})
-        return body["predictions"][0]["label"]
+        label: str = invoke(env, target, {"s3": str(folder / key), "top_k": 1})["predictions"][0]["label"]
+        return label
 
     wrong = []
     with ThreadPoolExecutor(max(1, target.provisioned_concurrency)) as pool:
@@ -150,23 +165,17 @@ def _encoded(image: Path) -> str:
     try:
         content = image.read_bytes()
     except OSError as error:
-        raise OperatorError(f"The picture {image} could not be read: {error.strerror}.") from error
+        raise OperatorError(f"The image {image} could not be read: {error.strerror}.") from error
     if len(content) > MAX_IMAGE_BYTES:
         raise OperatorError(
-            f"{image} has {len(content):,} bytes, and a request takes {MAX_IMAGE_BYTES:,}: put it into the bucket and use --s3."
+            f"{image} has {len(content):,} bytes, and a request takes {MAX_IMAGE_BYTES:,}: put it into the bucket and "
+            "use --s3."
         )
     return base64.b64encode(content).decode()
 
 
-def _asynchronous_prefix(settings: Settings) -> str:
-    return settings.serving.asynchronous.prefix if settings.serving.asynchronous else "async/"
-
-
-def _object(settings: Settings, uri: str) -> bytes | None:
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    try:
-        return client("s3", settings.region).get_object(Bucket=bucket, Key=key)["Body"].read()
-    except ClientError as error:
-        if error_code(error) != "NoSuchKey":
-            raise
-        return None
+def _async_input(env: Environment, target: Serving) -> s3.S3Uri:
+    """Return the prefix of an asynchronous endpoint's inputs."""
+    asynchronous = env.settings.serving.asynchronous
+    prefix = asynchronous.prefix if asynchronous else "async/"
+    return s3.in_data_bucket(env, f"{prefix}{target.endpoint_name}/input/")

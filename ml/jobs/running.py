@@ -1,15 +1,14 @@
-"""The SageMaker jobs of an environment that are under way: which they are, their stop, their end."""
+"""The running SageMaker jobs of an environment: list them, stop them, wait for their end."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from botocore.exceptions import ClientError
 
-from ops.aws import client, error_code
-from ops.errors import OperatorError
-from ops.settings import Settings
+from ops.aws import error_code
+from ops.environment import Environment
+from ops.waiting import wait_for
 
 # kind: operation that lists, key of its answer, name of a job. Searches first: one that stops starts no more trials.
 _KINDS = {
@@ -20,60 +19,68 @@ _KINDS = {
     ),
     "training": ("list_training_jobs", "TrainingJobSummaries", "TrainingJobName"),
 }
-_LONGEST_STOP = 1200  # seconds; SageMaker gives a program 2 minutes, then uploads what there is
-_PAUSE = 3.0
+_STOP_SECONDS = 1200  # SageMaker gives a program 2 minutes, then uploads what there is
 
 
-def under_way(settings: Settings, kind: str) -> dict[str, str]:
-    """The jobs that run or are being stopped, both of which bill: name to status. kind: "tuning" or "training"."""
+def running(env: Environment, kind: str) -> dict[str, str]:
+    """Return the status of each job that is running or stopping; both bill. kind: "tuning" or "training"."""
     operation, items, name = _KINDS[kind]
-    pages = client("sagemaker", settings.region).get_paginator(operation)
+    prefix = env.settings.prefix
+    pages = env.client("sagemaker").get_paginator(operation)
     return {
         job[name]: status
         for status in ("InProgress", "Stopping")
-        for page in pages.paginate(NameContains=settings.prefix, StatusEquals=status)
+        for page in pages.paginate(NameContains=prefix, StatusEquals=status)
         for job in page[items]
-        if job[name].startswith(f"{settings.prefix}-")
+        if job[name].startswith(f"{prefix}-")
     }
 
 
-def stop(settings: Settings, kind: str) -> list[str]:
-    """Order the stop of every running job of a kind. Returns their names."""
-    sagemaker = client("sagemaker", settings.region)
-    order = {
-        "tuning": lambda n: sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=n),
-        "training": lambda n: sagemaker.stop_training_job(TrainingJobName=n),
-    }[kind]
+def stop(env: Environment, kind: str) -> list[str]:
+    """Stop every running job of a kind, without waiting. Returns their names."""
+    sagemaker = env.client("sagemaker")
+
+    def stop_job(name: str) -> None:
+        if kind == "tuning":
+            sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        else:
+            sagemaker.stop_training_job(TrainingJobName=name)
+
     stopped = []
-    for name, status in under_way(settings, kind).items():
+    for name, status in running(env, kind).items():
         if status == "InProgress":
             try:
-                order(name)
+                stop_job(name)
             except ClientError as error:
                 if error_code(error) not in ("ValidationException", "ResourceNotFound"):
                     raise
-                continue  # it ended by itself since it was listed
+                continue  # it has ended since it was listed
             stopped.append(name)
     return stopped
 
 
-def stop_all(settings: Settings, progress: Callable[[str], None] = lambda text: None) -> list[str]:
-    """Stop every job and wait for its end: until then it bills, and writes into the bucket. Returns their names.
+def stop_all(env: Environment, progress: Callable[[str], None] = lambda text: None) -> list[str]:
+    """Stop every job and wait until all have ended, as they bill and write to the bucket until then.
 
-    Raises OperatorError if one does not end within 20 minutes.
+    Returns their names. Raises OperatorError if one does not end within 20 minutes.
     """
     stopped: list[str] = []
-    deadline = time.monotonic() + _LONGEST_STOP
-    while True:
+    left: list[str] = []
+
+    def all_ended() -> bool | None:
         for kind in _KINDS:
-            stopped += stop(settings, kind)
-        left = [name for kind in _KINDS for name in under_way(settings, kind)]
-        if not left:
-            return stopped
-        if time.monotonic() > deadline:
-            raise OperatorError(
-                f"{', '.join(left)} did not stop within {_LONGEST_STOP // 60} minutes: look at the SageMaker console, "
-                "then run the same command again."
-            )
-        progress(f"waiting for the end of {', '.join(left)}")
-        time.sleep(_PAUSE)
+            stopped.extend(stop(env, kind))
+        left[:] = [name for kind in _KINDS for name in running(env, kind)]
+        return None if left else True
+
+    wait_for(
+        all_ended,
+        seconds=_STOP_SECONDS,
+        shortest=3,
+        on_wait=lambda: progress(f"waiting until {', '.join(left)} has stopped"),
+        on_timeout=lambda: (
+            f"{', '.join(left)} did not stop within {_STOP_SECONDS // 60} minutes: look at the SageMaker console, "
+            "then run the same command again."
+        ),
+    )
+    return stopped

@@ -1,14 +1,18 @@
-"""The SageMaker Python SDK's resource layer, with its telemetry off."""
+"""The resource layer of the SageMaker Python SDK, with telemetry off."""
+
+from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import ModuleType
 
 _DEFAULTS = Path(__file__).with_name("sagemaker_defaults.yaml")
 
 
-def sdk():
-    """`sagemaker.core.resources`. Importing it costs over a second: call it when a request is to be made."""
+def sdk() -> ModuleType:
+    """Return `sagemaker.core.resources`. The import takes over a second, so it happens at the first request."""
     os.environ.setdefault("SAGEMAKER_USER_CONFIG_OVERRIDE", str(_DEFAULTS))
     from sagemaker.core import resources
 
-    return resources
+    found: ModuleType = resources
+    return found

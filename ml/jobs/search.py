@@ -1,30 +1,41 @@
-"""The hyperparameter tuning job: request, progress, the table of trials, the hand-over of the best."""
+"""The hyperparameter search, a SageMaker tuning job: request, progress, trials, result."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from botocore.exceptions import ClientError
+from pydantic import BaseModel, ValidationError
 
-from ml.jobs import data, names
-from ml.jobs import job_inputs as program
-from ml.jobs.follow import TERMINAL, pauses
+from ml.jobs import data, job_inputs, names
+from ml.jobs.data.manifest import Manifest
+from ml.jobs.follow import LOG_GROUP, TERMINAL
 from ml.jobs.sdk import sdk
-from ops import outputs as handover
-from ops.aws import acting_as, client, session
+from ml.jobs.submitter import as_submitter
+from ops import s3
+from ops.environment import Environment
 from ops.errors import OperatorError
-from ops.outputs import Foundation
-from ops.settings import Settings
 from ops.settings.jobs import TuningSettings
+from ops.text import sentence
+from ops.waiting import Pause
 
-HANDOVER = "tuning"
+RESULT = "handover/tuning.json"  # the key of the latest result in the data bucket
+
+OnProgress = Callable[[str, int, int], None]
+"""Called as on_progress(status, trials ended, trials in all)."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One training job of the search. objective: accuracy on the validation split, 0 to 1. elapsed: seconds."""
+    """One training job of a search.
+
+    objective: accuracy on the validation split, 0 to 1.
+    elapsed: seconds.
+    """
 
     hyperparameters: dict[str, str]
     name: str
@@ -35,9 +46,8 @@ class Trial:
     elapsed: float | None
 
 
-@dataclass(frozen=True)
-class Result:
-    """A finished search. model: the settings of the network that it tuned."""
+class SearchResult(BaseModel):
+    """The result of a finished search. model: the settings of the network that it tuned."""
 
     tuning_job: str
     model: dict[str, str | int | bool]
@@ -49,76 +59,77 @@ class Result:
 
 
 def run(
-    settings: Settings,
+    env: Environment,
     *,
     again: bool = False,
-    on_progress: Callable[[str, int, int], None] = lambda status, done, total: None,
-) -> tuple[Result, list[Trial], bool]:
-    """Search, or take up a search that is under way or done for the same data, program and ranges.
+    on_progress: OnProgress = lambda status, done, total: None,
+) -> tuple[SearchResult, list[Trial], bool]:
+    """Search, or resume the search for the same data, program and ranges.
 
-    on_progress(status, trials ended, trials in all). Returns the result, its trials, and whether anything ran.
-    Raises OperatorError if there is no data, or the search fails.
+    Returns the result, its trials, and whether anything ran. Raises OperatorError if there is no data or the search
+    fails.
     """
-    foundation = handover.foundation(settings)
-    with acting_as(foundation.tuning_role_arn):
-        return _run(settings, foundation, again, on_progress)
-
-
-def _run(
-    settings: Settings, foundation: Foundation, again: bool, on_progress: Callable[[str, int, int], None]
-) -> tuple[Result, list[Trial], bool]:
-    manifest = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
-    source = program.upload_source(settings, foundation)
-    digest = program.fingerprint(
+    submitter = as_submitter(env)
+    manifest = data.current(submitter)
+    source = job_inputs.upload_source(submitter)
+    settings = env.settings
+    digest = job_inputs.fingerprint(
         data=manifest.hash,
         source=source.digest,
         tuning=settings.tuning.model_dump(),
         model=settings.model.model_dump(),
-        image=program.training_image(settings),
+        image=job_inputs.training_image(settings),
         weight_decay=settings.training.weight_decay,
         seed=settings.training.seed,
     )
-    name, job = names.attempt(settings.prefix, digest, lambda n: _describe(settings, n), again=again)
+    name, job = names.attempt(settings.prefix, digest, lambda n: _describe(submitter, n), again=again)
+    ran = job is None or job["status"] != "Completed"
     if job is None:
-        program.with_fresh_role(lambda: _create(settings, foundation, manifest, source, name))
-    elif job["status"] == "Completed":
-        return _finish(settings, foundation, manifest, name), trials(settings, name), False
-    _follow(settings, name, on_progress)
-    return _finish(settings, foundation, manifest, name), trials(settings, name), True
+        job_inputs.create_with_new_role(lambda: _create(submitter, manifest, source, name))
+    if ran:
+        _follow(submitter, name, on_progress)
+    return _finish(submitter, manifest, name), trials(submitter, name), ran
 
 
-def latest(settings: Settings, foundation: Foundation) -> Result:
-    """The result of the last search. Raises OperatorError if there is none, or if the data or the network has changed since."""
-    found = handover.read(settings, foundation.bucket, HANDOVER)
-    todo = f"run ./inv tune{settings.flag}"
-    if found is None:
-        raise OperatorError(f"There are no tuned hyperparameters yet: {todo}.")
+def find_result(env: Environment) -> SearchResult | None:
+    """Return the latest result, whatever it was tuned on; None if there is none.
+
+    Raises OperatorError if another version of this repository wrote it.
+    """
+    content = s3.get(env, s3.in_data_bucket(env, RESULT))
+    if content is None:
+        return None
     try:
-        result = Result(**found)
-    except TypeError as error:
+        return SearchResult.model_validate_json(content)
+    except ValidationError as error:
         raise OperatorError(
-            f"The tuned hyperparameters were left by another version of this repository: {todo}."
+            "The tuning result was written by another version of this repository: "
+            f"run ./inv tune{env.settings.flag}."
         ) from error
-    now = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
-    if result.data_hash != now.hash:
-        raise OperatorError(f"The hyperparameters of {result.tuning_job} were tuned on other data: {todo}.")
+
+
+def latest(env: Environment) -> SearchResult:
+    """Return the latest result. Raises OperatorError if there is none, or if data or network have changed since."""
+    settings = env.settings
+    command = f"run ./inv tune{settings.flag}"
+    result = find_result(env)
+    if result is None:
+        raise OperatorError(f"There are no tuned hyperparameters yet: {command}.")
+    if result.data_hash != data.current(env).hash:
+        raise OperatorError(
+            f"The hyperparameters of {result.tuning_job} were tuned on other data: {command}."
+        )
     if result.model != (model := settings.model.model_dump()):
         raise OperatorError(
-            f"The hyperparameters of {result.tuning_job} were tuned for {_named(result.model)}, not for {_named(model)}: "
-            f"{todo}."
+            f"The hyperparameters of {result.tuning_job} were tuned for {_listed(result.model)}, not for "
+            f"{_listed(model)}: {command}."
         )
     return result
 
 
-def _named(model: dict) -> str:
-    return ", ".join(f"{name} {value}" for name, value in model.items())
-
-
-def trials(settings: Settings, tuning_job: str) -> list[Trial]:
-    """The trials of a search, best first, those without an objective last."""
-    pages = client("sagemaker", settings.region).get_paginator(
-        "list_training_jobs_for_hyper_parameter_tuning_job"
-    )
+def trials(env: Environment, tuning_job: str) -> list[Trial]:
+    """Return the trials of a search: the best first, those without an objective last."""
+    pages = env.client("sagemaker").get_paginator("list_training_jobs_for_hyper_parameter_tuning_job")
     found = [
         _trial(summary)
         for page in pages.paginate(HyperParameterTuningJobName=tuning_job)
@@ -127,8 +138,8 @@ def trials(settings: Settings, tuning_job: str) -> list[Trial]:
     return sorted(found, key=lambda t: (t.objective is None, -(t.objective or 0.0), t.name))
 
 
-def parameter_ranges(tuning: TuningSettings) -> dict:
-    """The ranges as the API takes them."""
+def parameter_ranges(tuning: TuningSettings) -> dict[str, Any]:
+    """Return the ranges in the form of the SageMaker API."""
     numeric = {
         f"{kind}_parameter_ranges": [
             {"name": name, "min_value": str(r.min), "max_value": str(r.max), "scaling_type": r.scaling}
@@ -140,15 +151,17 @@ def parameter_ranges(tuning: TuningSettings) -> dict:
     return {**numeric, "categorical_parameter_ranges": categorical}
 
 
-def _create(settings: Settings, foundation: Foundation, manifest, source: program.Source, name: str) -> None:
+def _create(env: Environment, manifest: Manifest, source: job_inputs.Source, name: str) -> None:
+    settings = env.settings
     tuning = settings.tuning
-    ranged = {*tuning.continuous, *tuning.integer, *tuning.categorical}
-    static = {**program.hyperparameters(settings, tuning.epochs), **program.toolkit_parameters(settings)}
     sdk().HyperParameterTuningJob.create(
         hyper_parameter_tuning_job_name=name,
         hyper_parameter_tuning_job_config={
             "strategy": tuning.strategy,
-            "hyper_parameter_tuning_job_objective": {"type": "Maximize", "metric_name": program.OBJECTIVE},
+            "hyper_parameter_tuning_job_objective": {
+                "type": "Maximize",
+                "metric_name": job_inputs.OBJECTIVE,
+            },
             "resource_limits": {
                 "max_number_of_training_jobs": tuning.max_jobs,
                 "max_parallel_training_jobs": tuning.max_parallel_jobs,
@@ -157,82 +170,98 @@ def _create(settings: Settings, foundation: Foundation, manifest, source: progra
             "parameter_ranges": parameter_ranges(tuning),
             "random_seed": tuning.seed,
         },
-        training_job_definition={
-            "static_hyper_parameters": {k: v for k, v in static.items() if k not in ranged},
-            "algorithm_specification": {
-                "training_image": program.training_image(settings),
-                "training_input_mode": "File",
-                "metric_definitions": program.metric_definitions(),
-            },
-            "role_arn": foundation.training_role_arn,
-            "input_data_config": program.channels(
-                settings, foundation, source, manifest.dataset, ["train", "valid"]
-            ),
-            "output_data_config": {
-                "s3_output_path": f"s3://{foundation.bucket}/tuning",
-                "kms_key_id": foundation.kms_key_arn,
-            },
-            "resource_config": program.resources(settings, foundation, 1),
-            **program.confinement(settings, foundation, 1),
-            "stopping_condition": {"max_runtime_in_seconds": settings.training.max_runtime_seconds},
-        },
-        tags=program.tags(settings, manifest),
-        session=session(settings.region),
+        training_job_definition=_trial_definition(env, manifest, source),
+        tags=job_inputs.tags(settings, manifest),
+        session=env.session,
         region=settings.region,
     )
 
 
-def _describe(settings: Settings, name: str) -> dict | None:
+def _trial_definition(env: Environment, manifest: Manifest, source: job_inputs.Source) -> dict[str, Any]:
+    settings, foundation = env.settings, env.outputs.foundation
+    tuning = settings.tuning
+    ranged = {*tuning.continuous, *tuning.integer, *tuning.categorical}
+    static = {
+        **job_inputs.hyperparameters(settings, tuning.epochs),
+        **job_inputs.toolkit_parameters(settings),
+    }
+    return {
+        "static_hyper_parameters": {k: v for k, v in static.items() if k not in ranged},
+        "algorithm_specification": {
+            "training_image": job_inputs.training_image(settings),
+            "training_input_mode": "File",
+            "metric_definitions": job_inputs.metric_definitions(),
+        },
+        "role_arn": foundation.training_role_arn,
+        "input_data_config": job_inputs.channels(env, source, manifest.dataset, ["train", "valid"]),
+        "output_data_config": {
+            "s3_output_path": str(s3.in_data_bucket(env, "tuning")),
+            "kms_key_id": foundation.kms_key_arn,
+        },
+        "resource_config": job_inputs.resources(env, 1),
+        **job_inputs.network_settings(env, 1),
+        "stopping_condition": {"max_runtime_in_seconds": settings.training.max_runtime_seconds},
+    }
+
+
+def _describe(env: Environment, name: str) -> dict[str, Any] | None:
     try:
-        job = client("sagemaker", settings.region).describe_hyper_parameter_tuning_job(
-            HyperParameterTuningJobName=name
-        )
+        job = env.client("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
     except ClientError as error:
-        if program.is_missing(error):
+        if job_inputs.is_missing(error):
             return None
         raise
     return {"status": job["HyperParameterTuningJobStatus"], "usable": "BestTrainingJob" in job, **job}
 
 
-def _follow(settings: Settings, name: str, on_progress: Callable[[str, int, int], None]) -> None:
-    sagemaker = client("sagemaker", settings.region)
-    for _ in pauses():
+def _follow(env: Environment, name: str, on_progress: OnProgress) -> None:
+    """Wait until the tuning job ends, which its own time limit ensures. Raises OperatorError if it fails."""
+    sagemaker = env.client("sagemaker")
+    pause = Pause()
+    while True:
         job = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
         status, counts = job["HyperParameterTuningJobStatus"], job["TrainingJobStatusCounters"]
         ended = sum(counts.get(kind, 0) for kind in ("Completed", "NonRetryableError", "Stopped"))
-        on_progress(status, ended, settings.tuning.max_jobs)
+        on_progress(status, ended, env.settings.tuning.max_jobs)
         if status in TERMINAL:
             break
+        pause()
     if status != "Completed":
-        reason = job.get("FailureReason", "it was stopped")
-        log = next((t.name for t in trials(settings, name)), name)
+        reason = sentence(job.get("FailureReason") or "it was stopped")
+        stream = next((t.name for t in trials(env, name)), name)
         raise OperatorError(
-            f"The tuning job {name} ended as {status}: {reason} The log of its trials is in "
-            f"/aws/sagemaker/TrainingJobs, streams {log}/…; run ./inv tune{settings.flag} to try again."
+            f"The tuning job {name} ended as {status}: {reason} The logs of its trials are in {LOG_GROUP}, streams "
+            f"{stream}/…. Run ./inv tune{env.settings.flag} to try again."
         )
 
 
-def _finish(settings: Settings, foundation: Foundation, manifest, name: str) -> Result:
-    job = client("sagemaker", settings.region).describe_hyper_parameter_tuning_job(
-        HyperParameterTuningJobName=name
-    )
+def _finish(env: Environment, manifest: Manifest, name: str) -> SearchResult:
+    """Write the result of a completed search for the training."""
+    job = env.client("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
     best = job.get("BestTrainingJob")
     if not best:
-        raise OperatorError(f"No trial of {name} reported {program.OBJECTIVE}: look at their logs.")
-    result = Result(
+        raise OperatorError(
+            f"No trial of {name} reported {job_inputs.OBJECTIVE}: read their logs in {LOG_GROUP}."
+        )
+    result = SearchResult(
         tuning_job=name,
-        model=settings.model.model_dump(),
+        model=env.settings.model.model_dump(),
         data_hash=manifest.hash,
         dataset=manifest.dataset,
         best_training_job=best["TrainingJobName"],
         best_objective=best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"],
         hyperparameters=best["TunedHyperParameters"],
     )
-    handover.write(settings, foundation, HANDOVER, asdict(result))
+    body = json.dumps(result.model_dump(), indent=2, sort_keys=True).encode()
+    s3.put(env, RESULT, body, ContentType="application/json")
     return result
 
 
-def _trial(summary: dict) -> Trial:
+def _listed(model: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in model.items())
+
+
+def _trial(summary: dict[str, Any]) -> Trial:
     start, end = summary.get("TrainingStartTime"), summary.get("TrainingEndTime")
     objective = summary.get("FinalHyperParameterTuningJobObjectiveMetric")
     return Trial(

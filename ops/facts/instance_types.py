@@ -1,15 +1,76 @@
-"""Facts about SageMaker instance types by name, as of November 2026."""
+"""Facts about SageMaker instance types: which exist, and what their names say. Checked on 2026-11-29."""
 
 from __future__ import annotations
 
+import difflib
 import re
+from functools import cache
+from typing import Literal
 
-# Families with a d (m5d, g4dn, p4de), and families that always have local disks. modules/endpoint has the same pattern.
+import botocore.session
+
+from ops.errors import OperatorError
+
+Kind = Literal["training", "hosting", "studio", "notebook"]
+
+# The shape of the SageMaker API that lists the types of each kind.
+_SHAPES = {
+    "training": "TrainingInstanceType",
+    "hosting": "ProductionVariantInstanceType",
+    "studio": "AppInstanceType",
+    "notebook": "InstanceType",
+}
+_OTHER_APPLICATIONS = {"system", "ml.geospatial.interactive"}  # of Studio, but not of JupyterLab
+
+# The same pattern as in Terraform module endpoint: families with a d (m5d, g4dn, p4de), and families that always have
+# local disks.
 _LOCAL_NVME = re.compile(
     r"^ml\.([a-z]+[0-9]+[a-z]*d[a-z]*|dl[12]q?|g5|g[67]e?|gr6|p5[a-z]*|p6e?-[a-z0-9]+|trn[12][a-z]*)\."
 )
+# A g after the generation is AWS Graviton (c6gn, m8g); p6e-gb200 has NVIDIA Grace.
+_ARM = re.compile(r"^ml\.([a-z]+[0-9]+g[a-z]*|p6e-gb[0-9]+)\.")
+_OTHER_ACCELERATORS = re.compile(r"^ml\.(trn|inf|dl)[0-9]")
 
 
 def has_local_nvme(instance_type: str) -> bool:
-    """Return whether the instances have local NVMe disks. Their hardware encrypts them, and SageMaker refuses a KMS key."""
+    """Return whether a type stores data on local NVMe disks. Hardware encrypts these: SageMaker refuses a KMS key."""
     return _LOCAL_NVME.match(instance_type) is not None
+
+
+@cache
+def instance_types(kind: Kind) -> frozenset[str]:
+    """Return the instance types that the SageMaker API accepts for training, hosting or a kind of workbench."""
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    known: list[str] = model.shape_for(_SHAPES[kind]).enum
+    return frozenset(known) - _OTHER_APPLICATIONS
+
+
+def check_instance_type(instance_type: str, kind: Kind) -> None:
+    """Raise OperatorError if SageMaker has no such type for `kind`, or if our training and serving images need another.
+
+    The images are built for x86 processors, and use NVIDIA GPUs or none.
+    """
+    known = instance_types(kind)
+    if instance_type not in known:
+        near = difflib.get_close_matches(instance_type, sorted(known), 3) or ["ml.m5.large", "ml.m5.2xlarge"]
+        raise OperatorError(
+            f"SageMaker has no instance type {instance_type!r} for {kind}: did you mean {' or '.join(near)}?"
+        )
+    if kind not in ("training", "hosting"):
+        return
+    reason = _unsupported(instance_type)
+    if reason:
+        setting = "training.instance_type" if kind == "training" else "serving.instance_type"
+        raise OperatorError(
+            f"{instance_type} {reason}, and the {kind} image does not support it: set {setting} to a type with an x86 "
+            "processor, such as ml.m5.large, or with NVIDIA GPUs, such as ml.g5.xlarge."
+        )
+
+
+def _unsupported(instance_type: str) -> str:
+    """Return what the images do not support about a type, e.g. "has an Arm processor"; empty if they support it."""
+    if _ARM.match(instance_type):
+        return "has an Arm processor"
+    if _OTHER_ACCELERATORS.match(instance_type):
+        return "has an accelerator other than NVIDIA GPUs"
+    return ""

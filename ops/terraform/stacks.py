@@ -1,4 +1,4 @@
-"""The stacks of an environment: which root, which state, which inputs."""
+"""The stacks of an environment: the Terraform root, the state and the input variables of each."""
 
 from __future__ import annotations
 
@@ -6,134 +6,53 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from string import Template
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ops import endpoint_history as generations
-from ops import packaging
-from ops.aws import account_id, client, error_code
+from ops import endpoint_history, packaging
+from ops.aws import error_code
+from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.paths import ROOT, WORK
 from ops.settings import Settings
 from ops.settings.serving import ServingSettings
+from ops.terraform import state_bucket
 from ops.terraform.stack import Stack
 
 NAMES = ("access", "foundation", "serving")
-USUAL = ("foundation", "serving")  # without access, which is its administrator's to apply
+DEFAULT = ("foundation", "serving")  # without access, which an administrator applies
 
-ACCESS_PATH = "/access/"  # of what stack access makes in IAM
+ACCESS_PATH = "/access/"  # the IAM path of what stack access creates
 
 Progress = Callable[[str], None]
+Variables = dict[str, Any]
 
 
-def state_bucket(settings: Settings) -> str:
-    """The bucket with the states of all environments of a project in one account and region."""
-    return f"{settings.project}-tfstate-{account_id(settings.region)}-{settings.region}"
+def access(env: Environment, progress: Progress, *, plan_only: bool = False) -> Stack:
+    """Return the stack of the operator's and CI's roles, and of the boundary of all other roles.
 
-
-def data_bucket(settings: Settings) -> str:
-    """The bucket with the environment's data sets and models, as the foundation names it."""
-    return f"{settings.prefix}-{account_id(settings.region)}-{settings.region}"
-
-
-def has_state(settings: Settings) -> bool:
-    """Whether the state bucket exists."""
-    try:
-        client("s3", settings.region).head_bucket(Bucket=state_bucket(settings))
-    except ClientError as error:
-        if error_code(error) not in ("404", "NoSuchBucket"):
-            raise
-        return False
-    return True
-
-
-def ensure_state_bucket(settings: Settings) -> str:
-    """Make the state bucket if it is missing or half made: private, encrypted, versioned. Returns its name.
-
-    Encrypted with AWS's key for S3 in this account: it is there before any foundation and its key, and outlives them,
-    as all environments of the project share it. That key opens to principals of the account alone.
+    Its state has a key outside the environment's prefix, which these roles cannot reach. plan_only: as of `foundation`.
     """
-    name, s3 = state_bucket(settings), client("s3", settings.region)
-    if not has_state(settings):
-        place = (
-            {}
-            if settings.region == "us-east-1"
-            else {"CreateBucketConfiguration": {"LocationConstraint": settings.region}}
-        )
-        s3.create_bucket(Bucket=name, **place)
-    elif s3.get_bucket_versioning(Bucket=name).get("Status") == "Enabled":
-        return name  # versioning comes last: the rest is there, too
-    s3.put_public_access_block(
-        Bucket=name,
-        PublicAccessBlockConfiguration=dict.fromkeys(
-            ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
-        ),
-    )
-    s3.put_bucket_encryption(
-        Bucket=name,
-        ServerSideEncryptionConfiguration={
-            "Rules": [
-                {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}, "BucketKeyEnabled": True}
-            ]
-        },
-    )
-    s3.put_bucket_policy(Bucket=name, Policy=_state_bucket_policy(settings, name))
-    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    return name
-
-
-def _state_bucket_policy(settings: Settings, name: str) -> str:
-    """What of the data bucket's policy is about who asks and how: by TLS, and of this account."""
-    partition = client("s3", settings.region).meta.partition
-    values = {
-        "account_id": account_id(settings.region),
-        "bucket_arn": f"arn:{partition}:s3:::{name}",
-        "partition": partition,
-        "region": settings.region,
+    chosen = env.settings.access
+    github = {
+        "repository": chosen.github_repository,
+        "environment": chosen.github_environment,
+        "create_identity_provider": chosen.create_identity_provider,
     }
-    text = Template((ROOT / "policies" / "resources" / "bucket.json").read_text()).substitute(values)
-    document = json.loads(text)
-    kept = [s for s in document["Statement"] if s["Sid"] in ("DenyPlainHttp", "DenyOtherAccounts")]
-    return json.dumps({**document, "Statement": kept})
-
-
-def access(settings: Settings, progress: Progress, *, plan_only: bool = False) -> Stack:
-    """Who may work in the environment: the roles of its operator and of CI, and the boundary of all other roles.
-
-    plan_only: as of `foundation`. Its state lies where those roles do not reach.
-    """
-    stateless = plan_only and not has_state(settings)
-    chosen = settings.access
-    return Stack(
-        root="access",
-        key=access_key(settings),
-        state_bucket=None if stateless else ensure_state_bucket(settings),
-        region=settings.region,
-        progress=progress,
-        variables={
-            **_common(settings),
-            "github": {
-                "repository": chosen.github_repository,
-                "environment": chosen.github_environment,
-                "create_identity_provider": chosen.create_identity_provider,
-            },
-        },
-    )
+    return _stack(env, "access", access_key(env.settings), progress, {"github": github}, plan_only=plan_only)
 
 
 def access_key(settings: Settings) -> str:
-    """Where the state of stack access lies: no environment has such a name."""
+    """Return the key of the state of stack access. No environment has a name that starts with an underscore."""
     return f"_access/{settings.environment}.tfstate"
 
 
-def boundary(settings: Settings) -> str:
-    """The ARN of the policy that bounds the environment's roles, if stack access has made it; else empty."""
-    caller = client("sts", settings.region).get_caller_identity()
-    partition = caller["Arn"].split(":")[1]
-    arn = f"arn:{partition}:iam::{caller['Account']}:policy{ACCESS_PATH}{settings.prefix}-boundary"
+def boundary(env: Environment) -> str:
+    """Return the ARN of the permissions boundary of the environment's roles; empty unless stack access created it."""
+    arn = f"arn:{env.partition}:iam::{env.account_id}:policy{ACCESS_PATH}{env.settings.prefix}-boundary"
     try:
-        client("iam", settings.region).get_policy(PolicyArn=arn)
+        env.client("iam").get_policy(PolicyArn=arn)
     except ClientError as error:
         if error_code(error) != "NoSuchEntity":
             raise
@@ -141,102 +60,74 @@ def boundary(settings: Settings) -> str:
     return arn
 
 
-def foundation(settings: Settings, progress: Progress, *, plan_only: bool = False) -> Stack:
-    """What exists before training: bucket, key, roles, registry, log groups.
+def foundation(env: Environment, progress: Progress, *, plan_only: bool = False) -> Stack:
+    """Return the stack of what training needs: bucket, key, roles, registry, log groups.
 
-    plan_only: do not make the state bucket; a stack without one is planned as new.
+    plan_only: do not create the state bucket; without one, the plan is made from scratch.
     """
-    stateless = plan_only and not has_state(settings)
-    return Stack(
-        root="foundation",
-        key=f"{settings.environment}/foundation.tfstate",
-        state_bucket=None if stateless else ensure_state_bucket(settings),
-        region=settings.region,
-        progress=progress,
-        variables={
-            **_common(settings),
-            "boundary_arn": boundary(settings),
-            "storage": {
-                "force_destroy": settings.storage.force_destroy,
-                "expiry": {"enabled": settings.storage.expire_old_versions},
-            },
-            "key": {"deletion_window_days": settings.key_deletion_window_days},
-            "logs": {
-                "retention_days": settings.log_retention_days,
-                "manage_training_group": _may_manage_training_logs(settings),
-            },
-            "budget": settings.budget.model_dump(),
-            "notifications": {"emails": settings.observability.emails},
-            "network": {
-                "enabled": settings.network.vpc,
-                **settings.network.model_dump(exclude={"vpc", "encrypt_traffic"}),
-            },
+    settings = env.settings
+    variables = {
+        "boundary_arn": boundary(env),
+        "storage": {
+            "force_destroy": settings.storage.force_destroy,
+            "expiry": {"enabled": settings.storage.expire_old_versions},
         },
-    )
-
-
-def serving(settings: Settings, endpoint: str, model_package_arn: str, progress: Progress) -> Stack:
-    """What serves a registered model version: model, endpoint, scaling, function."""
-    serving, function = settings.serving, settings.function
-    return Stack(
-        root="serving",
-        key=f"{settings.environment}/serving/{endpoint}.tfstate",
-        state_bucket=ensure_state_bucket(settings),
-        region=settings.region,
-        progress=progress,
-        variables={
-            **_common(settings),
-            "boundary_arn": boundary(settings),
-            "endpoint_name": endpoint,
-            "model_package_arn": model_package_arn,
-            "hosting": serving.hosting,
-            "variants": _variants(serving, model_package_arn),
-            "data_capture": serving.data_capture.model_dump(),
-            "autoscaling": serving.autoscaling.model_dump(),
-            "deployment": serving.deployment.model_dump(),
-            "deployed": generations.deployed(settings, endpoint),
-            "lambda": {"zip_path": str(_function_zip()), **function.model_dump()},
-            "logs": {"retention_days": settings.log_retention_days},
-            "observability": {
-                "dashboard": settings.observability.dashboard,
-                "thresholds": settings.observability.model_dump(exclude={"dashboard", "emails"}),
-            },
+        "key": {"deletion_window_days": settings.key_deletion_window_days},
+        "logs": {
+            "retention_days": settings.log_retention_days,
+            "manage_training_group": _manages_training_logs(env),
         },
-    )
+        "budget": settings.budget.model_dump(),
+        "notifications": {"emails": settings.observability.emails},
+        "network": {
+            "enabled": settings.network.vpc,
+            **settings.network.model_dump(exclude={"vpc", "encrypt_traffic"}),
+        },
+    }
+    key = f"{settings.environment}/foundation.tfstate"
+    return _stack(env, "foundation", key, progress, variables, plan_only=plan_only)
 
 
-def training_host(settings: Settings, progress: Progress, host: dict | None = None) -> Stack:
+def serving(env: Environment, endpoint: str, model_package_arn: str, progress: Progress) -> Stack:
+    """Return the stack that serves a registered model version: model, endpoint, scaling, function."""
+    settings, chosen = env.settings, env.settings.serving
+    variables = {
+        "boundary_arn": boundary(env),
+        "endpoint_name": endpoint,
+        "model_package_arn": model_package_arn,
+        "hosting": chosen.hosting,
+        "variants": _variants(chosen, model_package_arn),
+        "data_capture": chosen.data_capture.model_dump(),
+        "autoscaling": chosen.autoscaling.model_dump(),
+        "deployment": chosen.deployment.model_dump(),
+        "deployed": endpoint_history.deployed(env, endpoint),
+        "lambda": {"zip_path": str(_function_zip()), **settings.function.model_dump()},
+        "logs": {"retention_days": settings.log_retention_days},
+        "observability": {
+            "dashboard": settings.observability.dashboard,
+            "thresholds": settings.observability.model_dump(exclude={"dashboard", "emails"}),
+        },
+    }
+    return _stack(env, "serving", f"{settings.environment}/serving/{endpoint}.tfstate", progress, variables)
+
+
+def training_host(env: Environment, progress: Progress, host: Variables | None = None) -> Stack:
     """Return the stack of one EC2 host that trains. host: its variable `host`; destroying needs none."""
-    return Stack(
-        root="training_host",
-        key=f"{settings.environment}/training_host.tfstate",
-        state_bucket=ensure_state_bucket(settings),
-        region=settings.region,
-        progress=progress,
-        variables={**_common(settings), "host": host or {}},
-    )
+    key = f"{env.settings.environment}/training_host.tfstate"
+    return _stack(env, "training_host", key, progress, {"host": host or {}})
 
 
-def workbench(settings: Settings, progress: Progress, notebooks: dict | None = None) -> Stack:
+def workbench(env: Environment, progress: Progress, notebooks: Variables | None = None) -> Stack:
     """Return the stack of a place to work in notebooks. notebooks: its variable `workbench`; destroying needs none."""
-    return Stack(
-        root="workbench",
-        key=f"{settings.environment}/workbench.tfstate",
-        state_bucket=ensure_state_bucket(settings),
-        region=settings.region,
-        progress=progress,
-        variables={
-            **_common(settings),
-            "boundary_arn": boundary(settings),
-            "workbench": notebooks or {},
-        },
-    )
+    key = f"{env.settings.environment}/workbench.tfstate"
+    variables = {"boundary_arn": boundary(env), "workbench": notebooks or {}}
+    return _stack(env, "workbench", key, progress, variables)
 
 
-def deployed(settings: Settings) -> list[str]:
+def deployed(env: Environment) -> list[str]:
     """Return the stacks whose state holds resources, partly applied ones included: `foundation`, `serving/<endpoint>`,
     `training_host`, `workbench`."""
-    prefix, bucket, s3 = f"{settings.environment}/", state_bucket(settings), client("s3", settings.region)
+    prefix, bucket, s3 = f"{env.settings.environment}/", env.state_bucket, env.client("s3")
     try:
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
@@ -252,53 +143,72 @@ def deployed(settings: Settings) -> list[str]:
     )
 
 
-def deployed_endpoints(settings: Settings) -> list[str]:
-    """The endpoints whose state holds anything, also those whose deployment stopped half-way."""
-    return [name.removeprefix("serving/") for name in deployed(settings) if name.startswith("serving/")]
+def deployed_endpoints(env: Environment) -> list[str]:
+    """Return the endpoints whose state holds resources, partly deployed ones included."""
+    return [name.removeprefix("serving/") for name in deployed(env) if name.startswith("serving/")]
 
 
 def check_name(name: str) -> str:
-    """Raise OperatorError unless `name` is a stack."""
+    """Return the name of a stack. Raises OperatorError for any other name."""
     if name not in NAMES:
         raise OperatorError(f"There is no stack {name!r}: choose {', '.join(NAMES[:-1])} or {NAMES[-1]}.")
     return name
 
 
-def _may_manage_training_logs(settings: Settings) -> bool:
-    """Whether the log group that all training jobs of an account and region share is this environment's, or nobody's.
+def _stack(
+    env: Environment,
+    root: str,
+    key: str,
+    progress: Progress,
+    variables: Variables,
+    *,
+    plan_only: bool = False,
+) -> Stack:
+    settings = env.settings
+    without_state = plan_only and not state_bucket.exists(env)
+    return Stack(
+        root=root,
+        key=key,
+        state_bucket=None if without_state else state_bucket.ensure(env),
+        region=settings.region,
+        progress=progress,
+        variables={
+            "project": settings.project,
+            "environment": settings.environment,
+            "region": settings.region,
+            "tags": settings.cost_tags,
+            **variables,
+        },
+    )
 
-    SageMaker makes it with the first job; another environment may have it in its own state.
+
+def _manages_training_logs(env: Environment) -> bool:
+    """Return whether this environment manages the log group that all training jobs of an account and region share.
+
+    SageMaker creates the group with the first job. Another environment may manage it.
     """
-    logs, name = client("logs", settings.region), "/aws/sagemaker/TrainingJobs"
+    logs, name = env.client("logs"), "/aws/sagemaker/TrainingJobs"
     groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     group = next((g for g in groups if g["logGroupName"] == name), None)
     if group is None:
         return True
     tags = logs.list_tags_for_resource(resourceArn=group["arn"].removesuffix(":*"))["tags"]
-    return (tags.get("Project"), tags.get("Environment")) == (settings.project, settings.environment)
+    owner = (tags.get("Project"), tags.get("Environment"))
+    return owner == (env.settings.project, env.settings.environment)
 
 
-def _common(settings: Settings) -> dict:
-    return {
-        "project": settings.project,
-        "environment": settings.environment,
-        "region": settings.region,
-        "tags": settings.cost_tags,
-    }
-
-
-def _variants(serving: ServingSettings, main_package_arn: str) -> dict:
-    """The variants beside the main one; their versions are of its model package group."""
+def _variants(serving: ServingSettings, main_package_arn: str) -> dict[str, Variables]:
+    """Return the variants next to the main one. Their versions are in its model package group."""
     group = main_package_arn.rpartition("/")[0]
     return {
-        name: {"model_package_arn": f"{group}/{beside.model}", **beside.model_dump(exclude={"model"})}
-        for name, beside in (("second", serving.second), ("shadow", serving.shadow))
-        if beside
+        name: {"model_package_arn": f"{group}/{variant.model}", **variant.model_dump(exclude={"model"})}
+        for name, variant in (("second", serving.second), ("shadow", serving.shadow))
+        if variant
     }
 
 
 def _function_zip() -> Path:
-    """The function's zip, at a path that names its content."""
+    """Return the function's zip, at a path that contains its digest."""
     folder = WORK / "packages"
     folder.mkdir(parents=True, exist_ok=True)
     building = folder / f"building-{os.getpid()}.zip"

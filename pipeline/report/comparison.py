@@ -1,25 +1,23 @@
-"""What the same training took on SageMaker, on an EC2 host and here: seconds, money, accuracy."""
+"""What the same training cost on SageMaker, on an EC2 host and on this machine: seconds, money, accuracy."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ml.jobs import data, registry
-from ops.aws import client
+from ops.environment import Environment
 from ops.facts.prices import hourly
-from ops.outputs import Foundation
-from ops.settings import Settings
 
 COLUMNS = ("on", "machines", "training s", "billed s", "USD", "test accuracy", "version")
-SPOT = "Spot"
 
 
 @dataclass(frozen=True)
 class Row:
-    """The newest model of one launcher and kind of machine, for the present data.
+    """The newest model that one launcher trained on one kind of machine, with the current data.
 
-    seconds: of training, the data's way included. billed: seconds that machines are paid for, all of them together. usd:
-    these at the on-demand list price, None where that is not known; Spot costs less.
+    seconds: of training, including the time to load the data.
+    billed: seconds that AWS bills, of all machines together.
+    usd: their cost at the on-demand list price; None if the price is not known. Spot costs less.
     """
 
     on: str
@@ -32,20 +30,20 @@ class Row:
     version: int
 
 
-def rows(settings: Settings, foundation: Foundation) -> list[Row]:
-    """One for each way in which the present data were trained on, the cheapest first."""
-    manifest = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
+def rows(env: Environment) -> list[Row]:
+    """Return a row for each way in which the current data were trained on, the cheapest first."""
+    manifest = data.current(env)
     found: dict[tuple[str, str], Row] = {}
-    for version in registry.versions(settings, foundation):  # newest first
-        told = version.lineage
-        if told.get("data_hash") == manifest.hash and "billable_seconds" in told:
+    for version in registry.versions(env):  # newest first
+        lineage = version.lineage
+        if lineage.get("data_hash") == manifest.hash and "billable_seconds" in lineage:
             row = _row(version)
             found.setdefault((row.on, row.machines), row)
     return sorted(found.values(), key=lambda row: (row.usd is None, row.usd, row.seconds))
 
 
 def cells(found: list[Row]) -> list[tuple[str, ...]]:
-    """Rows as COLUMNS has them."""
+    """Return the rows as text, with the columns of COLUMNS."""
     return [
         (
             row.on,
@@ -61,22 +59,19 @@ def cells(found: list[Row]) -> list[tuple[str, ...]]:
 
 
 def _row(version: registry.Version) -> Row:
-    told = version.lineage
-    on, kind, count = (
-        told.get("launcher", "sagemaker"),
-        told.get("instance_type", ""),
-        told.get("instance_count", "1"),
-    )
-    spot, billed = told.get("spot") == "true", float(told["billable_seconds"])
-    hour = 0.0 if on == "here" else hourly(kind)
+    lineage = version.lineage
+    on, instance_type = lineage.get("launcher", "sagemaker"), lineage.get("instance_type", "")
+    count = lineage.get("instance_count", "1")
+    spot, billed = lineage.get("spot") == "true", float(lineage["billable_seconds"])
+    price = 0.0 if on == "here" else hourly(instance_type)
     return Row(
         on=on,
-        machines=kind if on == "here" else f"{count} × {kind}{f' {SPOT}' if spot else ''}",
-        seconds=float(told["training_seconds"]),
+        machines=instance_type if on == "here" else f"{count} × {instance_type}{' Spot' if spot else ''}",
+        seconds=float(lineage["training_seconds"]),
         billed=billed,
-        usd=None if hour is None else round(hour * billed / 3600, 6),
+        usd=None if price is None else round(price * billed / 3600, 6),
         spot=spot,
-        accuracy=told.get("test_accuracy", ""),
+        accuracy=lineage.get("test_accuracy", ""),
         version=version.number,
     )
 
@@ -84,6 +79,6 @@ def _row(version: registry.Version) -> Row:
 def _money(row: Row) -> str:
     if row.usd is None:
         return "price not listed"
-    # SageMaker bills fewer seconds of a spot job; of a Spot host, the price itself is lower.
-    bound = "< " if row.spot and row.on == "ec2" else ""
-    return f"{bound}{row.usd:.4f}"
+    # For a Spot training job SageMaker bills fewer seconds; for a Spot host the price itself is lower.
+    at_most = "< " if row.spot and row.on == "ec2" else ""
+    return f"{at_most}{row.usd:.4f}"

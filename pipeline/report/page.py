@@ -1,4 +1,4 @@
-"""One static page about an environment's models: where they were trained, what that took, the search, the versions."""
+"""One static HTML page about an environment's models: how they were trained, at what cost, the search, the versions."""
 
 from __future__ import annotations
 
@@ -6,55 +6,63 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ml.jobs import data, registry
-from ml.jobs import search as tune
-from ops import outputs as handover
-from ops.aws import client
+import jinja2
+
+from ml.jobs import data, registry, search
+from ops.console import Step
+from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.facts.prices import prices
-from ops.settings import Settings
 from pipeline.report import comparison
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 
 
-def collect(settings: Settings) -> dict[str, Any]:
-    """What the page tells. Raises OperatorError if there is no foundation, or no data yet."""
-    foundation = handover.foundation(settings)
-    manifest = data.current(foundation.bucket, client("s3", settings.region), settings.environment)
+def write(env: Environment, path: Path) -> list[comparison.Row]:
+    """Write the page to a file. Returns the rows of its comparison."""
+    with Step("report") as step:
+        content = collect(env)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(render(content))
+        step.note = str(path)
+    rows: list[comparison.Row] = content["comparison"]
+    return rows
+
+
+def collect(env: Environment) -> dict[str, Any]:
+    """Return the content of the page. Raises OperatorError if there is no foundation or no data yet."""
+    manifest = data.current(env)
     try:
-        search: tune.Result | None = tune.latest(settings, foundation)
+        result: search.SearchResult | None = search.latest(env)
     except OperatorError:
-        search = None  # none yet, or of other data
+        result = None  # there is none, or it was tuned on other data
     return {
-        "environment": settings.environment,
-        "prefix": settings.prefix,
-        "region": settings.region,
+        "environment": env.settings.environment,
+        "prefix": env.settings.prefix,
+        "region": env.settings.region,
         "dataset": manifest.dataset,
         "classes": len(manifest.classes),
-        "pictures": {split: sum(n.values()) for split, n in manifest.counts.items()},
-        "comparison": comparison.rows(settings, foundation),
-        "search": search,
-        "trials": tune.trials(settings, search.tuning_job) if search else [],
-        "versions": registry.versions(settings, foundation),
+        "images": {split: sum(n.values()) for split, n in manifest.counts.items()},
+        "comparison": comparison.rows(env),
+        "search": result,
+        "trials": search.trials(env, result.tuning_job) if result else [],
+        "versions": registry.versions(env),
         "prices": {"region": prices()["region"], "as_of": prices()["as_of"]},
     }
 
 
-def render(found: dict[str, Any], now: datetime | None = None) -> str:
-    """The page, of one file, without scripts and links to elsewhere. now: by default, the present."""
-    from jinja2 import Environment, StrictUndefined
-
-    template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+def render(content: dict[str, Any], now: datetime | None = None) -> str:
+    """Return the page as one file without scripts and external links. now: by default the current time."""
+    template = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     moment = (now or datetime.now(timezone.utc)).astimezone().strftime("%Y-%m-%d %H:%M %Z")
-    rows = found["comparison"]
-    longest = max((row.billed for row in rows if row.usd != 0), default=0.0)
-    dearest = max((row.usd or 0.0 for row in rows), default=0.0)
+    rows = content["comparison"]
     return template.from_string(TEMPLATE.read_text()).render(
-        **found,
+        **content,
         made=moment,
         cells=list(zip(rows, comparison.cells(rows), strict=True)),
         columns=comparison.COLUMNS,
-        longest=longest,
-        dearest=dearest,
+        longest=max((row.billed for row in rows if row.usd != 0), default=0.0),
+        most_expensive=max((row.usd or 0.0 for row in rows), default=0.0),
     )

@@ -1,28 +1,29 @@
-"""What of a workbench runs or lies in AWS, found by its name: Studio's domains with applications and file systems, and
-the notebook instance."""
+"""The SageMaker Studio domain of the workbench: its applications, file systems and security groups, found by name."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ops.aws import client, error_code
-from ops.errors import OperatorError
+from ops.aws import error_code
+from ops.environment import Environment
 from ops.settings import Settings
+from ops.waiting import wait_for
 
 Progress = Callable[[str], None]
 
-OWNER = "ManagedByAmazonSageMakerResource"  # the tag of a domain's file system and security groups: the domain's ARN
-_LONGEST_WAIT = 900  # seconds; a notebook instance takes minutes to start, a file system to go
-_PAUSE = 3.0
+OWNER_TAG = (
+    "ManagedByAmazonSageMakerResource"  # of a domain's file system and security groups: the domain's ARN
+)
+WAIT_SECONDS = 900  # a notebook instance takes minutes to start, a file system to be deleted
 
 
 @dataclass(frozen=True)
 class Domain:
-    """A Studio domain. id: as d-…, which SageMaker chose."""
+    """A Studio domain. id: d-…, which SageMaker chose."""
 
     id: str
     name: str
@@ -31,7 +32,7 @@ class Domain:
 
 @dataclass(frozen=True)
 class App:
-    """An application in a domain. owner: SpaceName or UserProfileName, and which of the two it is."""
+    """An application in a domain. owner: ("SpaceName" or "UserProfileName", its name)."""
 
     domain: str
     owner: tuple[str, str]
@@ -41,24 +42,32 @@ class App:
 
 
 def name(settings: Settings) -> str:
-    """Of the environment's domain, its user and space; or of its notebook instance."""
+    """Return the name of the environment's domain, user profile and space, and of its notebook instance."""
     return f"{settings.prefix}-workbench"
 
 
-def domains(settings: Settings) -> list[Domain]:
-    """All Studio domains of the account and region."""
-    pages = client("sagemaker", settings.region).get_paginator("list_domains").paginate()
+def tag_filters(settings: Settings) -> list[dict[str, Any]]:
+    """Return the EC2 filters for resources with the environment's tags."""
+    return [
+        {"Name": "tag:Project", "Values": [settings.project]},
+        {"Name": "tag:Environment", "Values": [settings.environment]},
+    ]
+
+
+def domains(env: Environment) -> list[Domain]:
+    """Return all Studio domains of the account and region."""
+    pages = env.client("sagemaker").get_paginator("list_domains").paginate()
     return [Domain(d["DomainId"], d["DomainName"], d["DomainArn"]) for page in pages for d in page["Domains"]]
 
 
-def own_domains(settings: Settings) -> list[Domain]:
-    """Those that the environment's workbench made."""
-    return [domain for domain in domains(settings) if domain.name == name(settings)]
+def own_domains(env: Environment) -> list[Domain]:
+    """Return the domains of the environment's workbench."""
+    return [domain for domain in domains(env) if domain.name == name(env.settings)]
 
 
-def apps(settings: Settings, domain: str) -> list[App]:
-    """The applications of a domain, whoever started them, that are not gone. domain: its id."""
-    pages = client("sagemaker", settings.region).get_paginator("list_apps").paginate(DomainIdEquals=domain)
+def apps(env: Environment, domain: str) -> list[App]:
+    """Return the applications of a domain that are not deleted, whoever started them. domain: its id."""
+    pages = env.client("sagemaker").get_paginator("list_apps").paginate(DomainIdEquals=domain)
     return [
         App(
             domain,
@@ -75,21 +84,18 @@ def apps(settings: Settings, domain: str) -> list[App]:
     ]
 
 
-def close_apps(settings: Settings, progress: Progress) -> list[str]:
-    """Delete the applications of the environment's domains and wait for their end: domain and space cannot go before.
+def delete_apps(env: Environment, progress: Progress) -> list[str]:
+    """Delete the applications of the environment's domains, as domain and space cannot be deleted before.
 
-    One that starts is deleted once it runs, and one that failed is none any more: SageMaker deletes no others. Returns
-    their names. Raises OperatorError if one does not end within a quarter of an hour.
+    SageMaker deletes only applications in service: one that is starting is deleted later, and a failed one no longer
+    exists. Returns their names. Raises OperatorError if one is not deleted within 15 minutes.
     """
-    sagemaker, closed = client("sagemaker", settings.region), []
+    sagemaker, deleted = env.client("sagemaker"), []
     left: list[App] = []
 
-    def gone() -> bool:
+    def all_deleted() -> bool | None:
         left[:] = [
-            app
-            for domain in own_domains(settings)
-            for app in apps(settings, domain.id)
-            if app.status != "Failed"
+            app for domain in own_domains(env) for app in apps(env, domain.id) if app.status != "Failed"
         ]
         for app in (app for app in left if app.status == "InService"):
             try:
@@ -99,73 +105,47 @@ def close_apps(settings: Settings, progress: Progress) -> list[str]:
             except ClientError as error:
                 if error_code(error) not in ("ResourceNotFound", "ResourceInUse"):
                     raise
-                continue  # it ended by itself, or is being deleted, since it was listed
-            closed.append(f"{app.owner[1]}/{app.kind}/{app.name}")
-        return not left
+                continue  # it has ended, or its deletion has begun, since it was listed
+            deleted.append(f"{app.owner[1]}/{app.kind}/{app.name}")
+        return None if left else True
 
-    def told() -> str:
-        return ", ".join(f"{app.kind} {app.name} ({app.status})" for app in left)
+    def what() -> str:
+        return f"deletion of {', '.join(f'{app.kind} {app.name} ({app.status})' for app in left)}"
 
-    wait(gone, lambda: f"waiting for the end of {told()}", progress)
-    return closed
-
-
-def notebook_instance(settings: Settings) -> dict | None:
-    """The environment's notebook instance as SageMaker describes it; None if there is none."""
-    try:
-        return client("sagemaker", settings.region).describe_notebook_instance(
-            NotebookInstanceName=name(settings)
-        )
-    except ClientError as error:
-        if error_code(error) in ("ValidationException", "ResourceNotFound"):
-            return None
-        raise
+    wait(all_deleted, what, progress)
+    return deleted
 
 
-def rest(settings: Settings, progress: Progress) -> None:
-    """Wait until the notebook instance neither starts nor stops: before, nothing about it can be changed."""
-    status = ""
+def security_groups(env: Environment, deleted: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Return the security groups that SageMaker creates with a domain, two each, and does not delete.
 
-    def rests() -> bool:
-        nonlocal status
-        found = notebook_instance(settings)
-        status = found["NotebookInstanceStatus"] if found else "gone"
-        return status in ("gone", "InService", "Stopped", "Failed")
+    Those of the environment's domains, of the domains `deleted`, and of any other deleted domain in the environment's
+    own network.
 
-    wait(rests, lambda: f"waiting for notebook instance {name(settings)} ({status})", progress)
-
-
-def security_groups(settings: Settings, gone: Collection[str] = ()) -> list[dict]:
-    """The two security groups that SageMaker makes with each domain and leaves behind, as EC2 describes them: of the
-    environment's domains, of those that went lately, and of any other gone one in the environment's own network.
-
-    gone: ARNs of the domains that went lately.
+    deleted: ARNs of domains that were deleted just now.
     """
-    there, ec2 = {domain.arn: domain.name for domain in domains(settings)}, client("ec2", settings.region)
+    existing, ec2 = {domain.arn: domain.name for domain in domains(env)}, env.client("ec2")
     pages = ec2.get_paginator("describe_security_groups").paginate(
-        Filters=[{"Name": "tag-key", "Values": [OWNER]}]
+        Filters=[{"Name": "tag-key", "Values": [OWNER_TAG]}]
     )
-    found, vpcs = [group for page in pages for group in page["SecurityGroups"]], set()
-    if found:
-        own = [
-            {"Name": "tag:Project", "Values": [settings.project]},
-            {"Name": "tag:Environment", "Values": [settings.environment]},
-        ]
-        vpcs = {vpc["VpcId"] for vpc in ec2.describe_vpcs(Filters=own)["Vpcs"]}
+    found = [group for page in pages for group in page["SecurityGroups"]]
+    if not found:
+        return []
+    vpcs = {vpc["VpcId"] for vpc in ec2.describe_vpcs(Filters=tag_filters(env.settings))["Vpcs"]}
 
-    def ours(group: dict) -> bool:
-        owner = next(tag["Value"] for tag in group["Tags"] if tag["Key"] == OWNER)
-        if owner in there:
-            return there[owner] == name(settings)
-        return owner in gone or group["VpcId"] in vpcs
+    def is_ours(group: dict[str, Any]) -> bool:
+        owner = next(tag["Value"] for tag in group["Tags"] if tag["Key"] == OWNER_TAG)
+        if owner in existing:
+            return existing[owner] == name(env.settings)
+        return owner in deleted or group["VpcId"] in vpcs
 
-    return [group for group in found if ours(group)]
+    return [group for group in found if is_ours(group)]
 
 
-def delete_security_groups(settings: Settings, gone: Collection[str], progress: Progress) -> None:
-    """Delete what `security_groups` finds, once no interface of a file system is in it any more."""
-    ec2, left = client("ec2", settings.region), security_groups(settings, gone)
-    for group in left:  # they refer to each other
+def delete_security_groups(env: Environment, deleted: Collection[str], progress: Progress) -> None:
+    """Delete the groups of `security_groups`, once no network interface of a file system uses them."""
+    ec2, left = env.client("ec2"), security_groups(env, deleted)
+    for group in left:  # their rules refer to each other
         for rules, revoke in (
             ("IpPermissions", ec2.revoke_security_group_ingress),
             ("IpPermissionsEgress", ec2.revoke_security_group_egress),
@@ -173,7 +153,7 @@ def delete_security_groups(settings: Settings, gone: Collection[str], progress: 
             if group[rules]:
                 revoke(GroupId=group["GroupId"], IpPermissions=group[rules])
 
-    def deleted() -> bool:
+    def all_deleted() -> bool | None:
         for group in list(left):
             try:
                 ec2.delete_security_group(GroupId=group["GroupId"])
@@ -183,49 +163,59 @@ def delete_security_groups(settings: Settings, gone: Collection[str], progress: 
                 if error_code(error) != "InvalidGroup.NotFound":
                     raise
             left.remove(group)
-        return not left
+        return None if left else True
 
-    wait(
-        deleted, lambda: f"waiting to delete security group {', '.join(g['GroupId'] for g in left)}", progress
-    )
+    def what() -> str:
+        return f"deletion of security group {', '.join(group['GroupId'] for group in left)}"
+
+    wait(all_deleted, what, progress)
 
 
-def file_systems(settings: Settings) -> list[str]:
-    """Ids of the EFS file systems of the environment's domains, of those gone as well: these are known by their key."""
-    there = {domain.arn: domain.name for domain in domains(settings)}
+def file_systems(env: Environment) -> list[str]:
+    """Return the ids of the EFS file systems of the environment's domains. Those of deleted domains are known by their
+    key."""
+    existing = {domain.arn: domain.name for domain in domains(env)}
     found = []
-    for page in client("efs", settings.region).get_paginator("describe_file_systems").paginate():
+    for page in env.client("efs").get_paginator("describe_file_systems").paginate():
         for system in page["FileSystems"]:
-            owner = next((tag["Value"] for tag in system.get("Tags", []) if tag["Key"] == OWNER), None)
+            owner = next((tag["Value"] for tag in system.get("Tags", []) if tag["Key"] == OWNER_TAG), None)
             if owner is None or system["LifeCycleState"] == "deleted":
                 continue
-            if there[owner] == name(settings) if owner in there else _has_our_key(settings, system):
+            if owner in existing:
+                is_ours = existing[owner] == name(env.settings)
+            else:
+                is_ours = _has_own_key(env, system)
+            if is_ours:
                 found.append(system["FileSystemId"])
     return found
 
 
-def _has_our_key(settings: Settings, system: dict) -> bool:
-    """Whether a file system is encrypted with the environment's key, which may be waiting for its deletion."""
+def wait(done: Callable[[], bool | None], what: Callable[[], str], progress: Progress) -> None:
+    """Wait until `done` returns True. Raises OperatorError after 15 minutes. what: returns what is waited for."""
+    wait_for(
+        done,
+        seconds=WAIT_SECONDS,
+        shortest=3,
+        on_wait=lambda: progress(f"waiting for the {what()}"),
+        on_timeout=lambda: (
+            f"SageMaker is slow: the {what()} is not complete after {WAIT_SECONDS // 60} minutes. Look at the SageMaker "
+            "console, then run the same command again."
+        ),
+    )
+
+
+def _has_own_key(env: Environment, system: dict[str, Any]) -> bool:
+    """Return whether a file system is encrypted with the environment's key, which may be pending deletion."""
     if not (key := system.get("KmsKeyId")):
         return False
     try:
-        tags = client("kms", settings.region).list_resource_tags(KeyId=key)["Tags"]
+        tags = env.client("kms").list_resource_tags(KeyId=key)["Tags"]
     except ClientError as error:
         if error_code(error) in ("AccessDeniedException", "NotFoundException"):
-            return False  # somebody else's
+            return False  # another environment's
         raise
     found = {tag["TagKey"]: tag["TagValue"] for tag in tags}
-    return (found.get("Project"), found.get("Environment")) == (settings.project, settings.environment)
-
-
-def wait(done: Callable[[], bool], doing: Callable[[], str], progress: Progress) -> None:
-    """Look again until it is done. Raises OperatorError, with what was waited for, after a quarter of an hour."""
-    deadline = time.monotonic() + _LONGEST_WAIT
-    while not done():
-        if time.monotonic() > deadline:
-            raise OperatorError(
-                f"SageMaker is slow: after {_LONGEST_WAIT // 60} minutes still {doing()}. Look at its console, then run "
-                "the same command again."
-            )
-        progress(doing())
-        time.sleep(_PAUSE)
+    return (found.get("Project"), found.get("Environment")) == (
+        env.settings.project,
+        env.settings.environment,
+    )

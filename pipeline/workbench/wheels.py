@@ -1,4 +1,4 @@
-"""The packages that a notebook needs, as wheels: for a workbench whose network leads to no package index."""
+"""The packages that a notebook needs, as wheels, for a workbench without internet access."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from packaging.markers import Marker
 
 from ops.errors import OperatorError
 from ops.paths import ROOT, WORK
+from ops.text import clause
 
 LOCK = ROOT / "requirements-workbench.lock"
 
 
 @dataclass(frozen=True)
 class Image:
-    """An image of SageMaker's in which a workbench runs. glibc: the minor version of its C library, 2.x."""
+    """A SageMaker image in which a workbench runs. glibc: the minor version of its C library, 2.x."""
 
     python: str
     glibc: int
@@ -31,29 +32,29 @@ IMAGES = {
     "studio": (Image("3.11", 35), Image("3.12", 35)),  # SageMaker Distribution 2 and 3, on Ubuntu 22.04
     "notebook": (Image("3.10", 34),),  # notebook-al2023-v1, on Amazon Linux 2023
 }
-"""By kind of workbench. AWS chooses among Studio's."""
+"""By kind of workbench. AWS chooses one of Studio's."""
 
 
 def folder(kind: str, progress: Callable[[str], None], lock: Path = LOCK) -> Path:
-    """The wheels of the locked packages for the images of a kind, downloaded once per lock; about 110 MB per image.
+    """Return the folder with the wheels for the images of a kind, downloaded once per lock file: 110 MB per image.
 
     Raises OperatorError if they cannot be downloaded.
     """
     wanted = sha256(lock.read_bytes() + repr(IMAGES[kind]).encode()).hexdigest()
-    kept = WORK / "wheels" / f"{kind}-{wanted[:16]}"
-    if kept.exists():
-        return kept
-    building = kept.with_suffix(".new")
+    cached = WORK / "wheels" / f"{kind}-{wanted[:16]}"
+    if cached.exists():
+        return cached
+    building = cached.with_suffix(".new")
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
     for image in IMAGES[kind]:
         progress(f"downloading packages for Python {image.python} (once, 110 MB)")
         _download(image, lock.read_text(), building)
-    return building.rename(kept)
+    return building.rename(cached)
 
 
 def requirements(image: Image, lock: str) -> str:
-    """Those entries of a universal lock that an image needs, without their markers: pip would ask this machine."""
+    """Return the entries of a universal lock that an image needs, without markers: pip would evaluate these here."""
     machine = {
         "implementation_name": "cpython",
         "os_name": "posix",
@@ -64,13 +65,13 @@ def requirements(image: Image, lock: str) -> str:
         "python_version": image.python,
         "python_full_version": f"{image.python}.0",
     }
-    kept = []
+    needed = []
     for entry in re.split(r"\n(?=[A-Za-z0-9])", lock.strip()):
         name, _, hashes = entry.partition(" \\\n")
         package, _, marker = name.partition(" ; ")
         if not marker or Marker(marker).evaluate(machine):
-            kept.append(f"{package} \\\n{hashes}")
-    return "\n".join(kept) + "\n"
+            needed.append(f"{package} \\\n{hashes}")
+    return "\n".join(needed) + "\n"
 
 
 def _download(image: Image, lock: str, destination: Path) -> None:
@@ -97,8 +98,8 @@ def _download(image: Image, lock: str, destination: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     file.unlink()
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["no message"]
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["no message"]
         raise OperatorError(
-            f"The packages for Python {image.python} could not be downloaded ({said[-1][:300]}): connect to the network, "
-            "or to a package index by pip's own settings, and run the same command again; or ask for --internet."
+            f"The packages for Python {image.python} could not be downloaded ({clause(errors[-1], 300)}): connect to the network, "
+            "or configure pip with a package index, and run the same command again; or use --internet."
         )

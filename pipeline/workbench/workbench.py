@@ -1,36 +1,33 @@
-"""The workbench of an environment: made, opened, removed. Terraform makes it; what starts and stops in it is here."""
+"""The workbench of an environment: create it, open it, remove it. Terraform creates it; SageMaker starts and stops it."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
-from ops import packaging
-from ops.aws import acting_as, check_instance_type, client, error_code
+from ops.environment import Environment
 from ops.errors import OperatorError
-from ops.paths import ROOT, WORK
+from ops.facts.instance_types import check_instance_type
+from ops.outputs import Workbench
 from ops.settings import Settings
 from ops.settings.workbench import WorkbenchSettings
 from ops.terraform import stacks
-from pipeline.workbench import studio, wheels
+from pipeline.workbench import jupyter_lab, notebook, repository, studio
 from pipeline.workbench.studio import Progress
 
-STACK = "workbench"
-URL_SECONDS = 300  # for which a presigned URL can be opened; AWS has no longer
-ARCHIVE = "repository.tar.gz"
+URL_SECONDS = 300  # AWS's limit for opening a presigned URL
+STOPPED = "stopped"
 
 
 def chosen(
     settings: Settings, kind: str | None, instance_type: str | None, internet: bool
 ) -> WorkbenchSettings:
-    """The environment's choices with those of the command line. Raises OperatorError for a wrong one."""
-    given = {"kind": kind, "instance_type": instance_type, "internet": internet}
-    values = {**settings.workbench.model_dump(), **{name: value for name, value in given.items() if value}}
-    if values["kind"] not in (known := ("studio", "notebook")):
-        raise OperatorError(f"--kind {kind}: choose {' or '.join(known)}.")
+    """Return the environment's settings, overridden by the command line. Raises OperatorError for a wrong value."""
+    options = {"kind": kind, "instance_type": instance_type, "internet": internet}
+    values = {**settings.workbench.model_dump(), **{name: value for name, value in options.items() if value}}
+    if values["kind"] not in (kinds := ("studio", "notebook")):
+        raise OperatorError(f"--kind {kind}: choose {' or '.join(kinds)}.")
     check_instance_type(values["instance_type"], values["kind"])
     try:
         return WorkbenchSettings(**values)
@@ -38,251 +35,147 @@ def chosen(
         raise OperatorError(f"--instance-type {instance_type}: a workbench cannot run on it.") from error
 
 
-def check_network(settings: Settings, wanted: WorkbenchSettings, private: bool) -> None:
-    """Raise OperatorError unless it has a way to AWS's services, and is not a Studio that would lose the internet.
-
-    private: whether the foundation has a network.
-    """
-    if not wanted.internet and not private:
+def check_network(env: Environment, wanted: WorkbenchSettings) -> None:
+    """Raise OperatorError if the workbench could not reach AWS, or if an existing Studio domain would lose its internet
+    access."""
+    settings, flag = env.settings, env.settings.flag
+    if not wanted.internet and env.outputs.foundation.network is None:
         raise OperatorError(
-            f"Environment {settings.environment} has no private network, without which a workbench needs the internet to "
-            f"reach AWS: run ./inv workbench.up{settings.flag} --internet, or set vpc = true under [network] in "
-            f"environments/{settings.environment}.toml and run ./inv apply --stack foundation{settings.flag}."
+            f"Environment {settings.environment} has no private network, so the workbench needs the internet to reach AWS: "
+            f"run ./inv workbench.up{flag} --internet, or set vpc = true under [network] in "
+            f"environments/{settings.environment}.toml and run ./inv apply --stack foundation{flag}."
         )
-    there = handed_over(settings)
-    if (
-        there
-        and there["kind"] == wanted.kind == "studio"
-        and there.get("internet_access")
-        and not wanted.internet
-    ):
-        raise OperatorError(  # SageMaker wants VPC and subnets with it, which the provider does not send
-            f"The workbench of {settings.environment} reaches the internet, and a Studio domain cannot be moved from there "
-            f"into the private network: run ./inv workbench.up{settings.flag} --internet to leave it there, or save what "
-            f"you need and run ./inv workbench.down{settings.flag} first."
+    existing = env.outputs.find_workbench()
+    both_studio = existing is not None and existing.kind == wanted.kind == "studio"
+    if existing and both_studio and existing.internet_access and not wanted.internet:
+        # SageMaker would need VPC and subnets in the same request, and the Terraform provider does not send them.
+        raise OperatorError(
+            f"The workbench of {settings.environment} has internet access, and a Studio domain with it cannot move to the "
+            f"private network: run ./inv workbench.up{flag} --internet to keep it, or save your files and run "
+            f"./inv workbench.down{flag} first."
         )
 
 
-def upload_repository(
-    settings: Settings,
-    wanted: WorkbenchSettings,
-    bucket: str,
-    kms_key_arn: str,
-    submitter: str,
-    progress: Progress,
-) -> str:
-    """Put this repository into S3, once per content, for the workbench's home. Returns its URI.
+def existing_repository(env: Environment, wanted: WorkbenchSettings) -> str | None:
+    """Return the URI of the repository that the existing workbench was made with; None if a new one will be created.
 
-    Without internet it brings the packages that a notebook needs. submitter: ARN of the role that may write programs.
+    The workbench keeps it: its home folder, with a person's work, is never overwritten, and another URI would end what
+    is running.
     """
-    packages = None if wanted.internet else wheels.folder(wanted.kind, progress)
-    progress("packing this repository")
-    archive = WORK / "packages" / f"{settings.environment}-{wanted.kind}-{ARCHIVE}"
-    digest = packaging.repository_bundle(ROOT, packages, archive)
-    key = f"code/{digest[:16]}/{ARCHIVE}"
-    with acting_as(submitter):
-        s3 = client("s3", settings.region)
-        if not s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)["KeyCount"]:
-            progress(f"uploading this repository, {archive.stat().st_size / 1e6:,.0f} MB")
-            with archive.open("rb") as body:
-                s3.put_object(
-                    Bucket=bucket, Key=key, Body=body, ServerSideEncryption="aws:kms", SSEKMSKeyId=kms_key_arn
-                )
-    return f"s3://{bucket}/{key}"
-
-
-def repository_there(settings: Settings, wanted: WorkbenchSettings) -> str | None:
-    """URI of the repository that the workbench which stands was made with; None if what is wanted starts anew.
-
-    It keeps it: what is unpacked once is never unpacked over a person's work, and another one would end what runs.
-    """
-    there = handed_over(settings)
-    if there is None or (there["kind"], there.get("internet_access")) != (wanted.kind, wanted.internet):
+    existing = env.outputs.find_workbench()
+    if existing is None or (existing.kind, existing.internet_access) != (wanted.kind, wanted.internet):
         return None
-    return None if state(settings, there) == "missing" else there.get("repository_uri") or None
+    return None if state(env, existing) == "missing" else existing.repository_uri or None
 
 
-def up(settings: Settings, wanted: WorkbenchSettings, repository_uri: str, progress: Progress) -> list[str]:
-    """Make it, or bring it to what is wanted, and wait until it is there. Returns the addresses of what changed.
+def choose_repository(env: Environment, wanted: WorkbenchSettings, progress: Progress) -> tuple[str, bool]:
+    """Return the URI of the repository for the workbench, and whether it was uploaded now."""
+    if existing := existing_repository(env, wanted):
+        return existing, False
+    return repository.upload(env, wanted, progress), True
 
-    Another kind replaces it; for another machine, network or start its JupyterLab is closed first, as it has to start
-    anew.
+
+def up(env: Environment, wanted: WorkbenchSettings, repository_uri: str, progress: Progress) -> list[str]:
+    """Create or update the workbench and wait until it is usable. Returns the addresses of the changed resources.
+
+    Another kind replaces it. For another instance type, network or start, JupyterLab is deleted first, as it has to
+    start again.
     """
-    there = handed_over(settings)
-    domains = [domain.arn for domain in studio.own_domains(settings)] if wanted.kind == "notebook" else []
-    if there and there["kind"] == "studio" and _is_another(settings, there, wanted, repository_uri):
-        studio.close_apps(settings, progress)
-    if there and there["kind"] == "notebook":
-        studio.rest(settings, progress)
-    choices = wanted.model_dump(exclude={"internet"})
-    inputs = {**choices, "internet_access": wanted.internet, "repository_uri": repository_uri}
-    changes = stacks.workbench(settings, progress, inputs).up()
+    existing = env.outputs.find_workbench()
+    domains = [domain.arn for domain in studio.own_domains(env)] if wanted.kind == "notebook" else []
+    if existing and existing.kind == "studio" and _needs_restart(env, existing, wanted, repository_uri):
+        studio.delete_apps(env, progress)
+    if existing and existing.kind == "notebook":
+        notebook.wait_until_stable(env, progress)
+    inputs: dict[str, Any] = {
+        **wanted.model_dump(exclude={"internet"}),
+        "internet_access": wanted.internet,
+        "repository_uri": repository_uri,
+    }
+    changes = stacks.workbench(env, progress, inputs).up()
     if wanted.kind == "notebook":
-        _settle(settings, progress, asleep_is_fine=True)
+        notebook.start(env, progress, accept_stopped=True)
     if domains:
-        studio.delete_security_groups(settings, domains, progress)
+        studio.delete_security_groups(env, domains, progress)
     return [change.address for change in changes]
 
 
-def _is_another(
-    settings: Settings, there: dict[str, Any], wanted: WorkbenchSettings, repository_uri: str
-) -> bool:
-    """Whether what runs in Studio would run elsewhere or start otherwise: SageMaker changes network and start only where
-    nothing runs."""
-    new = (wanted.kind, wanted.instance_type, wanted.internet, repository_uri)
-    if tuple(there.get(key) for key in ("kind", "instance_type", "internet_access", "repository_uri")) != new:
-        return True
-    space = client("sagemaker", settings.region).describe_space(
-        DomainId=there["domain_id"], SpaceName=there["name"]
-    )
-    volume = space["SpaceSettings"]["SpaceStorageSettings"]["EbsStorageSettings"]["EbsVolumeSizeInGb"]
-    return volume != wanted.volume_size_gb
+def open_url(env: Environment, progress: Progress) -> str:
+    """Start the workbench if it is stopped, and return a presigned URL that is valid for `URL_SECONDS`.
 
-
-def open_url(settings: Settings, progress: Progress) -> str:
-    """A presigned URL of it, once it is awake; good for `URL_SECONDS`. Raises OperatorError if there is none, or it
-    does not start."""
-    there = handed_over(settings)
-    if there is None:
-        raise OperatorError(
-            f"Environment {settings.environment} has no workbench: run ./inv workbench.up{settings.flag}."
-        )
-    sagemaker = client("sagemaker", settings.region)
-    if there["kind"] == "notebook":
-        _settle(settings, progress)
-        return sagemaker.create_presigned_notebook_instance_url(NotebookInstanceName=there["name"])[
-            "AuthorizedUrl"
-        ]
-    _start_jupyter_lab(settings, there, progress)
-    return sagemaker.create_presigned_domain_url(
-        DomainId=there["domain_id"],
-        UserProfileName=there["name"],
-        SpaceName=there["name"],
-        LandingUri="app:JupyterLab:",
-        ExpiresInSeconds=URL_SECONDS,
-    )["AuthorizedUrl"]
-
-
-def remove(settings: Settings, progress: Progress) -> list[str]:
-    """Remove it, its applications first, and make sure that the domain's file system and security groups go with it.
-
-    Half-made ones go, too; where there is none, nothing is done. Returns the addresses of what went. Raises OperatorError
-    if anything is left.
+    Raises OperatorError if there is no workbench or it does not start.
     """
-    studio.close_apps(settings, progress)
-    studio.rest(settings, progress)  # Terraform deletes at once what is not in service
-    domains = [domain.arn for domain in studio.own_domains(settings)]
-    changes = stacks.workbench(settings, progress).down() if STACK in stacks.deployed(settings) else ()
+    workbench = env.outputs.workbench()
+    sagemaker = env.client("sagemaker")
+    if workbench.kind == "notebook":
+        notebook.start(env, progress)
+        answer = sagemaker.create_presigned_notebook_instance_url(NotebookInstanceName=workbench.name)
+    else:
+        jupyter_lab.start(env, workbench, progress)
+        answer = sagemaker.create_presigned_domain_url(
+            DomainId=workbench.domain_id,
+            UserProfileName=workbench.name,
+            SpaceName=workbench.name,
+            LandingUri="app:JupyterLab:",
+            ExpiresInSeconds=URL_SECONDS,
+        )
+    return str(answer["AuthorizedUrl"])
+
+
+def remove(env: Environment, progress: Progress) -> list[str]:
+    """Remove the workbench, also a partly created one, with the file system and security groups of its domain.
+
+    Returns the addresses of the removed resources. Raises OperatorError if anything is left.
+    """
+    studio.delete_apps(env, progress)
+    notebook.wait_until_stable(env, progress)  # Terraform deletes it without waiting
+    domains = [domain.arn for domain in studio.own_domains(env)]
+    changes = stacks.workbench(env, progress).down() if "workbench" in stacks.deployed(env) else ()
+    _wait_until_file_systems_are_deleted(env, progress)
+    left = [f"Studio domain {domain.id}" for domain in studio.own_domains(env)]
+    if notebook.find(env):
+        left.append(f"notebook instance {studio.name(env.settings)}")
+    if left:
+        raise OperatorError(f"Terraform did not create {' and '.join(left)}: delete it manually.")
+    studio.delete_security_groups(env, domains, progress)
+    return [change.address for change in changes]
+
+
+def state(env: Environment, workbench: Workbench) -> str:
+    """Return the status of the notebook instance or of Studio's JupyterLab; "stopped" or "missing" if it is."""
+    if workbench.kind == "notebook":
+        status = notebook.status(env)
+        return STOPPED if status == "Stopped" else status
+    if workbench.domain_id not in {domain.id for domain in studio.own_domains(env)}:
+        return "missing"
+    running = [app.status for app in studio.apps(env, workbench.domain_id) if app.kind == "JupyterLab"]
+    return ", ".join(running) or STOPPED
+
+
+def _needs_restart(
+    env: Environment, existing: Workbench, wanted: WorkbenchSettings, repository_uri: str
+) -> bool:
+    """Return whether the change ends Studio's JupyterLab: SageMaker changes its network and start only while it is
+    stopped."""
+    before = (existing.kind, existing.instance_type, existing.internet_access, existing.repository_uri)
+    if before != (wanted.kind, wanted.instance_type, wanted.internet, repository_uri):
+        return True
+    space = env.client("sagemaker").describe_space(DomainId=existing.domain_id, SpaceName=existing.name)
+    volume = space["SpaceSettings"]["SpaceStorageSettings"]["EbsStorageSettings"]["EbsVolumeSizeInGb"]
+    return bool(volume != wanted.volume_size_gb)
+
+
+def _wait_until_file_systems_are_deleted(env: Environment, progress: Progress) -> None:
     left: list[str] = []
 
-    def gone() -> bool:
-        left[:] = studio.file_systems(settings)
-        return not left
+    def all_deleted() -> bool | None:
+        left[:] = studio.file_systems(env)
+        return None if left else True
 
     try:
-        studio.wait(gone, lambda: f"waiting for the end of file system {', '.join(left)}", progress)
+        studio.wait(all_deleted, lambda: f"deletion of file system {', '.join(left)}", progress)
     except OperatorError as error:
         raise OperatorError(
-            f"The EFS file system {' and '.join(left)} of a Studio domain of {settings.environment} is still there, and "
-            "bills: delete it by hand (aws efs delete-file-system)."
+            f"The EFS file system {' and '.join(left)} of a Studio domain of {env.settings.environment} still exists, and "
+            "bills: delete it manually (aws efs delete-file-system)."
         ) from error
-    stray = [f"Studio domain {domain.id}" for domain in studio.own_domains(settings)]
-    if studio.notebook_instance(settings):
-        stray.append(f"notebook instance {studio.name(settings)}")
-    if stray:
-        raise OperatorError(
-            f"{' and '.join(stray)}, which Terraform did not make, is left: delete it by hand."
-        )
-    studio.delete_security_groups(settings, domains, progress)
-    return [change.address for change in changes]
-
-
-def handed_over(settings: Settings) -> dict[str, Any] | None:
-    """What the stack published: name, kind, instance_type, internet_access, repository_uri, role_arn, domain_id,
-    file_system_id; None if it is not there."""
-    name = f"/{settings.project}/{settings.environment}/{STACK}"
-    try:
-        return json.loads(client("ssm", settings.region).get_parameter(Name=name)["Parameter"]["Value"])
-    except ClientError as error:
-        if error_code(error) == "ParameterNotFound":
-            return None
-        raise
-
-
-def state(settings: Settings, there: dict[str, Any]) -> str:
-    """In a word or two: the notebook instance's status, or that of Studio's JupyterLab; "asleep" if it is stopped."""
-    if there["kind"] == "notebook":
-        status = (studio.notebook_instance(settings) or {"NotebookInstanceStatus": "missing"})[
-            "NotebookInstanceStatus"
-        ]
-        return "asleep" if status == "Stopped" else status
-    if there["domain_id"] not in {domain.id for domain in studio.own_domains(settings)}:
-        return "missing"
-    running = [app.status for app in studio.apps(settings, there["domain_id"]) if app.kind == "JupyterLab"]
-    return ", ".join(running) or "asleep"
-
-
-def _settle(settings: Settings, progress: Progress, asleep_is_fine: bool = False) -> None:
-    """Wait until the notebook instance is in service; start it if it is asleep."""
-    sagemaker, name = client("sagemaker", settings.region), studio.name(settings)
-    status = ""
-
-    def awake() -> bool:
-        nonlocal status
-        found = studio.notebook_instance(settings)
-        status = found["NotebookInstanceStatus"] if found else "missing"
-        if found is None or status in ("Failed", "Deleting"):
-            why = (
-                f": {' '.join(found['FailureReason'].split())}"
-                if found and found.get("FailureReason")
-                else ""
-            )
-            raise OperatorError(
-                f"The notebook instance {name} is {status}{why}. Its start is logged in /aws/sagemaker/NotebookInstances; "
-                f"run ./inv workbench.down{settings.flag} and ./inv workbench.up{settings.flag}."
-            )
-        if status == "Stopped" and not asleep_is_fine:
-            try:
-                sagemaker.start_notebook_instance(NotebookInstanceName=name)
-            except ClientError:
-                now = studio.notebook_instance(settings)
-                if now is None or now["NotebookInstanceStatus"] == "Stopped":
-                    raise
-                # Somebody else has started it since.
-        return status == "InService" or (status == "Stopped" and asleep_is_fine)
-
-    studio.wait(awake, lambda: f"waiting for notebook instance {name} ({status})", progress)
-
-
-def _start_jupyter_lab(settings: Settings, there: dict[str, Any], progress: Progress) -> None:
-    """Wait until the space's JupyterLab is in service; start it if it does not run."""
-    sagemaker = client("sagemaker", settings.region)
-    space = {"DomainId": there["domain_id"], "SpaceName": there["name"]}
-    app = {**space, "AppType": "JupyterLab", "AppName": "default"}
-    status, started = "", False
-
-    def awake() -> bool:
-        nonlocal status, started
-        try:
-            found = sagemaker.describe_app(**app)
-        except ClientError as error:
-            if error_code(error) != "ResourceNotFound":
-                raise
-            found = {"Status": "Deleted"}
-        status = found["Status"]
-        if status == "Failed" and started:
-            raise OperatorError(
-                f"JupyterLab of space {there['name']} failed: {' '.join(found.get('FailureReason', 'no reason').split())}. "
-                f"Its log is in /aws/sagemaker/studio; mend the cause and run ./inv workbench.open{settings.flag} again."
-            )
-        if status in ("Deleted", "Failed"):  # of an earlier start, which is started over
-            settings_of = sagemaker.describe_space(**space)["SpaceSettings"]["JupyterLabAppSettings"]
-            try:
-                sagemaker.create_app(**app, ResourceSpec=settings_of["DefaultResourceSpec"])
-            except ClientError as error:
-                if error_code(error) != "ResourceInUse":  # somebody else has started it since
-                    raise
-            started = True
-        return status == "InService"
-
-    studio.wait(awake, lambda: f"waiting for JupyterLab of space {there['name']} ({status})", progress)

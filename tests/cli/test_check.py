@@ -1,4 +1,4 @@
-"""`./inv check` as a whole, on this repository: every gate passes, and says so in table, JSON, SARIF and JUnit."""
+"""`./inv check` on this repository: every gate passes; table, JSON, SARIF and JUnit agree."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ops import settings as environments
+from cli import embedded
 from ops.checks.gates import GATES
 from ops.console import Step
 from ops.terraform import stacks
-from pipeline.plan_from_scratch import ON_DEMAND, plans_as_new
+from pipeline.plan_from_scratch import ON_DEMAND, plan_from_scratch
+from tests.environments import with_settings
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +26,7 @@ RUN = 'import sys; sys.path[0] = sys.argv[1]; from cli.program import program; p
 
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory):
-    """A run of `./inv check` with reports; gives the process that ended and the reports' folder."""
+    """Run `./inv check` with reports. Returns the process, the folder of the reports and the work folder."""
     work, reports = tmp_path_factory.mktemp("check"), tmp_path_factory.mktemp("reports") / "new"
     done = subprocess.run(
         [
@@ -51,14 +52,13 @@ def checked(tmp_path_factory):
 def test_this_repository_passes_every_gate(checked):
     done, _, _ = checked
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    ran = {gate["gate"]: gate for gate in told["gates"]}
+    ran = {gate["gate"]: gate for gate in json.loads(done.stdout)["gates"]}
     assert set(ran) == set(GATES) - {"tests"}
     assert all(gate["passed"] and gate["examined"] for gate in ran.values())
     assert all(finding["reason"] for gate in ran.values() for finding in gate["findings"])
 
 
-def test_every_policy_of_the_plans_was_read(checked):
+def test_every_policy_of_the_plans_is_known(checked):
     plans = {path.stem: json.loads(path.read_text()) for path in (checked[2] / "check/plans").glob("*.json")}
     assert set(plans) == {*stacks.NAMES, *(name.replace("/", "-") for name in ON_DEMAND)}
     for name, plan in plans.items():
@@ -82,13 +82,11 @@ def test_host_and_each_kind_of_workbench_are_planned_separately(checked):
     }
 
 
-def test_in_a_private_network_the_plans_find_subnets(monkeypatch, tmp_path):
-    """Those of the foundation are not there yet."""
-    dev = environments.load("dev")
-    private = dev.model_copy(update={"network": dev.network.model_copy(update={"vpc": True})})
+def test_plans_of_a_private_network_use_its_subnets(monkeypatch, tmp_path, dev):
+    private = with_settings(dev, network={"vpc": True}).settings
     monkeypatch.setattr("ops.terraform.stack.WORK", tmp_path / "work")
-    with Step("plan") as step:
-        ((_, plan),) = plans_as_new(private, ["training_host"], tmp_path / "aws", step)
+    with Step("plan") as step, embedded.scratch_account(private, tmp_path / "aws", step) as env:
+        ((_, plan),) = plan_from_scratch(env, ["training_host"], step)
     (host,) = (c["change"]["after"] for c in plan["resource_changes"] if c["type"] == "aws_instance")
     assert host["subnet_id"].startswith("subnet-") and not host["associate_public_ip_address"]
 

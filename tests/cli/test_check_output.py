@@ -1,4 +1,4 @@
-"""What `./inv check` says and how it exits, with gates that only pretend."""
+"""The output and the exit status of `./inv check`, with fake gates."""
 
 from __future__ import annotations
 
@@ -7,39 +7,40 @@ import json
 
 import pytest
 
-from cli import check
+from cli import embedded
 from cli.program import Inv
 from ops import console, paths
 from ops.checks import gates, venv
 from ops.checks.findings import Finding, Result
 from ops.errors import OperatorError
 from ops.terraform import stacks
-from pipeline import plan_from_scratch as rehearsal
+from pipeline import check
 
+CHECK_PLANS = check._check_plans
 OPEN = Finding("CKV_AWS_18", "no access log", "add one", "terraform/a/main.tf", 7)
-SUPPRESSED = OPEN.suppressed("the rehearsal needs it so")
+SUPPRESSED = OPEN.suppressed("the local run needs it")
 
 
 @pytest.fixture
-def run(monkeypatch, capsys, tmp_path):
-    """Runs the task with these results; gives exit code, standard output, standard error."""
+def run(monkeypatch, capsys, tmp_path, dev):
+    """Return a function that runs the task with fake results and returns exit code, standard output and error."""
     monkeypatch.setattr(check, "WORK", tmp_path)
     monkeypatch.setattr(venv, "python", lambda progress: tmp_path)
     console.console.cache_clear()
 
-    monkeypatch.setattr(rehearsal, "_scratch_aws", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(embedded, "scratch_account", lambda *_: contextlib.nullcontext(dev))
 
     def run(results: list[Result], *arguments: str, plans=lambda *_: None):
         started = []
 
-        class Pretending(gates.Gates):
+        class FakeGates(gates.Gates):
             def start(self, *, tests=False):
                 started.append(tests)
                 for result in results:
                     self._start(result.gate, lambda result=result: result)
 
-        monkeypatch.setattr(gates, "Gates", Pretending)
-        monkeypatch.setattr(check, "_plans", plans)
+        monkeypatch.setattr(gates, "Gates", FakeGates)
+        monkeypatch.setattr(check, "_check_plans", plans)
         with pytest.raises(SystemExit) as ended:
             Inv(name="inv", binary="inv", version="1").run(
                 ["inv", "-r", str(paths.ROOT), "check", *arguments]
@@ -51,7 +52,7 @@ def run(monkeypatch, capsys, tmp_path):
     console.console.cache_clear()
 
 
-def test_a_finding_is_told_with_its_place_and_what_to_do_and_fails_the_task(run, tmp_path):
+def test_a_finding_is_printed_with_location_and_fix_and_fails_the_task(run, tmp_path):
     results = [Result("source", 40, (OPEN, SUPPRESSED)), Result("format", 9)]
     code, out, error, started = run(results, "--json", "--report-dir", str(tmp_path / "reports"))
     assert (code, started) == (1, [False])
@@ -68,26 +69,26 @@ def test_a_finding_is_told_with_its_place_and_what_to_do_and_fails_the_task(run,
     assert "FAILED" in table["source"] and "passed" in table["format"]
 
 
-def test_what_stays_with_a_reason_does_not_fail_the_task(run):
+def test_a_suppressed_finding_does_not_fail_the_task(run):
     code, out, _, started = run([Result("source", 40, (SUPPRESSED,))], "--tests")
     assert (code, out, started) == (0, "", [True])
 
 
-def test_a_plan_that_fails_fails_its_gate_and_the_others_are_told_all_the_same(run, monkeypatch):
+def test_a_failed_plan_fails_its_gate_and_the_others_are_still_reported(run, monkeypatch):
     def refused(*_, **__):
         raise OperatorError("terraform plan of access failed: no such variable")
 
     monkeypatch.setattr(stacks, "access", refused)
-    code, _, error, _ = run([Result("format", 9)], "--stack", "access", plans=check._plans)
+    code, _, error, _ = run([Result("format", 9)], "--stack", "access", plans=CHECK_PLANS)
     assert code == 1
     assert "terraform:1: plan: did not run: terraform plan of access failed: no such variable\n" in error
     assert "terraform/access:1: plan: did not run: the plan of access was not checked\n" in error
     assert "│ format" in error
 
 
-def test_a_stack_that_nobody_plans_fails_the_gate(run, monkeypatch):
+def test_a_stack_that_is_not_planned_fails_the_gate(run, monkeypatch):
     monkeypatch.setattr(stacks, "NAMES", ("another",))
     monkeypatch.setattr(check, "ON_DEMAND", ())
-    code, _, error, _ = run([Result("format", 9)], plans=check._plans)
+    code, _, error, _ = run([Result("format", 9)], plans=CHECK_PLANS)
     assert code == 1
     assert "terraform/another:1: plan: did not run: the plan of another was not checked\n" in error

@@ -1,4 +1,4 @@
-"""The program behind `./inv`, and the pipe that its output goes into."""
+"""The program behind `./inv`, and a broken pipe after its output."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def fail(c):
 
 @pytest.fixture
 def start(tmp_path):
-    """Starts the program on two tasks."""
+    """Return a function that starts the program with two tasks."""
     (tmp_path / "tasks.py").write_text(TASKS)
 
     def start(*arguments: str, stdout: int) -> subprocess.Popen:
@@ -38,17 +38,17 @@ def start(tmp_path):
     return start
 
 
-@pytest.mark.parametrize("arguments", [["--list"], ["talk"]], ids=["at the end", "amid a task"])
-def test_a_reader_who_has_seen_enough_ends_it_without_a_word(start, arguments):
+@pytest.mark.parametrize("arguments", [["--list"], ["talk"]], ids=["at the end", "in a task"])
+def test_a_reader_who_closes_the_pipe_ends_the_program_silently(start, arguments):
     reads, writes = os.pipe()
     os.close(reads)
     process = start(*arguments, stdout=writes)
     os.close(writes)
     assert process.communicate(timeout=20)[1] == ""
-    assert process.returncode == 141  # as of a program that SIGPIPE ended
+    assert process.returncode == 141  # like a program ended by SIGPIPE
 
 
-def test_another_pipe_that_breaks_is_an_error(start):
+def test_another_broken_pipe_is_an_error(start):
     out, error = start("fail", stdout=subprocess.PIPE).communicate(timeout=20)
     assert out == "working\n"
     assert "BrokenPipeError: of a connection" in error

@@ -1,4 +1,4 @@
-"""The command line: its surface, its help, its errors of one sentence, its JSON."""
+"""The command line: tasks and options, help, errors of one sentence, JSON."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import pytest
 from botocore.exceptions import ClientError
 
 import tasks
-from cli import task
+from cli import embedded, task
 from cli.program import Inv
-from embedded_aws import client as daemon
-from ops import aws, console, settings
+from embedded_aws import client
+from ops import console
 from ops.errors import OperatorError
+from ops.paths import ROOT
 from pipeline import status
 
-# Everything that scripts and people type: a change here breaks them, so it is made on purpose.
+# Everything that scripts and people type: a change here breaks them, so it must be intended.
 SURFACE = {
     "apply": "--endpoint --env --json --model --plan --stack",
     "check": "--env --json --report-dir --stack --tests",
@@ -27,7 +28,7 @@ SURFACE = {
     "ec2.down": "--env --json",
     "ec2.train": "--again --env --instance-type --json --keep --spot",
     "deploy": "--endpoint --env --json --model",
-    "destroy": "--endpoint --env --json --model --stack",
+    "destroy": "--endpoint --env --json --stack",
     "down": "--env --json",
     "local.down": "--forget",
     "local.interrupt": "--job --seconds",
@@ -53,35 +54,33 @@ CONTEXTS = {context.name: context for context in tasks.namespace.to_contexts()}
 
 @pytest.fixture
 def inv(capsys, monkeypatch, tmp_path):
-    """Runs a command line in this process; gives its exit code, standard output and standard error."""
+    """Return a function that runs a command line, and returns exit code, standard output and standard error."""
     monkeypatch.setenv("EMBEDDED_AWS_HOME", str(tmp_path / "embedded_aws"))
     monkeypatch.delenv("INVOKE_ENV", raising=False)
     console.console.cache_clear()
-    aws.forget()
 
     def run(*arguments: str) -> tuple[int, str, str]:
         program = Inv(name="inv", binary="inv", version="1")
         try:
-            program.run(["inv", "-r", str(tasks.ROOT), *arguments])
+            program.run(["inv", "-r", str(ROOT), *arguments])
         except SystemExit as ended:
             return (ended.code or 0, *capsys.readouterr())
         return (0, *capsys.readouterr())
 
     yield run
     console.console.cache_clear()
-    aws.forget()
 
 
-def sentence(told: str) -> str:
-    """What a failed command says last; there must be no traceback."""
-    assert "Traceback" not in told
-    return told.strip().splitlines()[-1]
+def sentence(error: str) -> str:
+    """Return the last line of a failed command, which must not be a traceback."""
+    assert "Traceback" not in error
+    return error.strip().splitlines()[-1]
 
 
-# ---- surface ----
+# ---- tasks and options ----
 
 
-def test_the_command_line_is_what_it_was():
+def test_the_command_line_has_not_changed():
     surface = {
         name: " ".join(
             sorted(
@@ -95,7 +94,7 @@ def test_the_command_line_is_what_it_was():
 
 
 @pytest.mark.parametrize("name", CONTEXTS)
-def test_every_task_and_every_option_explains_itself(name):
+def test_every_task_and_every_option_has_help(name):
     context = CONTEXTS[name]
     undocumented = [arg.name for arg in context.args.values() if not arg.help]
     assert undocumented == []
@@ -116,17 +115,17 @@ def test_a_list_of_tasks_loads_nothing_heavy():
         "import sys, tasks; heavy = {'boto3', 'botocore', 'moto', 'torch', 'sklearn', 'sagemaker', 'PIL', 'rich'}; "
         "print(sorted(heavy & set(sys.modules)))"
     )
-    told = subprocess.run(
-        [sys.executable, "-c", program], cwd=tasks.ROOT, capture_output=True, text=True, check=True
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert told.stdout.strip() == "[]"
+    assert done.stdout.strip() == "[]"
 
 
 # ---- errors ----
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "message"),
     [
         ("nosuch", "No idea what 'nosuch' is! ./inv --list shows the tasks"),
         ("status --nosuch", "No idea what '--nosuch' is!"),
@@ -143,17 +142,28 @@ def test_a_list_of_tasks_loads_nothing_heavy():
         ("ec2.train --env dev", "inv: No AWS credentials for ./inv ec2.train: sign in"),
         (
             "policies --env dev",
-            "inv: Environment dev is an AWS account, which keeps no record of every decision",
+            "inv: Environment dev is on AWS, which keeps no record of every access decision",
         ),
         ("status --env dev", "inv: No AWS credentials for ./inv status: sign in"),
+        ("apply --stack foundation --model 3", "inv: --model: only stack serving uses it. Omit it."),
+        (
+            "apply --stack access --model 3 --endpoint multi",
+            "inv: --model and --endpoint: only stack serving uses it. Omit them.",
+        ),
+        ("plan --stack foundation --endpoint multi", "inv: --endpoint: only stack serving uses it."),
+        ("destroy --stack foundation --endpoint multi", "inv: --endpoint: only stack serving uses it."),
+        ("apply --plan saved --stack serving", "inv: --stack: the plan in saved already says which stacks"),
+        ("apply --stack nowhere", "inv: There is no stack 'nowhere'"),
+        ("predict --split test --image a.png", "inv: --image: --split sends the images of the data set."),
+        ("predict --limit 3", "inv: --limit: only --split sends several images."),
         ("models --env prod", "inv: No AWS credentials for ./inv models: sign in"),
         ("plan --env dev", "inv: No AWS credentials for ./inv plan: sign in"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_exit_code_1(inv, line, told):
+def test_a_mistake_is_one_sentence_and_exit_code_1(inv, line, message):
     code, out, error = inv(*line.split())
     assert (code, out) == (1, "")
-    assert told in sentence(error)
+    assert message in sentence(error)
 
 
 def test_invoke_env_chooses_the_environment(inv, monkeypatch):
@@ -177,26 +187,26 @@ DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not authoriz
 
 
 @pytest.mark.parametrize(
-    ("raised", "code", "told"),
+    ("raised", "code", "message"),
     [
         (OperatorError("No data yet: run ./inv data."), 1, "inv: No data yet: run ./inv data."),
-        (DENIED, 1, "inv: AWS refused while ./inv status: AccessDenied: not authorized."),
+        (DENIED, 1, "inv: AWS refused during ./inv status: AccessDenied: not authorized."),
         (OSError(28, "No space left on device"), 1, "inv: OSError: [Errno 28] No space left on device"),
-        (KeyboardInterrupt(), 130, "inv: interrupted; the same command takes up where this one stopped."),
+        (KeyboardInterrupt(), 130, "inv: interrupted; run the same command again to resume."),
     ],
 )
-def test_what_goes_wrong_in_a_task(inv, monkeypatch, raised, code, told):
-    def fail(settings):
+def test_an_error_of_a_task_is_one_sentence(inv, monkeypatch, raised, code, message):
+    def fail(env):
         raise raised
 
     monkeypatch.setattr(status, "collect", fail)
     ended, out, error = inv("status", "--env", "dev", "--json")
     assert (ended, out) == (code, "")
-    assert sentence(error) == told
+    assert sentence(error) == message
 
 
-def test_a_bug_is_not_disguised(inv, monkeypatch):
-    def fail(settings):
+def test_a_bug_raises_its_exception(inv, monkeypatch):
+    def fail(env):
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(status, "collect", fail)
@@ -206,12 +216,21 @@ def test_a_bug_is_not_disguised(inv, monkeypatch):
 
 # ---- output ----
 
+EMPTY = {
+    "foundation": None,
+    "data": None,
+    "tuning": None,
+    "models": [],
+    "endpoints": [],
+    "unfinished": [],
+}
 
-def test_status_without_the_embedded_aws(inv):
+
+def test_status_without_an_embedded_aws(inv):
     code, out, error = inv("status", "--json")
     assert code == 0
     assert json.loads(out) == {"embedded_aws": {"running": False}}
-    assert "The embedded AWS is not running: nothing serves" in error
+    assert "The embedded AWS is not running: nothing is in service" in error
 
 
 def test_without_json_standard_output_is_empty(inv):
@@ -219,10 +238,10 @@ def test_without_json_standard_output_is_empty(inv):
     assert inv("local.status")[1] == ""
 
 
-def test_local_interrupt_needs_an_embedded_aws_that_runs(inv):
-    code, _, told = inv("local.interrupt", "some-job")
+def test_local_interrupt_needs_a_running_embedded_aws(inv):
+    code, _, error = inv("local.interrupt", "some-job")
     assert code == 1
-    assert sentence(told).startswith("inv: No embedded AWS runs on ")
+    assert "embedded AWS" in sentence(error)
 
 
 def test_local_status_as_json(inv, tmp_path):
@@ -232,56 +251,57 @@ def test_local_status_as_json(inv, tmp_path):
     assert found["home"] == str(tmp_path / "embedded_aws")
 
 
-def test_an_account_that_is_none_is_said_to_be_elsewhere(inv, monkeypatch, capsys):
+WARNING = "AWS_ENDPOINT_URL is set: environment dev uses the AWS at http://127.0.0.1:1."
+
+
+def test_an_endpoint_url_is_reported(inv, monkeypatch, capsys):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    task.environment("dev")
-    assert "environment dev is the one at http://127.0.0.1:1." in capsys.readouterr().err
+    env = task.connect("dev")
+    assert env.settings.environment == "dev"
+    assert WARNING in capsys.readouterr().err
     monkeypatch.delenv("AWS_ENDPOINT_URL")
-    task.environment("dev")
+    task.connect("dev")
     assert capsys.readouterr().err == ""
 
 
-def test_down_where_nothing_was_ever_started(inv):
+def test_status_reports_an_endpoint_url(inv, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setattr(status, "collect", lambda env: EMPTY)
+    assert WARNING in inv("status", "--env", "dev")[2]
+
+
+def test_down_before_anything_was_started(inv):
     code, out, error = inv("down", "--json")
     assert (code, json.loads(out)) == (0, {"left": []})
-    assert "Nothing is left" in error
+    assert "Nothing exists" in error
 
 
 def test_status_of_an_environment_as_json(inv, monkeypatch):
-    found = {
-        "foundation": None,
-        "data": None,
-        "tuning": None,
-        "models": [],
-        "endpoints": [],
-        "unfinished": [],
-    }
-    monkeypatch.setattr(status, "collect", lambda settings: found)
+    monkeypatch.setattr(status, "collect", lambda env: EMPTY)
     code, out, error = inv("status", "--env", "dev", "--json")
-    assert (code, json.loads(out)) == (0, found)
+    assert (code, json.loads(out)) == (0, EMPTY)
     assert "Environment dev" in error
 
 
-def test_local_up_prints_what_a_shell_can_evaluate(inv, monkeypatch, tmp_path):
-    address = daemon.Address(tmp_path, 5999, 1)
+def test_local_up_prints_variables_for_a_shell(inv, monkeypatch, tmp_path):
+    address = client.Address(tmp_path, 5999, 1)
     variables = {"AWS_ENDPOINT_URL": address.endpoint_url, "AWS_REGION": "us-east-1"}
-    monkeypatch.setattr(daemon, "start", lambda *_: address)
-    monkeypatch.setattr(daemon, "variables", lambda *_: variables)
+    monkeypatch.setattr(client, "start", lambda *_: address)
+    monkeypatch.setattr(client, "variables", lambda *_: variables)
     code, out, _ = inv("local.up")
     assert code == 0
     assert out.splitlines() == [f"export {name}={value}" for name, value in variables.items()]
 
 
-def test_the_work_goes_on_at_the_embedded_aws_alone(monkeypatch):
-    """Whatever account the shell is signed in to."""
+def test_pointing_at_the_embedded_aws_removes_variables_of_other_accounts(monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
-    monkeypatch.setattr(daemon, "variables", lambda *_: {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
-    task.point_at(settings.load("local"))
+    monkeypatch.setattr(client, "variables", lambda *_: {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+    embedded.point_at("us-east-1")
     left = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     assert left == {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
-    # A role's session there is kept.
+    # The session of a role there is kept.
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
-    task.point_at(settings.load("local"))
+    embedded.point_at("us-east-1")
     assert os.environ["AWS_SESSION_TOKEN"] == "token"
     monkeypatch.delenv("AWS_ENDPOINT_URL")

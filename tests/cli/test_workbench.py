@@ -1,4 +1,4 @@
-"""The tasks of the workbench as they are typed: a URL alone on standard output, refusals before anything is made."""
+"""The tasks of the workbench: the URL on standard output, refusals before anything is created, progress."""
 
 from __future__ import annotations
 
@@ -10,47 +10,41 @@ import pytest
 from cli import workbench as tasks
 from cli.program import Inv
 from ops import console
-from ops import outputs as handover
-from ops import settings as environments
-from pipeline.workbench import workbench
+from pipeline.workbench import repository, workbench
+from tests.ops.test_outputs import WORKBENCH
 
 URL = "https://d-1.studio.us-east-1.sagemaker.aws/auth?token=x"
-FOUND = {"name": "image-classifier-dev-workbench", "kind": "studio", "instance_type": "ml.t3.medium"}
+URI = "s3://b/code/1/repository.tar.gz"
+PRIVATE = {"subnet_ids": ["subnet-1"], "training_security_group_ids": ["sg-1"]}
 
 
 @pytest.fixture
-def done(monkeypatch):
-    """What the tasks have asked for, in order. private: whether the foundation has a network."""
-    asked = SimpleNamespace(calls=[], private=False, changes=["module.workbench[0].x"], there=None)
-    made = SimpleNamespace(bucket="b", kms_key_arn="k", tuning_role_arn="r")
+def fake(monkeypatch, account, dev):
+    """The calls of the tasks in order, and the answers of a fake workbench. It exists once it was created."""
+    found = SimpleNamespace(calls=[], changes=["module.workbench[0].x"], existing=None)
 
-    def foundation(settings):
-        made.network = object() if asked.private else None
-        return made
+    def up(env, wanted, uri, progress):
+        found.calls.append(("up", wanted.kind, wanted.instance_type, wanted.internet, uri))
+        account.publish("workbench", WORKBENCH)
+        return found.changes
 
-    def up(settings, wanted, uri, progress):
-        asked.calls.append(("up", wanted.kind, wanted.instance_type, wanted.internet, uri))
-        return asked.changes
+    def upload(env, wanted, progress):
+        found.calls.append(("upload",))
+        return URI
 
-    def upload(settings, wanted, *place):
-        asked.calls.append(("upload", *place[:3]))
-        return "s3://b/code/1/repository.tar.gz"
-
-    monkeypatch.setattr(tasks, "environment", environments.load)
-    monkeypatch.setattr(handover, "foundation", foundation)
+    monkeypatch.setattr(tasks, "connect", lambda name: dev)
     monkeypatch.setattr(workbench, "up", up)
-    monkeypatch.setattr(workbench, "upload_repository", upload)
-    monkeypatch.setattr(workbench, "repository_there", lambda settings, wanted: asked.there)
-    monkeypatch.setattr(workbench, "handed_over", lambda settings: FOUND)
-    monkeypatch.setattr(workbench, "state", lambda settings, there: "asleep")
-    monkeypatch.setattr(workbench, "open_url", lambda settings, progress: URL)
-    monkeypatch.setattr(workbench, "remove", lambda settings, progress: [])
-    return asked
+    monkeypatch.setattr(repository, "upload", upload)
+    monkeypatch.setattr(workbench, "existing_repository", lambda env, wanted: found.existing)
+    monkeypatch.setattr(workbench, "state", lambda env, workbench: "stopped")
+    monkeypatch.setattr(workbench, "open_url", lambda env, progress: URL)
+    monkeypatch.setattr(workbench, "remove", lambda env, progress: [])
+    return found
 
 
 @pytest.fixture
 def inv(capsys):
-    """Runs a task's words in this process; gives exit code, standard output and standard error."""
+    """Return a function that runs a task, and returns exit code, standard output and standard error."""
     console.console.cache_clear()
 
     def run(*words: str) -> tuple[int, str, str]:
@@ -65,50 +59,60 @@ def inv(capsys):
     console.console.cache_clear()
 
 
-def test_the_url_is_alone_on_standard_output(inv, done):
-    code, out, told = inv("open")
+def test_open_prints_only_the_url_on_standard_output(inv, fake):
+    code, out, error = inv("open")
     assert (code, out) == (0, f"{URL}\n")
-    assert "for 5 minutes from now" in told
+    assert "valid for 5 minutes" in error
     code, out, _ = inv("open", "--json")
     assert (code, json.loads(out)) == (0, {"url": URL, "valid_seconds": 300})
 
 
-def test_without_a_private_network_nothing_is_uploaded_or_made(inv, done):
-    code, out, told = inv("up")
-    assert (code, out, done.calls) == (1, "", [])
-    assert "run ./inv workbench.up --env dev --internet, or set vpc = true" in " ".join(told.split())
+def test_without_a_private_network_nothing_is_uploaded_or_created(inv, fake):
+    code, out, error = inv("up")
+    assert (code, out, fake.calls) == (1, "", [])
+    assert "run ./inv workbench.up --env dev --internet, or set vpc = true" in " ".join(error.split())
 
 
 @pytest.mark.parametrize("private", [True, False])
-def test_what_was_made_and_what_to_type_next_is_told(inv, done, private):
-    done.private = private
-    code, out, told = inv("up", "--json", *([] if private else ["--internet"]))
-    assert code == 0, told
-    uri = "s3://b/code/1/repository.tar.gz"
-    assert done.calls == [("upload", "b", "k", "r"), ("up", "studio", "ml.t3.medium", not private, uri)]
+def test_up_reports_the_workbench_and_the_next_commands(inv, fake, account, dev, foundation, private):
+    if private:
+        account.publish("foundation", {**foundation.model_dump(), "network": PRIVATE})
+        dev.outputs.forget()
+    code, out, error = inv("up", "--json", *([] if private else ["--internet"]))
+    assert code == 0, error
+    assert fake.calls == [("upload",), ("up", "studio", "ml.t3.medium", not private, URI)]
     assert json.loads(out) == {
-        **FOUND,
-        "state": "asleep",
-        "repository": uri,
+        **WORKBENCH,
+        "state": "stopped",
+        "repository": URI,
         "changes": ["module.workbench[0].x"],
     }
     assert (
-        "SageMaker Studio image-classifier-dev-workbench on ml.t3.medium, asleep; 1 resources changed" in told
+        "SageMaker Studio image-classifier-dev-workbench on ml.t3.medium, stopped; 1 resources changed"
+        in error
     )
-    assert "Next: ./inv workbench.open --env dev; ./inv workbench.down --env dev removes it" in told
-    done.changes = []
-    assert "asleep; unchanged" in inv("up", "--internet")[2]
+    assert "Next: ./inv workbench.open --env dev; ./inv workbench.down --env dev removes it" in error
+    fake.changes = []
+    assert "stopped; unchanged" in inv("up", "--internet")[2]
 
 
-def test_a_repository_that_is_there_is_not_uploaded_again(inv, done):
-    done.there = "s3://b/code/0/repository.tar.gz"
-    code, out, told = inv("up", "--internet", "--json")
-    assert (code, done.calls) == (0, [("up", "studio", "ml.t3.medium", True, done.there)])
-    assert "which is there already" in told and "what is there is not overwritten" in " ".join(told.split())
-    assert json.loads(out)["repository"] == done.there
+def test_up_does_not_upload_the_repository_of_an_existing_workbench(inv, fake):
+    fake.existing = "s3://b/code/0/repository.tar.gz"
+    code, out, error = inv("up", "--internet", "--json")
+    assert (code, fake.calls) == (0, [("up", "studio", "ml.t3.medium", True, fake.existing)])
+    text = " ".join(error.split())
+    assert "which the workbench already has" in text and "existing files are not overwritten" in text
+    assert json.loads(out)["repository"] == fake.existing
 
 
-def test_where_there_is_none_down_does_nothing(inv, done):
-    code, out, told = inv("down", "--json")
+def test_up_reports_a_workbench_without_outputs(inv, fake, monkeypatch):
+    monkeypatch.setattr(workbench, "up", lambda *_: [])
+    code, _, error = inv("up", "--internet")
+    assert code == 1
+    assert "inv: Environment dev has no workbench: run ./inv workbench.up --env dev." in error
+
+
+def test_down_without_a_workbench_does_nothing(inv, fake):
+    code, out, error = inv("down", "--json")
     assert (code, json.loads(out)) == (0, {"removed": []})
-    assert "there is none" in told
+    assert "there was none" in error

@@ -1,22 +1,28 @@
-"""After a deployment: the live endpoint is the intended one, or it is said what differs."""
+"""Checks of a deployment: the live endpoint is the intended one, or the error says what differs."""
 
 import pytest
 from botocore.exceptions import ClientError
 
 from ops.errors import OperatorError
-from ops.settings.serving import AsynchronousSettings, ServerlessSettings, ServingSettings
-from pipeline import live_checks as deployment
+from ops.settings.serving import (
+    AsynchronousSettings,
+    DeploymentSettings,
+    ServerlessSettings,
+    ServingSettings,
+)
+from pipeline import live_checks
+from tests.environments import with_clients, with_settings
 
 
 class Aws:
-    """The answers of SageMaker, Application Auto Scaling and Lambda; changed by the tests."""
+    """The answers of SageMaker, Application Auto Scaling and Lambda; tests change them."""
 
     def __init__(self, serving):
         self.statuses = ["InService"]
         self.config = serving.endpoint_config_name
         self.reason = None
         self.container = {"ModelPackageName": serving.model_package_arn}
-        self.beside = {}
+        self.more_variants = {}
         self.limits = [(1, 3)]
         self.qualifier = "7"
         self.provisioned = [{"Status": "READY", "AvailableProvisionedConcurrentExecutions": 2}]
@@ -31,7 +37,10 @@ class Aws:
 
     def describe_endpoint_config(self, EndpointConfigName):
         assert EndpointConfigName == self.config
-        return {"ProductionVariants": [{"VariantName": "AllTraffic", "ModelName": "model"}], **self.beside}
+        return {
+            "ProductionVariants": [{"VariantName": "AllTraffic", "ModelName": "model"}],
+            **self.more_variants,
+        }
 
     def describe_model(self, ModelName):
         return {"PrimaryContainer": self.container}
@@ -53,40 +62,43 @@ class Aws:
 
 
 @pytest.fixture
-def aws(monkeypatch, serving):
-    fake = Aws(serving)
-    monkeypatch.setattr(deployment, "client", lambda service, region: fake)
-    monkeypatch.setattr(deployment, "pauses", lambda: iter([None] * 10))
-    return fake
+def aws(serving, fast_clock):
+    return Aws(serving)
 
 
-def test_the_intended_endpoint_passes(aws, dev, serving):
+@pytest.fixture
+def env(dev, aws):
+    """Environment dev with these answers."""
+    return with_clients(dev, sagemaker=aws, application_autoscaling=aws, lambda_=aws)
+
+
+def test_the_intended_endpoint_passes(aws, env, serving):
     aws.statuses = ["Creating", "Updating", "InService"]
-    deployment.check_live(dev, serving)
+    live_checks.check_live(env, serving)
 
 
-def test_a_rolled_back_update_is_no_success(aws, dev, serving):
+def test_a_rolled_back_update_is_an_error(aws, env, serving):
     aws.config, aws.reason = "image-classifier-dev-old", "alarm image-classifier-dev-5xx"
     aws.statuses = ["Updating", "RollingBack", "InService"]
     with pytest.raises(OperatorError) as failed:
-        deployment.check_live(dev, serving)
+        live_checks.check_live(env, serving)
     for part in ("image-classifier-dev-old", "image-classifier-dev-new", "5xx", "rolled back"):
         assert part in str(failed.value)
 
 
 @pytest.mark.parametrize("status", ["Failed", "UpdateRollbackFailed", "OutOfService", "Deleting"])
-def test_an_endpoint_that_does_not_serve_names_its_log(aws, dev, serving, status):
+def test_an_endpoint_out_of_service_names_its_log(aws, env, serving, status):
     aws.statuses, aws.reason = [status], "no ping"
     with pytest.raises(
         OperatorError, match=rf"is {status} \(no ping\): .*/aws/sagemaker/Endpoints/image-classifier-dev"
     ):
-        deployment.check_live(dev, serving)
+        live_checks.check_live(env, serving)
 
 
-def test_a_missing_endpoint(aws, dev, serving):
+def test_a_missing_endpoint_is_an_error(aws, env, serving):
     aws.statuses = []
     with pytest.raises(OperatorError, match="endpoint image-classifier-dev does not exist"):
-        deployment.check_live(dev, serving)
+        live_checks.check_live(env, serving)
 
 
 @pytest.mark.parametrize(
@@ -96,19 +108,19 @@ def test_a_missing_endpoint(aws, dev, serving):
         ({"Image": "x"}, "a model without a model package"),
     ],
 )
-def test_another_package_behind_the_same_configuration(aws, dev, serving, container, held):
+def test_another_package_in_the_same_configuration_is_an_error(aws, env, serving, container, held):
     aws.container = container
     with pytest.raises(OperatorError, match=f"holds {held}, not {serving.model_package_arn}"):
-        deployment.check_live(dev, serving)
+        live_checks.check_live(env, serving)
 
 
-def test_another_package_behind_the_shadow(aws, dev, serving):
-    aws.beside = {"ShadowProductionVariants": [{"VariantName": "Shadow", "ModelName": "model"}]}
+def test_another_package_of_the_shadow_variant_is_an_error(aws, env, serving):
+    aws.more_variants = {"ShadowProductionVariants": [{"VariantName": "Shadow", "ModelName": "model"}]}
     intended = {"variants": {**serving.variants, "Shadow": f"{serving.model_package_arn}0"}}
     with pytest.raises(OperatorError, match=r"Variant Shadow .* holds .*/1, not .*/10"):
-        deployment.check_live(dev, serving.model_copy(update=intended))
-    deployment.check_live(
-        dev,
+        live_checks.check_live(env, serving.model_copy(update=intended))
+    live_checks.check_live(
+        env,
         serving.model_copy(
             update={"variants": dict.fromkeys(("AllTraffic", "Shadow"), serving.model_package_arn)}
         ),
@@ -116,7 +128,7 @@ def test_another_package_behind_the_shadow(aws, dev, serving):
 
 
 @pytest.mark.parametrize(
-    ("was", "wanted", "fits"),
+    ("was", "wanted", "supported"),
     [
         ("instance", {}, True),
         ("serverless", {}, True),
@@ -125,81 +137,104 @@ def test_another_package_behind_the_shadow(aws, dev, serving):
         ("asynchronous", {}, False),
     ],
 )
-def test_an_endpoint_becomes_what_sagemaker_makes_of_it(dev, serving, was, wanted, fits):
-    settings = dev.model_copy(update={"serving": dev.serving.model_copy(update=wanted)})
+def test_only_conversions_that_sagemaker_supports_are_accepted(dev, serving, was, wanted, supported):
+    settings = with_settings(dev, serving=wanted).settings
     served = serving.model_copy(update={"hosting": was})
-    if fits:
-        return deployment.check_convertible(settings, served)
+    if supported:
+        return live_checks.check_convertible(settings, served)
     with pytest.raises(
         OperatorError,
-        match=f"image-classifier-dev serves as {was}, .*--endpoint NAME, or first ./inv destroy",
+        match=f"image-classifier-dev has {was} hosting, .*--endpoint NAME, or first run ./inv destroy",
     ):
-        deployment.check_convertible(settings, served)
+        live_checks.check_convertible(settings, served)
 
 
-def test_serverless_inference_has_no_gpu(aws, dev, serving):
-    serverless = dev.model_copy(update={"serving": ServingSettings(serverless={})})
+def test_serverless_inference_refuses_a_gpu_image(aws, env, serving):
+    serverless = with_clients(with_settings(env, serving=ServingSettings(serverless={})), sagemaker=aws)
     registry = "763104351884.dkr.ecr.us-east-1.amazonaws.com/ray"
     aws.image = f"{registry}:serve-ml-sagemaker-cpu-v1"
-    deployment.check_image(serverless, serving.model_package_arn)
+    live_checks.check_image(serverless, serving.model_package_arn)
     aws.image = f"{registry}:serve-ml-sagemaker-cuda-v1"
-    deployment.check_image(dev, serving.model_package_arn)
+    live_checks.check_image(env, serving.model_package_arn)
     with pytest.raises(
-        OperatorError, match=r"version 1 is registered with .*cuda-v1, .*no GPU, takes .*cpu-v1: .*--env dev"
+        OperatorError,
+        match=r"version 1 is registered with image .*cuda-v1, .*no GPU, needs .*cpu-v1: .*--env dev",
     ):
-        deployment.check_image(serverless, serving.model_package_arn)
+        live_checks.check_image(serverless, serving.model_package_arn)
 
 
-def test_the_intended_capacity_passes(aws, dev, serving):
+def test_the_intended_capacity_passes(aws, env, serving):
     aws.provisioned.insert(0, {"Status": "IN_PROGRESS"})
-    deployment.check_capacity(dev, serving)
+    live_checks.check_capacity(env, serving)
 
 
 @pytest.mark.parametrize("limits", [[], [(1, 2)], [(2, 3)]])
-def test_other_scaling_limits(aws, dev, serving, limits):
+def test_other_scaling_limits_are_an_error(aws, env, serving, limits):
     aws.limits = limits
-    with pytest.raises(OperatorError, match=r"variant/AllTraffic scales within .*, not 1 to 3"):
-        deployment.check_capacity(dev, serving)
+    with pytest.raises(
+        OperatorError, match=r"variant/AllTraffic scales (not at all|from \d to \d), not from 1 to 3"
+    ):
+        live_checks.check_capacity(env, serving)
 
 
-def test_scaling_that_is_off_is_not_looked_at(aws, dev, serving):
+def test_scaling_that_is_off_is_not_checked(aws, env, serving):
     aws.limits = []
-    deployment.check_capacity(dev, serving.model_copy(update={"scaled_variants": []}))
+    live_checks.check_capacity(env, serving.model_copy(update={"scaled_variants": []}))
 
 
-def test_limits_of_a_schedule_are_its_own(aws, dev, serving):
+def test_a_schedule_may_change_the_limits(aws, env, serving):
     scheduled = serving.model_copy(update={"scheduled": True})
     aws.limits = [(2, 10)]
-    deployment.check_capacity(dev, scheduled)
+    live_checks.check_capacity(env, scheduled)
     aws.limits = []
-    with pytest.raises(OperatorError, match="scales within"):
-        deployment.check_capacity(dev, scheduled)
+    with pytest.raises(OperatorError, match="scales not at all"):
+        live_checks.check_capacity(env, scheduled)
 
 
 @pytest.mark.parametrize(
-    ("config", "told"),
+    ("config", "message"),
     [
         ({"Status": "FAILED", "StatusReason": "init error"}, r"is FAILED \(init error\), not READY with 2"),
         ({"Status": "READY", "AvailableProvisionedConcurrentExecutions": 1}, "not READY with 2"),
     ],
 )
-def test_provisioned_concurrency_that_is_not_there(aws, dev, serving, config, told):
+def test_missing_provisioned_concurrency_is_an_error(aws, env, serving, config, message):
     aws.provisioned = [config]
-    with pytest.raises(OperatorError, match=told):
-        deployment.check_capacity(dev, serving)
+    with pytest.raises(OperatorError, match=message):
+        live_checks.check_capacity(env, serving)
 
 
-def test_what_a_schedule_keeps_warm_is_its_own(aws, dev, serving):
+def test_a_schedule_may_change_the_provisioned_concurrency(aws, env, serving):
     scheduled = serving.model_copy(update={"provisioned_qualifier": "live"})
     aws.qualifier = "live"
     ready = {"Status": "READY", "RequestedProvisionedConcurrentExecutions": 8}
     aws.provisioned = [ready | {"AvailableProvisionedConcurrentExecutions": 8}]
-    deployment.check_capacity(dev, scheduled)
+    live_checks.check_capacity(env, scheduled)
     aws.provisioned = [ready | {"AvailableProvisionedConcurrentExecutions": 7}]
     with pytest.raises(OperatorError, match="not READY with 8"):
-        deployment.check_capacity(dev, scheduled)
+        live_checks.check_capacity(env, scheduled)
 
 
-def test_no_provisioned_concurrency_is_asked_for(aws, dev, serving):
+def test_no_provisioned_concurrency_is_not_checked(aws, env, serving):
     aws.provisioned = [{"Status": "FAILED"}]
-    deployment.check_capacity(dev, serving.model_copy(update={"provisioned_concurrency": 0}))
+    live_checks.check_capacity(env, serving.model_copy(update={"provisioned_concurrency": 0}))
+
+
+def test_an_update_that_never_ends_is_an_error(aws, env, serving, fast_clock):
+    aws.statuses = ["Updating"]
+    with pytest.raises(OperatorError, match=r"image-classifier-dev is still Updating after 135 minutes"):
+        live_checks.wait_until_stable(env, serving.endpoint_name)
+    assert sum(fast_clock) > 7200 + 900
+
+
+def test_the_limit_of_an_update_is_that_of_the_settings(aws, env, dev, serving, fast_clock):
+    aws.statuses = ["Updating"]
+    limited = with_settings(dev, serving={"deployment": DeploymentSettings(maximum_execution_seconds=600)})
+    with pytest.raises(OperatorError, match=r"still Updating after 25 minutes"):
+        live_checks.wait_until_stable(with_clients(limited, sagemaker=aws), serving.endpoint_name)
+
+
+def test_provisioned_concurrency_that_is_never_allocated_is_an_error(aws, env, serving, fast_clock):
+    aws.provisioned = [{"Status": "IN_PROGRESS"}]
+    with pytest.raises(OperatorError, match=r"has not allocated .* within 15 minutes"):
+        live_checks.check_capacity(env, serving)

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from ml.jobs.data import sample
@@ -75,7 +76,7 @@ def _from_path(source: str, workdir: Path, progress: Progress) -> Path:
     return _once(workdir / _folder_name(path.name), origin, lambda folder: extract(path, folder, progress))
 
 
-def _once(folder: Path, origin: dict, make: Callable[[Path], None]) -> Path:
+def _once(folder: Path, origin: dict[str, Any], make: Callable[[Path], None]) -> Path:
     """Make folder unless it was made in full from the same origin."""
     mark = folder / _ORIGIN
     if mark.exists() and json.loads(mark.read_text()) == origin:

@@ -1,4 +1,4 @@
-"""What a launcher is given, what it gives back, and what it can do."""
+"""The launcher interface: what a training job is given, what it returns, and how it is run."""
 
 from __future__ import annotations
 
@@ -6,48 +6,53 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ml.jobs import job_inputs as program
-from ml.jobs import search as tune
+from ml.jobs import job_inputs
 from ml.jobs.data import Manifest
-from ops.outputs import Foundation
-from ops.settings import Settings
+from ml.jobs.search import SearchResult
+from ops.environment import Environment
 
-Tell = Callable[[str], None]
+OnLine = Callable[[str], None]
 
 
-class TellStatus(Protocol):
-    """Shows a text in place of the one before; an important one stays."""
+class OnStatus(Protocol):
+    """Shows a status in place of the one before; an important one stays visible."""
 
     def __call__(self, text: str, important: bool = False) -> None: ...
 
 
 @dataclass(frozen=True)
 class Training:
-    """What is to be trained: the same wherever it runs. instances: how many machines train together."""
+    """The inputs of a training job, the same for every launcher.
 
-    settings: Settings
-    foundation: Foundation
+    manifest: the data set.
+    source: the training program in S3.
+    tuned: the search whose hyperparameters are used.
+    instances: how many machines train together.
+    """
+
+    env: Environment
     manifest: Manifest
-    source: program.Source
-    tuned: tune.Result
+    source: job_inputs.Source
+    tuned: SearchResult
     instances: int
 
     @property
     def hyperparameters(self) -> dict[str, str]:
-        """The training program's command line: what was tuned beside what was not."""
+        """The training program's arguments: fixed and tuned hyperparameters."""
+        settings = self.env.settings
         tuned = {k: v for k, v in self.tuned.hyperparameters.items() if not k.startswith("_")}
-        return {**program.hyperparameters(self.settings, self.settings.training.epochs), **tuned}
+        return {**job_inputs.hyperparameters(settings, settings.training.epochs), **tuned}
 
     def lineage(self, name: str, launcher: str) -> dict[str, str]:
-        """Where a model comes from, as the registry keeps it."""
+        """Return where the model of job `name` comes from, as the model registry stores it."""
         return {
             "data_hash": self.manifest.hash,
             "dataset": self.manifest.dataset,
             "tuning_job": self.tuned.tuning_job,
             "training_job": name,
             "source": self.source.digest[:16],
-            "git_commit": program.git_commit(),
-            "architecture": self.settings.model.architecture,
+            "git_commit": job_inputs.git_commit(),
+            "architecture": self.env.settings.model.architecture,
             "instance_count": str(self.instances),
             "launcher": launcher,
         }
@@ -55,36 +60,41 @@ class Training:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A job that has succeeded. artifact: s3:// of the model.tar.gz. metrics: last values by name. seconds: of the
-    training, its data's way included; billable_seconds: that the machines are paid for. took: the same for the registry.
+    """The result of a training job that succeeded.
+
+    artifact: s3:// URI of the model.tar.gz.
+    metrics: the last value of each metric.
+    seconds: of training, including the time to load the data.
+    billable_seconds: of all machines together.
+    run_stats: machines and seconds as text, for the model registry.
     """
 
     artifact: str
     metrics: dict[str, float]
     seconds: float
     billable_seconds: float
-    took: dict[str, str] = field(default_factory=dict)
+    run_stats: dict[str, str] = field(default_factory=dict)
 
 
 class Launcher(Protocol):
-    """Runs training jobs by name. name: as --on takes it."""
+    """Runs training jobs on one kind of machine. name: its value of --on."""
 
     name: str
 
-    def stem(self, training: Training) -> str:
-        """What the names of such jobs start with."""
+    def job_prefix(self, training: Training) -> str:
+        """Return the start of the names of its jobs."""
 
     def check(self, training: Training) -> None:
-        """Raise OperatorError if it could not run such a training, before anything is made."""
+        """Raise OperatorError if it cannot run such a training, before anything is created."""
 
-    def parts(self, training: Training) -> dict[str, Any]:
-        """What, beside data, program and hyperparameters, decides the result: another value, another job."""
+    def fingerprint_inputs(self, training: Training) -> dict[str, Any]:
+        """Return what decides the result besides data, program and hyperparameters: another value, another job."""
 
     def describe(self, name: str) -> dict[str, Any] | None:
-        """As `names.attempt` wants it. A job that a next machine is to go on with is InProgress."""
+        """Return the job's state for `names.attempt`. A job that another machine will resume is InProgress."""
 
-    def run(self, training: Training, name: str, on_status: TellStatus, on_line: Tell) -> Outcome:
-        """Begin a job, or go on with it, and follow it to its end. Raises OperatorError if it fails."""
+    def run(self, training: Training, name: str, on_status: OnStatus, on_line: OnLine) -> Outcome:
+        """Start or resume a job and follow it until it ends. Raises OperatorError if it fails."""
 
     def outcome(self, name: str) -> Outcome:
-        """Of a job that has succeeded before."""
+        """Return the result of a job that has succeeded."""

@@ -1,4 +1,4 @@
-"""The training hosts of an environment, as EC2 knows them: by the tags that they have from their first moment."""
+"""The training hosts of an environment, found in EC2 by the tags that they have from launch."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ops.aws import client
-from ops.settings import Settings
+from ops.environment import Environment
 
-ALIVE, GOING = ("pending", "running"), ("shutting-down", "stopping")
+ALIVE, ENDING = ("pending", "running"), ("shutting-down", "stopping")
+CONSOLE_LINES = 5
 
 
 @dataclass(frozen=True)
 class Host:
-    """A host at a look. state: "gone" an hour after its end. keep: whether it stays when its job has ended. reason_code,
-    reason: why it is not running any more, as EC2 says it."""
+    """The state of a host.
+
+    state: of the EC2 instance; "gone" once EC2 has forgotten it, an hour after its termination.
+    keep: whether it keeps running when its job has ended.
+    reason_code, reason: why it is no longer running, in EC2's words.
+    """
 
     instance_id: str
     job: str = ""
@@ -25,41 +29,41 @@ class Host:
     spot: bool = False
     keep: bool = False
     reason_code: str = ""
-    reason: str = "EC2 knows it no more"
+    reason: str = "EC2 no longer lists it"
 
 
-def find(settings: Settings) -> Host | None:
-    """The host that is there, or is just going; there is one at a time."""
+def find(env: Environment) -> Host | None:
+    """Return the host that is running, or else one that is ending; there is one at a time."""
+    settings = env.settings
     filters: dict[str, str | list[str]] = {
         "tag:Project": settings.project,
         "tag:Environment": settings.environment,
         "tag:Name": f"{settings.prefix}-host",
-        "instance-state-name": [*ALIVE, *GOING],
+        "instance-state-name": [*ALIVE, *ENDING],
     }
-    found = _hosts(settings, **filters)
+    found = _hosts(env, **filters)
     return next((host for host in found if host.state in ALIVE), found[0] if found else None)
 
 
-def look(settings: Settings, instance_id: str) -> Host:
-    """A host by its id. By a filter, for which an id that EC2 has forgotten is no error."""
-    found = _hosts(settings, **{"instance-id": instance_id})
+def get(env: Environment, instance_id: str) -> Host:
+    """Return a host by its id. Uses a filter, as EC2 accepts one for an id that it has forgotten."""
+    found = _hosts(env, **{"instance-id": instance_id})
     return found[0] if found else Host(instance_id)
 
 
-def console(settings: Settings, instance_id: str) -> list[str]:
-    """The last lines that user data printed, also for an hour after the host's end; none if EC2 does not give them."""
+def console_output(env: Environment, instance_id: str) -> list[str]:
+    """Return the last lines that user data printed; EC2 has them until an hour after termination, or not at all."""
     try:
-        answer = client("ec2", settings.region).get_console_output(InstanceId=instance_id)
-    except ClientError:  # no reason to hide the failure that is told
+        answer = env.client("ec2").get_console_output(InstanceId=instance_id)
+    except ClientError:  # it must not replace the failure that is being reported
         return []
     lines = answer.get("Output", "").strip().splitlines()
-    return ([line for line in lines if "cloud-init[" in line] or lines)[
-        -5:
-    ]  # not what the kernel says beside
+    # The kernel prints to the console too.
+    return ([line for line in lines if "cloud-init[" in line] or lines)[-CONSOLE_LINES:]
 
 
-def _hosts(settings: Settings, **filters: str | list[str]) -> list[Host]:
-    pages = client("ec2", settings.region).get_paginator("describe_instances")
+def _hosts(env: Environment, **filters: str | list[str]) -> list[Host]:
+    pages = env.client("ec2").get_paginator("describe_instances")
     wanted = [
         {"Name": name, "Values": value if isinstance(value, list) else [value]}
         for name, value in filters.items()

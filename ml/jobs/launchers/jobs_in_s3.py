@@ -1,144 +1,117 @@
-"""Jobs that no service keeps: their description and how far they are lie in the environment's bucket (ml/runner)."""
+"""Jobs of the runner (ml/runner), which no AWS service tracks: their description and status are objects in S3."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from ml.jobs import job_inputs as program
-from ml.jobs import registry, weights
+from ml.jobs import job_inputs, registry, weights
 from ml.jobs.launchers.base import Outcome, Training
-from ml.jobs.launchers.sagemaker import exists
+from ml.jobs.submitter import as_submitter
 from ml.runner.job import STATUS_FILE, Job, Status
-from ops import packaging
-from ops.aws import acting_as, client
-from ops.outputs import Foundation
-from ops.settings import Settings
+from ops import packaging, s3
+from ops.environment import Environment
 
-HOST = Path(__file__).resolve().parents[2] / "runner"
-PENDING = ("InProgress", "Interrupted")  # the next machine goes on from the checkpoint
+RUNNER = Path(__file__).resolve().parents[2] / "runner"
+PENDING = ("InProgress", "Interrupted")  # after both, the next machine resumes from the checkpoint
 
 
-def describe(settings: Settings, foundation: Foundation, name: str) -> dict[str, Any] | None:
-    """As `names.attempt` wants it; None until a machine has begun."""
-    status = read(settings, foundation, name)
+def describe(env: Environment, name: str) -> dict[str, Any] | None:
+    """Return the job's state for `names.attempt`; None until a machine has started it."""
+    status = read_status(env, name)
     if status is None:
         return None
     if status.status in PENDING:
         return {"status": "InProgress", "usable": False}
-    usable = status.status == "Completed" and exists(settings, _artifact(foundation, name))
+    usable = status.status == "Completed" and s3.exists(env, _artifact(env, name))
     return {"status": status.status, "usable": usable}
 
 
-def read(settings: Settings, foundation: Foundation, name: str) -> Status | None:
-    """How far a job is; None until a machine has begun."""
-    s3 = client("s3", settings.region)
-    try:
-        answer = s3.get_object(Bucket=foundation.bucket, Key=f"training/{name}/{STATUS_FILE}")
-    except s3.exceptions.NoSuchKey:
-        return None
-    return Status.from_json(answer["Body"].read())
+def read_status(env: Environment, name: str) -> Status | None:
+    """Return the job's status; None until a machine has started it."""
+    content = s3.get(env, s3.in_data_bucket(env, f"training/{name}/{STATUS_FILE}"))
+    return None if content is None else Status.from_json(content)
 
 
-def outcome(foundation: Foundation, name: str, status: Status) -> Outcome:
-    """What a job that has succeeded gives."""
-    took = {
-        "instance_type": status.machine_type,
-        "spot": str(status.spot).lower(),
-        "training_seconds": f"{status.training_seconds:.0f}",
-        "billable_seconds": f"{status.billable_seconds:.0f}",
-    }
+def outcome(env: Environment, name: str, status: Status) -> Outcome:
+    """Return the result of a job that has succeeded."""
     return Outcome(
-        _artifact(foundation, name), status.metrics, status.training_seconds, status.billable_seconds, took
+        artifact=str(_artifact(env, name)),
+        metrics=status.metrics,
+        seconds=status.training_seconds,
+        billable_seconds=status.billable_seconds,
+        run_stats={
+            "instance_type": status.machine_type,
+            "spot": str(status.spot).lower(),
+            "training_seconds": f"{status.training_seconds:.0f}",
+            "billable_seconds": f"{status.billable_seconds:.0f}",
+        },
     )
 
 
-def write(training: Training, name: str, launcher: str, log_group: str | None) -> str:
-    """Leave a job's description for the machine that will run it. Returns its s3:// address."""
-    settings, foundation = training.settings, training.foundation
-    output = f"s3://{foundation.bucket}/training/{name}/"
+def write(training: Training, name: str, launcher: str, log_group: str | None) -> s3.S3Uri:
+    """Write a job's description to S3, for the machine that will run it. Returns its URI."""
+    env = training.env
+    artifact = str(_artifact(env, name))
+    lineage = training.lineage(name, launcher)
     job = Job(
         name=name,
-        region=settings.region,
-        kms_key_arn=foundation.kms_key_arn,
+        region=env.settings.region,
+        kms_key_arn=env.outputs.foundation.kms_key_arn,
         source=training.source.uri,
         source_digest=training.source.digest,
-        program=program.PROGRAM,
+        program=job_inputs.PROGRAM,
         hyperparameters=training.hyperparameters,
         channels=_channels(training),
-        output=output,
-        checkpoints=f"s3://{foundation.bucket}/checkpoints/{name}/",
-        metrics={m["name"]: m["regex"] for m in program.metric_definitions()},
-        registration=registry.request(
-            settings,
-            foundation,
-            training_job=name,
-            artifact=_artifact(foundation, name),
-            lineage=training.lineage(name, launcher),
-        ),
-        minimum_accuracy=settings.training.minimum_accuracy,
-        max_runtime_seconds=settings.training.max_runtime_seconds,
+        output=str(s3.in_data_bucket(env, f"training/{name}/")),
+        checkpoints=str(s3.in_data_bucket(env, f"checkpoints/{name}/")),
+        metrics={m["name"]: m["regex"] for m in job_inputs.metric_definitions()},
+        registration=registry.request(env, training_job=name, artifact=artifact, lineage=lineage),
+        minimum_accuracy=env.settings.training.minimum_accuracy,
+        max_runtime_seconds=env.settings.training.max_runtime_seconds,
         log_group=log_group,
     )
-    return _put(settings, foundation, f"{folder(name)}job.json", job.to_json().encode())
+    return s3.put(as_submitter(env), f"{folder(name)}job.json", job.to_json().encode())
 
 
-def upload_host_program(settings: Settings, foundation: Foundation) -> tuple[str, str]:
-    """Put ml/runner into S3, once per content. Returns its s3:// address and its SHA-256, hexadecimal."""
-    body, digest = packaging.source_bundle(HOST, prefix="runner/")
-    key = f"code/{digest[:16]}/runner.tar.gz"
-    with acting_as(foundation.tuning_role_arn):
-        s3 = client("s3", settings.region)
-        if s3.list_objects_v2(Bucket=foundation.bucket, Prefix=key, MaxKeys=1)["KeyCount"]:
-            return f"s3://{foundation.bucket}/{key}", digest
-    return _put(settings, foundation, key, body), digest
+def upload_runner(env: Environment) -> tuple[s3.S3Uri, str]:
+    """Upload ml/runner to S3, once per content. Returns its URI and its SHA-256, hexadecimal."""
+    body, digest = packaging.source_bundle(RUNNER, prefix="runner/")
+    return s3.put_once(as_submitter(env), f"code/{digest[:16]}/runner.tar.gz", body), digest
 
 
-def mark_launched(settings: Settings, foundation: Foundation, name: str, instance_id: str) -> None:
-    """Let a host switch itself off: Terraform has seen it."""
-    _put(settings, foundation, f"{folder(name)}launched/{instance_id}", b"")
+def mark_launched(env: Environment, name: str, instance_id: str) -> None:
+    """Allow a host to shut down by itself: Terraform has seen it."""
+    s3.put(as_submitter(env), f"{folder(name)}launched/{instance_id}", b"")
 
 
-def launched_prefix(foundation: Foundation, name: str) -> str:
-    """s3:// of the marks that `mark_launched` leaves."""
-    return f"s3://{foundation.bucket}/{folder(name)}launched/"
+def launched_prefix(env: Environment, name: str) -> s3.S3Uri:
+    """Return the prefix of the objects that `mark_launched` writes."""
+    return s3.in_data_bucket(env, f"{folder(name)}launched/")
 
 
-def ended_prefix(foundation: Foundation, name: str) -> str:
-    """s3:// of the marks that hosts leave which stay when their job has ended."""
-    return f"s3://{foundation.bucket}/training/{name}/ended/"
+def ended_prefix(env: Environment, name: str) -> s3.S3Uri:
+    """Return the prefix of the objects that kept hosts write when their job has ended."""
+    return s3.in_data_bucket(env, f"training/{name}/ended/")
 
 
-def has_ended(settings: Settings, foundation: Foundation, name: str, instance_id: str) -> bool:
-    """Whether a host that stays has left its mark."""
-    return exists(settings, f"{ended_prefix(foundation, name)}{instance_id}")
+def has_ended(env: Environment, name: str, instance_id: str) -> bool:
+    """Return whether the job of a kept host has ended."""
+    return s3.exists(env, ended_prefix(env, name) / instance_id)
 
 
 def folder(name: str) -> str:
-    """Where a job's description lies in the bucket."""
+    """Return the key prefix of a job's description in the data bucket."""
     return f"code/jobs/{name}/"
 
 
-def _artifact(foundation: Foundation, name: str) -> str:
-    return f"s3://{foundation.bucket}/training/{name}/output/model.tar.gz"
+def _artifact(env: Environment, name: str) -> s3.S3Uri:
+    return s3.in_data_bucket(env, f"training/{name}/output/model.tar.gz")
 
 
 def _channels(training: Training) -> dict[str, str]:
-    settings, foundation = training.settings, training.foundation
-    found = program.split_uris(foundation, training.manifest.dataset, ["train", "valid", "test"])
-    if settings.model.pretrained:
-        with acting_as(foundation.tuning_role_arn):
-            found["weights"] = weights.upload(settings, foundation)
+    env = training.env
+    found = job_inputs.split_uris(env, training.manifest.dataset, ["train", "valid", "test"])
+    if env.settings.model.pretrained:
+        found["weights"] = weights.upload(as_submitter(env))
     return found
-
-
-def _put(settings: Settings, foundation: Foundation, key: str, body: bytes) -> str:
-    with acting_as(foundation.tuning_role_arn):
-        client("s3", settings.region).put_object(
-            Bucket=foundation.bucket,
-            Key=key,
-            Body=body,
-            ServerSideEncryption="aws:kms",
-            SSEKMSKeyId=foundation.kms_key_arn,
-        )
-    return f"s3://{foundation.bucket}/{key}"

@@ -1,4 +1,4 @@
-"""Following a job: every log line once, every status once, to the end."""
+"""Following a training job: every log line and every status once, until it ends."""
 
 import itertools
 import time
@@ -7,14 +7,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ml.jobs import follow
-from ops.aws import client
+from tests.environments import with_clients
 
 
 @pytest.fixture
-def logs(moto_aws):
-    """Writes lines of an instance of the job `job-1` to its log stream."""
-    service = client("logs", "us-east-1")
-    times = itertools.count(int(time.time() * 1000))  # CloudWatch takes no old events
+def logs(moto_aws, dev):
+    """Return a function that writes lines to a log stream."""
+    service = dev.client("logs")
+    times = itertools.count(int(time.time() * 1000))  # CloudWatch refuses old events
 
     def write(stream: str, *lines: str) -> None:
         if not service.describe_log_groups(logGroupNamePrefix=follow.LOG_GROUP)["logGroups"]:
@@ -31,34 +31,34 @@ def logs(moto_aws):
     return write
 
 
-def test_before_the_first_line_there_is_nothing(moto_aws):
-    assert list(follow.LogTail("job-1", "us-east-1").lines()) == []
+def test_a_job_without_logs_has_no_lines(moto_aws, dev):
+    assert list(follow.LogTail(dev, "job-1").lines()) == []
 
 
-def test_every_line_is_told_once_instance_by_instance(logs):
-    tail = follow.LogTail("job-1", "us-east-1")
+def test_every_line_is_returned_once_instance_by_instance(logs, dev):
+    tail = follow.LogTail(dev, "job-1")
     logs("job-1/algo-1-1", "one\n", "two")
     logs("job-1/algo-2-1", "other")
-    logs("job-10/algo-1-1", "of another job")
+    logs("job-10/algo-1-1", "another job")
     assert list(tail.lines()) == ["one", "two", "other"]
     assert list(tail.lines()) == []
     logs("job-1/algo-1-1", "three")
     assert list(tail.lines()) == ["three"]
 
 
-def test_other_errors_of_the_logs_are_not_swallowed(moto_aws, monkeypatch):
-    tail = follow.LogTail("job-1", "us-east-1")
+def test_other_errors_of_cloudwatch_are_raised(moto_aws, dev, monkeypatch):
+    tail = follow.LogTail(dev, "job-1")
 
     def refuse(**_):
         raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "DescribeLogStreams")
 
-    monkeypatch.setattr(client("logs", "us-east-1"), "describe_log_streams", refuse)
+    monkeypatch.setattr(dev.client("logs"), "describe_log_streams", refuse)
     with pytest.raises(ClientError):
         list(tail.lines())
 
 
-def test_a_job_is_followed_to_its_end(logs, monkeypatch):
-    looks = iter(
+def test_a_job_is_followed_until_it_ends(logs, dev, fast_clock):
+    descriptions = iter(
         [
             ("InProgress", "Starting", []),
             ("InProgress", "Training", ["epoch=1"]),
@@ -69,36 +69,14 @@ def test_a_job_is_followed_to_its_end(logs, monkeypatch):
 
     class Sagemaker:
         def describe_training_job(self, TrainingJobName):
-            status, secondary, lines = next(looks)
+            status, secondary, lines = next(descriptions)
             if lines:
                 logs("job-1/algo-1-1", *lines)
             return {"TrainingJobStatus": status, "SecondaryStatus": secondary, "ModelArtifacts": {}}
 
-    monkeypatch.setattr(
-        follow,
-        "client",
-        lambda service, region: Sagemaker() if service == "sagemaker" else client(service, region),
-    )
-    monkeypatch.setattr(follow, "pauses", lambda: iter([None] * 10))
+    env = with_clients(dev, sagemaker=Sagemaker())
     statuses, lines = [], []
-    job = follow.training_job("job-1", "us-east-1", statuses.append, lines.append)
+    job = follow.training_job(env, "job-1", statuses.append, lines.append)
     assert job["TrainingJobStatus"] == "Completed"
     assert statuses == ["Starting", "Training", "Completed"]
     assert lines == ["epoch=1", "epoch=2"]
-
-
-def test_pauses_grow_with_the_wait(monkeypatch):
-    clock, slept = [0.0], []
-
-    def sleep(seconds: float) -> None:
-        slept.append(seconds)
-        clock[0] += seconds
-
-    monkeypatch.setattr(follow.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(follow.time, "sleep", sleep)
-    pauses = follow.pauses()
-    for _ in range(500):
-        next(pauses)
-    assert slept[0] == 0.5
-    assert slept == sorted(slept)
-    assert slept[-1] == 10.0

@@ -1,4 +1,4 @@
-"""Which name a job gets, and when a job that is there is taken up instead."""
+"""The name of a job, and when an existing job is resumed instead."""
 
 import pytest
 
@@ -6,15 +6,15 @@ from ml.jobs import names
 
 
 class Jobs:
-    """Jobs by attempt; asked for by name."""
+    """Jobs by attempt, described by name."""
 
     def __init__(self, *statuses: tuple[str, bool]):
-        self.statuses, self.asked = list(statuses), []
+        self.statuses, self.names = list(statuses), []
 
     def __call__(self, name: str) -> dict | None:
-        if name not in self.asked:
-            self.asked.append(name)
-        number = self.asked.index(name)
+        if name not in self.names:
+            self.names.append(name)
+        number = self.names.index(name)
         if number >= len(self.statuses):
             return None
         status, usable = self.statuses[number]
@@ -45,14 +45,14 @@ FAILED, STOPPED, RUNNING, STOPPING = ((s, False) for s in ("Failed", "Stopped", 
         ([DONE, DONE], True, 2, False),
     ],
 )
-def test_attempts(jobs, again, attempt, found):
+def test_attempt_resumes_a_running_or_usable_job_or_names_the_next(jobs, again, attempt, found):
     describe = Jobs(*jobs)
-    name, job = names.attempt("stem", "digest", describe, again=again)
-    assert name == describe.asked[attempt]
+    name, job = names.attempt("prefix", "digest", describe, again=again)
+    assert name == describe.names[attempt]
     assert (job is not None) == found
 
 
-def test_names_differ_by_digest_and_attempt_and_fit():
+def test_names_differ_by_digest_and_attempt_and_have_32_characters():
     first, _ = names.attempt("image-classifier-staging", "a", Jobs())
     other, _ = names.attempt("image-classifier-staging", "b", Jobs())
     second, _ = names.attempt("image-classifier-staging", "a", Jobs(FAILED))
@@ -60,5 +60,5 @@ def test_names_differ_by_digest_and_attempt_and_fit():
     assert all(len(name) == 32 and name.startswith("image-classifier-staging-") for name in (first, second))
 
 
-def test_the_same_inputs_have_the_same_name():
-    assert names.attempt("stem", "a", Jobs()) == names.attempt("stem", "a", Jobs())
+def test_equal_inputs_have_equal_names():
+    assert names.attempt("prefix", "a", Jobs()) == names.attempt("prefix", "a", Jobs())

@@ -1,12 +1,12 @@
-"""Model versions: registered once, approved by their accuracy, chosen by number or as the newest approved."""
+"""Model versions: registered once, approved by accuracy, chosen by number or as the newest approved."""
 
 from datetime import datetime
 
 import pytest
 
 from ml.jobs import registry
-from ops.aws import client
 from ops.errors import OperatorError
+from tests.environments import with_settings
 
 
 def version(number: int, approval: str) -> registry.Version:
@@ -17,7 +17,7 @@ def version(number: int, approval: str) -> registry.Version:
 
 @pytest.fixture
 def registered(monkeypatch):
-    """Sets the versions that there are, oldest first."""
+    """Return a function that sets the registered versions, oldest first."""
 
     def there(*approvals: str) -> None:
         found = [version(number, approval) for number, approval in enumerate(approvals, 1)]
@@ -26,23 +26,27 @@ def registered(monkeypatch):
     return there
 
 
-def test_the_newest_approved_version_is_chosen(registered, dev, foundation):
+def test_the_newest_approved_version_is_chosen(registered, dev):
     registered("Approved", "Approved", "PendingManualApproval")
-    assert registry.choose(dev, foundation, None).number == 2
+    assert registry.choose(dev, None).number == 2
 
 
-def test_a_version_can_be_named_whatever_its_approval(registered, dev, foundation):
+def test_a_version_can_be_chosen_without_approval(registered, dev):
     registered("Approved", "Rejected")
-    assert registry.choose(dev, foundation, 2).number == 2
+    assert registry.choose(dev, 2).number == 2
 
 
 @pytest.mark.parametrize(
-    ("approvals", "number", "told"),
+    ("approvals", "number", "message"),
     [
         ((), None, r"No model is registered yet: run \./inv train --env dev\.$"),
         ((), 3, r"No model is registered yet"),
-        (("Approved", "Approved"), 7, r"no model version 7: there are 1, 2 \(\./inv models --env dev\)"),
-        (("Approved",), 0, "no model version 0: there are 1"),
+        (
+            ("Approved", "Approved"),
+            7,
+            r"no model version 7: choose one of 1, 2 \(\./inv models --env dev shows",
+        ),
+        (("Approved",), 0, "no model version 0: choose one of 1 "),
         (
             ("PendingManualApproval", "Rejected"),
             None,
@@ -50,31 +54,30 @@ def test_a_version_can_be_named_whatever_its_approval(registered, dev, foundatio
         ),
     ],
 )
-def test_no_such_version(registered, dev, foundation, approvals, number, told):
+def test_an_unknown_version_is_refused(registered, dev, approvals, number, message):
     registered(*approvals)
-    with pytest.raises(OperatorError, match=told):
-        registry.choose(dev, foundation, number)
+    with pytest.raises(OperatorError, match=message):
+        registry.choose(dev, number)
 
 
 @pytest.fixture
 def group(account, dev):
-    client("sagemaker", dev.region).create_model_package_group(ModelPackageGroupName=dev.prefix)
+    dev.client("sagemaker").create_model_package_group(ModelPackageGroupName=dev.settings.prefix)
 
 
-def register(dev, foundation, job: str, **metrics: float) -> registry.Version:
+def register(env, job: str, **metrics: float) -> registry.Version:
     return registry.register(
-        dev,
-        foundation,
+        env,
         training_job=job,
-        artifact=f"s3://{foundation.bucket}/training/{job}/output/model.tar.gz",
+        artifact=f"s3://{env.data_bucket}/training/{job}/output/model.tar.gz",
         metrics={name.replace("_", ":"): value for name, value in metrics.items()},
         lineage={"training_job": job, "architecture": "small_cnn"},
-        took={"billable_seconds": "60"},
+        run_stats={"billable_seconds": "60"},
     )
 
 
-def test_a_version_carries_metrics_and_lineage(group, dev, foundation):
-    made = register(dev, foundation, "job-1", test_accuracy=0.75)
+def test_a_version_has_metrics_and_lineage(group, dev):
+    made = register(dev, "job-1", test_accuracy=0.75)
     assert made.number == 1
     assert made.lineage == {
         "training_job": "job-1",
@@ -82,28 +85,26 @@ def test_a_version_carries_metrics_and_lineage(group, dev, foundation):
         "test_accuracy": "0.75",
         "billable_seconds": "60",
     }
-    package = client("sagemaker", dev.region).describe_model_package(ModelPackageName=made.arn)
+    package = dev.client("sagemaker").describe_model_package(ModelPackageName=made.arn)
     statistics = package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
     bucket, _, key = statistics.removeprefix("s3://").partition("/")
-    assert (
-        b'"test:accuracy": 0.75' in client("s3", dev.region).get_object(Bucket=bucket, Key=key)["Body"].read()
-    )
+    assert b'"test:accuracy": 0.75' in dev.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     (container,) = package["InferenceSpecification"]["Containers"]
     assert container["Environment"] == {"SM_RAYSERVE_APP": "app:app"}
-    # A list would bind the version to the instance types of the day of its registration.
+    # A list would limit the version to the instance types that existed at its registration.
     assert not package["InferenceSpecification"].get("SupportedRealtimeInferenceInstanceTypes")
 
 
 @pytest.mark.parametrize(
     ("metrics", "approval"),
     [
-        ({"test_accuracy": 0.6}, "Approved"),  # dev wants 0.6
+        ({"test_accuracy": 0.6}, "Approved"),  # the minimum of dev
         ({"test_accuracy": 0.59}, "PendingManualApproval"),
-        ({"validation_accuracy": 0.99}, "PendingManualApproval"),  # nothing is known of unseen pictures
+        ({"validation_accuracy": 0.99}, "PendingManualApproval"),  # without a test split
     ],
 )
-def test_approval_is_by_accuracy_on_the_test_split(group, dev, foundation, metrics, approval):
-    assert register(dev, foundation, "job-1", **metrics).approval == approval
+def test_approval_depends_on_the_accuracy_on_the_test_split(group, dev, metrics, approval):
+    assert register(dev, "job-1", **metrics).approval == approval
 
 
 @pytest.mark.parametrize(
@@ -111,13 +112,14 @@ def test_approval_is_by_accuracy_on_the_test_split(group, dev, foundation, metri
     [
         ("PendingManualApproval", 0.5, "Approved"),
         ("PendingManualApproval", 0.7, "PendingManualApproval"),
-        ("Rejected", 0.5, "Rejected"),  # a person's word stands
+        ("Rejected", 0.5, "Rejected"),  # a person's decision is kept
         ("Approved", 0.7, "Approved"),
     ],
 )
-def test_a_lower_minimum_approves_what_waits(group, dev, foundation, monkeypatch, before, minimum, after):
-    made = register(dev, foundation, "job-1", test_accuracy=0.59)
-    sagemaker = client("sagemaker", dev.region)
+def test_a_lower_minimum_approves_a_pending_version(group, dev, monkeypatch, before, minimum, after):
+    made = register(dev, "job-1", test_accuracy=0.59)
+    env = with_settings(dev, training={"minimum_accuracy": minimum})
+    sagemaker = env.client("sagemaker")
     update = sagemaker.update_model_package
     # moto forgets the properties that an update does not name; AWS keeps them.
     monkeypatch.setattr(
@@ -126,13 +128,12 @@ def test_a_lower_minimum_approves_what_waits(group, dev, foundation, monkeypatch
         lambda **given: update(**given, CustomerMetadataProperties=made.lineage),
     )
     sagemaker.update_model_package(ModelPackageArn=made.arn, ModelApprovalStatus=before)
-    training = dev.training.model_copy(update={"minimum_accuracy": minimum})
-    again = register(dev.model_copy(update={"training": training}), foundation, "job-1", test_accuracy=0.59)
+    again = register(env, "job-1", test_accuracy=0.59)
     assert (again.number, again.approval) == (1, after)
 
 
-def test_a_training_job_is_registered_once(group, dev, foundation):
-    first, second = (register(dev, foundation, "job-1", test_accuracy=0.7) for _ in range(2))
-    other = register(dev, foundation, "job-2", test_accuracy=0.8)
+def test_a_training_job_is_registered_once(group, dev):
+    first, second = (register(dev, "job-1", test_accuracy=0.7) for _ in range(2))
+    other = register(dev, "job-2", test_accuracy=0.8)
     assert first.number == second.number == 1
-    assert [v.number for v in registry.versions(dev, foundation)] == [other.number, 1]
+    assert [v.number for v in registry.versions(dev)] == [other.number, 1]

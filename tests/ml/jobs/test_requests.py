@@ -1,4 +1,4 @@
-"""The requests that create jobs, as the SDK sends them: valid by botocore's model, private, encrypted, tagged."""
+"""The requests that create jobs, as the SDK sends them: valid for botocore, isolated, encrypted, tagged."""
 
 import json
 
@@ -6,15 +6,16 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from ml.jobs import job_inputs as program
-from ml.jobs import search as tune
-from ml.jobs.launchers import Training, sagemaker
-from ops import outputs as handover
-from ops import settings as environments
+from ml.jobs import job_inputs, search
+from ml.jobs.launchers import sagemaker
+from ml.jobs.launchers.base import Training
+from ops.environment import Environment
+from ops.outputs import Network
 from ops.settings.jobs import ContinuousRange
+from tests.environments import with_settings
 
-SOURCE = program.Source("s3://bucket/code/abc/source.tar.gz", "abc")
-TUNED = tune.Result(
+SOURCE = job_inputs.Source("s3://bucket/code/abc/source.tar.gz", "abc")
+TUNED = search.SearchResult(
     tuning_job="search",
     model={},
     data_hash="d",
@@ -35,7 +36,7 @@ class Sent(Exception):
 
 
 class Session(boto3.Session):
-    """Its SageMaker clients send nothing."""
+    """Creates SageMaker clients that send nothing."""
 
     def client(self, service, region_name=None, config=None, **options):
         made = super().client(service, region_name, config=(config or Config()), **options)
@@ -53,21 +54,18 @@ def session():
 
 
 @pytest.fixture
-def create(session, monkeypatch, dev, foundation, manifest):
-    """The request of a training or tuning job under changed settings of `training` or `tuning`."""
-    for module in (sagemaker, tune):
-        monkeypatch.setattr(module, "session", lambda region: session)
+def create(account, session, dev, foundation, manifest):
+    """Return a function that returns the request of a training or tuning job, with changed settings."""
 
     def request(kind: str, count: int = 1, **changes) -> dict:
-        settings = dev.model_copy(
-            update={name: getattr(dev, name).model_copy(update=change) for name, change in changes.items()}
-        )
+        account.publish("foundation", foundation.model_dump())
+        env = Environment(with_settings(dev, **changes).settings, session)
         with pytest.raises(Sent) as sent:
             if kind == "training":
-                training = Training(settings, foundation, manifest, SOURCE, TUNED, count)
-                sagemaker.create(training, "image-classifier-dev-train")
+                training = Training(env, manifest, SOURCE, TUNED, count)
+                sagemaker.submit(env, training, "image-classifier-dev-train")
             else:
-                tune._create(settings, foundation, manifest, SOURCE, "image-classifier-dev-abcdefg")
+                search._create(env, manifest, SOURCE, "image-classifier-dev-abcdefg")
         return sent.value.args[0]
 
     return request
@@ -90,18 +88,18 @@ def test_training_request(create, foundation):
     assert [c["ChannelName"] for c in request["InputDataConfig"]] == ["train", "valid", "test", "code"]
     assert request["CheckpointConfig"]["S3Uri"].endswith("/checkpoints/image-classifier-dev-train/")
     assert request["AlgorithmSpecification"]["MetricDefinitions"] == [
-        {"Name": d["name"], "Regex": d["regex"]} for d in program.metric_definitions()
+        {"Name": d["name"], "Regex": d["regex"]} for d in job_inputs.metric_definitions()
     ]
 
 
-def test_tuned_hyperparameters_override_and_internal_ones_stay_away(create):
+def test_tuned_hyperparameters_override_and_internal_ones_are_left_out(create):
     given = create("training")["HyperParameters"]
     assert (given["learning-rate"], given["batch-size"], given["optimizer"]) == ("0.01", "64", "sgd")
     assert given["sagemaker_submit_directory"] == "/opt/ml/input/data/code/source.tar.gz"
     assert not any(name.startswith("_") for name in given)
 
 
-def test_spot_has_a_longest_wait_and_checkpoints(create):
+def test_a_spot_job_has_a_longest_wait_and_checkpoints(create):
     assert create("training")["EnableManagedSpotTraining"] is False
     request = create("training", training={"spot": True, "max_runtime_seconds": 3600})
     assert request["EnableManagedSpotTraining"] is True
@@ -126,12 +124,12 @@ def test_tuning_request(create, foundation):
     assert definition["StoppingCondition"]["MaxRuntimeInSeconds"] > 0
 
 
-def test_tuning_never_sees_the_test_split(create):
+def test_tuning_does_not_get_the_test_split(create):
     channels = create("tuning")["TrainingJobDefinition"]["InputDataConfig"]
     assert [c["ChannelName"] for c in channels] == ["train", "valid", "code"]
 
 
-def test_a_hyperparameter_is_either_searched_or_fixed(create):
+def test_a_hyperparameter_is_either_tuned_or_fixed(create):
     weight_decay = {"weight-decay": ContinuousRange(min=0.0001, max=0.01)}
     request = create("tuning", tuning={"continuous": weight_decay})
     ranges = request["HyperParameterTuningJobConfig"]["ParameterRanges"]
@@ -151,12 +149,12 @@ def test_jobs_carry_the_cost_tags(create, kind, manifest):
     }
 
 
-# ---- what nobody else may see ----
+# ---- isolation and encryption ----
 
 
 @pytest.fixture
 def job(create):
-    """The part of a request that is about one training job, whichever asks for it."""
+    """Return a function that returns the definition of a training job in either request."""
 
     def part(kind: str, count: int = 1, **changes) -> dict:
         request = create(kind, count, **changes)
@@ -166,31 +164,29 @@ def job(create):
 
 
 @pytest.mark.parametrize("kind", ["training", "tuning"])
-def test_containers_have_no_network_and_get_their_program_by_a_channel(job, kind):
-    asked = job(kind)
-    assert asked["EnableNetworkIsolation"] is True
-    assert "VpcConfig" not in asked
-    code = next(c for c in asked["InputDataConfig"] if c["ChannelName"] == "code")
+def test_containers_have_no_network_and_get_their_program_from_a_channel(job, kind):
+    request = job(kind)
+    assert request["EnableNetworkIsolation"] is True
+    assert "VpcConfig" not in request
+    code = next(c for c in request["InputDataConfig"] if c["ChannelName"] == "code")
     assert code["DataSource"]["S3DataSource"]["S3Uri"] == "s3://bucket/code/abc/"
 
 
 @pytest.mark.parametrize("kind", ["training", "tuning"])
 @pytest.mark.parametrize(
-    ("instance_type", "takes_a_key"),
+    ("instance_type", "encrypted"),
     [("ml.m5.large", True), ("ml.g4dn.xlarge", False), ("ml.p5.48xlarge", False)],
 )
-def test_volumes_are_encrypted_with_the_key_where_hardware_does_not(
-    job, foundation, kind, instance_type, takes_a_key
+def test_volumes_are_encrypted_with_the_key_unless_hardware_encrypts_them(
+    job, foundation, kind, instance_type, encrypted
 ):
     resources = job(kind, training={"instance_type": instance_type})["ResourceConfig"]
-    assert resources.get("VolumeKmsKeyId") == (foundation.kms_key_arn if takes_a_key else None)
+    assert resources.get("VolumeKmsKeyId") == (foundation.kms_key_arn if encrypted else None)
 
 
 @pytest.mark.parametrize("kind", ["training", "tuning"])
-def test_jobs_of_a_private_network_run_in_it(job, foundation, kind):
-    foundation.network = handover.Network(
-        subnet_ids=["subnet-a", "subnet-b"], training_security_group_ids=["sg-t"]
-    )
+def test_jobs_run_in_the_private_network(job, foundation, kind):
+    foundation.network = Network(subnet_ids=["subnet-a", "subnet-b"], training_security_group_ids=["sg-t"])
     assert job(kind)["VpcConfig"] == {"Subnets": ["subnet-a", "subnet-b"], "SecurityGroupIds": ["sg-t"]}
 
 
@@ -198,15 +194,15 @@ def test_jobs_of_a_private_network_run_in_it(job, foundation, kind):
     ("count", "network", "encrypted"),
     [(2, {"vpc": True}, True), (2, {"encrypt_traffic": True}, True), (2, {}, None), (1, {"vpc": True}, None)],
 )
-def test_traffic_between_instances_is_encrypted_in_a_private_network_or_on_request(
+def test_traffic_between_instances_is_encrypted_in_a_private_network_or_by_setting(
     job, count, network, encrypted
 ):
-    asked = job("training", count, network=network)
-    assert asked.get("EnableInterContainerTrafficEncryption") is encrypted
+    request = job("training", count, network=network)
+    assert request.get("EnableInterContainerTrafficEncryption") is encrypted
 
 
-def test_ranges_as_the_api_takes_them():
-    ranges = tune.parameter_ranges(environments.load("dev").tuning)
+def test_parameter_ranges_have_the_form_of_the_api(dev):
+    ranges = search.parameter_ranges(dev.settings.tuning)
     assert ranges == {
         "continuous_parameter_ranges": [
             {

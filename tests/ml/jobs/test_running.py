@@ -1,4 +1,4 @@
-"""Jobs under way: only this environment's, those being stopped too; stopped once, and waited for."""
+"""Running jobs: only this environment's, including those that are stopping; stopped once, and waited for."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import ClientError
 
-from ml.jobs import running as jobs
-from ops import settings as environments
+from ml.jobs import running
+from ops import waiting
 from ops.errors import OperatorError
-from pipeline import teardown
+from pipeline import leftovers
+from tests.environments import with_clients
 
 KINDS = {"HyperParameterTuningJob": "tuning", "TrainingJob": "training"}
 MINE = "image-classifier-dev-1"
 
 
 class SageMaker:
-    """Jobs as (kind, name): status. A stopped one is Stopping, and ends at the end of the next pause."""
+    """Jobs as (kind, name): status. A stopped job is Stopping, and ends with the next pause."""
 
     def __init__(self, found: dict[tuple[str, str], str]):
         self.found = dict(found)
@@ -51,67 +52,60 @@ class SageMaker:
 
 
 @pytest.fixture
-def dev() -> environments.Settings:
-    return environments.load("dev")
+def account_with(dev, monkeypatch):
+    """Return a function that returns an environment with these jobs, and its SageMaker. Its clock advances by pauses."""
 
-
-@pytest.fixture
-def sagemaker(monkeypatch):
-    """sagemaker(found): an AWS with these jobs; its clock moves in pauses."""
-
-    def make(found, *, ends: bool = True) -> SageMaker:
+    def make(found, *, ends: bool = True):
         fake, clock = SageMaker(found), iter(range(0, 10**6, 60))
 
         def pause(seconds):
             if ends:
                 fake.found = {key: status for key, status in fake.found.items() if status != "Stopping"}
 
-        monkeypatch.setattr(jobs, "client", lambda service, region: fake)
-        monkeypatch.setattr(jobs, "time", SimpleNamespace(sleep=pause, monotonic=lambda: next(clock)))
-        return fake
+        monkeypatch.setattr(waiting, "time", SimpleNamespace(sleep=pause, monotonic=lambda: next(clock)))
+        return with_clients(dev, sagemaker=fake), fake
 
     return make
 
 
-def test_only_running_jobs_of_this_environment_are_stopped(sagemaker, dev):
+def test_only_running_jobs_of_this_environment_are_stopped(account_with):
     others = ["image-classifier-dev2-1", "a-image-classifier-dev-1"]
-    fake = sagemaker({(kind, name): "InProgress" for kind in KINDS.values() for name in [MINE, *others]})
-    assert jobs.stop(dev, "tuning") == [MINE]
-    assert jobs.stop(dev, "training") == [MINE]
+    env, fake = account_with(
+        {(kind, name): "InProgress" for kind in KINDS.values() for name in [MINE, *others]}
+    )
+    assert running.stop(env, "tuning") == [MINE]
+    assert running.stop(env, "training") == [MINE]
     assert fake.stopped == [("tuning", MINE), ("training", MINE)]
-    assert jobs.stop(dev, "training") == []  # it is stopping already
+    assert running.stop(env, "training") == []  # it is already stopping
 
 
-def test_all_are_stopped_and_waited_for(sagemaker, dev):
-    fake = sagemaker({("tuning", MINE): "InProgress", ("training", MINE): "InProgress"})
-    told: list[str] = []
-    assert jobs.stop_all(dev, told.append) == [MINE, MINE]
+def test_stop_all_waits_until_all_jobs_have_ended(account_with):
+    env, fake = account_with({("tuning", MINE): "InProgress", ("training", MINE): "InProgress"})
+    shown: list[str] = []
+    assert running.stop_all(env, shown.append) == [MINE, MINE]
     assert fake.found == {}
-    assert told == [f"waiting for the end of {MINE}, {MINE}"]
+    assert shown == [f"waiting until {MINE}, {MINE} has stopped"]
 
 
-def test_a_job_that_an_earlier_command_stopped_is_waited_for(sagemaker, dev):
-    fake = sagemaker({("training", MINE): "Stopping"})
-    assert jobs.stop_all(dev) == []
+def test_a_job_that_an_earlier_command_stopped_is_waited_for(account_with):
+    env, fake = account_with({("training", MINE): "Stopping"})
+    assert running.stop_all(env) == []
     assert fake.found == {} and fake.stopped == []
 
 
-def test_a_job_that_ends_before_its_stop_is_no_error(sagemaker, dev):
-    fake = sagemaker({("training", MINE): "InProgress"})
+def test_a_job_that_has_already_ended_is_no_error(account_with):
+    env, fake = account_with({("training", MINE): "InProgress"})
     fake.refuse.add(MINE)
-    assert jobs.stop_all(dev) == []
+    assert running.stop_all(env) == []
 
 
-def test_a_job_that_does_not_end_is_named(sagemaker, dev):
-    sagemaker({("training", MINE): "Stopping"}, ends=False)
+def test_a_job_that_does_not_stop_is_an_error(account_with):
+    env, _ = account_with({("training", MINE): "Stopping"}, ends=False)
     with pytest.raises(OperatorError, match=f"{MINE} did not stop within 20 minutes"):
-        jobs.stop_all(dev)
+        running.stop_all(env)
 
 
-def test_the_sweep_lists_what_still_stops(sagemaker, dev, monkeypatch):
-    sagemaker({("tuning", MINE): "InProgress", ("training", MINE): "Stopping"})
-    kinds = {kind: names for kind, _, names in teardown._inventory(dev) if kind.startswith("running")}
-    assert {kind: names() for kind, names in kinds.items()} == {
-        "running tuning job": [MINE],
-        "running training job": [MINE],
-    }
+def test_leftovers_list_running_and_stopping_jobs(account_with):
+    env, _ = account_with({("tuning", MINE): "InProgress", ("training", MINE): "Stopping"})
+    kinds = leftovers._billed(env)
+    assert (kinds["running tuning job"](), kinds["running training job"]()) == ([MINE], [MINE])

@@ -1,14 +1,15 @@
-"""The search: taken up or begun, followed to its end, its trials in order, its best handed over."""
+"""The search: started or resumed, followed until it ends, trials in order, result written for the training."""
 
+import json
 from datetime import datetime, timedelta
 
 import pytest
 from botocore.exceptions import ClientError
 
-from ml.jobs import search as tune
-from ops import outputs as handover
-from ops.aws import client
+from ml.jobs import search
+from ops import s3
 from ops.errors import OperatorError
+from tests.environments import with_clients, with_settings
 
 START = datetime(2026, 1, 1)
 
@@ -28,7 +29,7 @@ def trial(name: str, objective: float | None, status: str = "Completed") -> dict
 
 
 class Sagemaker:
-    """Tuning jobs that go from one status to the next at every look."""
+    """Tuning jobs that reach the next status with every description."""
 
     def __init__(self):
         self.jobs: dict[str, list[str]] = {}
@@ -63,84 +64,90 @@ class Sagemaker:
 
 
 @pytest.fixture
-def sagemaker(account, monkeypatch):
+def sagemaker(account, monkeypatch, fast_clock):
     fake = Sagemaker()
     monkeypatch.setattr(
-        tune, "client", lambda service, region: fake if service == "sagemaker" else client(service, region)
+        search, "_create", lambda *arguments: fake.jobs.update({arguments[-1]: ["InProgress", "Completed"]})
     )
-    monkeypatch.setattr(
-        tune, "_create", lambda *arguments: fake.jobs.update({arguments[-1]: ["InProgress", "Completed"]})
-    )
-    monkeypatch.setattr(tune, "pauses", lambda: iter([None] * 10))
     return fake
 
 
-def test_a_search_is_begun_followed_and_handed_over(sagemaker, dev, foundation):
+@pytest.fixture
+def env(dev, sagemaker):
+    """Environment dev with the fake SageMaker."""
+    return with_clients(dev, sagemaker=sagemaker)
+
+
+def test_a_search_is_started_followed_and_its_result_written(env):
     seen = []
-    result, trials, ran = tune.run(dev, on_progress=lambda *progress: seen.append(progress))
+    result, trials, ran = search.run(env, on_progress=lambda *progress: seen.append(progress))
     assert ran
     assert seen == [("InProgress", 3, 2), ("Completed", 3, 2)]
     assert (result.best_training_job, result.best_objective) == ("t2", 0.9)
     assert [t.name for t in trials] == ["t2", "t1"]
-    assert tune.latest(dev, foundation) == result
-    assert handover.read(dev, foundation.bucket, "tuning")["tuning_job"] == result.tuning_job
+    assert search.latest(env) == result
+    stored = json.loads(s3.get(env, s3.in_data_bucket(env, search.RESULT)))
+    assert stored["tuning_job"] == result.tuning_job
 
 
-def test_a_finished_search_is_not_repeated_until_asked(sagemaker, dev):
-    first, _, _ = tune.run(dev)
-    same, _, ran = tune.run(dev)
+def test_a_finished_search_is_repeated_only_on_request(sagemaker, env):
+    first, _, _ = search.run(env)
+    same, _, ran = search.run(env)
     assert (same, ran) == (first, False)
-    anew, _, ran = tune.run(dev, again=True)
+    repeated, _, ran = search.run(env, again=True)
     assert ran
-    assert anew.tuning_job != first.tuning_job
-    assert tune.run(dev)[0] == anew  # and the newer one counts from then on
+    assert repeated.tuning_job != first.tuning_job
+    assert search.run(env)[0] == repeated  # the newer one counts from now on
 
 
-def test_a_search_under_way_is_taken_up(sagemaker, dev, monkeypatch):
-    name = tune.run(dev)[0].tuning_job
+def test_a_running_search_is_resumed(sagemaker, env, monkeypatch):
+    name = search.run(env)[0].tuning_job
     sagemaker.jobs[name] = ["InProgress", "InProgress", "Completed"]
-    monkeypatch.setattr(tune, "_create", lambda *_: pytest.fail("a second search was begun"))
-    result, _, ran = tune.run(dev)
+    monkeypatch.setattr(search, "_create", lambda *_: pytest.fail("a second search was started"))
+    result, _, ran = search.run(env)
     assert (result.tuning_job, ran) == (name, True)
 
 
 @pytest.mark.parametrize("change", [{"epochs": 99}, {"seed": 7}, {"max_jobs": 3}])
-def test_other_settings_are_another_search(sagemaker, dev, change):
-    first, _, _ = tune.run(dev)
-    other, _, ran = tune.run(dev.model_copy(update={"tuning": dev.tuning.model_copy(update=change)}))
+def test_other_settings_start_another_search(env, change):
+    first, _, _ = search.run(env)
+    other, _, ran = search.run(with_settings(env, tuning=change))
     assert ran
     assert other.tuning_job != first.tuning_job
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "told"),
+    ("status", "reason", "message"),
     [
-        ("Failed", "AlgorithmError: exit code 1.", r"ended as Failed: AlgorithmError: exit code 1\."),
-        ("Stopped", None, "ended as Stopped: it was stopped"),
+        (
+            "Failed",
+            "AlgorithmError: exit code 1.",
+            r"ended as Failed: AlgorithmError: exit code 1\. The logs",
+        ),
+        ("Failed", "AlgorithmError: exit code 1", r"ended as Failed: AlgorithmError: exit code 1\. The logs"),
+        ("Stopped", None, r"ended as Stopped: it was stopped\. The logs"),
     ],
 )
-def test_a_search_that_ends_otherwise_names_reason_log_and_task(
-    sagemaker, dev, monkeypatch, status, reason, told
-):
+def test_a_failed_search_reports_reason_log_and_command(sagemaker, env, monkeypatch, status, reason, message):
     sagemaker.reason = reason
     monkeypatch.setattr(
-        tune, "_create", lambda *arguments: sagemaker.jobs.update({arguments[-1]: ["InProgress", status]})
+        search, "_create", lambda *arguments: sagemaker.jobs.update({arguments[-1]: ["InProgress", status]})
     )
-    with pytest.raises(OperatorError, match=told) as failed:
-        tune.run(dev)
+    with pytest.raises(OperatorError, match=message) as failed:
+        search.run(env)
     assert "streams t2/…" in str(failed.value)
-    assert "run ./inv tune --env dev to try again" in str(failed.value)
+    assert "Run ./inv tune --env dev to try again" in str(failed.value)
 
 
-def test_a_search_without_any_objective_is_told(sagemaker, dev):
+def test_a_search_without_any_objective_is_an_error(sagemaker, env):
     sagemaker.trials = [trial("t1", None, "Failed")]
     with pytest.raises(OperatorError, match=r"No trial of .* reported validation:accuracy"):
-        tune.run(dev)
+        search.run(env)
 
 
-def test_trials_are_best_first_and_those_without_objective_last(sagemaker, dev):
+def test_trials_are_sorted_by_objective_those_without_last(sagemaker, env):
     sagemaker.trials = [trial("a", None, "Failed"), trial("b", 0.0), trial("c", 0.7)]
-    found = tune.trials(dev, "search")
+    found = search.trials(env, "search")
     assert [(t.name, t.objective, t.elapsed) for t in found] == [
         ("c", 0.7, 42.0),
         ("b", 0.0, 42.0),
@@ -148,35 +155,35 @@ def test_trials_are_best_first_and_those_without_objective_last(sagemaker, dev):
     ]
 
 
-def test_a_trial_under_way_has_no_end():
+def test_a_running_trial_has_no_elapsed_time():
     summary = trial("t1", None, "InProgress")
     del summary["TrainingEndTime"]
-    assert tune._trial(summary).elapsed is None
+    assert search._trial(summary).elapsed is None
 
 
-def test_without_a_search_the_task_is_named(account, dev, foundation):
+def test_without_a_search_the_command_is_named(env):
     with pytest.raises(OperatorError, match=r"no tuned hyperparameters yet: run \./inv tune --env dev\."):
-        tune.latest(dev, foundation)
+        search.latest(env)
 
 
-def test_a_search_on_other_data_is_refused(sagemaker, account, dev, foundation, manifest):
-    tune.run(dev)
+def test_a_result_for_other_data_is_refused(env, account, manifest):
+    search.run(env)
     files = dict(list(manifest.files.items())[1:])
     account.upload(type(manifest)(manifest.dataset, files))
     with pytest.raises(OperatorError, match=r"were tuned on other data: run \./inv tune --env dev"):
-        tune.latest(dev, foundation)
+        search.latest(env)
 
 
-def test_a_search_for_another_network_is_refused(sagemaker, dev, foundation):
-    tune.run(dev)
-    other = dev.model_copy(update={"model": dev.model.model_copy(update={"architecture": "resnet18"})})
+def test_a_result_for_another_network_is_refused(env):
+    search.run(env)
+    other = with_settings(env, model={"architecture": "resnet18"})
     with pytest.raises(
         OperatorError, match=r"tuned for architecture small_cnn, .*not for architecture resnet18"
     ):
-        tune.latest(other, foundation)
+        search.latest(other)
 
 
-def test_a_search_of_another_version_is_refused(account, dev, foundation):
-    handover.write(dev, foundation, "tuning", {"job": "x"})
+def test_a_result_of_another_version_is_refused(env):
+    s3.put(env, search.RESULT, b'{"job": "x"}')
     with pytest.raises(OperatorError, match=r"another version of this repository: run \./inv tune"):
-        tune.latest(dev, foundation)
+        search.latest(env)

@@ -1,44 +1,48 @@
-"""The training job: taken up or begun, its failure explained, its artifact registered once."""
+"""Training: started or resumed, its failure reported, its model registered once; the comparison of launchers."""
 
 import pytest
 from botocore.exceptions import ClientError
 
-from ml.jobs import follow, registry
-from ml.jobs import search as tune
-from ml.jobs import training as train
-from ml.jobs.launchers import base, sagemaker
-from ops import outputs as handover
-from ops.aws import client
+from ml.jobs import follow, registry, search, training
+from ml.jobs.launchers import base, factory, sagemaker
+from ops import s3
 from ops.errors import OperatorError
 from pipeline.report import comparison
+from tests.environments import with_clients, with_settings
 
 METRICS = [{"MetricName": "test:accuracy", "Value": 0.91234567}, {"MetricName": "test:loss", "Value": 0.25}]
 
 
 @pytest.fixture
-def jobs(account, dev, foundation, manifest, monkeypatch):
-    """Training jobs by name, each ended as it was told; and the tuned hyperparameters they need."""
-    best = tune.Result(
-        "search", dev.model.model_dump(), manifest.hash, "sample", "best", 0.9, {"learning-rate": "0.01"}
+def jobs(account, dev, manifest, monkeypatch):
+    """Training jobs that have ended, and the tuned hyperparameters they need. Call it to end a job."""
+    best = search.SearchResult(
+        tuning_job="search",
+        model=dev.settings.model.model_dump(),
+        data_hash=manifest.hash,
+        dataset="sample",
+        best_training_job="best",
+        best_objective=0.9,
+        hyperparameters={"learning-rate": "0.01"},
     )
-    handover.write(dev, foundation, tune.HANDOVER, vars(best))
-    there: dict[str, dict] = {}
+    s3.put(dev, search.RESULT, best.model_dump_json().encode())
+    ended: dict[str, dict] = {}
 
     class Sagemaker:
         def describe_training_job(self, TrainingJobName):
-            if TrainingJobName not in there:
+            if TrainingJobName not in ended:
                 raise ClientError({"Error": {"Code": "ResourceNotFound"}}, "DescribeTrainingJob")
-            return there[TrainingJobName]
+            return ended[TrainingJobName]
 
     def end(name: str, status: str = "Completed", **more) -> None:
         key = f"training/{name}/output/model.tar.gz"
         if status == "Completed":
-            client("s3", dev.region).put_object(Bucket=foundation.bucket, Key=key)
-        there[name] = {
+            dev.client("s3").put_object(Bucket=dev.data_bucket, Key=key)
+        ended[name] = {
             "TrainingJobName": name,
             "TrainingJobStatus": status,
             "FinalMetricDataList": METRICS,
-            "ModelArtifacts": {"S3ModelArtifacts": f"s3://{foundation.bucket}/{key}"},
+            "ModelArtifacts": {"S3ModelArtifacts": f"s3://{dev.data_bucket}/{key}"},
             "TrainingTimeInSeconds": 42,
             "BillableTimeInSeconds": 30,
             "ResourceConfig": {
@@ -48,26 +52,32 @@ def jobs(account, dev, foundation, manifest, monkeypatch):
             **more,
         }
 
-    monkeypatch.setattr(
-        sagemaker,
-        "client",
-        lambda service, region: Sagemaker() if service == "sagemaker" else client(service, region),
-    )
-    monkeypatch.setattr(sagemaker, "create", lambda training, name: end(name))
-    monkeypatch.setattr(follow, "training_job", lambda name, *_: there[name])
+    monkeypatch.setattr(sagemaker, "submit", lambda env, training, name: end(name))
+    monkeypatch.setattr(follow, "training_job", lambda env, name, *_: ended[name])
     registered = []
 
-    def register(settings, foundation, **given):
+    def register(env, **given):
         registered.append(given)
         return registry.Version(len(registered), "arn", registry.APPROVED, None, given["lineage"])
 
     monkeypatch.setattr(registry, "register", register)
-    end.there, end.registered = there, registered
+    end.ended, end.registered = ended, registered
+    end.env = with_clients(dev, sagemaker=Sagemaker())
     return end
 
 
-def test_a_model_is_trained_and_registered_with_its_lineage(jobs, dev, manifest):
-    result, ran = train.run(dev, instances=2)
+@pytest.fixture
+def env(jobs):
+    """Environment dev with the fake SageMaker."""
+    return jobs.env
+
+
+def train(env, on="sagemaker", **options):
+    return training.run(env, factory.create(on, env), **options)
+
+
+def test_a_model_is_trained_and_registered_with_its_lineage(jobs, env, manifest):
+    result, ran = train(env, instances=2)
     assert ran
     assert result.training_job.startswith("image-classifier-dev-train-2x-")
     assert result.metrics == {"test:accuracy": 0.912346, "test:loss": 0.25}
@@ -79,7 +89,7 @@ def test_a_model_is_trained_and_registered_with_its_lineage(jobs, dev, manifest)
     assert lineage["tuning_job"] == "search"
     assert lineage["training_job"] == result.training_job
     assert (lineage["instance_count"], lineage["launcher"]) == ("2", "sagemaker")
-    assert given["took"] == {
+    assert given["run_stats"] == {
         "instance_type": "ml.m5.2xlarge",
         "spot": "false",
         "training_seconds": "42",
@@ -88,88 +98,89 @@ def test_a_model_is_trained_and_registered_with_its_lineage(jobs, dev, manifest)
     assert all(isinstance(value, str) and len(value) <= 256 for value in lineage.values())
 
 
-def test_a_finished_training_is_not_repeated(jobs, dev):
-    first, _ = train.run(dev)
-    again, ran = train.run(dev)
+def test_a_finished_training_is_not_repeated(env):
+    first, _ = train(env)
+    again, ran = train(env)
     assert (again.training_job, ran) == (first.training_job, False)
 
 
-def test_other_instances_are_another_job(jobs, dev):
-    assert train.run(dev, instances=1)[0].training_job != train.run(dev, instances=2)[0].training_job
+def test_another_number_of_instances_is_another_job(env):
+    assert train(env, instances=1)[0].training_job != train(env, instances=2)[0].training_job
 
 
-def test_the_wanted_accuracy_is_no_part_of_the_training(jobs, dev):
-    first, _ = train.run(dev)
-    stricter = dev.training.model_copy(update={"minimum_accuracy": 0.99})
-    again, ran = train.run(dev.model_copy(update={"training": stricter}))
+def test_the_minimum_accuracy_does_not_change_the_job(env):
+    first, _ = train(env)
+    again, ran = train(with_settings(env, training={"minimum_accuracy": 0.99}))
     assert (again.training_job, ran) == (first.training_job, False)
 
 
-def test_a_model_whose_artifact_is_gone_is_trained_anew(jobs, dev, foundation):
-    first, _ = train.run(dev)
+def test_a_model_without_its_artifact_is_trained_again(env):
+    first, _ = train(env)
     key = f"training/{first.training_job}/output/model.tar.gz"
-    client("s3", dev.region).delete_object(Bucket=foundation.bucket, Key=key)
-    second, ran = train.run(dev)
+    env.client("s3").delete_object(Bucket=env.data_bucket, Key=key)
+    second, ran = train(env)
     assert ran
     assert second.training_job != first.training_job
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "told"),
+    ("status", "reason", "message"),
     [
         (
             "Failed",
             "AlgorithmError:\n  exit code 1",
-            "ended as Failed: AlgorithmError: exit code 1 Its whole log",
+            r"ended as Failed: AlgorithmError: exit code 1\. Its whole log",
         ),
-        ("Stopped", "", "ended as Stopped: it was stopped"),
+        ("Stopped", "", r"ended as Stopped: it was stopped\. Its whole log"),
     ],
 )
-def test_a_failure_names_reason_log_and_task(jobs, dev, monkeypatch, status, reason, told):
-    monkeypatch.setattr(sagemaker, "create", lambda training, name: jobs(name, status, FailureReason=reason))
-    with pytest.raises(OperatorError, match=told) as failed:
-        train.run(dev)
+def test_a_failed_job_reports_reason_log_and_command(jobs, env, monkeypatch, status, reason, message):
+    monkeypatch.setattr(
+        sagemaker, "submit", lambda env, training, name: jobs(name, status, FailureReason=reason)
+    )
+    with pytest.raises(OperatorError, match=message) as failed:
+        train(env)
     assert "/aws/sagemaker/TrainingJobs, streams image-classifier-dev-train-1x-" in str(failed.value)
     assert "run ./inv train --env dev again" in str(failed.value)
     assert jobs.registered == []
 
 
-def test_without_tuning_the_task_is_named(account, dev):
+def test_without_tuning_the_command_is_named(account, dev):
     with pytest.raises(OperatorError, match=r"run \./inv tune --env dev"):
-        train.run(dev)
+        train(dev)
 
 
 @pytest.mark.parametrize(
-    ("on", "instances", "told"),
+    ("on", "instances", "message"),
     [
         ("sagemaker", 21, "--instances 21: give 1 to 20"),
         ("sagemaker", 0, "--instances 0: give 1 to 20"),
-        ("ec2", 2, "--on ec2 trains on one host: leave --instances 2 out"),
-        ("here", 2, "--on here trains on one machine, this one: leave --instances 2 out"),
+        ("ec2", 2, "--on ec2 trains on one host: omit --instances 2"),
+        ("here", 2, "--on here trains on this machine only: omit --instances 2"),
         ("moon", 1, "--on moon: choose sagemaker, ec2 or here"),
     ],
 )
-def test_what_a_launcher_cannot_do_is_refused_first(jobs, dev, on, instances, told):
-    with pytest.raises(OperatorError, match=told):
-        train.run(dev, on=on, instances=instances)
-    assert jobs.there == {}
+def test_a_launcher_refuses_what_it_cannot_do_before_anything_is_created(jobs, env, on, instances, message):
+    with pytest.raises(OperatorError, match=message):
+        train(env, on=on, instances=instances)
+    assert jobs.ended == {}
 
 
-def test_all_launchers_train_the_same(jobs, dev, foundation, manifest, monkeypatch):
-    """The same hyperparameters, program, data and lineage reach each of them."""
+def test_all_launchers_get_the_same_training(jobs, env):
+    """The same hyperparameters, program, data and lineage."""
     got: dict[str, base.Training] = {}
 
     class Launcher:
         def __init__(self, name):
             self.name = name
 
-        def stem(self, training):
-            return f"stem-{self.name}"
+        def job_prefix(self, training):
+            return f"prefix-{self.name}"
 
         def check(self, training):
             got[self.name] = training
 
-        def parts(self, training):
+        def fingerprint_inputs(self, training):
             return {"launcher": self.name}
 
         def describe(self, name):
@@ -179,8 +190,8 @@ def test_all_launchers_train_the_same(jobs, dev, foundation, manifest, monkeypat
             return base.Outcome("s3://artifact", {"test:accuracy": 0.9}, 1, 2, {"instance_type": "t"})
 
     for name in ("one", "other"):
-        result, _ = train.run(dev, launcher=Launcher(name))
-        assert result.training_job.startswith(f"stem-{name}-")
+        result, _ = training.run(env, Launcher(name))
+        assert result.training_job.startswith(f"prefix-{name}-")
     assert got["one"] == got["other"]
     assert got["one"].hyperparameters["learning-rate"] == "0.01"  # tuned
     assert "sagemaker_program" not in got["one"].hyperparameters
@@ -191,11 +202,11 @@ def test_all_launchers_train_the_same(jobs, dev, foundation, manifest, monkeypat
 # ---- comparison ----
 
 
-def version(number: int, **told: str) -> registry.Version:
-    return registry.Version(number, f"arn/{number}", "Approved", None, told)
+def version(number: int, **lineage: str) -> registry.Version:
+    return registry.Version(number, f"arn/{number}", "Approved", None, lineage)
 
 
-def test_ways_to_train_are_compared_by_time_and_money(account, dev, foundation, manifest, monkeypatch):
+def test_launchers_are_compared_by_time_and_cost(account, dev, manifest, monkeypatch):
     def trained(number, launcher, kind, training, billable, **more):
         return version(
             number,
@@ -210,19 +221,19 @@ def test_ways_to_train_are_compared_by_time_and_money(account, dev, foundation, 
             **more,
         )
 
-    there = [
+    versions = [
         trained(7, "here", "2 × x86_64", "30", "31"),
         trained(6, "ec2", "g5.xlarge", "60", "3600"),
         trained(5, "ec2", "x9.huge", "60", "120"),
         trained(4, "sagemaker", "ml.m5.2xlarge", "100", "100"),
-        trained(3, "sagemaker", "ml.m5.2xlarge", "999", "999"),  # an older one of the same kind
+        trained(3, "sagemaker", "ml.m5.2xlarge", "999", "999"),  # older, of the same kind
         version(2, data_hash="other", launcher="ec2", training_seconds="1", billable_seconds="1"),
-        version(1, data_hash=manifest.hash),  # of before all this was kept
+        version(1, data_hash=manifest.hash),  # without run stats
     ]
-    spot = dict(there[1].lineage, spot="true", billable_seconds="360")
-    there.insert(1, version(8, **spot))
-    monkeypatch.setattr(registry, "versions", lambda *_: there)
-    rows = comparison.rows(dev, foundation)
+    spot = dict(versions[1].lineage, spot="true", billable_seconds="360")
+    versions.insert(1, version(8, **spot))
+    monkeypatch.setattr(registry, "versions", lambda *_: versions)
+    rows = comparison.rows(dev)
     assert [(row.on, row.machines, row.version) for row in rows] == [
         ("here", "2 × x86_64", 7),
         ("sagemaker", "1 × ml.m5.2xlarge", 4),
@@ -239,5 +250,5 @@ def test_ways_to_train_are_compared_by_time_and_money(account, dev, foundation, 
     ]
     cells = comparison.cells(rows)
     assert [cell[4] for cell in cells] == ["0.0000", "0.0128", "< 0.1006", "1.0060", "price not listed"]
-    assert cells[0][3] == "0"  # nobody bills for one's own machine
+    assert cells[0][3] == "0"  # this machine is not billed
     assert all(len(cell) == len(comparison.COLUMNS) for cell in cells)

@@ -1,4 +1,4 @@
-"""SageMaker's places to work in, as far as the operator's machine sees them; every look moves them on by a step."""
+"""A fake SageMaker with Studio and a notebook instance. Every description advances their status by a step."""
 
 from __future__ import annotations
 
@@ -18,15 +18,23 @@ def refused(operation: str, code: str, message: str) -> ClientError:
 
 
 class FakeSageMaker:
-    """domains: id to name. apps: (domain, space) to status and kind. notebook: a description. calls: what was asked."""
+    """The workbench's part of SageMaker.
+
+    domains: id to name.
+    apps: (domain, space) to status and kind.
+    notebook: the description of the notebook instance.
+    calls: (operation, arguments) of each call that changes something.
+    fails: why applications and instances do not start.
+    raced: whether somebody else starts them just before.
+    """
 
     def __init__(self) -> None:
         self.domains: dict[str, str] = {}
         self.apps: dict[tuple[str, str], dict[str, Any]] = {}
         self.notebook: dict[str, Any] | None = None
         self.calls: list[tuple[str, dict]] = []
-        self.fails = ""  # why applications and instances do not start
-        self.raced = False  # whether somebody else starts them just before
+        self.fails = ""
+        self.raced = False
 
     def named(self, operation: str) -> list[dict]:
         return [arguments for name, arguments in self.calls if name == operation]

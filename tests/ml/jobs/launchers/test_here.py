@@ -1,4 +1,4 @@
-"""Training on the machine one sits at: one process at a time, stopped in order, explained when it fails."""
+"""Training on this machine: one process at a time, a clean stop, failures reported."""
 
 from __future__ import annotations
 
@@ -7,29 +7,19 @@ import sys
 
 import pytest
 
-from ml.jobs import job_inputs as program
-from ml.jobs import search as tune
-from ml.jobs.launchers import Training, here
+from ml.jobs.launchers import here
 from ml.runner.job import Status
-from ops.aws import client
 from ops.errors import OperatorError
 
 NAME = "image-classifier-dev-train-here-abcdefg"
 
 
 @pytest.fixture
-def training(account, dev, foundation, manifest) -> Training:
-    source = program.Source(f"s3://{foundation.bucket}/code/abc/source.tar.gz", "abc")
-    tuned = tune.Result("search", {}, manifest.hash, "sample", "best", 0.9, {"learning-rate": "0.01"})
-    return Training(dev, foundation, manifest, source, tuned, 1)
-
-
-@pytest.fixture
-def launcher(dev, foundation, monkeypatch, tmp_path):
-    """`launcher.program(text)`: what runs in place of ml/runner, which is given the job's address and a folder."""
+def launcher(dev, monkeypatch, tmp_path):
+    """The launcher. `launcher.program(text)` sets the program that runs instead of ml/runner."""
     monkeypatch.setattr(here, "WORK", tmp_path)
     monkeypatch.setattr(here, "ROOT", tmp_path)
-    made = here.HereLauncher(dev, foundation)
+    made = here.HereLauncher(dev)
     package = tmp_path / "ml"
     (package / "runner").mkdir(parents=True)
     (package / "__init__.py").touch()
@@ -38,23 +28,25 @@ def launcher(dev, foundation, monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def leave(dev, foundation):
-    def status(**told) -> None:
-        key, body = f"training/{NAME}/status.json", Status(**told).to_json().encode()
-        client("s3", dev.region).put_object(Bucket=foundation.bucket, Key=key, Body=body)
+def write_status(dev):
+    """Return a function that writes the job's status to S3, as the runner does."""
 
-    return status
+    def write(**fields) -> None:
+        key, body = f"training/{NAME}/status.json", Status(**fields).to_json().encode()
+        dev.client("s3").put_object(Bucket=dev.data_bucket, Key=key, Body=body)
+
+    return write
 
 
 def run(launcher, training, on_line=lambda line: None):
     return launcher.run(training, NAME, lambda text, important=False: None, on_line)
 
 
-def test_a_training_ends_with_its_outcome_and_no_folder(launcher, training, leave, tmp_path):
+def test_a_training_returns_its_outcome_and_removes_its_folder(launcher, training, write_status, tmp_path):
     launcher.program(
         "import pathlib\npathlib.Path(sys.argv[3]).mkdir(parents=True)\nprint('job', sys.argv[1])"
     )
-    leave(
+    write_status(
         status="Completed",
         metrics={"test:accuracy": 0.9},
         training_seconds=5,
@@ -64,43 +56,43 @@ def test_a_training_ends_with_its_outcome_and_no_folder(launcher, training, leav
     lines: list[str] = []
     outcome = run(launcher, training, lines.append)
     assert (outcome.metrics, outcome.seconds) == ({"test:accuracy": 0.9}, 5)
-    assert lines == [f"job s3://{training.foundation.bucket}/code/jobs/{NAME}/job.json"]
+    assert lines == [f"job s3://{training.env.data_bucket}/code/jobs/{NAME}/job.json"]
     assert not (tmp_path / "here" / NAME).exists()
 
 
 @pytest.mark.parametrize(
-    ("text", "status", "told"),
+    ("text", "status", "message"),
     [
         (
             "sys.exit(1)",
             {"status": "Failed", "failure": "channel valid is empty"},
-            "failed here: channel valid is empty. Mend",
+            r"failed on this machine: channel valid is empty\. Fix",
         ),
-        ("print('no space left'); sys.exit(1)", {}, "failed here: no space left. Mend"),
-        ("sys.exit(3)", None, "failed here: exit status 3. Mend"),
+        ("print('no space left'); sys.exit(1)", {}, r"failed on this machine: no space left\. Fix"),
+        ("sys.exit(3)", None, r"failed on this machine: exit status 3\. Fix"),
         (
             "sys.exit(75)",
             {"status": "Interrupted"},
-            "was stopped: the same command goes on from its checkpoint",
+            "was stopped: run the same command again to resume from its checkpoint",
         ),
     ],
 )
-def test_an_end_without_a_model_is_explained(launcher, training, leave, text, status, told):
+def test_a_failure_is_reported_with_its_reason(launcher, training, write_status, text, status, message):
     launcher.program(text)
     if status is not None:
-        leave(**status)
-    with pytest.raises(OperatorError, match=told):
+        write_status(**status)
+    with pytest.raises(OperatorError, match=message):
         run(launcher, training)
 
 
-def test_what_a_failure_fetched_does_not_stay(launcher, training, tmp_path):
+def test_a_failed_training_removes_its_folder(launcher, training, tmp_path):
     launcher.program("import pathlib\npathlib.Path(sys.argv[3]).mkdir(parents=True)\nsys.exit(1)")
     with pytest.raises(OperatorError):
         run(launcher, training)
     assert not (tmp_path / "here" / NAME).exists()
 
 
-def test_ctrl_c_lets_the_program_leave_its_checkpoint(launcher, training, tmp_path):
+def test_ctrl_c_waits_until_the_program_has_written_its_checkpoint(launcher, training, tmp_path):
     marker = tmp_path / "stopped"
     launcher.program(
         "import pathlib, signal, threading\nstop = threading.Event()\n"
@@ -116,9 +108,9 @@ def test_ctrl_c_lets_the_program_leave_its_checkpoint(launcher, training, tmp_pa
     assert marker.exists()
 
 
-def test_a_second_command_does_not_train_the_same_beside_the_first(launcher, training, leave):
+def test_a_second_command_does_not_train_the_same_job(launcher, training, write_status):
     launcher.program("print('training')")
-    leave(status="Completed")
+    write_status(status="Completed")
     refused: list[str] = []
 
     def second(line: str) -> None:
@@ -129,14 +121,13 @@ def test_a_second_command_does_not_train_the_same_beside_the_first(launcher, tra
 
     run(launcher, training, second)
     assert refused == [
-        f"{NAME} is being trained on this machine already, or is just being stopped: wait for its end."
+        f"{NAME} is already training on this machine, or is stopping: wait until it has ended."
     ]
 
 
-def test_a_command_that_was_killed_leaves_nobody_to_train_beside(launcher, training, tmp_path):
-    """Its program holds the lock as well."""
+def test_the_program_of_a_killed_command_still_holds_the_lock(launcher, training, tmp_path):
     launcher.program("print('training', flush=True); sys.stdin.readline(); sys.exit(75)")
-    with here._alone(NAME) as lock:
+    with here._exclusive_lock(NAME) as lock:
         process = subprocess.Popen(
             [sys.executable, "-m", "ml.runner"],
             cwd=tmp_path,
@@ -145,14 +136,17 @@ def test_a_command_that_was_killed_leaves_nobody_to_train_beside(launcher, train
             pass_fds=[lock],
         )
         assert process.stdout.readline() == b"training\n"
-    with pytest.raises(OperatorError, match="is being trained on this machine already"), here._alone(NAME):
+    with (
+        pytest.raises(OperatorError, match="is already training on this machine"),
+        here._exclusive_lock(NAME),
+    ):
         pass
     process.communicate(b"\n")
-    with here._alone(NAME):
+    with here._exclusive_lock(NAME):
         pass
 
 
-def test_a_machine_s_trainings_are_its_own(launcher, training, monkeypatch):
-    mine = launcher.parts(training)
+def test_another_machine_has_another_job(launcher, training, monkeypatch):
+    inputs = launcher.fingerprint_inputs(training)
     monkeypatch.setattr(here.socket, "gethostname", lambda: "another")
-    assert launcher.parts(training) != mine
+    assert launcher.fingerprint_inputs(training) != inputs

@@ -1,0 +1,71 @@
+"""The tasks of a whole environment: demo, up, down, status."""
+
+from __future__ import annotations
+
+from invoke.context import Context
+
+from cli import embedded
+from cli.task import ENV, JSON, connect, operator_task
+from embedded_aws import client
+from ops import console, settings
+from ops.console import Step, emit, say
+
+SOURCE = {
+    "source": "sample, dogs, a folder, a zip, or the URL of a zip",
+    "skip-bad": "leave out bad images",
+}
+
+
+@operator_task(help=JSON)
+def demo(c: Context, json: bool = False) -> None:
+    """Run the whole pipeline on the embedded AWS, with real handwritten digits; again, only what has changed."""
+    from pipeline import everything
+
+    emit(everything.run(connect("local")), json)
+
+
+@operator_task(help={**ENV, **JSON, **SOURCE})
+def up(
+    c: Context,
+    env: str | None = None,
+    source: str | None = None,
+    skip_bad: bool = False,
+    json: bool = False,
+) -> None:
+    """Run the whole pipeline of an environment: foundation, data, tuning, training, endpoint, function. Resumable."""
+    from pipeline import everything
+
+    emit(everything.run(connect(env), source, skip_bad), json)
+
+
+@operator_task(help={**ENV, **JSON})
+def down(c: Context, env: str | None = None, json: bool = False) -> None:
+    """Remove everything of an environment, in order, then look for leftovers; exits non-zero if there are any."""
+    from pipeline import teardown
+
+    chosen = settings.load(env)
+    if chosen.embedded_aws and not embedded.home().exists():
+        say("Nothing exists: the embedded AWS was never started here, or is removed.")
+        return emit({"left": []}, json)
+    teardown.down(connect(env))
+    if chosen.embedded_aws:
+        with Step("embedded AWS") as step:
+            client.destroy(embedded.home())
+            step.note = "stopped; its state is removed"
+    emit({"left": []}, json)
+
+
+@operator_task(help={**ENV, **JSON})
+def status(c: Context, env: str | None = None, json: bool = False) -> None:
+    """Show what exists in an environment, and what is in service."""
+    from pipeline import status, status_table
+
+    chosen = settings.load(env)
+    if chosen.embedded_aws and not embedded.is_running():
+        kept = " (its state is kept)" if embedded.home().exists() else ""
+        say(f"The embedded AWS is not running{kept}: nothing is in service. ./inv up starts it.")
+        return emit({"embedded_aws": {"running": False}}, json)
+    found = status.collect(connect(env))
+    title = f"Environment {chosen.environment}"
+    console.table(title, ["what", "name", "state"], status_table.rows(chosen, found))
+    emit(found, json)

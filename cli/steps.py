@@ -1,0 +1,169 @@
+"""The tasks of single steps: data, tune, train, models, report, deploy, rollback, predict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from invoke.context import Context
+
+from cli.pipeline import SOURCE
+from cli.task import AGAIN, ENV, JSON, connect, operator_task, refuse_unused
+from ops.console import emit, say
+from ops.paths import WORK
+
+ENDPOINT = {
+    "endpoint": "suffix of another endpoint, such as multi (default: the environment's first endpoint)"
+}
+
+
+@operator_task(help={**ENV, **JSON, **SOURCE})
+def data(
+    c: Context,
+    env: str | None = None,
+    source: str | None = None,
+    skip_bad: bool = False,
+    json: bool = False,
+) -> None:
+    """Fetch images, check them, split them if needed, and upload what has changed."""
+    from pipeline import data
+
+    environment = connect(env)
+    result = data.run(environment, source, skip_bad)
+    say(f"Next: ./inv tune{environment.settings.flag}")
+    emit(result, json)
+
+
+@operator_task(help={**ENV, **JSON, **AGAIN, "stop": "stop the running searches"})
+def tune(
+    c: Context, env: str | None = None, again: bool = False, stop: bool = False, json: bool = False
+) -> None:
+    """Search the hyperparameters on the validation split; prints the trials and the best."""
+    from pipeline import train, tune
+
+    environment = connect(env)
+    if stop:
+        return emit(train.stop(environment, "tuning"), json)
+    result = tune.run(environment, again)
+    say(f"Next: ./inv train{environment.settings.flag}")
+    emit(result, json)
+
+
+@operator_task(
+    help={
+        **ENV,
+        **JSON,
+        **AGAIN,
+        "on": "sagemaker (default), ec2 for an EC2 host, or here for this machine",
+        "instances": "how many SageMaker instances train together",
+        "stop": "stop the running SageMaker jobs",
+    }
+)
+def train(
+    c: Context,
+    env: str | None = None,
+    on: str = "sagemaker",
+    instances: int = 0,
+    again: bool = False,
+    stop: bool = False,
+    json: bool = False,
+) -> None:
+    """Train with the best hyperparameters, on SageMaker, an EC2 host or this machine, and register the model."""
+    from pipeline import train
+
+    environment = connect(env)
+    if stop:
+        return emit(train.stop(environment, "training"), json)
+    result = train.run(environment, on=on, instances=instances or None, again=again)
+    result["comparison"] = train.compare(environment)
+    say(f"Next: ./inv deploy{environment.settings.flag} --model {result['model_version']}")
+    emit(result, json)
+
+
+@operator_task(help={**ENV, **JSON})
+def models(c: Context, env: str | None = None, json: bool = False) -> None:
+    """List the registered model versions, with accuracy and lineage."""
+    from pipeline import models
+
+    emit(models.show(connect(env)), json)
+
+
+@operator_task(help={**ENV, **JSON, "file": "where to write it (default: below .work/)"})
+def report(c: Context, env: str | None = None, file: str | None = None, json: bool = False) -> None:
+    """Write one HTML page: what training cost on SageMaker, EC2 and this machine, the search, the model versions."""
+    from pipeline.report import page
+
+    environment = connect(env)
+    path = Path(file) if file else WORK / "reports" / f"{environment.settings.environment}.html"
+    rows = page.write(environment, path)
+    emit({"report": str(path), "comparison": [vars(row) for row in rows]}, json)
+
+
+@operator_task(
+    help={
+        **ENV,
+        **JSON,
+        "model": "version to deploy (default: the newest approved)",
+        "endpoint": "suffix of a second endpoint, such as multi",
+    }
+)
+def deploy(
+    c: Context, env: str | None = None, model: int = 0, endpoint: str | None = None, json: bool = False
+) -> None:
+    """Deploy a registered model, check that the endpoint serves it, and make a prediction."""
+    from pipeline import deploy
+
+    environment = connect(env)
+    result = deploy.run(environment, model or None, endpoint)
+    options = f"{environment.settings.flag}{f' --endpoint {endpoint}' if endpoint else ''}"
+    say(f"Next: ./inv predict{options} --image FILE, or --split test for its accuracy")
+    emit(result, json)
+
+
+@operator_task(help={**ENV, **JSON, **ENDPOINT})
+def rollback(c: Context, env: str | None = None, endpoint: str | None = None, json: bool = False) -> None:
+    """Deploy the model that was in service before, with a deployment's checks; again, and the newer one is back."""
+    from pipeline import deploy
+
+    environment = connect(env)
+    result = deploy.roll_back(environment, endpoint)
+    flag = environment.settings.flag
+    say(f"Next: ./inv status{flag}; ./inv deploy{flag} deploys the newest approved model again")
+    emit(result, json)
+
+
+@operator_task(
+    help={
+        **ENV,
+        **JSON,
+        **ENDPOINT,
+        "image": "an image file",
+        "url": "https URL of an image",
+        "s3": "s3:// URI in the environment's bucket",
+        "split": "send a whole split (train, valid, test) and print the accuracy",
+        "limit": "send at most so many images of the split",
+        "top-k": "how many classes to return",
+    }
+)
+def predict(
+    c: Context,
+    env: str | None = None,
+    image: str | None = None,
+    url: str | None = None,
+    s3: str | None = None,
+    split: str | None = None,
+    limit: int = 0,
+    top_k: int = 0,
+    endpoint: str | None = None,
+    json: bool = False,
+) -> None:
+    """Predict the class of an image (by default one of the test split) through the function, as its callers do."""
+    from pipeline import predict
+
+    if split:
+        refuse_unused(
+            image=image, url=url, s3=s3, top_k=top_k, reason="--split sends the images of the data set"
+        )
+        return emit(predict.accuracy(connect(env), endpoint, split, limit or None), json)
+    refuse_unused(limit=limit, reason="only --split sends several images")
+    answer = predict.predict(connect(env), endpoint, image=image, url=url, s3_uri=s3, top_k=top_k or None)
+    emit(answer, json)

@@ -1,0 +1,58 @@
+"""The data stage: fetch images, check them, upload what has changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ml.jobs import data
+from ops.console import Stage, Step, say
+from ops.environment import Environment
+from ops.paths import WORK
+
+LISTED = 10  # names of left-out images that are printed
+
+
+def run(
+    env: Environment,
+    source: str | None = None,
+    skip_bad: bool = False,
+    stages: list[Stage] | None = None,
+) -> dict[str, Any]:
+    """Make a data set the current one.
+
+    source: as `./inv data --source`; by default the environment's.
+    skip_bad: leave out bad images, instead of refusing the data set.
+    """
+    source = source or env.settings.dataset
+    with Step("data", stages) as step:
+
+        def progress(what: str, done: int, total: int) -> None:
+            step(f"{what} {done:,} of {total:,}" if total else f"{what} {done:,}")
+
+        folder = data.fetch(source, WORK / "data", progress)
+        report = data.validate(folder, progress)
+        for note in report.notes:
+            step(note, important=True)
+        left_out = report.accept(skip_bad)
+        name = source if source in ("sample", "dogs") else None
+        manifest = data.manifest(folder, left_out, name, progress)
+        uploaded = data.upload(env, manifest, progress)
+        counts = {split: sum(by_class.values()) for split, by_class in manifest.counts.items()}
+        splits = ", ".join(f"{count:,} {split}" for split, count in counts.items())
+        step.note = (
+            f"{len(manifest.files):,} images ({splits}) in {len(manifest.classes)} classes; "
+            f"{uploaded.sent:,} sent, {uploaded.unchanged:,} unchanged, {uploaded.deleted:,} deleted"
+        )
+    if left_out:
+        more = " …" if len(left_out) > LISTED else ""
+        say(f"  left out {len(left_out)} images: {', '.join(sorted(left_out)[:LISTED])}{more}")
+    return {
+        "dataset": manifest.dataset,
+        "hash": manifest.hash,
+        "classes": len(manifest.classes),
+        "counts": counts,
+        "sent": uploaded.sent,
+        "unchanged": uploaded.unchanged,
+        "deleted": uploaded.deleted,
+        "left_out": sorted(left_out),
+    }

@@ -1,0 +1,80 @@
+"""The status of an environment as the rows of a table: what, name, state."""
+
+from __future__ import annotations
+
+from ops.settings import Settings
+from pipeline.status import Found
+
+Row = tuple[str, str, str]
+
+
+def rows(settings: Settings, found: Found) -> list[Row]:
+    """Return the rows for the result of `status.collect`."""
+    unfinished = [_unfinished(name, settings.flag) for name in found["unfinished"]]
+    if not found["foundation"]:
+        return unfinished or [("foundation", "", "none: nothing exists yet")]
+    lines = [("foundation", found["foundation"]["bucket"], "exists"), _data(found), _tuning(found)]
+    lines += [
+        (
+            "model",
+            f"version {model['version']}",
+            f"{model['approval']}, test accuracy {model['test_accuracy']}",
+        )
+        for model in found["models"]
+    ] or [("model", "", "none")]
+    for endpoint in found["endpoints"]:
+        lines += _endpoint(endpoint)
+    lines += _on_demand(found) + unfinished
+    return lines if found["endpoints"] or unfinished else [*lines, ("endpoint", "", "none")]
+
+
+def _unfinished(stack: str, env: str) -> Row:
+    kind, _, name = stack.partition("/")
+    if stack == "workbench":
+        commands = f"./inv workbench.up{env} or ./inv workbench.down{env}"
+    elif stack == "training_host":
+        commands = f"./inv ec2.train{env} or ./inv ec2.down{env}"
+    else:
+        commands = f"./inv up{env} or ./inv down{env}"
+    return (
+        kind.replace("_", " "),
+        name,
+        f"unfinished: a run is in progress or was interrupted; {commands} finishes it",
+    )
+
+
+def _data(found: Found) -> Row:
+    if not (data := found["data"]):
+        return ("data", "", "none")
+    counts = ", ".join(f"{count:,} {split}" for split, count in data["counts"].items())
+    return ("data", data["dataset"], f"{counts}; {data['classes']} classes")
+
+
+def _tuning(found: Found) -> Row:
+    if not (tuning := found["tuning"]):
+        return ("tuning", "", "none")
+    return ("tuning", tuning["tuning_job"], f"validation accuracy {tuning['best_objective']:.4f}")
+
+
+def _endpoint(endpoint: Found) -> list[Row]:
+    if "problem" in endpoint:
+        return [("endpoint", endpoint["name"], endpoint["problem"])]
+    capacity = (
+        f"{endpoint['instances']} × {endpoint['instance_type']}"
+        if endpoint["instance_type"]
+        else "serverless"
+    )
+    lines = [("endpoint", endpoint["name"], f"{endpoint['status']}, {capacity}, model {endpoint['model']}")]
+    if endpoint["function"]:
+        lines.append(("function", endpoint["function"], endpoint["provisioned_concurrency"]))
+    return lines
+
+
+def _on_demand(found: Found) -> list[Row]:
+    lines = []
+    if host := found["host"]:
+        lines.append(("training host", host["instance_id"], f"{host['state']}, {host['instance_type']}"))
+    if workbench := found["workbench"]:
+        text = f"{workbench['state']}, {workbench['kind']} on {workbench['instance_type']}"
+        lines.append(("workbench", workbench["name"], workbench.get("problem", text)))
+    return lines

@@ -1,0 +1,93 @@
+"""The training stage: train on a launcher, register the model, compare the launchers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ml.jobs import running, training
+from ml.jobs.launchers import factory
+from ml.jobs.launchers.base import Launcher
+from ops import console
+from ops.console import Stage, Step, say
+from ops.environment import Environment
+from pipeline.report import comparison
+
+
+def run(
+    env: Environment,
+    *,
+    launcher: Launcher | None = None,
+    on: str = "sagemaker",
+    instances: int | None = None,
+    again: bool = False,
+    stages: list[Stage] | None = None,
+    name: str = "train",
+) -> dict[str, Any]:
+    """Train with the tuned hyperparameters and register the model.
+
+    launcher: where to train; by default the one that `on` names.
+    instances: how many instances of SageMaker train together; by default as many as the settings say.
+    again: also if a training with these inputs has succeeded.
+    """
+    launcher = launcher or factory.create(on, env)
+    with Step(name, stages) as step:
+        step("looking for an existing job")
+        result, ran = training.run(
+            env,
+            launcher,
+            instances=instances,
+            again=again,
+            on_status=step,
+            on_line=lambda line: _show_log_line(step, line),
+        )
+        model = result.model
+        accuracy = result.metrics.get("test:accuracy", float("nan"))
+        unchanged = "" if ran else " (unchanged)"
+        step.note = f"version {model.number} ({model.approval}): test accuracy {accuracy:.4f}{unchanged}"
+    return {
+        "training_job": result.training_job,
+        "model_version": model.number,
+        "model_package_arn": model.arn,
+        "approval": model.approval,
+        "metrics": result.metrics,
+        "seconds": result.seconds,
+        "billable_seconds": result.billable_seconds,
+        "ran": ran,
+    }
+
+
+def compare(env: Environment) -> list[dict[str, Any]]:
+    """Print what the same training cost on each launcher, if it ran on several. Returns the rows."""
+    rows = comparison.rows(env)
+    if len(rows) > 1:
+        console.table("Where it was trained", comparison.COLUMNS, comparison.cells(rows))
+    return [vars(row) for row in rows]
+
+
+def stop(env: Environment, kind: str) -> dict[str, Any]:
+    """Stop the running jobs of a kind, without waiting. kind: "tuning" or "training"."""
+    stopped = running.stop(env, kind)
+    say(f"Stopping: {', '.join(stopped) or 'no job is running'}.")
+    return {"stopped": stopped}
+
+
+def _show_log_line(step: Step, line: str) -> None:
+    """Show a log line of a training: epochs stay visible, other metrics are left out."""
+    if text := epoch_progress(line):
+        step(text, important=True)
+    elif "=" not in line:
+        step(line)
+
+
+def epoch_progress(line: str) -> str:
+    """Return the metrics of an epoch from a log line of the training program; empty for other lines."""
+    found = dict(part.split("=", 1) for part in line.split() if "=" in part)
+    try:
+        return (
+            f"epoch {found['epoch']}: train loss {float(found['train:loss']):.4f}, "
+            f"validation loss {float(found['validation:loss']):.4f} "
+            f"accuracy {float(found['validation:accuracy']):.4f}, "
+            f"{float(found['images_per_second']):,.0f} images/s"
+        )
+    except (KeyError, ValueError):
+        return ""

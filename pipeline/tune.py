@@ -1,0 +1,66 @@
+"""The tuning stage: search the hyperparameters, show the trials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ml.jobs import search
+from ops import console
+from ops.console import Stage, Step, say
+from ops.environment import Environment
+from ops.facts.instance_types import check_instance_type
+from pipeline.notes import local_time, number
+
+
+def run(env: Environment, again: bool = False, stages: list[Stage] | None = None) -> dict[str, Any]:
+    """Search the hyperparameters on the validation split. again: also if a search with these inputs has succeeded."""
+    check_instance_type(env.settings.training.instance_type, "training")
+    with Step("tune", stages) as step:
+        step("looking for an existing search")
+        result, trials, ran = search.run(
+            env,
+            again=again,
+            on_progress=lambda status, done, total: step(f"{status}: {done} of {total} trials ended"),
+        )
+        unchanged = "" if ran else " (unchanged)"
+        step.note = f"{result.tuning_job}: validation accuracy {result.best_objective:.4f}{unchanged}"
+    _show_trials(trials)
+    best = {k: v for k, v in result.hyperparameters.items() if not k.startswith("_")}
+    shown = ", ".join(f"[bold]{name}[/]={value}" for name, value in sorted(best.items()))
+    say(f"  best hyperparameters: {shown}", markup=True)
+    return {
+        "tuning_job": result.tuning_job,
+        "best_training_job": result.best_training_job,
+        "best_objective": result.best_objective,
+        "hyperparameters": best,
+        "ran": ran,
+        "trials": [vars(trial) for trial in trials],
+    }
+
+
+def _show_trials(trials: Sequence[search.Trial]) -> None:
+    """Print a table with the columns of the SageMaker SDK's table of a search."""
+    names = sorted({name for trial in trials for name in trial.hyperparameters if not name.startswith("_")})
+    columns = [
+        *names,
+        "TrainingJobName",
+        "TrainingJobStatus",
+        "FinalObjectiveValue",
+        "TrainingStartTime",
+        "TrainingEndTime",
+        "TrainingElapsedTimeSeconds",
+    ]
+    rows = [
+        [
+            *(number(trial.hyperparameters.get(name, "")) for name in names),
+            trial.name,
+            trial.status,
+            number(trial.objective),
+            local_time(trial.start),
+            local_time(trial.end),
+            trial.elapsed and f"{trial.elapsed:.0f}",
+        ]
+        for trial in trials
+    ]
+    console.table("Trials", columns, rows)
