@@ -1,4 +1,4 @@
-"""An OpenID Connect provider of the tests: it signs tokens as GitHub Actions does, and publishes its keys."""
+"""OpenID Connect provider for tests: signs tokens as GitHub Actions does and publishes its keys."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HOST = "token.actions.githubusercontent.com"
 
 
 class IdentityProvider:
-    """home: of the embedded AWS that is to trust its tokens."""
+    """Provider whose tokens the embedded AWS in `home` trusts."""
 
     def __init__(self, home: Path):
         self._key = RSAKey.generate_key(2048, {"kid": "tests", "use": "sig"}, private=True)
@@ -23,6 +23,6 @@ class IdentityProvider:
         path.write_text(json.dumps(KeySet([self._key]).as_dict(private=False)))
 
     def token(self, subject: str, **claims: Any) -> str:
-        """A token for a subject, such as repo:owner/name:pull_request; claims: in place of the usual ones."""
+        """Return a token for a subject such as repo:owner/name:pull_request. claims: override the default ones."""
         usual = {"iss": f"https://{HOST}", "aud": "sts.amazonaws.com", "exp": int(time.time()) + 300}
         return jwt.encode({"alg": "RS256", "kid": "tests"}, {**usual, "sub": subject, **claims}, self._key)

@@ -1,4 +1,4 @@
-"""The AWS CLI as a colleague types it, with nothing but the variables that `./inv local.up` prints."""
+"""AWS CLI with the variables of `embedded-aws env`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from functions_kit import Functions
 
 @pytest.fixture
 def aws(embedded_aws: Any, tmp_path: Path) -> Any:
-    """Runs the CLI in an empty folder; returns the ended process."""
+    """Function that runs the CLI in an empty folder and returns the completed process."""
     command = Path(sys.executable).with_name("aws")
     if not command.exists():
-        pytest.skip("the AWS CLI is not in this environment: ./inv builds one with it")
+        pytest.skip("the AWS CLI is not installed in this environment")
     environment = {
         **os.environ,
         **embedded_aws.credentials,
@@ -47,7 +47,7 @@ def answer(ended: subprocess.CompletedProcess[str]) -> Any:
     return json.loads(ended.stdout)
 
 
-def test_files_travel_to_s3_and_back(aws: Any, tmp_path: Path) -> None:
+def test_files_are_copied_to_s3_and_back(aws: Any, tmp_path: Path) -> None:
     body = os.urandom(9_000_000)  # in two parts
     (tmp_path / "picture").write_bytes(body)
     for arguments in (
@@ -64,8 +64,8 @@ def test_files_travel_to_s3_and_back(aws: Any, tmp_path: Path) -> None:
     assert refused.returncode == 1 and "(404)" in refused.stderr
 
 
-def test_services_answer(aws: Any, embedded_aws: Any, tmp_path: Path) -> None:
-    """One by each protocol: query, JSON, REST, CBOR."""
+def test_commands_of_each_protocol_work(aws: Any, embedded_aws: Any, tmp_path: Path) -> None:
+    """One of each protocol: query, JSON, REST, CBOR."""
     identity = answer(aws("sts", "get-caller-identity"))
     assert identity["Account"] == "123456789012" and identity["Arn"].endswith(":root")
     embedded_aws.client("iam").create_user(UserName="typed")
@@ -80,7 +80,7 @@ def test_services_answer(aws: Any, embedded_aws: Any, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "out").read_text())["event"] == {"from": "the CLI"}
 
 
-def test_an_error_of_aws_is_told_by_its_code(aws: Any) -> None:
+def test_errors_are_reported_with_aws_s_code(aws: Any) -> None:
     refused = aws("sagemaker", "describe-endpoint", "--endpoint-name", "nobody")
     assert refused.returncode == 255 and refused.stdout == ""
     assert "An error occurred (ValidationException) when calling the DescribeEndpoint" in refused.stderr

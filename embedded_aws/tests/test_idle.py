@@ -1,4 +1,4 @@
-"""At rest the embedded AWS costs next to nothing: no CPU to speak of, and little memory even after use."""
+"""Idle: the server uses almost no CPU, and little memory after use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 SECONDS = 3.0
 MEBIBYTE = 1 << 20
-# A call to each of the largest services that the pipeline uses: whatever moto and the gate load for it stays in memory.
+# A call to each of the largest services: what moto and the gate load for it stays in memory.
 CALLS = {
     "application-autoscaling": ("describe_scalable_targets", {"ServiceNamespace": "sagemaker"}),
     "cloudwatch": ("describe_alarms", {}),
@@ -35,14 +35,14 @@ def _cpu_seconds(pid: int) -> float:
 
 
 def _memory(pid: int) -> int:
-    """Bytes that are in memory for this process, and not shared with a file."""
+    """Return the anonymous memory of a process in bytes."""
     found = re.search(r"^RssAnon:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     assert found
     return int(found[1]) * 1024
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
-def test_idle_it_takes_no_cpu_and_little_memory(new_embedded_aws: Any, until: Any) -> None:
+def test_an_idle_server_uses_little_cpu_and_memory(new_embedded_aws: Any, until: Any) -> None:
     aws = new_embedded_aws()
     pid = aws.address.pid
     for service, (operation, parameters) in CALLS.items():
@@ -56,6 +56,6 @@ def test_idle_it_takes_no_cpu_and_little_memory(new_embedded_aws: Any, until: An
     until(lambda: snapshot.exists() and snapshot.stat().st_mtime > written)
 
     before = _cpu_seconds(pid)
-    time.sleep(SECONDS)  # what is measured is doing nothing for that long
+    time.sleep(SECONDS)  # the measured interval
     assert _cpu_seconds(pid) - before < 0.03 * SECONDS
     assert _memory(pid) < 400 * MEBIBYTE

@@ -1,4 +1,4 @@
-"""Signatures, as botocore makes them and as nobody should."""
+"""Signatures: botocore's are accepted, forged ones refused."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def refused(*arguments: Any, **more: Any) -> str:
         ("iam", "/?Action=ListRoles&Version=2010-05-08"),
     ],
 )
-def test_botocore_signatures_hold_and_changed_requests_do_not(service: str, path: str) -> None:
+def test_botocore_signatures_are_valid_and_changed_requests_are_not(service: str, path: str) -> None:
     body = b"some body"
     environ = sign(
         "POST", path, body, service, **{"X-Amz-Meta-Spaces": "  a   b ", "Content-Type": "text/plain"}
@@ -94,7 +94,7 @@ def test_botocore_signatures_hold_and_changed_requests_do_not(service: str, path
     assert refused({**environ, "HTTP_HOST": "127.0.0.1:5006"}, body) == "bad signature"
 
 
-def test_unknown_key_wrong_secret_wrong_token_expired_session() -> None:
+def test_unknown_keys_wrong_secrets_wrong_tokens_and_expired_sessions_are_refused() -> None:
     environ = sign("GET", "/b/k")
     assert refused(environ, principal=None) == "unknown key"
     wrong = Principal("User", "u", "u", secret_access_key="other")
@@ -123,14 +123,14 @@ def test_unknown_key_wrong_secret_wrong_token_expired_session() -> None:
     assert refused(with_token, principal=expired) == "expired"
 
 
-def test_a_signature_is_good_for_a_quarter_of_an_hour() -> None:
+def test_a_signature_is_valid_for_fifteen_minutes() -> None:
     environ, now = sign("GET", "/b/k"), datetime.now(timezone.utc)
     assert check(environ, now=now + timedelta(minutes=14)) is USER
     assert refused(environ, now=now + timedelta(minutes=16)) == "skewed"
     assert refused(environ, now=now - timedelta(minutes=16)) == "skewed"
 
 
-def test_presigned_urls() -> None:
+def test_presigned_urls_are_valid_until_they_expire() -> None:
     def presign(credentials: Any, service: str, region: str) -> S3SigV4QueryAuth:
         return S3SigV4QueryAuth(credentials, service, region, expires=60)
 
@@ -160,7 +160,7 @@ def test_unreadable_authorization_is_refused(header: str) -> None:
 
 
 def _chunked(environ: dict[str, Any], chunks: list[bytes]) -> bytes:
-    """An aws-chunked body, signed as the S3 reference says."""
+    """Return an aws-chunked body, signed as the S3 API reference describes."""
     signature = authenticate.read(environ)
     assert signature is not None
     key = b"AWS4" + SECRET.encode()

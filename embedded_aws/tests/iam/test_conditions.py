@@ -51,7 +51,7 @@ def holds(element: dict[str, Any], **context: Any) -> bool:
         ("BinaryEquals", "QmluYXJ5", "QmluYXJ5", True),
     ],
 )
-def test_operators(operator: str, wanted: Any, value: str, expected: bool) -> None:
+def test_operators_compare_as_aws_documents(operator: str, wanted: Any, value: str, expected: bool) -> None:
     assert holds({operator: {"s3:Key": wanted}}, s3__key=value) is expected
 
 
@@ -69,12 +69,12 @@ def test_operators(operator: str, wanted: Any, value: str, expected: bool) -> No
         ("Null", False),
     ],
 )
-def test_absent_keys(operator: str, expected: bool) -> None:
+def test_absent_keys_match_negated_and_if_exists_operators(operator: str, expected: bool) -> None:
     assert holds({operator: {"aws:TagKeys": "false" if operator == "Null" else "a"}}) is expected
     assert holds({"Null": {"aws:TagKeys": "true"}}) is True
 
 
-def test_multivalued_keys() -> None:
+def test_qualifiers_apply_to_multivalued_keys() -> None:
     tags = {"aws__tagkeys": ["a", "b"]}
     assert holds({"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b", "c"]}}, **tags)
     assert not holds({"ForAllValues:StringEquals": {"aws:TagKeys": ["a"]}}, **tags)
@@ -89,7 +89,7 @@ def test_all_keys_of_all_operators_must_hold() -> None:
     assert not holds(element, a__b="1", a__c="2", aws__securetransport="false")
 
 
-def test_variables() -> None:
+def test_policy_variables_are_replaced() -> None:
     context = {"aws:username": "ann*"}
     assert like("home/${aws:username}/*", "home/ann*/x", context)
     assert not like("home/${aws:username}/*", "home/anna/x", context)  # the value's star is literal
@@ -106,7 +106,7 @@ def test_an_unknown_operator_is_an_error() -> None:
 
 
 @given(st.text(), st.text())
-def test_a_pattern_without_wildcards_matches_itself_alone(pattern: str, value: str) -> None:
+def test_a_pattern_without_wildcards_matches_only_itself(pattern: str, value: str) -> None:
     literal = pattern.replace("*", "").replace("?", "").replace("$", "")
     assert like(literal, literal, {})
     assert like(literal, value, {}) is (literal == value)

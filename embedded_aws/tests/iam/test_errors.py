@@ -1,4 +1,4 @@
-"""Refusals, read by botocore's own parsers."""
+"""Errors, read by botocore's parsers."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def test_botocore_reads_code_and_message(protocol: str, service: str, expected: 
     assert dict(headers)["Content-Length"] == str(len(body))
 
 
-def test_head_has_no_body() -> None:
+def test_responses_to_head_have_no_body() -> None:
     assert render(Refusal("denied", "no"), "s3", head=True)[2] == b""
 
 
-def test_faults_of_ours_are_receiver_errors() -> None:
+def test_internal_failures_are_receiver_errors() -> None:
     line, _, body = error("query", "InternalFailure", "broken", 500)
     assert line == "500 Internal Server Error" and b"<Type>Receiver</Type>" in body

@@ -37,14 +37,14 @@ def allowed(principal: Principal, action: str = "s3:GetObject", resource: str = 
     return decide(principal, action, resource, context, **more).allowed
 
 
-def test_nothing_is_allowed_unless_a_policy_says_so() -> None:
+def test_nothing_is_allowed_without_a_policy() -> None:
     assert not allowed(role())
     assert allowed(role(policy(statement("Allow"))))
     reason = decide(role(), "s3:GetObject", OBJECT, {}).reason
     assert reason == "because no identity-based policy allows the s3:GetObject action"
 
 
-def test_a_deny_anywhere_wins() -> None:
+def test_an_explicit_deny_in_any_policy_wins() -> None:
     assert not allowed(role(policy(statement("Allow")), policy(statement("Deny", "s3:*"))))
     assert not allowed(role(policy(statement("Deny"), statement("Allow"))))
     both = role(policy(statement("Allow")))
@@ -74,11 +74,13 @@ def test_a_deny_anywhere_wins() -> None:
         ({"Action": "s3.GetObject", "Resource": "*"}, "s3:GetObject", OBJECT, False),
     ],
 )
-def test_actions_and_resources(entry: dict[str, Any], action: str, resource: str, expected: bool) -> None:
+def test_statements_match_actions_and_resources(
+    entry: dict[str, Any], action: str, resource: str, expected: bool
+) -> None:
     assert allowed(role(policy({"Effect": "Allow", **entry})), action, resource) is expected
 
 
-def test_deny_with_not_resource_leaves_that_resource() -> None:
+def test_deny_with_not_resource_does_not_deny_that_resource() -> None:
     only = policy(
         statement("Allow", "s3:*"),
         {"Effect": "Deny", "Action": "s3:*", "NotResource": "arn:aws:s3:::bucket/*"},
@@ -87,7 +89,7 @@ def test_deny_with_not_resource_leaves_that_resource() -> None:
     assert not allowed(role(only), resource="arn:aws:s3:::other/key")
 
 
-def test_tls_only_deny_evaluates_its_condition() -> None:
+def test_a_deny_without_tls_applies_only_without_tls() -> None:
     tls_only = policy(
         statement("Deny", "s3:*", Principal="*", Condition={"Bool": {"aws:SecureTransport": "false"}})
     )
@@ -104,7 +106,7 @@ def test_a_condition_that_cannot_be_evaluated_fails_closed(odd: dict[str, Any]) 
     assert not allowed(role(policy(statement("Allow"), statement("Deny", Condition=odd))))
 
 
-def test_resource_policies_name_their_callers() -> None:
+def test_resource_policies_allow_the_callers_that_they_name() -> None:
     for named, expected in (
         ({"AWS": ROLE}, True),
         ({"AWS": SESSION}, True),
@@ -126,7 +128,7 @@ def test_resource_policies_name_their_callers() -> None:
     )
 
 
-def test_a_key_policy_must_bring_in_the_account() -> None:
+def test_identity_policies_count_for_a_key_only_if_its_policy_names_the_account() -> None:
     may = role(policy(statement("Allow", "kms:Decrypt")))
     account = policy(statement("Allow", "kms:*", Principal={"AWS": "arn:aws:iam::123456789012:root"}))
     key = {
@@ -145,7 +147,7 @@ def test_a_key_policy_must_bring_in_the_account() -> None:
     )
 
 
-def test_trust_policies_of_services_and_their_conditions() -> None:
+def test_trust_policies_allow_services_under_their_conditions() -> None:
     trust = policy(
         {
             "Effect": "Allow",
@@ -162,12 +164,12 @@ def test_trust_policies_of_services_and_their_conditions() -> None:
     assert not allowed(role(policy(statement("Allow", "sts:*"))), context=ours, **asked)
 
 
-def test_session_policies_only_narrow() -> None:
+def test_session_policies_only_restrict() -> None:
     everything = policy(statement("Allow", "s3:*"))
     assert allowed(role(everything, session_policy=policy(statement("Allow", "s3:Get*"))))
     assert not allowed(role(everything, session_policy=policy(statement("Allow", "s3:Put*"))))
     assert not allowed(role(session_policy=everything))
 
 
-def test_statements_may_stand_alone() -> None:
+def test_a_single_statement_needs_no_list() -> None:
     assert len(parse(json.dumps({"Statement": statement("Allow")}))) == 1

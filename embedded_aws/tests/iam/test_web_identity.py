@@ -1,4 +1,4 @@
-"""Jobs of a continuous integration service assume roles by its signed tokens, and by nothing else."""
+"""AssumeRoleWithWebIdentity: CI jobs assume roles with signed tokens."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def provider(embedded_aws) -> IdentityProvider:
 
 @pytest.fixture(scope="module")
 def assume(embedded_aws, provider):
-    """Assumes a role that trusts SUBJECT, with a token; gives the error's code, or the session's client of STS."""
+    """Function that assumes a role that trusts SUBJECT; returns the error code, or an STS client of the session."""
     name = f"t{uuid.uuid4().hex[:10]}"
     trust = {
         "Effect": "Allow",
@@ -84,12 +84,12 @@ def test_another_subject_is_denied(assume, provider, subject):
         ({"exp": int(time.time()) - 1}, "ExpiredToken"),
     ],
 )
-def test_a_token_for_somebody_else_or_of_yesterday_is_refused(assume, provider, claims, code):
+def test_tokens_with_wrong_claims_or_past_expiry_are_refused(assume, provider, claims, code):
     assert assume(provider.token(SUBJECT, **claims)) == code
 
 
 def test_a_forged_token_is_refused(assume, provider, tmp_path):
-    forger = IdentityProvider(tmp_path)  # the same names, another key
+    forger = IdentityProvider(tmp_path)  # same names, another key
     assert assume(forger.token(SUBJECT)) == "InvalidIdentityToken"
     head, payload, signature = provider.token("repo:stranger/image-classifier:pull_request").split(".")
     honest = provider.token(SUBJECT).split(".")[1]
@@ -98,7 +98,7 @@ def test_a_forged_token_is_refused(assume, provider, tmp_path):
     assert assume("no token") == "InvalidIdentityToken"
 
 
-def test_other_unsigned_requests_are_refused_as_before(embedded_aws, assume):
+def test_other_unsigned_requests_are_refused(embedded_aws, assume):
     unsigned = embedded_aws.client("sts", config=Config(signature_version=UNSIGNED))
     with pytest.raises(ClientError, match="Missing Authentication Token"):
         unsigned.assume_role(RoleArn=assume.arn, RoleSessionName="job")

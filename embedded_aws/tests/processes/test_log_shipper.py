@@ -1,4 +1,4 @@
-"""Log lines on their way to CloudWatch Logs, without a server."""
+"""Log shipper, without a server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from embedded_aws.processes.log_shipper import LogShipper, Stream
 
 
 @pytest.mark.parametrize("error", [RoleNotAssumable("gone"), KeyError("unforeseen")])
-def test_logs_that_cannot_be_written_do_not_hold_up_those_of_others(monkeypatch, until, error):
+def test_a_stream_that_fails_does_not_block_others(monkeypatch, until, error):
     monkeypatch.setattr(log_shipper, "BATCH_SECONDS", 0.01)
     sent: list[str] = []
     client = SimpleNamespace(

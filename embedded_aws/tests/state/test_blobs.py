@@ -1,4 +1,4 @@
-"""The store of S3 objects' bytes."""
+"""Blob store: bytes of S3 objects."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def test_equal_bytes_are_stored_once(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == [digest]
 
 
-def test_a_sweep_takes_what_is_old_and_unused(tmp_path: Path) -> None:
+def test_sweep_removes_files_that_are_old_and_unused(tmp_path: Path) -> None:
     store = BlobStore(tmp_path)
     used, unused, renewed = (store.put(value) for value in (b"a", b"b", b"c"))
     for digest in (used, unused, renewed):
         os.utime(tmp_path / digest[:2] / digest, (1, 1))
-    store.put(b"c")  # counted on again, as by an upload that is not in the snapshot yet
+    store.put(b"c")  # in use again, e.g. by an upload that is not in the snapshot yet
     assert store.sweep({used}, time.time() - 60) == 1
     assert store.get(used) == b"a" and store.get(renewed) == b"c"
     assert not (tmp_path / unused[:2] / unused).exists()

@@ -1,4 +1,4 @@
-"""Nothing that was acknowledged is lost to a `kill -9`, at whatever moment it comes."""
+"""Journal: `kill -9` loses no answered write."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def _kill(aws: Any) -> None:
 
 @contextmanager
 def _killed_without_snapshots(aws: Any) -> Iterator[None]:
-    """A folder is in the way of every snapshot until the kill: what is written is in the journal alone."""
+    """Block snapshots with a folder of that name until the kill: writes are only in the journal."""
     snapshot = aws.home / "state" / "snapshot"
     aside = snapshot.with_name("aside")
     while not snapshot.is_dir():
         if snapshot.exists():
             snapshot.replace(aside)
-        with suppress(FileExistsError, NotADirectoryError):  # a snapshot came between
+        with suppress(FileExistsError, NotADirectoryError):  # a snapshot was written in between
             (snapshot / "in the way").mkdir(parents=True)
     yield
     os.kill(aws.address.pid, signal.SIGKILL)
@@ -45,7 +45,7 @@ def _killed_without_snapshots(aws: Any) -> Iterator[None]:
 
 
 def _everything(s3: Any, bucket: str) -> list[tuple]:
-    """Every version and delete marker in S3's order, with bytes and tags."""
+    """Return every version and delete marker in S3's order, with bytes and tags."""
     listed = s3.list_object_versions(Bucket=bucket)
     found: list[tuple] = [
         (m["Key"], m["VersionId"], m["IsLatest"], "deleted") for m in listed.get("DeleteMarkers", [])
@@ -68,7 +68,7 @@ def _everything(s3: Any, bucket: str) -> list[tuple]:
 
 
 def _kept(aws: Any) -> dict[str, Any]:
-    """What a caller sees of the services that `_write` writes to."""
+    """Return what a caller sees of the services that `_write` writes to."""
     ssm, iam, sagemaker, ec2 = (aws.client(name) for name in ("ssm", "iam", "sagemaker", "ec2"))
     attached = iam.list_attached_role_policies(RoleName="kept")["AttachedPolicies"]
     read_only = iam.get_policy(PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")["Policy"]
@@ -98,7 +98,7 @@ def _kept(aws: Any) -> dict[str, Any]:
     }
 
 
-def test_every_service_outlives_a_kill_at_once(fresh_embedded_aws) -> None:
+def test_writes_to_every_service_survive_an_immediate_kill(fresh_embedded_aws) -> None:
     aws = fresh_embedded_aws
     with _killed_without_snapshots(aws):
         before = _write(aws)
@@ -107,7 +107,7 @@ def test_every_service_outlives_a_kill_at_once(fresh_embedded_aws) -> None:
 
 
 def _write(aws: Any) -> dict[str, Any]:
-    """Write to every service that `_kept` asks; returns what that says."""
+    """Write to every service that `_kept` reads; return the result of `_kept`."""
     aws.client("iam").create_role(RoleName="kept", AssumeRolePolicyDocument=json.dumps(TRUST))
     for policy in ("ReadOnlyAccess", "PowerUserAccess"):
         arn = f"arn:aws:iam::aws:policy/{policy}"
@@ -137,7 +137,7 @@ def _write(aws: Any) -> dict[str, Any]:
         Statistic="Sum",
     )
     ssm = aws.client("ssm")
-    with ThreadPoolExecutor(8) as pool:  # of records made at once, none hides another
+    with ThreadPoolExecutor(8) as pool:  # concurrent records must not hide each other
         names = [f"/kept/{number}" for number in range(40)]
         list(pool.map(lambda name: ssm.put_parameter(Name=name, Value=name, Type="String"), names))
     ssm.delete_parameter(Name="/kept/0")
@@ -146,7 +146,7 @@ def _write(aws: Any) -> dict[str, Any]:
     return before
 
 
-def test_every_kind_of_write_outlives_a_kill_at_once(fresh_embedded_aws) -> None:
+def test_every_kind_of_s3_write_survives_an_immediate_kill(fresh_embedded_aws) -> None:
     aws = fresh_embedded_aws
     s3 = aws.client("s3")
     s3.create_bucket(Bucket="kept")
@@ -192,7 +192,7 @@ def test_every_kind_of_write_outlives_a_kill_at_once(fresh_embedded_aws) -> None
     )
     assert s3.get_object(Bucket="kept", Key="open")["Body"].read() == b"q" * 2000
 
-    # A record that its writer did not finish is left out, with the write that was never answered.
+    # A partial record is ignored: its write was never answered.
     assert len(list((aws.home / "state").glob("journal.*"))) <= 3
     with _killed_without_snapshots(aws):
         s3.put_object(Bucket="kept", Key="whole", Body=b"-")
@@ -206,8 +206,8 @@ def test_every_kind_of_write_outlives_a_kill_at_once(fresh_embedded_aws) -> None
     assert "whole" in keys and "half" not in keys
 
 
-def test_what_was_acknowledged_is_there_whenever_the_kill_comes(fresh_embedded_aws, until) -> None:
-    """Writers at work over a snapshot; after the kill every acknowledged version is there, in order."""
+def test_answered_writes_survive_a_kill_at_any_moment(fresh_embedded_aws, until) -> None:
+    """Write while a snapshot is saved. After the kill every answered version is there, in order."""
     aws = fresh_embedded_aws
     s3 = aws.client("s3")
     s3.create_bucket(Bucket="busy")
@@ -250,8 +250,8 @@ def test_what_was_acknowledged_is_there_whenever_the_kill_comes(fresh_embedded_a
     assert all(len(versions) > 3 for versions in acknowledged.values())
 
 
-def test_of_writers_that_each_want_to_be_first_one_is(embedded_aws) -> None:
-    """As with the lock file of a Terraform state; moto alone would let several through."""
+def test_of_concurrent_conditional_writes_exactly_one_succeeds(embedded_aws) -> None:
+    """As for the lock file of a Terraform state. moto alone lets several succeed."""
     s3 = embedded_aws.client("s3")
     s3.create_bucket(Bucket="first-come")
     outcomes: list[list[str]] = []

@@ -1,9 +1,9 @@
-"""State as it is put back into moto's backends."""
+"""Pickling of moto's backends."""
 
 from embedded_aws.state.pickling import backend, contents, restore
 
 
-def test_what_the_state_of_an_earlier_version_lacks_is_as_in_a_new_backend():
+def test_attributes_that_an_older_state_lacks_have_the_values_of_a_new_backend():
     address = ("moto.sqs.models", "sqs_backends", "123456789012", "eu-south-2")
     found = backend(*address)
     attributes = contents(found) | {"of_the_state": 1}

@@ -1,4 +1,4 @@
-"""Service quotas of a new account: what they are, how they are set, and what happens beyond them."""
+"""Service quotas: values of a new account, changes, refusals beyond them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TRUST = json.dumps(
 
 @contextmanager
 def limits(aws, ec2: dict[str, float]) -> Iterator[None]:
-    """Within it, the quotas of EC2 are these, and all others a new account's."""
+    """Set the quotas of EC2; all others are those of a new account."""
     path = aws.home / "quotas.json"
     before = path.read_text()
     path.write_text(json.dumps({"ec2": ec2}))
@@ -53,7 +53,7 @@ def _refused(call, *arguments, **parameters) -> tuple[str, str]:
 
 @pytest.fixture(scope="module")
 def aws(embedded_aws):
-    """With a role `quotas`, and a quota of 1 for one GPU type on endpoints and 8 vCPUs of G instances."""
+    """Server with a role `quotas`, a quota of 1 for one GPU type on endpoints, and 8 vCPUs of G instances."""
     embedded_aws.client("iam").create_role(RoleName="quotas", AssumeRolePolicyDocument=TRUST)
     limits = {"sagemaker": {"ml.g5.xlarge for endpoint usage": 1}, "ec2": {"L-DB2E81BA": 8}}
     (embedded_aws.home / "quotas.json").write_text(json.dumps(limits))
@@ -81,7 +81,7 @@ def _quotas(client, service: str, operation: str = "list_service_quotas") -> dic
     return {quota["QuotaName"]: quota for page in pages for quota in page["Quotas"]}
 
 
-def test_a_new_account_has_no_accelerators_and_enough_of_the_rest(aws) -> None:
+def test_a_new_account_has_no_accelerators_and_enough_other_instances(aws) -> None:
     client = aws.client("service-quotas")
     sagemaker, defaults = (
         _quotas(client, "sagemaker", f"list_{which}service_quotas") for which in ("", "aws_default_")
@@ -103,7 +103,7 @@ def test_a_new_account_has_no_accelerators_and_enough_of_the_rest(aws) -> None:
     assert _refused(client.get_service_quota, **missing)[0] == "NoSuchResourceException"
 
 
-def test_a_request_is_recorded_and_pending(aws) -> None:
+def test_a_quota_increase_request_stays_pending(aws) -> None:
     client = aws.client("service-quotas")
     which = {"ServiceCode": "ec2", "QuotaCode": "L-417A185B"}
     made = client.request_service_quota_increase(**which, DesiredValue=16.0)["RequestedQuota"]
@@ -156,7 +156,7 @@ def test_training_and_tuning_beyond_the_quota_are_refused(aws) -> None:
     assert sagemaker.list_training_jobs(NameContains="beyond-quota")["TrainingJobSummaries"] == []
 
 
-def test_endpoints_count_together(aws) -> None:
+def test_endpoints_share_a_quota(aws) -> None:
     sagemaker = aws.client("sagemaker")
     Hosting(aws).model("quota")
     for name, count in (("quota-1", 1), ("quota-2", 2)):
@@ -181,7 +181,7 @@ def test_endpoints_count_together(aws) -> None:
     sagemaker.delete_endpoint(EndpointName="quota")
 
 
-def test_vcpus_of_a_family_count_together(aws) -> None:
+def test_instances_of_a_family_share_the_vcpu_quota(aws) -> None:
     ec2 = aws.client("ec2")
     image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     run = {"ImageId": image, "MinCount": 1, "MaxCount": 1}
@@ -195,7 +195,7 @@ def test_vcpus_of_a_family_count_together(aws) -> None:
     ec2.terminate_instances(InstanceIds=[made])
 
 
-def test_p5_on_spot_has_a_quota_of_its_own_and_on_demand_none(aws) -> None:
+def test_p5_has_a_separate_quota_on_spot_only(aws) -> None:
     ec2 = aws.client("ec2")
     image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     run = {"ImageId": image, "MinCount": 1, "MaxCount": 1, "InstanceType": "p5.4xlarge"}
@@ -209,7 +209,7 @@ def test_p5_on_spot_has_a_quota_of_its_own_and_on_demand_none(aws) -> None:
     ec2.terminate_instances(InstanceIds=[made])
 
 
-def test_a_stopped_instance_does_not_count_and_does_not_start_beyond_the_quota(aws, until) -> None:
+def test_stopped_instances_do_not_count_and_cannot_start_beyond_the_quota(aws, until) -> None:
     ec2 = aws.client("ec2")
     image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     run = {"ImageId": image, "MinCount": 1, "MaxCount": 1, "InstanceType": "g5.2xlarge"}
@@ -230,7 +230,7 @@ def test_a_stopped_instance_does_not_count_and_does_not_start_beyond_the_quota(a
     ec2.terminate_instances(InstanceIds=[first])
 
 
-def test_the_version_of_a_launch_template_that_is_named_counts(aws) -> None:
+def test_the_named_version_of_a_launch_template_decides_the_instance_type(aws) -> None:
     ec2 = aws.client("ec2")
     data = {"ImageId": ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]}
     ec2.create_launch_template(

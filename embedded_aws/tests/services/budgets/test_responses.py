@@ -1,4 +1,4 @@
-"""Budgets: kept as given, with alerts, subscribers and tags, so that Terraform finds no difference."""
+"""Budgets: stored with alerts, subscribers and tags, so that Terraform plans no change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def limited(name: str, usd: str) -> dict:
     }
 
 
-def test_a_budget_is_kept_with_alerts_subscribers_and_tags(embedded_aws):
+def test_a_budget_keeps_alerts_subscribers_and_tags(embedded_aws):
     budgets, name = embedded_aws.client("budgets"), "budget-of-test"
     budgets.create_budget(
         AccountId=ACCOUNT,
@@ -55,7 +55,7 @@ def test_a_budget_is_kept_with_alerts_subscribers_and_tags(embedded_aws):
     assert refused.value.response["Error"]["Code"] == "NotFoundException"
 
 
-def test_an_alert_that_is_not_there_is_refused(embedded_aws):
+def test_an_unknown_alert_is_refused(embedded_aws):
     budgets, name = embedded_aws.client("budgets"), "budget-without-alert"
     budgets.create_budget(AccountId=ACCOUNT, Budget=limited(name, "1"))
     with pytest.raises(ClientError) as refused:

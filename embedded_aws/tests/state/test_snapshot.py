@@ -1,4 +1,4 @@
-"""The state of every service survives a restart of the embedded AWS, and a kill."""
+"""Snapshots: the state of every service survives a restart and a kill."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from embedded_aws import client as daemon
+from embedded_aws import client
 from embedded_aws.errors import EmbeddedAwsError
 
 pytestmark = pytest.mark.slow
@@ -97,7 +97,7 @@ def _create(aws: Any) -> None:
 
 
 def _described(aws: Any) -> dict[str, Any]:
-    """What a caller sees of all that `_create` made, without what each answer has of its own."""
+    """Return what a caller sees of everything that `_create` created."""
     s3, iam, kms, logs = (aws.client(name) for name in ("s3", "iam", "kms", "logs"))
     ec2, sagemaker, functions = (aws.client(name) for name in ("ec2", "sagemaker", "lambda"))
     newest = s3.get_object(Bucket="kept", Key="a/key")
@@ -127,7 +127,7 @@ def _described(aws: Any) -> dict[str, Any]:
     }
     for alarm in answers["alarm"]:
         for name in [name for name in alarm if name.startswith("State")]:
-            del alarm[name]  # as the alarm is evaluated
+            del alarm[name]  # changes with each evaluation
     for answer in answers.values():
         if isinstance(answer, dict):
             answer.pop("ResponseMetadata", None)
@@ -139,29 +139,29 @@ def _saved_again(aws: Any, since: float) -> bool:
     return snapshot.exists() and snapshot.stat().st_mtime > since
 
 
-def test_everything_is_equal_after_a_restart_and_after_a_kill(fresh_embedded_aws, until) -> None:
-    own_aws = fresh_embedded_aws
-    _create(own_aws)
-    before = _described(own_aws)
-    ciphertext = own_aws.client("kms").encrypt(KeyId="alias/kept", Plaintext=b"secret")["CiphertextBlob"]
+def test_every_service_is_the_same_after_a_restart_and_after_a_kill(fresh_embedded_aws, until) -> None:
+    aws = fresh_embedded_aws
+    _create(aws)
+    before = _described(aws)
+    ciphertext = aws.client("kms").encrypt(KeyId="alias/kept", Plaintext=b"secret")["CiphertextBlob"]
 
-    own_aws.restart()
-    assert _described(own_aws) == before
-    assert own_aws.client("kms").decrypt(CiphertextBlob=ciphertext)["Plaintext"] == b"secret"
-    assert b"NOT in the saved state" not in (own_aws.home / "log" / "service.log").read_bytes()
+    aws.restart()
+    assert _described(aws) == before
+    assert aws.client("kms").decrypt(CiphertextBlob=ciphertext)["Plaintext"] == b"secret"
+    assert b"is not in the saved state" not in (aws.home / "log" / "service.log").read_bytes()
 
-    # What changed is saved without being asked: a kill a little later loses nothing.
-    snapshot = (own_aws.home / "state" / "snapshot").stat().st_mtime
-    own_aws.client("s3").put_object(Bucket="kept", Key="late", Body=b"z" * 2000)
-    until(lambda: _saved_again(own_aws, snapshot))
-    os.kill(own_aws.address.pid, signal.SIGKILL)
-    own_aws.restart()
-    assert own_aws.client("s3").get_object(Bucket="kept", Key="late")["Body"].read() == b"z" * 2000
-    before["versions"] = [v for v in _described(own_aws)["versions"] if v["Key"] != "late"]
+    # Changes are saved without a stop: a kill a little later loses nothing.
+    snapshot = (aws.home / "state" / "snapshot").stat().st_mtime
+    aws.client("s3").put_object(Bucket="kept", Key="late", Body=b"z" * 2000)
+    until(lambda: _saved_again(aws, snapshot))
+    os.kill(aws.address.pid, signal.SIGKILL)
+    aws.restart()
+    assert aws.client("s3").get_object(Bucket="kept", Key="late")["Body"].read() == b"z" * 2000
+    before["versions"] = [v for v in _described(aws)["versions"] if v["Key"] != "late"]
     assert len(before["versions"]) == 4
 
-    # A multipart upload begun before goes on after.
-    s3 = own_aws.client("s3")
+    # A multipart upload continues after the restart.
+    s3 = aws.client("s3")
     upload = s3.list_multipart_uploads(Bucket="kept")["Uploads"][0]["UploadId"]
     part = s3.list_parts(Bucket="kept", Key="open", UploadId=upload)["Parts"][0]
     s3.complete_multipart_upload(
@@ -173,15 +173,15 @@ def test_everything_is_equal_after_a_restart_and_after_a_kill(fresh_embedded_aws
     assert s3.head_object(Bucket="kept", Key="open")["ContentLength"] == 6_000_000
 
 
-def test_state_of_another_version_is_refused(fresh_embedded_aws) -> None:
-    own_aws = fresh_embedded_aws
-    daemon.stop(own_aws.home)
-    snapshot = own_aws.home / "state" / "snapshot"
+def test_a_snapshot_of_another_version_is_refused(fresh_embedded_aws) -> None:
+    aws = fresh_embedded_aws
+    client.stop(aws.home)
+    snapshot = aws.home / "state" / "snapshot"
     _, _, rest = snapshot.read_bytes().partition(b"\n")
     header = {"format": 1, "moto": "5.1.0", "python": "3.9"}
     snapshot.write_bytes(json.dumps(header).encode() + b"\n" + rest)
     with pytest.raises(EmbeddedAwsError, match=r"was written by moto 5\.1\.0 on Python 3\.9"):
-        daemon.start(own_aws.home)
+        client.start(aws.home)
     snapshot.write_bytes(snapshot.read_bytes()[:2000].replace(b"5.1.0", b"5.2.5"))
     with pytest.raises(EmbeddedAwsError, match="The saved state"):
-        daemon.start(own_aws.home)
+        client.start(aws.home)

@@ -1,4 +1,4 @@
-"""SimulatePrincipalPolicy says what requests then meet."""
+"""Policy simulation agrees with the authorization of requests."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _decisions(answer: dict[str, Any]) -> dict[tuple[str, str], str]:
     }
 
 
-def test_the_simulation_agrees_with_requests(embedded_aws, iam) -> None:
+def test_simulation_agrees_with_requests(embedded_aws, iam) -> None:
     embedded_aws.client("s3").create_bucket(Bucket="simulated")
     embedded_aws.client("s3").put_object(Bucket="simulated", Key="k", Body=b"-")
     key, other = "arn:aws:s3:::simulated/k", "arn:aws:s3:::other/k"
@@ -75,7 +75,7 @@ def test_the_simulation_agrees_with_requests(embedded_aws, iam) -> None:
                 assert ("explicit deny" in str(caught.value)) == (decision == "explicitDeny")
 
 
-def test_context_policies_and_boundary_of_the_request_count(iam) -> None:
+def test_context_policies_and_boundary_of_the_request_are_used(iam) -> None:
     ask = {"PolicySourceArn": ROLE, "ActionNames": ["ssm:GetParameter"]}
     result = iam.simulate_principal_policy(**ask)["EvaluationResults"][0]
     assert result["EvalDecision"] == "implicitDeny"
@@ -119,7 +119,7 @@ def test_custom_policies_are_simulated_in_pages(iam) -> None:
         ),
     ],
 )
-def test_what_cannot_be_simulated_is_refused(iam, parameters: dict[str, Any], code: str) -> None:
+def test_invalid_simulations_are_refused(iam, parameters: dict[str, Any], code: str) -> None:
     with pytest.raises(ClientError) as caught:
         iam.simulate_principal_policy(**parameters)
     assert caught.value.response["Error"]["Code"] == code

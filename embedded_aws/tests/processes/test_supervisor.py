@@ -1,4 +1,4 @@
-"""Children never outlive their supervisor, however it ends."""
+"""Supervisor: no child outlives it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
-def test_ending_a_child_ends_its_whole_group(tmp_path: Path, until) -> None:
+def test_end_ends_the_whole_process_group(tmp_path: Path, until) -> None:
     supervisor = Supervisor()
     child = supervisor.spawn(command(STUBBORN), env={}, cwd=tmp_path)
     pids = [int(word) for word in child.stdout.readline().split()]
@@ -43,7 +43,7 @@ def test_ending_a_child_ends_its_whole_group(tmp_path: Path, until) -> None:
     child.stdout.close()
 
 
-def test_all_are_ended_at_once_and_a_lost_guardian_is_replaced(tmp_path: Path, until) -> None:
+def test_end_all_ends_children_of_a_replaced_guardian_too(tmp_path: Path, until) -> None:
     supervisor = Supervisor()
     children = [supervisor.spawn(command(STUBBORN), env={}, cwd=tmp_path)]
     supervisor._guardian.kill()
@@ -56,7 +56,7 @@ def test_all_are_ended_at_once_and_a_lost_guardian_is_replaced(tmp_path: Path, u
         child.stdout.close()
 
 
-def test_children_of_a_killed_supervisor_are_killed(tmp_path: Path, until) -> None:
+def test_the_guardian_kills_children_of_a_killed_supervisor(tmp_path: Path, until) -> None:
     program = f"""
 import sys, time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""S3 of the embedded AWS: a versioned bucket can be emptied, markers included."""
+"""S3: a versioned bucket can be emptied, delete markers included."""
 
 import boto3
 import pytest
@@ -20,7 +20,7 @@ def bucket(tmp_path):
         yield bucket
 
 
-def test_delete_marker_is_listed_and_removed_with_the_versions(bucket):
+def test_delete_markers_are_deleted_with_the_versions(bucket):
     bucket.put_object(Key="a", Body=b"1")
     bucket.put_object(Key="a", Body=b"2")
     bucket.Object("a").delete()
@@ -35,7 +35,7 @@ def test_delete_marker_is_listed_and_removed_with_the_versions(bucket):
     bucket.delete()
 
 
-def test_removing_the_marker_brings_the_object_back(bucket):
+def test_deleting_a_delete_marker_restores_the_object(bucket):
     bucket.put_object(Key="a", Body=b"1")
     marker = bucket.Object("a").delete()["VersionId"]
     bucket.meta.client.delete_object(Bucket=bucket.name, Key="a", VersionId=marker)
