@@ -156,13 +156,13 @@ class Hosting:
                 answers.append(self.ask(endpoint, body))
 
         with ThreadPoolExecutor(threads) as pool:
-            asking = [pool.submit(ask) for _ in range(threads)]
+            requests = [pool.submit(ask) for _ in range(threads)]
             try:
                 yield answers
             finally:
                 over.set()
-        for asked in asking:
-            asked.result()
+        for request in requests:
+            request.result()
 
     def endpoint(self, name: str, config: str) -> dict:
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)

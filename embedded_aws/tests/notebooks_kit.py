@@ -1,4 +1,4 @@
-"""What tests of notebook instances and Studio share: roles, waiting, and a person at JupyterLab."""
+"""For tests of notebook instances and Studio: roles, waiting, a browser for JupyterLab."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ from websocket import create_connection
 
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 LOGS = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
-SECONDS = 60.0  # for a JupyterLab to come up on a busy machine
+SECONDS = 60.0  # time limit for JupyterLab's start on a busy machine
 
 
 def role(aws: Any, name: str, *actions: str) -> str:
-    """The ARN of a role that SageMaker may assume, which may write logs and do what is given."""
+    """Create a role that SageMaker can assume, and that can write logs. Return its ARN.
+
+    actions: further permissions.
+    """
     trust = {
         "Effect": "Allow",
         "Principal": {"Service": "sagemaker.amazonaws.com"},
@@ -40,7 +43,7 @@ def _policy(statement: dict[str, Any]) -> str:
 
 
 def script(text: str) -> list[dict[str, str]]:
-    """A lifecycle hook."""
+    """Return a lifecycle hook."""
     return [{"Content": encoded(text)}]
 
 
@@ -48,19 +51,19 @@ def encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def settled(sagemaker: Any, name: str, until: Callable[..., Any]) -> dict[str, Any]:
-    """What is described of a notebook instance once its status is not one that passes."""
+def stable(sagemaker: Any, name: str, until: Callable[..., Any]) -> dict[str, Any]:
+    """Wait until a notebook instance's status is final. Return its description."""
 
     def found() -> dict[str, Any] | None:
         described = sagemaker.describe_notebook_instance(NotebookInstanceName=name)
-        passing = described["NotebookInstanceStatus"] in ("Pending", "Stopping", "Updating", "Deleting")
-        return None if passing else described
+        changing = described["NotebookInstanceStatus"] in ("Pending", "Stopping", "Updating", "Deleting")
+        return None if changing else described
 
     return until(found, SECONDS)
 
 
 def lines(aws: Any, group: str, stream: str) -> list[str]:
-    """Of a log stream; none if it is not there."""
+    """Return the lines of a log stream; none if it does not exist."""
     logs = aws.client("logs")
     try:
         return [e["message"] for e in logs.get_log_events(logGroupName=group, logStreamName=stream)["events"]]
@@ -69,7 +72,7 @@ def lines(aws: Any, group: str, stream: str) -> list[str]:
 
 
 def get(url: str, **headers: str) -> tuple[int, str, str]:
-    """(status, the address that it ended at, text)."""
+    """Return status, final URL and text."""
     try:
         with _OPENER.open(urllib.request.Request(url, headers=headers), timeout=20) as answer:
             return answer.status, answer.url, answer.read().decode()
@@ -77,8 +80,8 @@ def get(url: str, **headers: str) -> tuple[int, str, str]:
         return error.code, url, error.read().decode()
 
 
-class Person:
-    """Somebody who has opened a presigned URL, and works in the JupyterLab that it leads to."""
+class Browser:
+    """Opens a presigned URL, and uses the JupyterLab that it redirects to."""
 
     def __init__(self, presigned_url: str) -> None:
         self.status, address, self.page = get(presigned_url)
@@ -87,7 +90,7 @@ class Person:
         self.token = parse_qs(parts.query).get("token", [""])[0]
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Jupyter's answer to an API request."""
+        """Return Jupyter's response to an API request."""
         request = urllib.request.Request(
             f"http://{self.server}/api/{path}",
             method=method,
@@ -98,7 +101,7 @@ class Person:
             return json.loads(answer.read() or b"null")
 
     def run(self, code: str, kernel: str = "python3") -> str:
-        """What a cell prints, run in a new kernel, which is shut down afterwards. Fails if the cell does."""
+        """Run a cell in a new kernel. Return its output. Fails if the cell fails."""
         identity = self.ask("POST", "kernels", {"name": kernel})["id"]
         socket = create_connection(
             f"ws://{self.server}/api/kernels/{identity}/channels?token={self.token}", timeout=60
@@ -136,7 +139,7 @@ class Person:
 
 
 def command_lines() -> str:
-    """Of every process that runs here."""
+    """Return the command lines of all processes."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it has ended
@@ -145,12 +148,12 @@ def command_lines() -> str:
 
 
 def processes(name: str) -> list[int]:
-    """Those of a notebook instance or application, by the name of its machine."""
+    """Return the processes of a notebook instance or application. name: of its machine."""
     marker, found = f"EMBEDDED_AWS_INSTANCE={name}".encode(), []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if marker in (process / "environ").read_bytes().split(b"\0") and process.name != str(os.getpid()):
                 found.append(int(process.name))
         except OSError:
-            continue  # it has ended, or is another user's
+            continue  # it has ended, or belongs to another user
     return found

@@ -1,4 +1,4 @@
-"""A role, a bucket and small programs for tests of training and tuning jobs."""
+"""For tests of training and tuning jobs: a role, a bucket and small programs on a running embedded AWS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TRUST = {
         {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"}
     ],
 }
-# Runs the hyperparameter `script`, in which JSON stands for the line breaks that AWS refuses.
+# Runs the hyperparameter `script`, which is encoded as JSON because AWS refuses line breaks.
 SCRIPT = (
     "import json; exec(json.loads(json.load(open('/opt/ml/input/config/hyperparameters.json'))['script']))"
 )
@@ -30,17 +30,17 @@ def unique(prefix: str) -> str:
 
 
 def wait_for(condition: Callable[[], Any], timeout: float = 120) -> Any:
-    """The first true value of `condition()`."""
+    """Wait until `condition` returns something true, and return it."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         if value := condition():
             return value
         time.sleep(0.05)
-    raise AssertionError("the condition did not come true in time")
+    raise AssertionError(f"not true within {timeout} s")
 
 
-class Workplace:
-    """One bucket and one role that may use it, on a running embedded AWS."""
+class Training:
+    """Creates training jobs and waits for them, with one bucket and a role for it."""
 
     def __init__(self, aws: Any):
         self.aws = aws
@@ -74,7 +74,7 @@ class Workplace:
         return f"s3://{self.bucket}/{key}"
 
     def source(self, program: str) -> str:
-        """Upload a program as a source bundle; returns its URI."""
+        """Upload a program as a source archive. Return its URI."""
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
             member = tarfile.TarInfo("train.py")
@@ -88,10 +88,11 @@ class Workplace:
     def request(
         self, program: str = "", hyperparameters: dict[str, str] | None = None, **changes: Any
     ) -> dict:
-        """A CreateTrainingJob request; `changes` replaces members, `instances` the instance count.
+        """Return a CreateTrainingJob request.
 
-        script: a program in place of `program` that needs nothing of AWS's toolkit, which takes half a second of
-        a processor; paths below /opt/ml/ in it are the job's.
+        program: run by AWS's toolkit.
+        changes: members to replace; `instances` sets the instance count. `script` replaces `program` by one that runs
+        without the toolkit, which takes half a second of CPU time; its paths below /opt/ml/ are those of the job.
         """
         own = self.hyperparameters(program) if program else {}
         if script := changes.pop("script", None):
@@ -124,7 +125,7 @@ class Workplace:
         return request["TrainingJobName"]
 
     def run(self, program: str = "", hyperparameters: dict[str, str] | None = None, **changes: Any) -> dict:
-        """Start a training job and wait for its end; returns its description."""
+        """Start a training job and wait until it ends. Return its description."""
         return self.ended(self.start(program, hyperparameters, **changes))
 
     def ended(self, name: str) -> dict[str, Any]:
@@ -135,7 +136,7 @@ class Workplace:
         return wait_for(description)
 
     def log(self, job_name: str) -> dict[str, list[str]]:
-        """The lines of each log stream of a job."""
+        """Return the lines of each log stream of a job."""
         logs, group = self.aws.client("logs"), "/aws/sagemaker/TrainingJobs"
         try:
             streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{job_name}/")
@@ -152,7 +153,7 @@ class Workplace:
         }
 
     def archive(self, uri: str) -> dict[str, bytes]:
-        """The files of a tar.gz in S3."""
+        """Return the files of a tar.gz in S3."""
         bucket, key = uri.removeprefix("s3://").split("/", 1)
         body = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         with tarfile.open(fileobj=io.BytesIO(body)) as archive:
@@ -160,7 +161,10 @@ class Workplace:
 
 
 def image(program: str, *command: str) -> dict[str, Any]:
-    """The AlgorithmSpecification of an image with an entrypoint of its own, a shell line unless `command` is given."""
+    """Return the AlgorithmSpecification of an image with a ContainerEntrypoint.
+
+    program: a shell command, or the last argument of `command`.
+    """
     return {
         "TrainingImage": "image:latest",
         "TrainingInputMode": "File",

@@ -1,12 +1,12 @@
-"""Tuning jobs over a small program, for tests."""
+"""For tests of tuning jobs: a small training program."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from training_kit import ENDED, IMAGE, Workplace, unique, wait_for
+from training_kit import ENDED, IMAGE, Training, unique, wait_for
 
-# Best at rate 0.3; one line per epoch. With a `pause`, others take their time: who stops them may be slow.
+# The best rate is 0.3. Prints one line per epoch. `pause` slows trials above that rate, so that they can be stopped early.
 PROGRAM = """
 import os, sys, time
 values = dict(zip(sys.argv[1::2], sys.argv[2::2]))
@@ -22,11 +22,13 @@ for epoch in range(1, epochs + 1):
 
 
 class Tuner:
-    def __init__(self, work: Workplace):
+    """Creates tuning jobs and waits for them."""
+
+    def __init__(self, work: Training):
         self.work, self.source = work, work.source(PROGRAM)
 
     def request(self, strategy: str = "Random", **changes: Any) -> dict[str, Any]:
-        """changes: members of the config, or `ranges`, `number`, `parallel`, `static`, `warm`."""
+        """Return a request. changes: members of the configuration, or `ranges`, `number`, `parallel`, `static`, `warm`."""
         ranges = changes.pop("ranges", {"ContinuousParameterRanges": [rate()]})
         limits = {"MaxParallelTrainingJobs": changes.pop("parallel", 2)}
         if number := changes.pop("number", 2):

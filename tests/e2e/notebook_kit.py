@@ -14,7 +14,7 @@ import nbformat
 from nbclient import NotebookClient
 from websocket import create_connection
 
-from notebooks_kit import Person
+from notebooks_kit import Browser
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "notebooks" / "pipeline.ipynb"
@@ -37,30 +37,30 @@ class Workbench:
     """Somebody at the JupyterLab of a workbench, at a presigned URL."""
 
     def __init__(self, presigned_url: str) -> None:
-        self.person = Person(presigned_url)
-        assert self.person.token, self.person.page
+        self.browser = Browser(presigned_url)
+        assert self.browser.token, self.browser.page
 
     def kernels(self) -> list[str]:
-        return list(self.person.ask("GET", "kernelspecs")["kernelspecs"])
+        return list(self.browser.ask("GET", "kernelspecs")["kernelspecs"])
 
     def run(self, *more: str) -> list[str]:
         """As `run_here`, with the notebook that lies there, in the kernel of the repository's environment. more: cells to
         run after its own."""
         path = f"{FOLDER}/notebooks/pipeline.ipynb"
-        cells = self.person.ask("GET", f"contents/{path}")["content"]["cells"]
-        session = self.person.ask(
+        cells = self.browser.ask("GET", f"contents/{path}")["content"]["cells"]
+        session = self.browser.ask(
             "POST",
             "sessions",
             {"path": path, "name": "pipeline.ipynb", "type": "notebook", "kernel": {"name": FOLDER}},
         )
-        address = f"ws://{self.person.server}/api/kernels/{session['kernel']['id']}/channels"
-        socket = create_connection(f"{address}?token={self.person.token}", timeout=SECONDS)
+        address = f"ws://{self.browser.server}/api/kernels/{session['kernel']['id']}/channels"
+        socket = create_connection(f"{address}?token={self.browser.token}", timeout=SECONDS)
         try:
             code = [cell["source"] for cell in cells if cell["cell_type"] == "code"]
             return [_execute(socket, text) for text in [*code, *more]]
         finally:
             socket.close()
-            self.person.ask("DELETE", f"sessions/{session['id']}")
+            self.browser.ask("DELETE", f"sessions/{session['id']}")
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from notebooks_kit import SECONDS, Person, role, settled
+from notebooks_kit import SECONDS, Browser, role, stable
 from notebooks_kit import script as hook
 
 SCRIPTS = Path(__file__).parents[2] / "terraform/modules/workbench/scripts"
@@ -174,19 +174,19 @@ def test_an_instance_starts_with_the_repository_and_a_kernel_for_it_and_stops_wh
         LifecycleConfigName=name,
         RoleArn=role(embedded_aws, name, "s3:GetObject", "sagemaker:StopNotebookInstance"),
     )
-    described = settled(sagemaker, name, until)
+    described = stable(sagemaker, name, until)
     assert described["NotebookInstanceStatus"] == "InService", described.get("FailureReason")
     url = sagemaker.create_presigned_notebook_instance_url(NotebookInstanceName=name)["AuthorizedUrl"]
-    person = Person(url)
-    until(lambda: "classifier" in person.ask("GET", "kernelspecs")["kernelspecs"], LONG_SECONDS)
+    browser = Browser(url)
+    until(lambda: "classifier" in browser.ask("GET", "kernelspecs")["kernelspecs"], LONG_SECONDS)
     there = "import os, sys; os.chdir('classifier'); sys.path.insert(0, '')"
     code = f"{there}; import boto3, mine; print(sys.prefix, mine.VALUE, os.environ['INVOKE_ENV'])"
-    prefix, value, environment = person.run(code, kernel="classifier").split()
+    prefix, value, environment = browser.run(code, kernel="classifier").split()
     assert prefix.endswith("SageMaker/classifier/.venv") and (value, environment) == ("41", "dev")
     count = f"subprocess.run(['pgrep', '-cf', 'python3 - {name} 60'], stdout=-1, text=True).stdout"
-    assert int(person.run(f"import subprocess; print({count})")) >= 1
+    assert int(browser.run(f"import subprocess; print({count})")) >= 1
     # The same program, with less patience than SageMaker's least; a kernel takes its children with it.
-    person.run(
+    browser.run(
         f"import subprocess; open('watch.py', 'w').write({SCRIPT.read_text()!r}); "
         f"subprocess.run(['bash', '-c', 'python3 - {name} 0.03 < watch.py > watch.log 2>&1 &'])"
     )

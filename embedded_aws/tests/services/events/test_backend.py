@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from events_kit import ACCOUNT, Queue, RecordingFunction, Rule, unique
-from training_kit import IMAGE, Workplace
+from training_kit import IMAGE, Training
 
 EVENTS = "events.amazonaws.com"
 
@@ -41,7 +41,7 @@ def put(aws, source: str, **detail) -> str:
 def test_training_jobs_and_model_packages_emit_their_states(embedded_aws, rule, until):
     queue = Queue(embedded_aws)
     rule({"source": ["aws.sagemaker"]}, {"Arn": queue.arn})
-    workplace = Workplace(embedded_aws)
+    workplace = Training(embedded_aws)
     algorithm = {
         "TrainingImage": IMAGE,
         "TrainingInputMode": "File",

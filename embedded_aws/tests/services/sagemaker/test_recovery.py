@@ -1,4 +1,4 @@
-"""What was running when the embedded AWS was killed, or went down: ended with it, and taken up by the next."""
+"""Everything that ran when the embedded AWS was killed or stopped ends with it, and resumes at the next start."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 
 from functions_kit import Functions
 from hosting_kit import Hosting, variant
-from training_kit import Workplace, wait_for
+from training_kit import Training, wait_for
 from tuning_kit import Tuner
 
 pytestmark = pytest.mark.slow
 
-# Counts its starts in its checkpoints, and ends at the third.
+# Counts its starts in a checkpoint, and ends at the third.
 PROGRAM = """
 import os, time
 path = "/opt/ml/checkpoints/starts"
@@ -40,7 +40,7 @@ def _descendants(pid: int) -> set[int]:
 
 
 def _alive(pids: set[int]) -> set[int]:
-    """Those that still run: not what has ended and waits for its parent."""
+    """Return the running processes, without zombies."""
     listed = subprocess.run(["ps", "-eo", "pid=,stat="], capture_output=True, text=True, check=True).stdout
     states = {int(pid): state for pid, state in map(str.split, listed.splitlines())}
     return {pid for pid in pids if not states.get(pid, "Z").startswith("Z")}
@@ -48,7 +48,7 @@ def _alive(pids: set[int]) -> set[int]:
 
 def test_everything_resumes_after_the_embedded_aws_is_killed(new_embedded_aws: Any) -> None:
     aws = new_embedded_aws()
-    work, hosting, functions = Workplace(aws), Hosting(aws), Functions(aws)
+    work, hosting, functions = Training(aws), Hosting(aws), Functions(aws)
     function = functions.create()
     assert functions.call(function)[0]["version"] == "$LATEST"
     ec2 = aws.client("ec2")
@@ -64,7 +64,7 @@ def test_everything_resumes_after_the_embedded_aws_is_killed(new_embedded_aws: A
     name = work.start(script=PROGRAM, CheckpointConfig={"S3Uri": f"s3://{work.bucket}/restart"})
 
     def starts(number: int) -> bool:
-        """Whether the program has begun so many times, and its checkpoint says so."""
+        """Return whether the checkpoint counts this number of starts."""
         if not work.s3.list_objects_v2(Bucket=work.bucket, Prefix="restart/starts")["KeyCount"]:
             return False
         return work.s3.get_object(Bucket=work.bucket, Key="restart/starts")["Body"].read() == b"%d" % number
@@ -73,12 +73,12 @@ def test_everything_resumes_after_the_embedded_aws_is_killed(new_embedded_aws: A
     wait_for(lambda: "sleeps now" in ec2.get_console_output(InstanceId=instance["InstanceId"])["Output"])
     before = [trial["TrainingJobName"] for trial in tuner.trials(tuning)]
     children = _descendants(aws.address.pid)
-    assert len(children) >= 5  # the guardian and one each, at least
+    assert len(children) >= 5  # at least the guardian, and one for each service
 
     os.kill(aws.address.pid, signal.SIGKILL)
     wait_for(lambda: not _alive(children))
     aws.restart()
-    assert hosting.ask("kept")["version"] == "1"  # waits for the instance
+    assert hosting.ask("kept")["version"] == "1"  # waits until the instance is healthy
     assert hosting.stable("kept")["EndpointStatus"] == "InService"
     assert functions.call(function)[0]["version"] == "$LATEST"
     (reservation,) = ec2.describe_instances(InstanceIds=[instance["InstanceId"]])["Reservations"]
@@ -90,7 +90,7 @@ def test_everything_resumes_after_the_embedded_aws_is_killed(new_embedded_aws: A
 
     wait_for(lambda: starts(2))
     children = _descendants(aws.address.pid)
-    aws.restart()  # in order, this time
+    aws.restart()  # a regular stop
     assert not _alive(children)
     job = work.ended(name)
     assert job["TrainingJobStatus"] == "Completed"

@@ -91,14 +91,14 @@ def test_package_description_has_the_members_of_the_request(aws, group):
 
 
 def test_invalid_metadata_properties_are_refused(aws, group):
-    for properties, said in (
+    for properties, message in (
         ({"note": "a, b"}, "regular expression"),
         ({"note": "a\nb"}, "regular expression"),
         ({"a,b": "x"}, "regular expression"),
         ({"note": "x" * 257}, "less than or equal to 256"),
         ({"x" * 129: "x"}, "less than or equal to 128"),
     ):
-        with pytest.raises(ClientError, match=rf"(?s)ValidationException.*{said}"):
+        with pytest.raises(ClientError, match=rf"(?s)ValidationException.*{message}"):
             register(aws, group, CustomerMetadataProperties=properties)
     assert aws.sagemaker.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"] == []
     widest = {"Größe:a/b=c+d-e@f_1": " é" * 128}

@@ -171,11 +171,11 @@ def test_first_request_starts_a_container_that_the_next_one_uses(aws):
 
 def test_concurrent_requests_have_their_own_containers_up_to_max_concurrency(aws):
     with ThreadPoolExecutor(2) as pool:
-        asked = [pool.submit(aws.ask, "serverless", b"sleep1.5") for _ in range(2)]
+        requests = [pool.submit(aws.ask, "serverless", b"sleep1.5") for _ in range(2)]
         aws.until(lambda: len(containers("on-demand")) == 2)
         with pytest.raises(ClientError) as error:
             aws.ask("serverless")
-        assert len({answer.result()["pid"] for answer in asked}) == 2
+        assert len({answer.result()["pid"] for answer in requests}) == 2
     assert error.value.response["Error"]["Code"] == "ThrottlingException"
     assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from training_kit import Workplace, channel, image, wait_for
+from training_kit import Training, channel, image, wait_for
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def work(embedded_aws) -> Workplace:
-    return Workplace(embedded_aws)
+def work(embedded_aws) -> Training:
+    return Training(embedded_aws)
 
 
-def test_program_that_fills_its_volume_fails(work: Workplace) -> None:
+def test_program_that_fills_its_volume_fails(work: Training) -> None:
     program = """
 import os, time
 with open("/opt/ml/output/data/large", "wb") as file:
@@ -29,7 +29,7 @@ with open("/opt/ml/output/data/large", "wb") as file:
     assert "ModelArtifacts" not in job
 
 
-def test_crash_reports_its_reason_and_the_complete_log(work: Workplace) -> None:
+def test_crash_reports_its_reason_and_the_complete_log(work: Training) -> None:
     job = work.run("print('before the crash')\nraise ValueError('a bad day')")
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith("AlgorithmError: ExecuteUserScriptError")
@@ -40,7 +40,7 @@ def test_crash_reports_its_reason_and_the_complete_log(work: Workplace) -> None:
     assert "before the crash" in lines and "a bad day" in "\n".join(lines)
 
 
-def test_role_without_access_to_the_data_fails_the_job(work: Workplace) -> None:
+def test_role_without_access_to_the_data_fails_the_job(work: Training) -> None:
     work.put("secret/1.png", b"one")
     listing = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}
     data = [channel("train", f"s3://{work.bucket}/secret/")]
@@ -53,7 +53,7 @@ def test_role_without_access_to_the_data_fails_the_job(work: Workplace) -> None:
     assert [s["Status"] for s in job["SecondaryStatusTransitions"]] == ["Starting", "Downloading", "Failed"]
 
 
-def test_role_without_write_access_fails_the_upload(work: Workplace) -> None:
+def test_role_without_write_access_fails_the_upload(work: Training) -> None:
     statements = [{"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetObject"], "Resource": "*"}]
     program = "open('/opt/ml/model/model', 'w'); print('validation:loss=0.5')"
     job = work.run(script=program, RoleArn=work.role(statements))
@@ -63,13 +63,13 @@ def test_role_without_write_access_fails_the_upload(work: Workplace) -> None:
     assert work.log(job["TrainingJobName"]) == {}
 
 
-def test_empty_prefix_fails_the_job(work: Workplace) -> None:
+def test_empty_prefix_fails_the_job(work: Training) -> None:
     data = [channel("train", f"s3://{work.bucket}/nothing/here")]
     reason = work.run("print(1)", InputDataConfig=data)["FailureReason"]
     assert f'No S3 objects found under S3 URL "s3://{work.bucket}/nothing/here"' in reason
 
 
-def test_failing_instance_ends_the_others(work: Workplace) -> None:
+def test_failing_instance_ends_the_others(work: Training) -> None:
     program = """
 import json, os, time
 if os.environ["SM_CURRENT_HOST"] == json.loads(os.environ["SM_HOSTS"])[1]:
@@ -81,7 +81,7 @@ time.sleep(600)
     assert "ExitCode 7" in job["FailureReason"]
 
 
-def test_missing_entrypoint_fails_the_job(work: Workplace) -> None:
+def test_missing_entrypoint_fails_the_job(work: Training) -> None:
     reason = work.run(AlgorithmSpecification=image("-c", "/no/such/program"))["FailureReason"]
     assert reason.startswith("AlgorithmError: The entrypoint could not be started") and "/no/such" in reason
 
@@ -97,7 +97,7 @@ time.sleep(600)
 """
 
 
-def test_stopped_job_uploads_what_it_saved_in_the_grace_period(work: Workplace) -> None:
+def test_stopped_job_uploads_what_it_saved_in_the_grace_period(work: Training) -> None:
     name = work.start(SAVES_ON_SIGTERM)
     wait_for(lambda: any("ready" in lines for lines in work.log(name).values()))
     work.sagemaker.stop_training_job(TrainingJobName=name)
@@ -110,7 +110,7 @@ def test_stopped_job_uploads_what_it_saved_in_the_grace_period(work: Workplace) 
         work.sagemaker.stop_training_job(TrainingJobName=name)
 
 
-def test_job_is_stopped_at_its_maximum_runtime(work: Workplace) -> None:
+def test_job_is_stopped_at_its_maximum_runtime(work: Training) -> None:
     algorithm = image("exec sleep 600")
     job = work.run(AlgorithmSpecification=algorithm, StoppingCondition={"MaxRuntimeInSeconds": 1})
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")

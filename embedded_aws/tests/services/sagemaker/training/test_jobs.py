@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from embedded_aws.services.sagemaker.training import isolation
-from training_kit import Workplace, channel, image, unique
+from training_kit import Training, channel, image, unique
 
 pytestmark = pytest.mark.slow
 
@@ -19,11 +19,11 @@ NAMESPACES = subprocess.run([*isolation.SCRIPT, "hold"], stdin=subprocess.DEVNUL
 
 
 @pytest.fixture(scope="module")
-def work(embedded_aws) -> Workplace:
-    return Workplace(embedded_aws)
+def work(embedded_aws) -> Training:
+    return Training(embedded_aws)
 
 
-def test_program_gets_its_inputs_and_its_outputs_are_uploaded(work: Workplace) -> None:
+def test_program_gets_its_inputs_and_its_outputs_are_uploaded(work: Training) -> None:
     work.put("data/train/cat/1.png", b"one")
     work.put("data/train/dog/2.png", b"two")
     program = """
@@ -78,8 +78,8 @@ print("validation:loss=2.5e-1")
     assert not list(Path(work.aws.home, "training").glob(f"*/{job['TrainingJobName']}"))
 
 
-def test_manifest_fast_file_and_uncompressed_output(work: Workplace) -> None:
-    """A manifest, FastFile, results as single files, a warm pool that is asked for."""
+def test_manifest_fast_file_and_uncompressed_output(work: Training) -> None:
+    """Also a request for a warm pool."""
     for name in ("1.png", "2.png", "3.png"):
         work.put(f"listed/{name}", name)
     manifest = work.put(
@@ -113,7 +113,7 @@ shutil.copy("/opt/ml/input/config/inputdataconfig.json", "/opt/ml/model")
     assert name in [pool["TrainingJobName"] for pool in pools]
 
 
-def test_instances_connect_to_each_other_and_shard_the_data(work: Workplace) -> None:
+def test_instances_connect_to_each_other_and_shard_the_data(work: Training) -> None:
     for number in range(4):
         work.put(f"shards/{number}.txt", str(number))
     program = """
@@ -143,7 +143,7 @@ else:
     assert len(work.log(job["TrainingJobName"])) == 2
 
 
-def test_job_without_a_model_completes(work: Workplace) -> None:
+def test_job_without_a_model_completes(work: Training) -> None:
     job = work.run(AlgorithmSpecification=image("true"))
     assert job["TrainingJobStatus"] == "Completed"
     uri = job["ModelArtifacts"]["S3ModelArtifacts"]
@@ -152,7 +152,7 @@ def test_job_without_a_model_completes(work: Workplace) -> None:
         work.archive(uri)
 
 
-def test_checkpoints_are_uploaded_and_restored(work: Workplace) -> None:
+def test_checkpoints_are_uploaded_and_restored(work: Training) -> None:
     program = """
 import os
 path = "/opt/ml/checkpoints/epoch.txt"
@@ -168,14 +168,14 @@ print(f"validation:loss={epoch}.5")
     assert kept == b"2"
 
 
-def test_container_entrypoint_runs_with_any_image(work: Workplace) -> None:
+def test_container_entrypoint_runs_with_any_image(work: Training) -> None:
     program = "echo hello > /opt/ml/model/greeting; echo why > /opt/ml/output/failure; exit 3"
     algorithm = {**image("-c", "/bin/sh"), "ContainerArguments": [program]}
     job = work.run(AlgorithmSpecification=algorithm)
     assert job["FailureReason"] == "AlgorithmError: why, exit code: 3"
 
 
-def test_network_isolation_allows_only_connections_between_instances(work: Workplace) -> None:
+def test_network_isolation_allows_only_connections_between_instances(work: Training) -> None:
     program = """
 import json, os, socket, sys, time
 hosts, me = json.loads(os.environ["SM_HOSTS"]), os.environ["SM_CURRENT_HOST"]
@@ -202,7 +202,7 @@ else:
         "",
         {
             "sagemaker_program": "train.py",
-            "sagemaker_submit_directory": "/opt/ml/input/data/code/source.tar.gz",  # the toolkit reaches no S3
+            "sagemaker_submit_directory": "/opt/ml/input/data/code/source.tar.gz",  # S3 is not reachable
         },
         InputDataConfig=[channel("code", source.rsplit("/", 1)[0])],
         instances=2,
@@ -220,7 +220,7 @@ else:
             assert "are not blocked" in note
 
 
-def test_names_are_unique_and_jobs_are_tagged_and_listed(work: Workplace) -> None:
+def test_names_are_unique_and_jobs_are_tagged_and_listed(work: Training) -> None:
     prefix = unique("listed")
     names = [
         work.start(
@@ -250,7 +250,7 @@ def test_names_are_unique_and_jobs_are_tagged_and_listed(work: Workplace) -> Non
     assert {name: jobs[2][name] for name in summary} == summary
 
 
-def test_sagemaker_sdk_reads_and_waits(work: Workplace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sagemaker_sdk_reads_and_waits(work: Training, monkeypatch: pytest.MonkeyPatch) -> None:
     from sagemaker.core.resources import TrainingJob
 
     name = work.start(script="print('validation:loss=0.5')")

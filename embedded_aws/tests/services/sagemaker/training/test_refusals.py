@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
-from training_kit import Workplace, channel
+from training_kit import Training, channel
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def work(embedded_aws) -> Workplace:
-    return Workplace(embedded_aws)
+def work(embedded_aws) -> Training:
+    return Training(embedded_aws)
 
 
 REFUSALS = {
@@ -85,7 +85,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_invalid_training_job_is_refused(work: Workplace, case: str) -> None:
+def test_invalid_training_job_is_refused(work: Training, case: str) -> None:
     changes, message = REFUSALS[case]
     request = work.request(**changes)
     with pytest.raises(ClientError, match=message) as refused:

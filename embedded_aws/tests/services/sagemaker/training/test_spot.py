@@ -1,4 +1,4 @@
-"""Spot training jobs whose instances are taken away, and programs that do not end when asked."""
+"""Interruptions of spot training jobs, and programs that ignore SIGTERM."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from PIL import Image
 
 from embedded_aws import client as daemon
 from embedded_aws.errors import EmbeddedAwsError
-from training_kit import Workplace, channel, image, wait_for
+from training_kit import Training, channel, image, wait_for
 
 pytestmark = pytest.mark.slow
 
 CONTAINER = Path(__file__).parents[5] / "ml" / "container"
-# Counts in its checkpoints, and takes SIGTERM as a reason to end only if it is told to.
+# Counts steps in a checkpoint. With "stubborn" it ignores SIGTERM.
 PROGRAM = """
 import json, os, signal, time
 values = json.load(open("/opt/ml/input/config/hyperparameters.json"))
@@ -41,7 +41,7 @@ while step < int(values["steps"]):
         time.sleep(600)
 open("/opt/ml/model/step", "w").write(str(step))
 """
-# Ours, waiting after its third checkpoint for the notice.
+# The training program, which waits for SIGTERM after its third checkpoint.
 WAITING = """
 import os, signal, sys, threading
 import checkpoint, train
@@ -49,22 +49,22 @@ save = checkpoint.save
 def save_and_wait(folder, state, run):
     save(folder, state, run)
     if len(state.history) == 3 and "WAITS" in os.environ:
-        told, stop = threading.Event(), signal.getsignal(signal.SIGTERM)
-        signal.signal(signal.SIGTERM, lambda *caught: (stop(*caught), told.set()))
+        received, stop = threading.Event(), signal.getsignal(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, lambda *caught: (stop(*caught), received.set()))
         print("third checkpoint", flush=True)
-        told.wait()
+        received.wait()
 checkpoint.save = save_and_wait
 sys.exit(train.main(sys.argv[1:]))
 """
 
 
 @pytest.fixture(scope="module")
-def work(fast_embedded_aws: Any) -> Workplace:
-    return Workplace(fast_embedded_aws)
+def work(fast_embedded_aws: Any) -> Training:
+    return Training(fast_embedded_aws)
 
 
-def spot(work: Workplace, folder: str, run: int = 300, wait: int = 300) -> dict[str, Any]:
-    """The members that make a request one of a spot job, with checkpoints in a folder of the bucket."""
+def spot(work: Training, folder: str, run: int = 300, wait: int = 300) -> dict[str, Any]:
+    """Return the request members of a spot job. folder: of its checkpoints in the bucket."""
     return {
         "EnableManagedSpotTraining": True,
         "CheckpointConfig": {"S3Uri": f"s3://{work.bucket}/{folder}"},
@@ -72,14 +72,14 @@ def spot(work: Workplace, folder: str, run: int = 300, wait: int = 300) -> dict[
     }
 
 
-def start(work: Workplace, values: dict[str, str], **members: Any) -> str:
-    """Start a job and wait until it has logged a line."""
+def start(work: Training, values: dict[str, str], **members: Any) -> str:
+    """Start a job and wait for its first log line."""
     name = work.start("", values, **members)
     wait_for(lambda: any(work.log(name).values()))
     return name
 
 
-def interrupt(work: Workplace, name: str, seconds: int = 0) -> None:
+def interrupt(work: Training, name: str, seconds: int = 0) -> None:
     daemon.interrupt(work.aws.home, "us-east-1", name, seconds)
 
 
@@ -87,7 +87,7 @@ def steps(job: dict[str, Any]) -> list[str]:
     return [step["Status"] for step in job["SecondaryStatusTransitions"]]
 
 
-def test_interrupted_job_resumes_from_its_checkpoint(work: Workplace) -> None:
+def test_interrupted_job_resumes_from_its_checkpoint(work: Training) -> None:
     values = {"steps": "5", "pause-at": "3"}
     name = start(work, values, script=PROGRAM, **spot(work, "resumed"))
     checkpoint = {"Bucket": work.bucket, "Key": "resumed/step"}
@@ -109,7 +109,7 @@ def test_interrupted_job_resumes_from_its_checkpoint(work: Workplace) -> None:
     assert sum(line == "starts at 3;" for lines in logs.values() for line in lines) == 1
 
 
-def test_time_without_instances_is_wait_time_and_not_billed(work: Workplace) -> None:
+def test_time_without_instances_is_wait_time_and_not_billed(work: Training) -> None:
     algorithm = image("echo runs; exec sleep 600")
     name = start(work, {}, AlgorithmSpecification=algorithm, **spot(work, "waiting", run=5, wait=5))
     interrupt(work, name, seconds=600)
@@ -127,7 +127,7 @@ def test_time_without_instances_is_wait_time_and_not_billed(work: Workplace) -> 
     )
 
 
-def test_program_that_ignores_the_notice_is_killed_and_stop_ends_the_wait(work: Workplace) -> None:
+def test_program_that_ignores_the_notice_is_killed_and_stop_ends_the_wait(work: Training) -> None:
     values = {"steps": "3", "pause-at": "3", "stubborn": "yes"}
     name = start(work, values, script=PROGRAM, **spot(work, "stubborn"))
     wait_for(lambda: "validation:loss=3.0" in str(work.log(name)))
@@ -142,14 +142,14 @@ def test_program_that_ignores_the_notice_is_killed_and_stop_ends_the_wait(work: 
     assert job["TrainingTimeInSeconds"] > job["BillableTimeInSeconds"] >= 1
 
 
-def test_program_that_ignores_sigterm_is_killed_after_the_grace_period(work: Workplace) -> None:
+def test_program_that_ignores_sigterm_is_killed_after_the_grace_period(work: Training) -> None:
     algorithm = image("trap '' TERM; while true; do sleep 1; done")
     job = work.run(AlgorithmSpecification=algorithm, StoppingCondition={"MaxRuntimeInSeconds": 1})
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     assert 3 <= job["TrainingTimeInSeconds"] < 20
 
 
-def test_only_root_interrupts_and_only_spot_jobs(work: Workplace) -> None:
+def test_only_root_interrupts_and_only_spot_jobs(work: Training) -> None:
     name = start(work, {}, AlgorithmSpecification=image("echo runs; exec sleep 600"))
     with pytest.raises(EmbeddedAwsError, match=f"{name} does not run on spot instances"):
         interrupt(work, name)
@@ -177,9 +177,11 @@ def refusal(url: str, headers: dict[str, str]) -> tuple[int, str]:
     return error.value.code, error.value.headers["x-amzn-ErrorType"]
 
 
-def test_interrupted_training_ends_with_the_same_model(work: Workplace) -> None:
-    """The digits, in few: an interrupted run ends with the loss of one that was left alone."""
-    from sklearn.datasets import load_digits  # takes seconds to import, which the unit tests would pay too
+def test_interrupted_training_ends_with_the_same_model(work: Training) -> None:
+    """Loss and weights equal those of a run that was not interrupted."""
+    from sklearn.datasets import (
+        load_digits,  # imported here because it takes seconds, also for the unit tests
+    )
 
     digits = load_digits()
     for number, (pixels, label) in enumerate(zip(digits.images[:200], digits.target, strict=False)):

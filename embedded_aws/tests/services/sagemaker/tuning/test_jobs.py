@@ -1,4 +1,4 @@
-"""Tuning jobs on the running embedded AWS: every trial is a real training job."""
+"""Tuning jobs whose trials are training jobs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from training_kit import Workplace, wait_for
+from training_kit import Training, wait_for
 from tuning_kit import Tuner, rate
 
 pytestmark = pytest.mark.slow
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def tuner(embedded_aws) -> Tuner:
-    return Tuner(Workplace(embedded_aws))
+    return Tuner(Training(embedded_aws))
 
 
 def objective(trial: dict[str, Any]) -> float:
@@ -121,7 +121,7 @@ def test_hyperband_stops_weak_trials(tuner: Tuner) -> None:
 
 
 def test_early_stopping_auto_stops_weak_trials(tuner: Tuner) -> None:
-    """A grid in order: three at the best rate, whose median the last, at another rate, is below from its start."""
+    """The grid runs three trials at the best rate first. The last trials are below their median from the start."""
     ranges = {
         "CategoricalParameterRanges": [
             {"Name": "rate", "Values": ["0.3", "0.9"]},

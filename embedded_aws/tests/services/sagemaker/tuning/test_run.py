@@ -1,4 +1,4 @@
-"""How a tuning job goes on and ends, over training jobs that end at once or when they are stopped."""
+"""The run of a tuning job, with simulated training jobs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from embedded_aws.services.sagemaker.tuning.run import MAX_FAILURES, TuningRun
 
 
 class Backend:
-    """Stands for the SageMaker backend, and for the training jobs: each logs the next of `values` and ends.
+    """A simulated backend. Each training job logs the next of `values` and ends.
 
-    A value of None fails its job; "hangs" runs until it is stopped. most: running at once so far.
+    None fails the job; "hangs" runs until it is stopped.
     """
 
     def __init__(self, values: list[Any]) -> None:
@@ -23,7 +23,7 @@ class Backend:
         self.training_records: dict[str, TrainingJob] = {}
         self.waiting: dict[str, Any] = {}
         self.running = self.most = 0
-        self.hung = threading.Event()  # two of them
+        self.hung = threading.Event()  # set when two jobs hang
 
     def start_training(
         self, request: dict[str, Any], arn: str, share: int, on_metric: Any, on_end: Any
@@ -63,7 +63,10 @@ class Backend:
 def run(
     values: list[Any], parallel: int = 1, stop: bool = False, **config: Any
 ) -> tuple[dict[str, Any], Backend]:
-    """The description of an ended tuning job, and its backend. config: members; `number`, `seconds` are limits."""
+    """Run a tuning job. Return its description and its backend.
+
+    config: members of its configuration; `number` and `seconds` set its limits.
+    """
     limits = {
         "MaxParallelTrainingJobs": parallel,
         "MaxNumberOfTrainingJobs": config.pop("number", len(values)),

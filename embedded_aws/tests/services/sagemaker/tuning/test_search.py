@@ -1,4 +1,4 @@
-"""The search of tuning jobs, without a server."""
+"""The search of a tuning job."""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ def test_last_use_is_the_latest_activity_of_kernels_and_terminals(kernels, termi
         "/api/kernels": [{"execution_state": s, "last_activity": moment(m)} for s, m in kernels],
         "/api/terminals": [{"last_activity": moment(m)} for m in terminals],
     }
-    asked = SimpleNamespace(started=now - timedelta(minutes=60), _get=answers.__getitem__)
-    used = lab.Lab.last_use(asked)
+    running = SimpleNamespace(started=now - timedelta(minutes=60), _get=answers.__getitem__)
+    used = lab.Lab.last_use(running)
     assert abs(now - timedelta(minutes=ago) - used) < timedelta(seconds=30)
 
 

@@ -1,4 +1,4 @@
-"""Notebook instances and Studio applications that run: JupyterLab as a role, its scripts, files, URLs and end."""
+"""Notebook instances and Studio applications: role, lifecycle scripts, files, presigned URLs, idle shutdown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from embedded_aws import client as daemon
 from notebooks_kit import (
     SECONDS,
-    Person,
+    Browser,
     command_lines,
     encoded,
     get,
@@ -19,7 +19,7 @@ from notebooks_kit import (
     processes,
     role,
     script,
-    settled,
+    stable,
 )
 
 NEWS = "@jupyterlab/apputils-extension:notification"
@@ -33,8 +33,8 @@ def refused(operation, **arguments) -> tuple[str, str]:
     return error.value.response["Error"]["Code"], error.value.response["Error"]["Message"]
 
 
-def open_notebook(sagemaker, name: str) -> Person:
-    return Person(
+def open_notebook(sagemaker, name: str) -> Browser:
+    return Browser(
         sagemaker.create_presigned_notebook_instance_url(NotebookInstanceName=name)["AuthorizedUrl"]
     )
 
@@ -58,46 +58,50 @@ def test_notebook_instance_runs_as_its_role_and_keeps_its_files(new_embedded_aws
         "ValidationException"
     )
     assert refused(sagemaker.stop_notebook_instance, NotebookInstanceName=name)[0] == "ValidationException"
-    assert settled(sagemaker, name, until)["NotebookInstanceStatus"] == "InService"
-    person = open_notebook(sagemaker, name)
-    assert person.status == 200 and "<title>JupyterLab</title>" in person.page
-    assert person.run(f"{WHO}; open('kept.txt', 'w').write('mine')").endswith(
+    assert stable(sagemaker, name, until)["NotebookInstanceStatus"] == "InService"
+    browser = open_notebook(sagemaker, name)
+    assert browser.status == 200 and "<title>JupyterLab</title>" in browser.page
+    assert browser.run(f"{WHO}; open('kept.txt', 'w').write('mine')").endswith(
         ":assumed-role/life/SageMaker\n"
     )
-    told = get(f"http://{person.server}/lab/api/settings/{NEWS}?token={person.token}")
-    assert json.loads(told[2])["schema"]["properties"]["fetchNews"]["default"] == "false"  # it does not ask
-    assert get(f"http://{person.server}/api/kernels")[0] == 403  # without its token
-    assert person.token and person.token not in command_lines()  # which every user of the machine may read
+    settings = get(f"http://{browser.server}/lab/api/settings/{NEWS}?token={browser.token}")
+    assert (
+        json.loads(settings[2])["schema"]["properties"]["fetchNews"]["default"] == "false"
+    )  # so that JupyterLab does not ask
+    assert get(f"http://{browser.server}/api/kernels")[0] == 403  # without a token
+    assert (
+        browser.token and browser.token not in command_lines()
+    )  # every user of the machine can read command lines
     assert processes(machine)
 
     sagemaker.stop_notebook_instance(NotebookInstanceName=name)
-    assert settled(sagemaker, name, until)["NotebookInstanceStatus"] == "Stopped"
+    assert stable(sagemaker, name, until)["NotebookInstanceStatus"] == "Stopped"
     assert processes(machine) == []
     sagemaker.start_notebook_instance(NotebookInstanceName=name)
-    assert settled(sagemaker, name, until)["NotebookInstanceStatus"] == "InService"
+    assert stable(sagemaker, name, until)["NotebookInstanceStatus"] == "InService"
     until(lambda: lines(aws, GROUP, f"{name}/LifecycleConfigOnStart") == ["woken", "woken"])
     assert lines(aws, GROUP, f"{name}/LifecycleConfigOnCreate") == ["made"]
 
-    person = open_notebook(sagemaker, name)
-    assert person.ask("GET", "contents/kept.txt?content=1")["content"] == "mine"
+    browser = open_notebook(sagemaker, name)
+    assert browser.ask("GET", "contents/kept.txt?content=1")["content"] == "mine"
 
     assert processes(machine)
     daemon.stop(aws.home)
     assert processes(machine) == []
-    daemon.start(aws.home)  # on AWS it would run on
+    daemon.start(aws.home)  # on AWS the instance would keep running
     described = aws.client("sagemaker").describe_notebook_instance(NotebookInstanceName=name)
     assert described["NotebookInstanceStatus"] in ("Pending", "InService")
     until(lambda: processes(machine))
 
 
 @pytest.mark.parametrize(
-    ("first_line", "status", "said"),
+    ("first_line", "status", "output"),
     [
         ("echo trying; exit 3", 3, "trying"),
         ("#!/bin/bash\nno-such-command", 127, "no-such-command: command not found"),
     ],
 )
-def test_failing_lifecycle_script_fails_the_instance(embedded_aws, until, first_line, status, said):
+def test_failing_lifecycle_script_fails_the_instance(embedded_aws, until, first_line, status, output):
     sagemaker, name = embedded_aws.client("sagemaker"), f"failing-{status}"
     sagemaker.create_notebook_instance_lifecycle_config(
         NotebookInstanceLifecycleConfigName=name,
@@ -110,15 +114,17 @@ def test_failing_lifecycle_script_fails_the_instance(embedded_aws, until, first_
         RoleArn=role(embedded_aws, name),
         LifecycleConfigName=name,
     )
-    described = settled(sagemaker, name, until)
+    described = stable(sagemaker, name, until)
     assert described["NotebookInstanceStatus"] == "Failed"
     assert f"exit status {status}" in described["FailureReason"] and name in described["FailureReason"]
-    until(lambda: said in "\n".join(lines(embedded_aws, GROUP, f"{name}/LifecycleConfigOnCreate")))
+    until(lambda: output in "\n".join(lines(embedded_aws, GROUP, f"{name}/LifecycleConfigOnCreate")))
     assert lines(embedded_aws, GROUP, f"{name}/LifecycleConfigOnStart") == []
     assert processes(f"notebook-instance/us-east-1/{name}") == []
-    sagemaker.start_notebook_instance(NotebookInstanceName=name)  # it was never created whole
-    assert settled(sagemaker, name, until)["NotebookInstanceStatus"] == "Failed"
-    until(lambda: "\n".join(lines(embedded_aws, GROUP, f"{name}/LifecycleConfigOnCreate")).count(said) == 2)
+    sagemaker.start_notebook_instance(
+        NotebookInstanceName=name
+    )  # OnCreate runs again: it has never succeeded
+    assert stable(sagemaker, name, until)["NotebookInstanceStatus"] == "Failed"
+    until(lambda: "\n".join(lines(embedded_aws, GROUP, f"{name}/LifecycleConfigOnCreate")).count(output) == 2)
     folder = embedded_aws.home / "notebooks" / "us-east-1" / name
     assert folder.exists()
     sagemaker.delete_notebook_instance(NotebookInstanceName=name)
@@ -171,20 +177,20 @@ def test_application_runs_until_it_is_idle(new_embedded_aws, until):
     def status() -> str:
         return sagemaker.describe_app(**app)["Status"]
 
-    def open_space() -> Person:
+    def open_space() -> Browser:
         url = sagemaker.create_presigned_domain_url(
             DomainId=domain, UserProfileName="ann", SpaceName="hers", LandingUri="app:JupyterLab:"
         )["AuthorizedUrl"]
-        return Person(url)
+        return Browser(url)
 
     def settled_app() -> str:
         return until(lambda: status() not in ("Pending", "Deleting") and status(), SECONDS)
 
     assert settled_app() == "InService"
     assert sagemaker.describe_app(**app)["ResourceSpec"]["InstanceType"] == "ml.t3.large"
-    person = open_space()
+    browser = open_space()
     code = f"{WHO}; open('kept.txt', 'w').write('hers')"
-    assert person.run(code).endswith(":assumed-role/apps/SageMaker\n")
+    assert browser.run(code).endswith(":assumed-role/apps/SageMaker\n")
     assert refused(sagemaker.delete_space, DomainId=domain, SpaceName="hers")[0] == "ResourceInUse"
     sagemaker.delete_app(**app)
     assert settled_app() == "Deleted"

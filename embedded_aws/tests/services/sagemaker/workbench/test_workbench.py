@@ -1,4 +1,4 @@
-"""Studio and notebook instances through boto3: kept as asked, refused as on AWS, removed in AWS's order."""
+"""Records of Studio and notebook instances: descriptions, refusals, order of deletion."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from notebooks_kit import encoded, get, role, script, settled
+from notebooks_kit import encoded, get, role, script, stable
 
 ROLE = "arn:aws:iam::123456789012:role/bench"
 CONFIG = "arn:aws:sagemaker:us-east-1:123456789012:studio-lifecycle-config/none"
@@ -31,7 +31,7 @@ def file_systems(aws) -> list[str]:
 
 @pytest.fixture
 def domain(sagemaker):
-    """The id of a domain with the profile `ann` and her space `hers`."""
+    """The id of a domain with user profile `ann` and her private space `hers`."""
     made = sagemaker.create_domain(
         DomainName="bench-studio",
         AuthMode="IAM",
@@ -120,7 +120,7 @@ def test_security_groups_stay_when_their_domain_is_deleted(sagemaker, embedded_a
 
 
 def at_once(operation, **arguments) -> list[str]:
-    """What becomes of the same request, sent four times at once."""
+    """Send the same request four times at once. Return the sorted results: "OK" or an error code."""
 
     def send(_: int) -> str:
         try:
@@ -149,15 +149,15 @@ def test_resources_of_an_application_cannot_change_while_it_exists(sagemaker, do
     sagemaker.update_user_profile(DomainId=domain, UserProfileName="ann", UserSettings=settings)
 
     app = {"DomainId": domain, "SpaceName": "hers", "AppType": "JupyterLab", "AppName": "default"}
-    asked = {**app, "ResourceSpec": {"LifecycleConfigArn": config}}
-    assert at_once(sagemaker.create_app, **asked) == ["OK", *["ResourceInUse"] * 3]
+    request = {**app, "ResourceSpec": {"LifecycleConfigArn": config}}
+    assert at_once(sagemaker.create_app, **request) == ["OK", *["ResourceInUse"] * 3]
     home = embedded_aws.home / "spaces/us-east-1" / domain / "hers/disk/home/sagemaker-user"
     until((home / "begun").exists)
     assert refused(sagemaker.delete_app, **app)[0] == "ResourceInUse"  # Pending
     assert refused(delete[0], **delete[1])[0] == "ResourceInUse"
     private = {"DomainId": domain, "AppNetworkAccessType": "VpcOnly"}
     assert refused(sagemaker.update_domain, **private)[0] == "ResourceInUse"
-    sagemaker.update_domain(DomainId=domain, AppNetworkAccessType="PublicInternetOnly")  # as it is
+    sagemaker.update_domain(DomainId=domain, AppNetworkAccessType="PublicInternetOnly")  # no change
 
     def failed() -> bool:
         return sagemaker.describe_app(**app)["Status"] == "Failed"
@@ -166,7 +166,7 @@ def test_resources_of_an_application_cannot_change_while_it_exists(sagemaker, do
     until(failed)
     assert refused(sagemaker.delete_app, **app)[0] == "ValidationException"
     sagemaker.update_domain(**private)
-    sagemaker.create_app(**asked)  # in place of the failed one
+    sagemaker.create_app(**request)  # replaces the failed one
     until(failed)
     assert len(sagemaker.list_apps(DomainIdEquals=domain)["Apps"]) == 1
     delete[0](**delete[1])
@@ -184,7 +184,7 @@ def test_space_of_an_unknown_owner_is_refused(sagemaker, domain):
 
 
 @pytest.mark.parametrize(
-    ("changes", "code", "said"),
+    ("changes", "code", "message"),
     [
         ({"AppType": "CodeEditor"}, "NotImplementedException", "CodeEditor"),
         ({"SpaceName": "his"}, "ResourceNotFound", "his"),
@@ -194,18 +194,18 @@ def test_space_of_an_unknown_owner_is_refused(sagemaker, domain):
         ({}, "ValidationException", "Could not assume role"),  # ROLE does not exist
     ],
 )
-def test_application_that_cannot_run_is_refused(sagemaker, domain, changes, code, said):
+def test_application_that_cannot_run_is_refused(sagemaker, domain, changes, code, message):
     sagemaker.create_space(DomainId=domain, SpaceName="all")
-    asked = {
+    request = {
         "DomainId": domain,
         "SpaceName": "hers",
         "AppType": "JupyterLab",
         "AppName": "default",
         **changes,
     }
-    given = {name: value for name, value in asked.items() if value is not None}
-    refusal = refused(sagemaker.create_app, **given)
-    assert refusal[0] == code and said in refusal[1]
+    members = {name: value for name, value in request.items() if value is not None}
+    refusal = refused(sagemaker.create_app, **members)
+    assert refusal[0] == code and message in refusal[1]
     assert sagemaker.list_apps(DomainIdEquals=domain)["Apps"] == []
 
 
@@ -215,7 +215,10 @@ def test_application_that_cannot_run_is_refused(sagemaker, domain, changes, code
         ({"UserProfileName": "bob"}, "ResourceNotFound"),
         ({"SpaceName": "his"}, "ResourceNotFound"),
         ({"LandingUri": "app:Canvas:"}, "NotImplementedException"),
-        ({"UserProfileName": "eve"}, "ValidationException"),  # a private space is its owner's
+        (
+            {"UserProfileName": "eve"},
+            "ValidationException",
+        ),  # a private space can be opened only by its owner
         ({"ExpiresInSeconds": 301}, "ValidationException"),
         ({"SessionExpirationDurationInSeconds": 1799}, "ValidationException"),
     ],
@@ -223,8 +226,8 @@ def test_application_that_cannot_run_is_refused(sagemaker, domain, changes, code
 def test_invalid_presigned_url_request_is_refused(embedded_aws, sagemaker, domain, changes, code):
     sagemaker.create_user_profile(DomainId=domain, UserProfileName="eve")
     unchecked = embedded_aws.client("sagemaker", config=Config(parameter_validation=False))
-    asked = {"DomainId": domain, "UserProfileName": "ann", "SpaceName": "hers", **changes}
-    assert refused(unchecked.create_presigned_domain_url, **asked)[0] == code
+    request = {"DomainId": domain, "UserProfileName": "ann", "SpaceName": "hers", **changes}
+    assert refused(unchecked.create_presigned_domain_url, **request)[0] == code
 
 
 def test_presigned_url_reports_a_missing_application(sagemaker, domain):
@@ -259,7 +262,7 @@ def test_notebook_instance_must_be_stopped_before_changes(embedded_aws, sagemake
     assert (described["SecurityGroups"], described["NotebookInstanceStatus"]) == (["sg-1"], "Pending")
     assert "Stopped" in refused(sagemaker.delete_notebook_instance, NotebookInstanceName=name)[1]
     assert "Stopped" in refused(sagemaker.update_notebook_instance, NotebookInstanceName=name)[1]
-    assert settled(sagemaker, name, until)["NotebookInstanceStatus"] == "Failed"
+    assert stable(sagemaker, name, until)["NotebookInstanceStatus"] == "Failed"
     assert refused(sagemaker.update_notebook_instance, NotebookInstanceName=name, RoleArn=ROLE)[0] == (
         "ValidationException"
     )
