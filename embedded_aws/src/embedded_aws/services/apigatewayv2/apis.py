@@ -46,7 +46,7 @@ def answer(environ: Mapping[str, Any], runtime: Runtime, identity: str, region: 
         return _page(413, "Request Entity Too Large")
     try:
         event = request.event(body, request.authorize(body, runtime))
-        result = request.call(json.dumps(event).encode(), runtime.get(Invoker))
+        result = request.call(json.dumps(event).encode(), runtime.get(Invoker))  # type: ignore[type-abstract]
     except (Forbidden, Refusal):
         return _page(403, "Forbidden")
     except RequestTooLargeException:

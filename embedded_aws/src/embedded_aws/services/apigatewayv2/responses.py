@@ -11,7 +11,7 @@ from moto.apigatewayv2.exceptions import BadRequestException
 from moto.apigatewayv2.models import Stage
 from moto.apigatewayv2.responses import ApiGatewayV2Response
 from moto.apigatewayv2.urls import url_paths
-from moto.core.responses import TYPE_RESPONSE
+from moto.core.responses import TYPE_RESPONSE  # type: ignore[attr-defined]
 
 from embedded_aws.services.apigatewayv2.routes import FUNCTION, ROUTE_KEY
 

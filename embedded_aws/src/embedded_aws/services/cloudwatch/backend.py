@@ -35,7 +35,7 @@ class EmbeddedCloudWatchBackend(CloudWatchBackend):
         self.alarm_history: deque[dict[str, Any]] = deque(maxlen=HISTORY)
         self.changing_composites = threading.RLock()  # held while one change of state leads to others
 
-    def put_metric_alarm(self, name: str, *args: Any, **settings: Any) -> Alarm:  # type: ignore[override]
+    def put_metric_alarm(self, name: str, *args: Any, **settings: Any) -> Alarm:
         """Create or change an alarm; with a rule it is a composite alarm.
 
         A new alarm is in INSUFFICIENT_DATA, a changed one keeps its state.

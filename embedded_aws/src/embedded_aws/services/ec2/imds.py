@@ -88,7 +88,7 @@ class MetadataService(ThreadingHTTPServer):
             found = found[name]
         if isinstance(found, dict):
             return "\n".join(name + "/" * isinstance(value, dict) for name, value in sorted(found.items()))
-        return found() if callable(found) else found
+        return found() if callable(found) else found  # type: ignore[no-any-return]
 
     def credentials(self, arn: str) -> str:
         """Return the credentials document of a role. It is renewed every hour."""

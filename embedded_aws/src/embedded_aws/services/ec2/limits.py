@@ -82,4 +82,4 @@ def _of_template(call: Call) -> str | None:
 
 
 def _vcpus(kind: str) -> int:
-    return INSTANCE_TYPES[kind]["VCpuInfo"]["DefaultVCpus"]
+    return INSTANCE_TYPES[kind]["VCpuInfo"]["DefaultVCpus"]  # type: ignore[no-any-return]

@@ -15,7 +15,7 @@ REQUIRED = ("id", "account", "source", "time", "region", "resources", "detail-ty
 class EmbeddedEventsResponse(EventsHandler):
     """moto's responses, with ours in front."""
 
-    def test_event_pattern(self) -> Any:  # type: ignore[override]
+    def test_event_pattern(self) -> Any:
         try:
             event = json.loads(self._get_param("Event"))
         except ValueError:

@@ -45,7 +45,7 @@ def to_function(arn: str, principal: str, source_arn: str, payload: str) -> None
         raise NotAuthorized(
             f"{principal} is not authorized to perform: {INVOKE} on resource: {arn} {decision.reason}"
         )
-    backend.runtime.get(Invoker).submit(region, arn, None, payload.encode())
+    backend.runtime.get(Invoker).submit(region, arn, None, payload.encode())  # type: ignore[type-abstract]
 
 
 def to_topic(arn: str, message: str, subject: str | None = None) -> None:

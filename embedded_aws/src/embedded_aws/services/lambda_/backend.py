@@ -67,7 +67,7 @@ class EmbeddedLambdaBackend(VersionsBackend):
         if auth_type:
             condition = statement.setdefault("Condition", {}).setdefault("StringEquals", {})
             condition["lambda:FunctionUrlAuthType"] = auth_type
-        return statement
+        return statement  # type: ignore[no-any-return]
 
     def remove_permission(
         self, function_name: str, sid: str, revision: str = "", qualifier: str | None = None
@@ -198,7 +198,7 @@ class EmbeddedLambdaBackend(VersionsBackend):
     ) -> bytes:
         """Run a function for another service of moto, which waits for the response."""
         payload = body.encode() if isinstance(body, str) else body
-        response = self.runtime.get(Invoker).invoke(self.region_name, function_name, qualifier, payload)
+        response = self.runtime.get(Invoker).invoke(self.region_name, function_name, qualifier, payload)  # type: ignore[type-abstract]
         if response.function_error:
             response_headers["x-amz-function-error"] = response.function_error
         return response.payload

@@ -146,7 +146,7 @@ class EmbeddedFunction(LambdaFunction):
     def invoke(self, body: str, request_headers: Any, response_headers: Any) -> str | bytes:
         """Queue an event from another service of moto, such as an S3 notification."""
         runtime: Runtime = lambda_backends[self.account_id][self.region].runtime  # type: ignore[attr-defined]
-        runtime.get(Invoker).submit(self.region, self.function_name, None, body.encode())
+        runtime.get(Invoker).submit(self.region, self.function_name, None, body.encode())  # type: ignore[type-abstract]
         return b""
 
     def _touch(self) -> None:

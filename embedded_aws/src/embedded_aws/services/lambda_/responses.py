@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote
 
 from moto.awslambda.models import FunctionUrlConfig
 from moto.awslambda.responses import LambdaResponse
-from moto.core.responses import TYPE_RESPONSE
+from moto.core.responses import TYPE_RESPONSE  # type: ignore[attr-defined]
 from moto.core.utils import get_service_model
 
 from embedded_aws.services.lambda_.backend import EmbeddedLambdaBackend
@@ -98,7 +98,7 @@ class EmbeddedLambdaResponse(LambdaResponse):
         configuration = self.backend.create_function(self.json_body).get_configuration(on_create=True)
         return self._changed(201, configuration)
 
-    def get_function(self) -> TYPE_RESPONSE:
+    def get_function(self) -> TYPE_RESPONSE:  # type: ignore[override]
         name, qualifier = self.backend.split(self.reference, self.qualifier)
         response = self.backend.get_function(name, qualifier).get_code()
         response["Configuration"] = self._qualified(response["Configuration"], name, qualifier)
@@ -108,7 +108,7 @@ class EmbeddedLambdaResponse(LambdaResponse):
             response["Concurrency"] = {"ReservedConcurrentExecutions": latest.reserved_concurrency}
         return _response(200, response)
 
-    def get_function_configuration(self) -> TYPE_RESPONSE:
+    def get_function_configuration(self) -> TYPE_RESPONSE:  # type: ignore[override]
         name, qualifier = self.backend.split(self.reference, self.qualifier)
         configuration = self.backend.get_function(name, qualifier).get_configuration()
         return _response(200, self._qualified(configuration, name, qualifier))
@@ -157,8 +157,8 @@ class EmbeddedLambdaResponse(LambdaResponse):
         alias = self.backend.update_alias(
             self._last(),
             self.reference,
-            body.get("FunctionVersion"),
-            body.get("Description"),
+            body.get("FunctionVersion"),  # type: ignore[arg-type]
+            body.get("Description"),  # type: ignore[arg-type]
             body.get("RoutingConfig"),
         )
         return self._changed(200, alias.to_json())
@@ -169,7 +169,7 @@ class EmbeddedLambdaResponse(LambdaResponse):
 
     # Resource policies
 
-    def add_permission(self) -> TYPE_RESPONSE:
+    def add_permission(self) -> TYPE_RESPONSE:  # type: ignore[override]
         statement = self.backend.add_permission(self.reference, self.qualifier, self.raw_body)
         return _response(201, {"Statement": json.dumps(statement)})
 
@@ -258,7 +258,7 @@ class EmbeddedLambdaResponse(LambdaResponse):
     def get_function_url_config(self) -> TYPE_RESPONSE:
         return _response(200, self._url(self._url_key()))
 
-    def update_function_url_config(self) -> TYPE_RESPONSE:
+    def update_function_url_config(self) -> TYPE_RESPONSE:  # type: ignore[override]
         key = self._url_key()
         self.backend.url_configs[key].update(self.json_body)
         return _response(200, self._url(key))
@@ -287,17 +287,17 @@ class EmbeddedLambdaResponse(LambdaResponse):
 
     # Asynchronous invocation
 
-    def put_function_event_invoke_config(self) -> TYPE_RESPONSE:
+    def put_function_event_invoke_config(self) -> TYPE_RESPONSE:  # type: ignore[override]
         return self._put_invoke_config(merge=False)
 
-    def update_function_event_invoke_config(self) -> TYPE_RESPONSE:
+    def update_function_event_invoke_config(self) -> TYPE_RESPONSE:  # type: ignore[override]
         return self._put_invoke_config(merge=True)
 
     def _put_invoke_config(self, merge: bool) -> TYPE_RESPONSE:
         config = self.backend.put_invoke_config(self.reference, self.qualifier, self.json_body, merge)
         return _response(200, config.response())
 
-    def get_function_event_invoke_config(self) -> TYPE_RESPONSE:
+    def get_function_event_invoke_config(self) -> TYPE_RESPONSE:  # type: ignore[override]
         return _response(200, self.backend.invoke_config(self.reference, self.qualifier).response())
 
     def delete_function_event_invoke_config(self) -> TYPE_RESPONSE:
@@ -306,7 +306,7 @@ class EmbeddedLambdaResponse(LambdaResponse):
         del self.backend.invoke_configs[name, qualifier or LATEST]
         return _response(204)
 
-    def list_function_event_invoke_configs(self) -> TYPE_RESPONSE:
+    def list_function_event_invoke_configs(self) -> TYPE_RESPONSE:  # type: ignore[override]
         name, _ = self.backend.check_qualifier(self.reference, None)
         configs = [c.response() for key, c in sorted(self.backend.invoke_configs.items()) if key[0] == name]
         return _response(200, {"FunctionEventInvokeConfigs": configs})

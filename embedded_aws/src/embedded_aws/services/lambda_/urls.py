@@ -35,7 +35,7 @@ def answer(environ: Mapping[str, Any], runtime: Runtime, identity: str, region: 
     try:
         name, qualifier, caller = _admitted(environ, body, runtime, identity, region)
         payload = json.dumps(web.event(environ, body, identity, caller)).encode()
-        result = runtime.get(Invoker).invoke(region, name, qualifier, payload)
+        result = runtime.get(Invoker).invoke(region, name, qualifier, payload)  # type: ignore[type-abstract]
     except (Forbidden, Refusal):
         return _page(403, "Forbidden")
     except TooManyRequestsException:

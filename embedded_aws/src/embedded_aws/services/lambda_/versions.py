@@ -76,7 +76,7 @@ class VersionsBackend(LambdaBackend):
         name, qualifier = self.split(reference)
         if name not in self._lambdas._functions:
             raise self._lambdas.construct_unknown_function_exception(name, qualifier)
-        return self._lambdas._functions[name]["latest"]
+        return self._lambdas._functions[name]["latest"]  # type: ignore[no-any-return]
 
     def latest_functions(self) -> list[EmbeddedFunction]:
         return [entry["latest"] for entry in list(self._lambdas._functions.values())]
@@ -96,7 +96,7 @@ class VersionsBackend(LambdaBackend):
         version = qualifier or LATEST
         if alias := self._lambdas._get_function_aliases(name).get(version):
             version = random.choices(*zip(*version_weights(alias).items(), strict=True))[0]
-        return Target(self.get_function(name, version), latest, arn, qualifier)
+        return Target(self.get_function(name, version), latest, arn, qualifier)  # type: ignore[arg-type]
 
     def check_qualifier(self, reference: str, qualifier: str | None) -> tuple[str, str | None]:
         """Return (name, qualifier). Raises UnknownFunctionException if either does not exist."""
@@ -108,7 +108,7 @@ class VersionsBackend(LambdaBackend):
         name, _ = self.split(spec["FunctionName"])
         if name in self._lambdas._functions:
             raise FunctionAlreadyExists(name)
-        function = EmbeddedFunction(self.account_id, {**spec, "FunctionName": name}, self.region_name, LATEST)
+        function = EmbeddedFunction(self.account_id, {**spec, "FunctionName": name}, self.region_name, LATEST)  # type: ignore[abstract]
         self._lambdas.put_function(function)
         return self.publish_version(name) if spec.get("Publish") else function
 
@@ -216,5 +216,5 @@ class VersionsBackend(LambdaBackend):
 
 def version_weights(alias: LambdaAlias) -> dict[str, float]:
     """Return the share of invocations of each version."""
-    others = (alias.routing_config or {}).get("AdditionalVersionWeights") or {}
+    others = (alias.routing_config or {}).get("AdditionalVersionWeights") or {}  # type: ignore[call-overload, union-attr]
     return {alias.function_version: 1 - sum(others.values()), **others}
