@@ -12,11 +12,19 @@ from invoke.tasks import task
 from ops.paths import ROOT
 
 
-@task(help={"k": "only tests whose name matches", "quick": "only the unit tests (under a minute)"})
-def test(c: Context, k: str | None = None, quick: bool = False) -> None:
+@task(
+    help={
+        "k": "only tests whose name matches",
+        "quick": "only the unit tests (under a minute)",
+        "slowest": "also print the 20 slowest tests and fixtures",
+    }
+)
+def test(c: Context, k: str | None = None, quick: bool = False, slowest: bool = False) -> None:
     """Run the whole test suite; needs no AWS account."""
-    share = "worksteal" if quick else "loadfile"  # tests of a file share an embedded AWS
-    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", share, "-q"]
+    # Tests of a file share an embedded AWS. The order of the files is kept: the longest files come first.
+    distribution = ["worksteal"] if quick else ["loadfile", "--no-loadscope-reorder"]
+    command = [sys.executable, "-m", "pytest", "-n", "2", "-q", "--dist", *distribution]
+    command += ["--durations", "20"] if slowest else []
     command += ["-k", k] if k else []
     command += ["-m", "not slow"] if quick else []
     raise Exit(code=subprocess.run(command, cwd=ROOT).returncode)
