@@ -43,7 +43,7 @@ def test_the_operator_makes_opens_changes_and_removes_a_studio(inv):
         assert time.monotonic() < deadline, "the repository's environment is not ready"
         time.sleep(0.2)
     who = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
-    assert f"assumed-role/{PREFIX}-workbench/" in bench.person.run(who)
+    assert f"assumed-role/{PREFIX}-workbench/" in bench.browser.run(who)
     assert run("workbench.up")["changes"] == []  # and what runs goes on
     assert run("status")["workbench"]["state"] == "InService"
     changed = run("workbench.up", "--instance-type", "ml.t3.large")
