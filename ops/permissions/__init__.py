@@ -1,1 +1,1 @@
-"""What each role may do, as its policies say it, and what of that was ever used, by a record of decisions."""
+"""Compare the permissions that roles have with those that they use, from a record of access decisions."""

@@ -29,7 +29,7 @@ def test_a_skip_with_a_reason_passes(repository):
         ("#checkov:skip=CKV_AWS_18:legacy", "with the reason 'legacy' only"),
         ("# bridgecrew:skip=CKV_AWS_18", "skips CKV_AWS_18 without a reason"),
         ("#checkov:skip=CKV_AWS_18,CKV_AWS_21:no", "skips CKV_AWS_18,CKV_AWS_21"),
-        ("#checkov:skip=:whatever it may be, it stays", "does not name a check"),
+        ("#checkov:skip=:a reason without a check", "does not name a check"),
     ],
 )
 def test_a_skip_without_a_reason_is_reported(repository, comment, problem):
