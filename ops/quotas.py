@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
@@ -13,24 +12,8 @@ from botocore.exceptions import ClientError
 from ops.aws import aws_errors, error_code
 from ops.environment import Environment
 from ops.errors import OperatorError
+from ops.facts.vcpu_quotas import codes_of
 
-_STANDARD = ("L-1216C47A", "L-34B43A08")
-_GRAPHICS = ("L-DB2E81BA", "L-3819A6DF")
-# Letters before a type's first digit → quota codes of On-Demand and of Spot Instances, as in "Amazon EC2 endpoints and
-# quotas"; "" where AWS has none.
-_FAMILIES = {
-    **dict.fromkeys(("a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z"), _STANDARD),
-    **dict.fromkeys(("g", "gr", "vt"), _GRAPHICS),
-    "dl": ("L-6E869C2A", "L-85EED4F7"),
-    "f": ("L-74FC7D96", "L-88CF9481"),
-    "hpc": ("L-F7808C92", ""),
-    "inf": ("L-1945791B", "L-B5D1601B"),
-    "p": ("L-417A185B", "L-7212CCBC"),
-    "trn": ("L-2C3B7624", "L-6B0D517C"),
-    "u": ("L-43DA4232", ""),
-    "x": ("L-7295265B", "L-E3A00192"),
-}
-_P5_SPOT = "L-C4BD4855"  # P5 and later; some accounts have one quota for all P instances instead
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 _UNDECIDED = ("PENDING", "CASE_OPENED")
 
@@ -73,16 +56,6 @@ def check_vcpus(env: Environment, instance_type: str, *, spot: bool = False, cou
             )
         except ClientError as error:
             return _unchecked(f"The vCPU quota of {instance_type}", error)
-
-
-def codes_of(instance_type: str, spot: bool) -> list[str]:
-    """Return the codes of the quota of an EC2 instance type; the first that the account has applies. Empty: no quota."""
-    found = re.match(r"([a-z]+)-?(\d*)", instance_type)
-    letters, generation = found.groups() if found else ("", "")
-    code = _FAMILIES.get(letters, ("", ""))[spot]
-    if spot and letters == "p" and int(generation or 0) >= 5:
-        return [_P5_SPOT, code]
-    return [code] if code else []
 
 
 def _vcpus(env: Environment, types: set[str]) -> dict[str, int]:

@@ -42,7 +42,7 @@ def plan_from_scratch(env: Environment, chosen: Sequence[str], step: Step) -> It
         _, foundation = planned("foundation", stacks.foundation(env, step, plan_only=True))
         if "foundation" in chosen:
             yield "foundation", foundation
-        package = _write_outputs(env, plans.handover(foundation)) if after_foundation else ""
+        package = _write_outputs(env, plans.foundation_outputs(foundation)) if after_foundation else ""
     if "serving" in chosen:
         yield planned("serving", stacks.serving(env, env.settings.prefix, package, step))
     if "training_host" in chosen:

@@ -23,7 +23,7 @@ from ops.settings.jobs import TuningSettings
 from ops.text import sentence
 from ops.waiting import Pause
 
-RESULT = "handover/tuning.json"  # the key of the latest result in the data bucket
+RESULT = "results/tuning.json"  # the key of the latest result in the data bucket
 
 OnProgress = Callable[[str, int, int], None]
 """Called as on_progress(status, trials ended, trials in all)."""

@@ -49,7 +49,7 @@ def unknown_policies(plan: Json) -> Iterator[tuple[str, str]]:
                 yield change["address"], attribute
 
 
-def handover(plan: Json, samples: Json = SAMPLES) -> Json:
+def foundation_outputs(plan: Json, samples: Json = SAMPLES) -> Json:
     """Return the outputs of a planned foundation, with sample values for those that are unknown until apply.
 
     Raises:

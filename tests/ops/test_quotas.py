@@ -14,6 +14,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 from ops import quotas, settings
 from ops.environment import Environment
 from ops.errors import OperatorError
+from ops.facts import vcpu_quotas
 from tests.environments import with_clients, with_settings
 
 REGION = "eu-west-1"
@@ -275,7 +276,7 @@ def test_every_instance_type_has_the_quota_that_names_its_family(running, spot):
             for code, name in listed.items()
             if market in name and re.search(rf"\b{family}\b", name.removeprefix("All"), re.IGNORECASE)
         ]
-        assert quotas.codes_of(kind, spot)[:1] == named, kind
+        assert vcpu_quotas.codes_of(kind, spot)[:1] == named, kind
 
 
 # Against the running embedded AWS.

@@ -20,7 +20,7 @@ from tests.permissions.account import (
 pytestmark = pytest.mark.slow
 
 FORBIDDEN: list[tuple[str, Act]] = [
-    ("training", ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "handover/tuning.json"})),
+    ("training", ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "results/tuning.json"})),
     ("training", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"})),
     ("training", ("s3", "delete_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"})),
     ("training", ("sagemaker", "create_training_job", lambda a: job(f"{a.prefix}-x", a.role("training")))),
@@ -41,7 +41,7 @@ FORBIDDEN: list[tuple[str, Act]] = [
     ("ec2-host", ("s3", "delete_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"})),
     ("ec2-host", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "tuning/x"})),
     ("ec2-host", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "code/x"})),
-    ("ec2-host", ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "handover/tuning.json"})),
+    ("ec2-host", ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "results/tuning.json"})),
     (
         "ec2-host",
         ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "training/j/output/model.tar.gz"}),

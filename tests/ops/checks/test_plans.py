@@ -62,7 +62,7 @@ def test_source_returns_file_and_lines_of_a_resource(repository):
 
 
 def outputs(after: dict, unknown) -> dict:
-    return plans.handover(
+    return plans.foundation_outputs(
         {"output_changes": {"stack_outputs": {"after": after, "after_unknown": unknown}}},
         {"key_arn": "arn:aws:kms:{region}:{account_id}:key/1", "subnets": ["subnet-1"]},
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from ops.environment import Environment
 from ops.paths import ROOT
 from ops.settings import Settings
 from ops.settings.serving import (
@@ -61,19 +62,15 @@ def made(settings, tmp_path, monkeypatch) -> list[Stack]:
         ServingSettings(serverless=ServerlessSettings()),
         ServingSettings(asynchronous=AsynchronousSettings()),
     ]
-    workbench = settings.workbench
+    env, workbench = Environment(settings), settings.workbench
+    serving = [Environment(settings.model_copy(update={"serving": way})) for way in ways]
     return [
-        stacks.access(settings, quiet),
-        stacks.foundation(settings, quiet),
-        *(
-            stacks.serving(
-                settings.model_copy(update={"serving": way}), "image-classifier-dev", PACKAGE, quiet
-            )
-            for way in ways
-        ),
-        stacks.training_host(settings, quiet, settings.ec2.variables()),
+        stacks.access(env, quiet),
+        stacks.foundation(env, quiet),
+        *(stacks.serving(each, "image-classifier-dev", PACKAGE, quiet) for each in serving),
+        stacks.training_host(env, quiet, settings.ec2.variables()),
         stacks.workbench(
-            settings,
+            env,
             quiet,
             {**workbench.model_dump(exclude={"internet"}), "internet_access": workbench.internet},
         ),
