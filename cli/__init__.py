@@ -1,1 +1,1 @@
-"""What the tasks share, and groups of them; `tasks.py` is their collection."""
+"""The tasks of `./inv`: parse options, connect to an environment, call the pipeline, print."""

@@ -1,4 +1,4 @@
-"""The program behind `./inv`: invoke, whose complaints about a command line say what to do next."""
+"""The program behind `./inv`: invoke, with errors about the command line that say what to do next."""
 
 import os
 import select
@@ -13,24 +13,24 @@ class Inv(Program):
     """invoke's program under our name."""
 
     def run(self, argv: list[str] | None = None, exit: bool = True) -> None:
-        """Ends without a word when whoever reads its output has seen enough, as in `./inv --list | head -3`."""
+        """Run a command line. Exit silently if the reader closes the output, as in `./inv --list | head -3`."""
         try:
             try:
                 super().run(argv, exit)
             finally:
                 sys.stdout.flush()
         except BrokenPipeError:
-            if _is_read():  # it was another pipe that broke
+            if _is_read():  # another pipe is broken
                 raise
-            os.dup2(
-                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-            )  # Python flushes once more at its exit
+            # Python flushes standard output once more when it exits.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(128 + signal.SIGPIPE)
 
     def parse_tasks(self) -> None:
+        """Parse the tasks of the command line. Raises ParseError."""
         try:
             super().parse_tasks()
-        except ValueError as error:  # what int() says of an option's value
+        except ValueError as error:  # of int(), for an option's value
             raise ParseError(
                 f"One of the options takes a number: {error}. ./inv --help TASK shows them."
             ) from error
@@ -40,7 +40,7 @@ class Inv(Program):
 
 
 def _is_read() -> bool:
-    """Whether standard output still has a reader."""
+    """Return whether standard output still has a reader."""
     output = select.poll()
     output.register(sys.stdout, 0)
     return not any(events & (select.POLLERR | select.POLLHUP) for _, events in output.poll(0))

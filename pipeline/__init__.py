@@ -1,1 +1,1 @@
-"""The stages that join Terraform and SageMaker jobs."""
+"""The stages of the pipeline, which combine Terraform and SageMaker jobs."""

@@ -1,4 +1,4 @@
-"""Find every resource of an environment that still exists, by its name or tags, whoever created it."""
+"""Find every resource of an environment that still exists, by its name or tags."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _listed(env: Environment, service: str, operation: str, items: str, name: st
 
 
 def _apps(env: Environment) -> list[str]:
-    """Return the applications in the environment's Studio domains, whoever started them."""
+    """Return the applications of all users in the environment's Studio domains."""
     return [
         f"{domain.name} {app.owner[1]}/{app.kind}/{app.name}"
         for domain in studio.domains(env)

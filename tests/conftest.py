@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ml.jobs import data
-from ml.jobs.data.manifest import Manifest, Picture
+from ml.jobs.data.manifest import ImageEntry, Manifest
 from ops import settings, waiting
 from ops.environment import Environment
 from ops.outputs import Foundation, Serving, parameter
@@ -79,7 +79,7 @@ def manifest() -> Manifest:
     keys = [
         f"{split}/{name}/{n}.png" for split in ("train", "valid", "test") for name in "01" for n in range(5)
     ]
-    return Manifest("sample", {k: Picture(hashlib.sha256(k.encode()).hexdigest(), 9) for k in keys})
+    return Manifest("sample", {k: ImageEntry(hashlib.sha256(k.encode()).hexdigest(), 9) for k in keys})
 
 
 class Account:

@@ -30,24 +30,14 @@ DIALECT = re.compile(
 LONG_MODULES = {
     "embedded_aws/tests/",
     "tests/e2e/test_pipeline.py",
-    "tests/ml/jobs/test_launchers_ec2.py",
-    "tests/pipeline/workbench/test_workbench.py",
 }
-LONG_FUNCTIONS = {"cli/plan_report.py", "embedded_aws/", "pipeline/teardown.py"}
+LONG_FUNCTIONS = {"embedded_aws/"}
 IN_DIALECT = {
-    "cli/",
     "docs/",
     "inv",
     "embedded_aws/",
-    "ml/jobs/",
-    "notebooks/",
-    "ops/aws.py",
     "ops/checks/plans.py",
-    "ops/outputs.py",
-    "ops/quotas.py",
-    "pipeline/",
     "policies/",
-    "tasks.py",
     "terraform/modules/",
     "tests/",
 }

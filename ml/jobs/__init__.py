@@ -1,1 +1,1 @@
-"""Jobs that run on the operator's machine: data, tuning, training, registry, deployment checks."""
+"""SageMaker jobs and S3 data: data sets, tuning, training, model registry, predictions."""

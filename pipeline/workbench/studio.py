@@ -66,7 +66,7 @@ def own_domains(env: Environment) -> list[Domain]:
 
 
 def apps(env: Environment, domain: str) -> list[App]:
-    """Return the applications of a domain that are not deleted, whoever started them. domain: its id."""
+    """Return the applications of all users of a domain that are not deleted. domain: its id."""
     pages = env.client("sagemaker").get_paginator("list_apps").paginate(DomainIdEquals=domain)
     return [
         App(

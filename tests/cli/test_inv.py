@@ -1,4 +1,4 @@
-"""The script `inv`, with a Python and a pip that only note what they are asked: it builds .venv once, and says why not."""
+"""The script `inv`, with a fake Python and pip that log their calls: it builds .venv once, and reports failures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ esac
 
 
 class Clone:
-    """A clone of the repository as far as `inv` looks at it."""
+    """A clone of the repository with the files that `inv` reads."""
 
     def __init__(self, home: Path):
         self.home, self.log = home / "a clone", home / "log"
@@ -93,7 +93,7 @@ def test_the_first_call_builds_and_runs(clone):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="torch has one build elsewhere")
-def test_torch_is_the_build_that_fits_the_machine(clone):
+def test_the_build_of_torch_matches_the_machine(clone):
     clone.inv()
     assert clone.installed[0] == "pip install --no-deps torch==2.13.0+cpu"
     shutil.rmtree(clone.home / ".venv")
@@ -104,7 +104,7 @@ def test_torch_is_the_build_that_fits_the_machine(clone):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="torch has one build elsewhere")
-def test_where_pip_has_no_cpu_build_uv_finds_it(clone):
+def test_uv_finds_the_cpu_build_that_pip_does_not_have(clone):
     code, _, _ = clone.inv(FAKE_PIP_FAILS="+cpu")
     assert code == 0
     assert any(
@@ -122,7 +122,7 @@ def test_the_second_call_does_not_build(clone):
 
 
 @pytest.mark.parametrize("what", ["lock", "torch"])
-def test_new_dependencies_build_anew(clone, what):
+def test_new_dependencies_are_built(clone, what):
     clone.inv()
     if what == "lock":
         (clone.home / "requirements.lock").write_text("boto3==2\n")
@@ -138,7 +138,7 @@ def test_an_unfinished_build_is_not_used(clone):
     assert "Building .venv" in clone.inv()[2]
 
 
-def test_a_python_that_is_too_old_is_one_sentence(clone):
+def test_an_old_python_is_refused(clone):
     code, out, error = clone.inv("status", FAKE_TOO_OLD="1", PYTHON="python3")
     assert (code, out) == (1, "")
     assert error == (
@@ -149,7 +149,7 @@ def test_a_python_that_is_too_old_is_one_sentence(clone):
     assert not (clone.home / ".venv.building").exists()
 
 
-def test_a_python_that_is_not_there(clone):
+def test_a_missing_python_is_refused(clone):
     code, _, error = clone.inv(PYTHON="/nowhere/python3")
     assert code == 1
     assert "/nowhere/python3 is not one" in error
@@ -165,7 +165,7 @@ def test_a_failed_step_shows_its_output_and_is_repeated(clone):
     assert clone.inv()[0] == 0
 
 
-def test_the_lock_of_a_dead_owner_is_taken_over(clone):
+def test_the_lock_of_an_ended_process_is_replaced(clone):
     dead = subprocess.Popen(["true"])
     dead.wait()
     lock = clone.home / ".venv.building"
@@ -177,7 +177,7 @@ def test_the_lock_of_a_dead_owner_is_taken_over(clone):
     assert not lock.exists()
 
 
-def test_a_second_first_call_waits_and_does_not_build(clone, until):
+def test_a_concurrent_first_call_waits_and_does_not_build(clone, until):
     clone.inv()
     stamp = clone.home / ".venv" / "stamp"
     text = stamp.read_text()

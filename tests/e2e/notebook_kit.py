@@ -1,4 +1,4 @@
-"""The repository's notebook, run to its end: as whoever has these AWS variables, or in a workbench, as its role."""
+"""Run the notebook of this repository: with given AWS variables, or in a workbench as its role."""
 
 from __future__ import annotations
 
@@ -70,20 +70,20 @@ def workbench(inv: Any) -> Iterator[Workbench]:
     inv: runs the tasks, in an environment in which a model serves.
     """
     made = inv("workbench.up", "--kind", "notebook", "--json")
-    assert made.code == 0, made.told
+    assert made.code == 0, made.output
     again = inv("workbench.up", "--kind", "notebook", "--json")
-    assert again.code == 0, again.told
+    assert again.code == 0, again.output
     assert again.json["changes"] == [] or again.json["repository"] != made.json["repository"], again.json
     inv.root("sagemaker").stop_notebook_instance(NotebookInstanceName=made.json["name"])
     opened = inv("workbench.open", "--json")
-    assert opened.code == 0, opened.told
+    assert opened.code == 0, opened.output
     bench, deadline = Workbench(opened.json["url"]), time.monotonic() + SECONDS
     while FOLDER not in bench.kernels():
         assert time.monotonic() < deadline, "the repository's environment is not ready"
         time.sleep(0.2)
     yield bench
     removed = inv("workbench.down", "--json")
-    assert removed.code == 0 and removed.json["removed"], removed.told
+    assert removed.code == 0 and removed.json["removed"], removed.output
     assert inv("workbench.down", "--json").json == {"removed": []}
 
 
@@ -127,11 +127,15 @@ def _text(outputs: list[dict[str, Any]]) -> str:
     )
 
 
-def check(told: list[str], caller: str) -> None:
-    """Whether the notebook has walked the whole way. told: by code cell. caller: part of the ARN that it works as."""
-    whole = "\n".join(told)
-    assert caller in told[1]
-    assert "1,797 pictures" in whole and "[image/png]" in whole
+def check(outputs: list[str], caller: str) -> None:
+    """Check the outputs of a complete run.
+
+    outputs: of each code cell.
+    caller: part of the ARN that the notebook uses.
+    """
+    whole = "\n".join(outputs)
+    assert caller in outputs[1]
+    assert "1,797 images" in whole and "[image/png]" in whole
     for heading in (
         "FinalObjectiveValue",
         "Metrics of version",
@@ -140,4 +144,4 @@ def check(told: list[str], caller: str) -> None:
         "Prediction",
     ):
         assert heading in whole.replace("\n", ""), f"{heading} is not in:\n{whole}"
-    assert any("of 50 test pictures right" in text for text in told)
+    assert any("of 50 test images correct" in text for text in outputs)

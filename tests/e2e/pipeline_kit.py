@@ -51,7 +51,9 @@ class Stage:
 class Pipeline:
     """`inv(*words)`: run a task to its end. `inv.start(*words)`: start it in a session of its own.
 
-    stages: what ran, in order. gone: policies that a stage has removed again. role: who runs it: "" for the account's root, "operator", or one of CI's, which has a token and no key.
+    stages: the commands and their steps, in order.
+    gone: policies that a stage has removed again.
+    role: "" for the root of the account, "operator", or a role of CI, which has a token and no key.
     """
 
     def __init__(self, folder: Path):
@@ -83,15 +85,15 @@ class Pipeline:
         process = self.start(*words, role=role)
         with ThreadPoolExecutor(1) as pool:
             out = pool.submit(process.stdout.read)
-            told = []
+            lines = []
             for line in process.stderr:
-                told.append(line)
+                lines.append(line)
                 if step := re.match(r"✓ (.+?)  ", line):
                     self.stages.append(Stage(f"{name}: {step.group(1).strip()}", began, began := time.time()))
         self.stages.append(Stage(name, began, time.time()))
         answer = out.result()
         return SimpleNamespace(
-            code=process.wait(), told="".join(told), json=json.loads(answer) if answer.strip() else None
+            code=process.wait(), output="".join(lines), json=json.loads(answer) if answer.strip() else None
         )
 
     def variables(self, role: str, *words: str) -> dict[str, str]:

@@ -33,44 +33,44 @@ def inv(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
 def access(inv) -> None:
     """From here on it is the operator who works."""
     applied = inv("apply", "--stack", "access")
-    assert applied.code == 0, applied.told
+    assert applied.code == 0, applied.output
     inv.role = "operator"
 
 
 @pytest.fixture(scope="module")
 def demo(inv, access) -> SimpleNamespace:
     result = inv("demo", "--json")
-    assert result.code == 0, result.told
+    assert result.code == 0, result.output
     return result
 
 
-def test_a_stage_without_the_one_before_names_it(inv):
+def test_a_stage_without_its_predecessor_names_the_command(inv):
     refused = inv("tune")
     assert refused.code == 1
-    assert "run ./inv apply --stack foundation" in refused.told
-    assert "Traceback" not in refused.told
+    assert "run ./inv apply --stack foundation" in refused.output
+    assert "Traceback" not in refused.output
 
 
 def test_a_fresh_environment_can_be_planned_and_stays_untouched(inv):
     planned = inv("plan", "--json")
-    assert planned.code == 0, planned.told
+    assert planned.code == 0, planned.output
     assert {"address": "module.storage.aws_s3_bucket.this", "actions": ["create"]} in planned.json[
         "foundation"
     ]
     assert inv("status", "--json").json["foundation"] is None
 
 
-def test_no_data_is_a_sentence(inv, access):
+def test_tuning_without_data_names_the_command(inv, access):
     applied = inv("apply", "--stack", "foundation")
-    assert applied.code == 0, applied.told
+    assert applied.code == 0, applied.output
     refused = inv("tune")
     assert refused.code == 1
-    assert "No data in environment local: run ./inv data first." in refused.told
+    assert "Environment local has no data: run ./inv data first." in refused.output
 
 
-def test_the_demo_ends_with_a_model_that_answers_right(demo):
+def test_the_demo_deploys_an_accurate_model(demo):
     result = demo.json
-    assert result["predict"]["pictures"] == result["data"]["counts"]["test"] == 269
+    assert result["predict"]["images"] == result["data"]["counts"]["test"] == 269
     assert result["predict"]["accuracy"] >= 0.9
     assert [trial["status"] for trial in result["tune"]["trials"]] == ["Completed", "Completed"]
     assert result["tune"]["best_objective"] == max(trial["objective"] for trial in result["tune"]["trials"])
@@ -79,7 +79,7 @@ def test_the_demo_ends_with_a_model_that_answers_right(demo):
     )
 
 
-def test_the_trial_table_has_the_columns_of_the_original(demo):
+def test_the_table_of_trials_has_the_columns_of_the_sdk(demo):
     for column in (
         "batch-size",
         "learning-rate",
@@ -91,13 +91,13 @@ def test_the_trial_table_has_the_columns_of_the_original(demo):
         "TrainingEndTime",
         "TrainingElapsedTimeSeconds",
     ):
-        assert column in demo.told
+        assert column in demo.output
 
 
-def test_the_demo_again_does_only_what_changed(inv, demo):
+def test_a_second_demo_changes_nothing(inv, demo):
     began = time.monotonic()
     again = inv("demo", "--json")
-    assert again.code == 0, again.told
+    assert again.code == 0, again.output
     assert time.monotonic() - began < 90
     assert not again.json["tune"]["ran"] and not again.json["train"]["ran"]
     assert (
@@ -110,19 +110,19 @@ def test_the_second_plan_is_empty(inv, demo):
     assert inv("plan", "--json").json == {"foundation": [], "serving": []}
 
 
-def test_a_pull_request_s_plan_reads_and_writes_nothing(inv, demo):
+def test_the_plan_of_a_pull_request_changes_nothing(inv, demo):
     states = inv.root("s3").list_objects_v2(Bucket="image-classifier-tfstate-123456789012-us-east-1")
     planned = inv("plan", "--model", "1", "--json", role="ci-plan")
-    assert planned.code == 0, planned.told
+    assert planned.code == 0, planned.output
     assert planned.json == {"foundation": [], "serving": []}
     after = inv.root("s3").list_objects_v2(Bucket="image-classifier-tfstate-123456789012-us-east-1")
     assert after["Contents"] == states["Contents"]
     refused = inv("apply", "--stack", "foundation", role="ci-plan")
     assert refused.code == 1
-    assert "is not authorized to perform: s3:PutObject" in refused.told
+    assert "is not authorized to perform: s3:PutObject" in refused.output
 
 
-def test_status_tells_what_serves(inv, demo):
+def test_status_reports_the_endpoint(inv, demo):
     found = inv("status", "--json").json
     (endpoint,) = found["endpoints"]
     assert (endpoint["status"], endpoint["instances"]) == ("InService", 1)
@@ -130,10 +130,10 @@ def test_status_tells_what_serves(inv, demo):
     assert found["data"]["dataset"] == "sample"
 
 
-def test_a_file_of_the_operator_is_classified(inv, demo):
+def test_predict_classifies_a_file(inv, demo):
     picture = min((inv.folder / "work" / "data").rglob("test/7/*.png"))
     answer = inv("predict", "--image", str(picture), "--top-k", "3", "--json")
-    assert answer.code == 0, answer.told
+    assert answer.code == 0, answer.output
     predictions = answer.json["predictions"]
     assert len(predictions) == 3
     assert predictions[0]["label"] == "7"
@@ -143,89 +143,89 @@ def test_a_file_of_the_operator_is_classified(inv, demo):
 def test_a_loopback_url_is_refused(inv, demo):
     refused = inv("predict", "--url", "https://127.0.0.1/x.png")
     assert refused.code == 1
-    assert "403" in refused.told
+    assert "403" in refused.output
 
 
-def test_a_version_that_does_not_exist_is_refused(inv, demo):
+def test_an_unknown_version_is_refused(inv, demo):
     refused = inv("deploy", "--model", "99")
     assert refused.code == 1
-    assert "There is no model version 99: there are 1" in refused.told
+    assert "There is no model version 99: choose one of 1 " in refused.output
 
 
-def test_a_killed_training_is_taken_up(inv, demo):
+def test_a_killed_training_is_resumed(inv, demo):
     process = inv.start("train", "--instances", "2")
     for line in process.stderr:
         if "epoch 1:" in line:
             break
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    taken_up = inv("train", "--instances", "2", "--json")
-    assert taken_up.code == 0, taken_up.told
-    assert taken_up.json["model_version"] == 2
-    assert taken_up.json["metrics"]["test:accuracy"] >= 0.9
+    resumed = inv("train", "--instances", "2", "--json")
+    assert resumed.code == 0, resumed.output
+    assert resumed.json["model_version"] == 2
+    assert resumed.json["metrics"]["test:accuracy"] >= 0.9
     jobs = [version["lineage"]["training_job"] for version in inv("models", "--json").json]
-    assert jobs == [taken_up.json["training_job"], demo.json["train"]["training_job"]]
+    assert jobs == [resumed.json["training_job"], demo.json["train"]["training_job"]]
 
 
 def test_ci_deploys_and_the_operator_rolls_back(inv, demo):
     folder = str(inv.folder / "plan")
     planned = inv("plan", "--model", "2", "--save", folder, "--json", role="ci-plan")
-    assert planned.code == 0, planned.told
+    assert planned.code == 0, planned.output
     applied = inv("apply", "--plan", folder, "--json", role="ci-apply")
-    assert applied.code == 0, applied.told
+    assert applied.code == 0, applied.output
     assert applied.json == {s: [c["address"] for c in changes] for s, changes in planned.json.items()}
-    assert "serves version 2" in applied.told
+    assert "serves version 2" in applied.output
     again = inv("apply", "--plan", folder, role="ci-apply")
     assert again.code == 1
-    assert "is out of date: deployed would now be given otherwise" in again.told
+    assert "is out of date: deployed would now be given otherwise" in again.output
     back = inv("rollback", "--json")
-    assert back.code == 0, back.told
+    assert back.code == 0, back.output
     assert back.json["model_version"] == 1
     assert inv("apply", "--stack", "access", role="ci-apply").code == 1
 
 
-def test_a_second_endpoint_serves_beside_the_first(inv, demo):
+def test_a_second_endpoint_is_deployed_next_to_the_first(inv, demo):
     deployed = inv("deploy", "--endpoint", "multi", "--model", "2", "--json")
-    assert deployed.code == 0, deployed.told
+    assert deployed.code == 0, deployed.output
     serving = {e["name"]: e["model"] for e in inv("status", "--json").json["endpoints"]}
     assert serving == {"image-classifier-local": "1", "image-classifier-local-multi": "2"}
     answer = inv("predict", "--endpoint", "multi", "--json")
     assert answer.json["predictions"][0]["label"] == "0"
     refused = inv("rollback", "--endpoint", "multi")
     assert refused.code == 1
-    assert "no model to go back to: image-classifier-local-multi has served no other" in refused.told
+    assert "image-classifier-local-multi has no earlier model to roll back to" in refused.output
 
 
 # ---- the same training elsewhere ----
 
 
-def test_training_here_is_the_same_training(inv, demo):
+def test_training_on_this_machine_has_the_same_result(inv, demo):
     here = inv("train", "--on", "here", "--json")
-    assert here.code == 0, here.told
+    assert here.code == 0, here.output
     assert here.json["metrics"]["test:accuracy"] == pytest.approx(
         demo.json["train"]["metrics"]["test:accuracy"], abs=0.01
     )
-    assert "Where it was trained" in here.told
-    ways = {row["on"]: row for row in here.json["comparison"]}
-    assert set(ways) == {"sagemaker", "here"}
-    assert ways["here"]["usd"] == 0 < ways["sagemaker"]["usd"]
+    assert "Where it was trained" in here.output
+    launchers = {row["on"]: row for row in here.json["comparison"]}
+    assert set(launchers) == {"sagemaker", "here"}
+    assert launchers["here"]["usd"] == 0 < launchers["sagemaker"]["usd"]
     again = inv("train", "--on", "here", "--json")
     assert (again.json["ran"], again.json["model_version"]) == (False, here.json["model_version"])
 
 
-def test_a_gpu_without_a_quota_is_refused_with_the_command_that_asks_for_it(inv, demo):
+def test_a_gpu_without_quota_is_refused_with_the_command_to_request_it(inv, demo):
     refused = inv("ec2.train", "--instance-type", "g5.xlarge")
     assert refused.code == 1
-    assert "L-DB2E81BA" in refused.told
+    assert "L-DB2E81BA" in refused.output
     assert (
         "aws service-quotas request-service-quota-increase --service-code ec2 --quota-code L-DB2E81BA"
-        in refused.told
+        in refused.output
     )
     assert not inv.root("ec2").describe_instances()["Reservations"]
 
 
-def test_a_spot_host_that_is_taken_back_is_followed_by_one_that_goes_on(inv, demo, until):
-    """And the command that brought it up was killed: the next one takes its job up."""
+def test_a_reclaimed_spot_host_is_replaced_and_the_job_resumed(inv, demo, until):
+    """The command that launched the host is killed: the next command resumes its job."""
     process = inv.start("ec2.train", "--spot")
     for line in process.stderr:
         if "epoch 1:" in line:
@@ -233,25 +233,25 @@ def test_a_spot_host_that_is_taken_back_is_followed_by_one_that_goes_on(inv, dem
     name = "/image-classifier/local/training_host"
     host = json.loads(inv.root("ssm").get_parameter(Name=name)["Parameter"]["Value"])
     training, logs = training_process(host["instance_id"]), inv.root("logs")
-    os.kill(training, signal.SIGSTOP)  # it has more epochs to go when its notice comes
+    os.kill(training, signal.SIGSTOP)  # epochs are left when the interruption notice arrives
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
     daemon.interrupt(inv.home, REGION, host["instance_id"])
 
-    def told(text: str) -> list[str]:
+    def logged(text: str) -> list[str]:
         found = logs.filter_log_events(logGroupName=host["log_group"], logStreamNamePrefix=f"{host['job']}/")
         return [event["message"] for event in found["events"] if text in event["message"]]
 
-    until(lambda: told("EC2 reclaims this Spot Instance at"))
+    until(lambda: logged("EC2 reclaims this Spot Instance at"))
     os.kill(training, signal.SIGCONT)
     finished = inv("ec2.train", "--spot", "--json")
-    assert finished.code == 0, finished.told
+    assert finished.code == 0, finished.output
     assert finished.json["training_job"] == host["job"]
     assert finished.json["metrics"]["test:accuracy"] == pytest.approx(
         demo.json["train"]["metrics"]["test:accuracy"], abs=0.01
     )
-    assert told("resumed after epoch") and len(told("downloaded the checkpoint")) == 1
-    assert len(told("registered arn:aws:sagemaker:")) == 1
+    assert logged("resumed after epoch") and len(logged("downloaded the checkpoint")) == 1
+    assert len(logged("registered arn:aws:sagemaker:")) == 1
     states = [
         (i["State"]["Name"], i["InstanceLifecycle"])
         for r in inv.root("ec2").describe_instances()["Reservations"]
@@ -273,20 +273,20 @@ def test_a_spot_host_that_is_taken_back_is_followed_by_one_that_goes_on(inv, dem
 
 
 def test_the_notebook_runs_as_the_operator(inv, demo):
-    told = notebook_kit.run_here(inv.variables("operator", "notebook"))
-    notebook_kit.check(told, f"assumed-role/{PREFIX}-operator/")
+    outputs = notebook_kit.run_here(inv.variables("operator", "notebook"))
+    notebook_kit.check(outputs, f"assumed-role/{PREFIX}-operator/")
 
 
-def test_somebody_works_in_a_workbench_as_its_role(inv, demo):
+def test_the_notebook_runs_in_a_workbench_as_its_role(inv, demo):
     with notebook_kit.workbench(inv) as bench:
-        told = bench.run("stages.train(settings, again=True)")
+        outputs = bench.run("train.run(environment, again=True)")
         shown = inv("status", "--json").json["workbench"]
         refused = inv("destroy", "--stack", "foundation")
         inv.gone = documents.collect(inv.root("iam"), PREFIX)  # its role goes with it
-    notebook_kit.check(told, f"assumed-role/{PREFIX}-workbench/")
-    assert "epoch 1:" in told[-1]
+    notebook_kit.check(outputs, f"assumed-role/{PREFIX}-workbench/")
+    assert "epoch 1:" in outputs[-1]
     assert (shown["kind"], shown["state"]) == ("notebook", "InService")
-    assert refused.code == 1 and "./inv workbench.down" in refused.told
+    assert refused.code == 1 and "./inv workbench.down" in refused.output
 
 
 # ---- what the roles may do ----
@@ -305,7 +305,7 @@ def decided(inv) -> list[record.Decision]:
 
 
 @pytest.mark.parametrize(
-    ("policy", "sid", "words", "who", "told"),
+    ("policy", "sid", "words", "who", "message"),
     [
         ("operator", "Predict", ["predict"], "operator", "perform: lambda:InvokeFunction"),
         ("inference", "InvokeOwnEndpoint", ["predict"], "operator", "the endpoint refused the call"),
@@ -313,7 +313,7 @@ def decided(inv) -> list[record.Decision]:
     ],
 )
 def test_a_stage_fails_without_the_statement_that_the_record_says_it_needs(
-    inv, granted, embedded_aws, policy, sid, words, who, told
+    inv, granted, embedded_aws, policy, sid, words, who, message
 ):
     (document,) = documents.choose(granted, policy)
     denied = first_denied(embedded_aws.client("iam"), granted, document, sid, decided(inv))
@@ -327,17 +327,17 @@ def test_a_stage_fails_without_the_statement_that_the_record_says_it_needs(
     finally:
         iam.put_role_policy(**policy, PolicyDocument=json.dumps(whole))
     assert failed.code == 1
-    assert told in failed.told
+    assert message in failed.output
     assert inv(*words, role=who).code == 0
 
 
-def test_a_killed_teardown_is_finished_by_the_next(inv, demo, granted):
+def test_a_killed_teardown_is_resumed(inv, demo, granted):
     jobs = [(inv.start("tune", "--again"), "InProgress"), (inv.start("train", "--again"), "Training")]
     for process, word in jobs:
         for line in process.stderr:
             if word in line:
                 break
-        os.killpg(process.pid, signal.SIGKILL)  # its job goes on: the teardown stops it
+        os.killpg(process.pid, signal.SIGKILL)  # its job keeps running: the teardown stops it
         process.communicate()
     began = time.time()
     process = inv.start("down")
@@ -349,21 +349,21 @@ def test_a_killed_teardown_is_finished_by_the_next(inv, demo, granted):
     inv.stages.append(Stage("down", began, time.time()))
     assert inv("status").code == 0
     finished = inv("down", "--json")
-    assert finished.code == 0, finished.told
+    assert finished.code == 0, finished.output
     assert finished.json == {"left": []}
-    assert "nothing is left" in finished.told
+    assert "none (the KMS key is pending deletion" in finished.output
     assert inv("status", "--json", role="").json == {"embedded_aws": {"running": False}}
     assert not (inv.folder / "aws").exists()
 
 
-def test_every_permission_was_used_or_says_why_it_is_there(inv, granted):
+def test_every_permission_was_used_or_has_a_reason(inv, granted):
     permissions = [p for document in granted for p in document.permissions(applies)]
     rows = matrix.rows(permissions, matrix.uses(granted, decided(inv)), reasons.load())
     assert matrix.problems(rows, reasons.load()) == []
     assert sum(row.state == "used" for row in rows) > 250
 
 
-def test_without_any_one_statement_a_stage_would_have_failed(inv, granted, embedded_aws):
+def test_without_any_statement_a_stage_would_have_failed(inv, granted, embedded_aws):
     iam, decisions, why = embedded_aws.client("iam"), decided(inv), reasons.load()
     fails, spare = {}, []
     for document in granted:
@@ -383,7 +383,7 @@ def test_without_any_one_statement_a_stage_would_have_failed(inv, granted, embed
     assert fails["operator", "WriteDatasets"] == "demo: data"
 
 
-def test_every_trust_policy_let_somebody_in(inv, granted):
+def test_every_trust_policy_was_used(inv, granted):
     used = {sid for d in decided(inv) if d.allowed and d.action.startswith("sts:") for sid in d.statements}
     assert used == {
         "PrincipalsOfThisAccount",
@@ -392,20 +392,20 @@ def test_every_trust_policy_let_somebody_in(inv, granted):
         "LambdaOfThisAccount",
         "PullRequestsAndMainOfTheRepository",
         "ProtectedEnvironmentOfTheRepository",
-        "SubmitJobsAsTuningRole",  # an operator's own leave
+        "SubmitJobsAsTuningRole",  # the permission of the operator
     }
 
 
-def test_nobody_was_denied_what_the_pipeline_needs(inv, granted):
-    """Denied was only what these tests forbade on purpose, and what is not there yet for who may not list it; and
-    functions' last words, their role having gone."""
+def test_only_expected_requests_were_denied(inv, granted):
+    """Denied are what these tests forbid, objects that do not exist yet for roles that may not list them, and the last
+    log lines of functions whose role is already deleted."""
     before = [d for d in decided(inv) if not inv.stage_of(d.time).startswith("down")]
     denied = {(d.role.removeprefix(f"{PREFIX}-"), d.action) for d in matrix.denials(granted, before)}
     assert denied == {
         (
             "ec2-host",
             "s3:ListBucket",
-        ),  # asked for what an attempt before has left, and for the mark that it was seen
+        ),  # for the status of an earlier attempt, and for the mark of the launcher
         ("operator", "lambda:InvokeFunction"),
         ("inference", "sagemaker:InvokeEndpoint"),
         ("ci-plan", "sagemaker:DescribeModel"),

@@ -24,7 +24,7 @@ def inv(tmp_path):
         ):
             pipeline.role = role
             applied = pipeline(*words)
-            assert applied.code == 0, applied.told
+            assert applied.code == 0, applied.output
         yield pipeline
     finally:
         daemon.destroy(pipeline.home)
@@ -33,22 +33,22 @@ def inv(tmp_path):
 def test_the_operator_makes_opens_changes_and_removes_a_studio(inv):
     def run(*words: str) -> dict:
         done = inv(*words, "--json")
-        assert done.code == 0, done.told
+        assert done.code == 0, done.output
         return done.json
 
     made = run("workbench.up")
-    assert (made["kind"], made["state"]) == ("studio", "asleep")
+    assert (made["kind"], made["state"]) == ("studio", "stopped")
     bench, deadline = Workbench(run("workbench.open")["url"]), time.monotonic() + SECONDS
     while FOLDER not in bench.kernels():
         assert time.monotonic() < deadline, "the repository's environment is not ready"
         time.sleep(0.2)
     who = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
     assert f"assumed-role/{PREFIX}-workbench/" in bench.browser.run(who)
-    assert run("workbench.up")["changes"] == []  # and what runs goes on
+    assert run("workbench.up")["changes"] == []  # what is running keeps running
     assert run("status")["workbench"]["state"] == "InService"
     changed = run("workbench.up", "--instance-type", "ml.t3.large")
     assert changed["repository"] == made["repository"] and changed["changes"]
-    assert run("status")["workbench"]["state"] == "asleep"
+    assert run("status")["workbench"]["state"] == "stopped"
     assert run("workbench.open")["url"]
     assert run("workbench.down")["removed"]
     sagemaker, groups = inv.root("sagemaker"), inv.root("ec2").describe_security_groups()["SecurityGroups"]

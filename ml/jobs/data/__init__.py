@@ -1,14 +1,14 @@
-"""The data stage: fetch pictures, check them, describe them in a manifest, upload what changed."""
+"""Data sets: fetch images, check them, describe them in a manifest, upload what has changed."""
 
-from ml.jobs.data.manifest import Manifest, Picture, manifest
+from ml.jobs.data.manifest import ImageEntry, Manifest, manifest
 from ml.jobs.data.sources import fetch
 from ml.jobs.data.upload import PREFIX, Uploaded, current, upload
 from ml.jobs.data.validate import Problem, Report, validate
 
 __all__ = [
     "PREFIX",
+    "ImageEntry",
     "Manifest",
-    "Picture",
     "Problem",
     "Report",
     "Uploaded",

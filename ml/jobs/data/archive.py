@@ -1,4 +1,4 @@
-"""Unpack a zip of pictures that nobody vouches for: nothing outside the folder, nothing that fills the disk."""
+"""Unpack an untrusted zip of images: nothing outside of the folder, nothing that fills the disk."""
 
 import re
 import shutil
@@ -11,17 +11,17 @@ from ml.jobs.data.parallel import Progress, quiet
 from ops.errors import OperatorError
 
 MAX_MEMBERS = 2_000_000
-MAX_RATIO = 100  # pictures are compressed already: theirs is about 1
-_RATIO_COUNTS_FROM = 10 * 2**20  # bytes; a small blank bitmap may shrink more than that
-_KEEP_FREE = 256 * 2**20  # bytes of disk left to the rest of the machine
+MAX_RATIO = 100  # images are already compressed: their ratio is about 1
+_RATIO_COUNTS_FROM = 10 * 2**20  # bytes; a small blank bitmap may have a higher ratio
+_KEEP_FREE = 256 * 2**20  # bytes of disk that stay free
 _CHUNK = 2**20
 
 
 def extract(archive: Path, folder: Path, progress: Progress = quiet) -> None:
-    """Unpack archive into the new folder. Raises OperatorError, with nothing written, when a member is refused.
+    """Unpack an archive into a new folder. Raises OperatorError, before anything is written, if it is refused.
 
-    Refused: members that name a place outside the folder, links and other special files, encrypted members, unusual
-    compression, names given twice, more than MAX_MEMBERS, more than MAX_RATIO times the archive's size, more than the disk has free.
+    Refused are members outside of the folder, links and other special files, encrypted members, unusual compression,
+    duplicate names, more than MAX_MEMBERS, more than MAX_RATIO times the archive's size, and more than the disk has free.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
@@ -29,18 +29,18 @@ def extract(archive: Path, folder: Path, progress: Progress = quiet) -> None:
             for done, (member, place) in enumerate(members, start=1):
                 target = folder / place
                 target.parent.mkdir(parents=True, exist_ok=True)
-                # zipfile stops at the declared size, and a wrong one fails its checksum.
+                # zipfile stops at the declared size; a wrong size fails the checksum.
                 with opened.open(member) as source, open(target, "xb") as sink:
                     shutil.copyfileobj(source, sink, _CHUNK)
                 progress("unpacking", done, len(members))
     except (zipfile.BadZipFile, zlib.error, EOFError, UnicodeDecodeError) as error:
         raise OperatorError(
-            f"{archive} is not a sound zip ({error}): get it again, or unpack it and give the folder."
+            f"{archive} is not a valid zip ({error}): download it again, or unpack it and give the folder."
         ) from error
 
 
 def member_path(name: str) -> PurePosixPath:
-    """A member's place below the folder. Raises ValueError when the name leads elsewhere, on any system."""
+    """Return a member's path below the folder. Raises ValueError if the name leads elsewhere on any system."""
     path = PurePosixPath(name)
     if not path.parts or path.is_absolute() or ".." in path.parts:
         raise ValueError("it leads outside the folder")
@@ -66,15 +66,15 @@ def _checked(
     free = shutil.disk_usage(_existing(folder)).free - _KEEP_FREE
     if size > free:
         raise OperatorError(
-            f"{archive} unpacks to {size:,} bytes and {folder.parent} has room for {max(free, 0):,}: free some disk and "
-            "run again."
+            f"{archive} unpacks to {size:,} bytes and {folder.parent} has room for {max(free, 0):,}: free some space and "
+            "run the command again."
         )
     members = []
     files: set[PurePosixPath] = set()
     folders: set[PurePosixPath] = set()
     for info in infos:
         try:
-            # The name as it was stored: zipfile itself cuts it at a NUL.
+            # The stored name: zipfile cuts it at a NUL.
             path = member_path(info.orig_filename)
             kind = stat.S_IFMT(info.external_attr >> 16)
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -84,7 +84,7 @@ def _checked(
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise ValueError("it is neither stored nor deflated")
             if path in files:
-                raise ValueError("the archive has it twice")
+                raise ValueError("the archive contains it twice")
         except ValueError as error:
             raise OperatorError(
                 f"{archive} is refused: member {info.orig_filename!r}: {error}. Unpack it yourself if you trust it, and "

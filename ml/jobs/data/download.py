@@ -1,4 +1,4 @@
-"""Download a large file over HTTP, going on where the last attempt stopped."""
+"""Download a large file over HTTP, and resume an interrupted download."""
 
 import http.client
 import json
@@ -12,17 +12,16 @@ from ml.jobs.data.parallel import Progress, quiet
 from ops.errors import OperatorError
 
 ATTEMPTS = 5
-PAUSE = 1.0  # seconds before the second attempt in a row that brings nothing; then twice that, and so on
+PAUSE = 1.0  # seconds before the second attempt in a row without new data; doubles with every further one
 _TIMEOUT = 30  # seconds without a byte
 _CHUNK = 2**18
 _KEEP_FREE = 256 * 2**20  # bytes
 
 
 def download(url: str, target: Path, progress: Progress = quiet) -> Path:
-    """Fetch url into target, through `target.part`, which a later call takes up if the server still has that version.
+    """Download url to target through `target.part`, which a later call resumes if the server still has that version.
 
-    Raises OperatorError when the server refuses, goes away ATTEMPTS times without sending anything, or the file
-    does not fit the disk.
+    Raises OperatorError if the server refuses, ATTEMPTS attempts bring no new data, or the file does not fit on the disk.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part, version = target.with_name(target.name + ".part"), target.with_name(target.name + ".part.json")
@@ -33,12 +32,12 @@ def download(url: str, target: Path, progress: Progress = quiet) -> Path:
             _attempt(url, part, version, progress)
             break
         except urllib.error.HTTPError as error:
-            if error.code == 416 and before:  # our part is no piece of what is there now
+            if error.code == 416 and before:  # the partial file does not belong to this version
                 part.unlink()
                 continue
             if error.code < 500 and error.code != 429:
                 raise OperatorError(
-                    f"{url} answered {error.code} {error.reason}: check the address, or download it and give the file."
+                    f"{url} answered {error.code} {error.reason}: check the URL, or download it and give the file."
                 ) from error
             failure: Exception = error
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
@@ -47,7 +46,7 @@ def download(url: str, target: Path, progress: Progress = quiet) -> Path:
         fruitless = 0 if gained else fruitless + 1
         if fruitless >= ATTEMPTS:
             raise OperatorError(
-                f"{url} could not be downloaded ({failure}): run again to go on from {before:,} bytes, or give a "
+                f"{url} could not be downloaded ({failure}): run the command again to resume from {before:,} bytes, or give a "
                 "folder or zip you have."
             ) from failure
         if fruitless:
@@ -62,7 +61,7 @@ def _attempt(url: str, part: Path, version: Path, progress: Progress) -> None:
     headers = {"User-Agent": "image-classifier-ops", "Accept-Encoding": "identity"}
     tag = json.loads(version.read_text()).get("tag") if have and version.exists() else None
     if tag:
-        # The server sends the rest only if the file is still the one that was begun.
+        # The server sends the remaining bytes only if the file has not changed.
         headers |= {"Range": f"bytes={have}-", "If-Range": tag}
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT) as response:
         if response.status != 206:
@@ -73,7 +72,7 @@ def _attempt(url: str, part: Path, version: Path, progress: Progress) -> None:
         if total - have > free:
             raise OperatorError(
                 f"{url} needs {total - have:,} more bytes and {part.parent} has room for {max(free, 0):,}: free some "
-                "disk and run again."
+                "space and run the command again."
             )
         strong = response.headers.get("ETag") or response.headers.get("Last-Modified")
         version.write_text(json.dumps({"tag": strong if strong and not strong.startswith("W/") else None}))

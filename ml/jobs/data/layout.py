@@ -1,4 +1,4 @@
-"""Which file of a folder of pictures belongs to which split and class, whatever shape the folder came in."""
+"""The split and class of each image in a folder, for every supported layout of the folder."""
 
 import hashlib
 from collections.abc import Iterable
@@ -11,15 +11,18 @@ SPLITS = ("train", "valid", "test")
 _SPLIT_NAMES = {"train": "train", "valid": "valid", "validation": "valid", "val": "valid", "test": "test"}
 _JUNK = {"__macosx", "thumbs.db", "desktop.ini"}
 _HELD_OUT = 0.15
-_DEEPEST_TOP = 8
+_MAX_ENCLOSING = 8
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A data set as `<split>/<class>/<file>` keys.
+    """A data set with keys `<split>/<class>/<file>`.
 
-    root: the folder that holds the splits, or the classes. files: key to file. classes: split to class names,
-    classes without files included. misplaced: entries that are in no class. notes: what was done to get here.
+    root: the folder with the splits or the classes.
+    files: the file of each key.
+    classes: the class names of each split, including classes without files.
+    misplaced: entries outside of the class folders.
+    notes: how the folder was interpreted.
     """
 
     root: Path
@@ -30,10 +33,10 @@ class Layout:
 
 
 def scan(folder: Path) -> Layout:
-    """Read `train|valid|test/<class>/<file>`, or `<class>/<file>`, which is split 70/15/15.
+    """Return the layout of `train|valid|test/<class>/<file>`, or of `<class>/<file>`, which is split 70/15/15.
 
-    `validation` and `val` mean `valid`; one enclosing folder more (or a few) is passed through; hidden files are not
-    looked at. Raises OperatorError when the folder has neither shape.
+    `validation` and `val` mean `valid`. Enclosing folders and hidden files are ignored. Raises OperatorError for any
+    other layout.
     """
     root = _top(Path(folder))
     named: dict[str, Path] = {}
@@ -56,7 +59,7 @@ def scan(folder: Path) -> Layout:
     layout = Layout(root)
     for split in SPLITS:
         if named[split].name != split:
-            layout.notes.append(f"folder {named[split].name} is taken as {split}")
+            layout.notes.append(f"folder {named[split].name} is used as {split}")
         by_class = _classes(named[split], layout.misplaced)
         layout.classes[split] = set(by_class)
         for name, files in by_class.items():
@@ -65,10 +68,10 @@ def scan(folder: Path) -> Layout:
 
 
 def assign(names: Iterable[str]) -> dict[str, str]:
-    """Split the pictures of one class about 70/15/15: name to split, the same on every machine.
+    """Split the images of one class about 70/15/15. Returns the split of each name, the same on every machine.
 
-    The order is that of the names' hashes, so that neighbours (frames of a film, pages of a writer) are spread and
-    a new picture moves few old ones. From 3 pictures on, every split gets one.
+    Sorts by the hashes of the names: related images (frames of a film, pages of a writer) are spread, and a new image
+    moves few others. With 3 images or more, every split gets one.
     """
     order = sorted(names, key=lambda name: hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest())
     held_out = min(max(1, round(len(order) * _HELD_OUT)), len(order) // 3)
@@ -83,7 +86,7 @@ def _split_classes(root: Path) -> Layout:
     if len(by_class) < 2:
         raise OperatorError(
             f"{root} has no train, valid and test folders and {len(by_class)} class folder(s): a data set is "
-            "train|valid|test/CLASS/PICTURE, or at least two folders CLASS/PICTURE."
+            "train|valid|test/CLASS/IMAGE, or at least two folders CLASS/IMAGE."
         )
     layout.classes.update({split: set(by_class) for split in SPLITS})
     for name, files in by_class.items():
@@ -108,8 +111,8 @@ def _classes(folder: Path, misplaced: list[Path]) -> dict[str, list[Path]]:
 
 
 def _top(folder: Path) -> Path:
-    """The folder itself, or the only folder in it, as long as that is all there is."""
-    for _ in range(_DEEPEST_TOP):
+    """Return the folder, or the folder inside it as long as it has only one."""
+    for _ in range(_MAX_ENCLOSING):
         folders = [entry for entry in _entries(folder) if entry.is_dir()]
         if len(folders) != 1 or folders[0].name.lower() in _SPLIT_NAMES:
             break

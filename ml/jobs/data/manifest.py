@@ -1,4 +1,4 @@
-"""What a data set consists of: every picture with its hash, counted by split and class, under one total hash."""
+"""The manifest of a data set: every image with its hash, counts by split and class, and one total hash."""
 
 import hashlib
 import json
@@ -13,8 +13,13 @@ from ops.errors import OperatorError
 
 
 @dataclass(frozen=True)
-class Picture:
-    """sha256: of the file's bytes, hex. size: bytes. etag: what S3 called the stored object, empty before upload."""
+class ImageEntry:
+    """An image.
+
+    sha256: of the file, hexadecimal.
+    size: bytes.
+    etag: of the object in S3; empty before the upload.
+    """
 
     sha256: str
     size: int
@@ -23,26 +28,30 @@ class Picture:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A data set. files: `<split>/<class>/<file>` to picture. sources: the same keys to local files, where known."""
+    """A data set.
+
+    files: the image of each key `<split>/<class>/<file>`.
+    sources: the local file of each key, if known.
+    """
 
     dataset: str
-    files: dict[str, Picture]
+    files: dict[str, ImageEntry]
     sources: dict[str, Path] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def hash(self) -> str:
-        """sha256 over keys and contents, hex: two data sets are the same exactly when it is."""
-        lines = (f"{key}\0{picture.sha256}\n" for key, picture in sorted(self.files.items()))
+        """SHA-256 of keys and contents, hexadecimal: equal hashes, equal data sets."""
+        lines = (f"{key}\0{image.sha256}\n" for key, image in sorted(self.files.items()))
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
     @property
     def classes(self) -> list[str]:
-        """Sorted, as ImageFolder orders them: the position is the class index."""
+        """The class names in the order of ImageFolder: the position is the class index."""
         return sorted({key.split("/")[1] for key in self.files})
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:
-        """Split to class to pictures."""
+        """The number of images of each class of each split."""
         counts = {split: dict.fromkeys(self.classes, 0) for split in SPLITS}
         for key in self.files:
             split, name, _ = key.split("/")
@@ -50,55 +59,59 @@ class Manifest:
         return counts
 
     def stored(self, etags: dict[str, str]) -> "Manifest":
-        """The same with the ETags that S3 gave."""
-        files = {key: replace(picture, etag=etags[key]) for key, picture in self.files.items()}
+        """Return the manifest with the ETags of the objects in S3."""
+        files = {key: replace(image, etag=etags[key]) for key, image in self.files.items()}
         return replace(self, files=files)
 
     def to_json(self) -> str:
-        """The text of manifest.json."""
+        """Return the content of manifest.json."""
         document = {
             "dataset": self.dataset,
             "hash": self.hash,
             "classes": self.classes,
             "counts": self.counts,
-            "files": {key: asdict(picture) for key, picture in sorted(self.files.items())},
+            "files": {key: asdict(image) for key, image in sorted(self.files.items())},
         }
         return json.dumps(document, indent=1, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Manifest":
-        """Read it back. Raises ValueError when the text is no manifest or its hash is not that of its files."""
+        """Read a manifest. Raises ValueError if the text is no manifest, or its hash does not match its files."""
         try:
             document = json.loads(text)
-            files = {key: Picture(**picture) for key, picture in document["files"].items()}
+            files = {key: ImageEntry(**image) for key, image in document["files"].items()}
             manifest = cls(document["dataset"], files)
             intact = document["hash"] == manifest.hash
         except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"no data manifest: {error!r}") from error
+            raise ValueError(f"it is not a data manifest: {error!r}") from error
         if not intact:
-            raise ValueError("the manifest's hash is not that of its files")
+            raise ValueError("its hash does not match its files")
         return manifest
 
 
 def manifest(
     root: Path, skip: Collection[str] = frozenset(), name: str | None = None, progress: Progress = quiet
 ) -> Manifest:
-    """Hash the pictures of a folder, without those of skip (see Report.accept). name: of the data set in S3."""
+    """Return the manifest of the images in a folder.
+
+    skip: keys to leave out, as of Report.accept.
+    name: of the data set in S3; by default the folder's.
+    """
     layout = scan(root)
     sources = {key: path for key, path in sorted(layout.files.items()) if key not in skip}
     if not sources:
-        raise OperatorError(f"No picture is left in {layout.root}: there is nothing to upload.")
-    pictures = each(_hash, list(sources.values()), "hashing", progress)
+        raise OperatorError(f"No image is left in {layout.root}: there is nothing to upload.")
+    images = each(_hash, list(sources.values()), "hashing", progress)
     return Manifest(
-        name or dataset_name(layout.root), dict(zip(sources, pictures, strict=True)), sources=sources
+        name or dataset_name(layout.root), dict(zip(sources, images, strict=True)), sources=sources
     )
 
 
 def dataset_name(folder: Path) -> str:
-    """A folder's name as a part of an S3 key: lower-case letters, digits and hyphens."""
+    """Return the folder's name as part of an S3 key: lower-case letters, digits and hyphens."""
     return re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-") or "dataset"
 
 
-def _hash(path: Path) -> Picture:
+def _hash(path: Path) -> ImageEntry:
     content = path.read_bytes()
-    return Picture(hashlib.sha256(content).hexdigest(), len(content))
+    return ImageEntry(hashlib.sha256(content).hexdigest(), len(content))

@@ -1,4 +1,4 @@
-"""Threads with progress, and a clean stop: for pictures, decoding and uploading both release the GIL."""
+"""Run a function in threads, with progress and a clean stop. Decoding and uploading images release the GIL."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -9,11 +9,11 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 Progress = Callable[[str, int, int], None]
-"""Called as progress(what, done, total); done and total in pictures, or in bytes for a download."""
+"""Called as progress(what, done, total), in images, or in bytes for a download."""
 
 
 def quiet(what: str, done: int, total: int) -> None:
-    """The progress of a caller who wants none."""
+    """Show no progress."""
 
 
 def each(
@@ -23,7 +23,7 @@ def each(
     progress: Progress = quiet,
     workers: int | None = None,
 ) -> Iterator[Result]:
-    """Yield function(item) in the order of items. Any exception, Ctrl-C too, drops the calls not yet begun."""
+    """Yield function(item) in the order of items. An exception, also Ctrl-C, cancels the calls not yet started."""
     pool = ThreadPoolExecutor(workers or min(8, (os.cpu_count() or 1) + 1))
     try:
         for done, result in enumerate(pool.map(function, items), start=1):

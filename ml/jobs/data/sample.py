@@ -1,8 +1,8 @@
-"""The sample data set: the 1,797 handwritten digits that ship inside scikit-learn, as a tree of PNG files.
+"""The sample data set: the 1,797 handwritten digits that scikit-learn contains, as PNG files.
 
 Source: E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998
-(its test part). 8×8 pixels of 17 grey levels. They are stored at their true size: a small network on 8×8 input
-scores higher, and trains seven times faster, than on the same pictures enlarged to 32×32.
+(its test part). 8×8 pixels with 17 gray levels. They are stored in their original size: a small network with 8×8 input
+is more accurate, and trains seven times faster, than with the same images enlarged to 32×32.
 """
 
 from pathlib import Path
@@ -13,11 +13,11 @@ from ml.jobs.data.layout import assign
 from ml.jobs.data.parallel import Progress, quiet
 
 NAME = "digits"
-_WHITE = 16  # the set's highest grey level
+_WHITE = 16  # the highest gray level of the data set
 
 
 def write(folder: Path, progress: Progress = quiet) -> None:
-    """Write `<split>/<digit>/digit_0001.png` under folder, the same bytes on every machine."""
+    """Write `<split>/<digit>/digit_0001.png` below a folder, with the same bytes on every machine."""
     from sklearn.datasets import load_digits  # takes a second or two to import
 
     digits = load_digits()
@@ -30,7 +30,7 @@ def write(folder: Path, progress: Progress = quiet) -> None:
     ):
         path = folder / split_of[name] / str(label) / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture = Image.fromarray((pixels * (255 / _WHITE)).round().astype("uint8"))
-        # Uncompressed: 64 pixels gain nothing, and a compressor's bytes differ between its versions.
-        picture.save(path, compress_level=0)
+        image = Image.fromarray((pixels * (255 / _WHITE)).round().astype("uint8"))
+        # Uncompressed: compression saves nothing for 64 pixels, and its result depends on the version of zlib.
+        image.save(path, compress_level=0)
         progress("writing the sample", done, len(names))

@@ -1,4 +1,4 @@
-"""Bring pictures to a local folder, from wherever the operator says they are, once."""
+"""Fetch images to a local folder, once: from a folder, a zip, a URL, or a known data set."""
 
 import errno
 import hashlib
@@ -17,14 +17,14 @@ from ml.jobs.data.parallel import Progress, quiet
 from ops.errors import OperatorError
 
 DOGS_URL = "https://s3-us-west-1.amazonaws.com/udacity-aind/dog-project/dogImages.zip"
-_ORIGIN = ".origin.json"  # in every folder made here: what it was made from; written last
+_ORIGIN = ".origin.json"  # in every folder created here: its source; written last
 
 
 def fetch(source: str, workdir: Path, progress: Progress = quiet) -> Path:
-    """The folder with the pictures of `sample`, `dogs`, a folder, a zip or the http(s) URL of a zip.
+    """Return the folder with the images of `sample`, `dogs`, a folder, a zip or the http(s) URL of a zip.
 
-    What has to be made (downloaded, unpacked) is made under workdir and taken from there the next time. Raises
-    OperatorError when the source is none of these, is refused, or does not fit the disk.
+    Downloads and unpacks into workdir, once. Raises OperatorError if the source is none of these, is refused, or does
+    not fit on the disk.
     """
     workdir = Path(workdir)
     try:
@@ -39,7 +39,7 @@ def fetch(source: str, workdir: Path, progress: Progress = quiet) -> Path:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OperatorError(
-                f"The disk of {workdir} is full: free some and run again; what was downloaded is kept."
+                f"The disk of {workdir} is full: free some space and run the command again; downloads are kept."
             ) from error
         raise OperatorError(f"Source '{source}' could not be read into {workdir}: {error}.") from error
 
@@ -49,7 +49,7 @@ def _from_url(url: str, workdir: Path, progress: Progress) -> Path:
     folder = workdir / _folder_name(name)
 
     def make(new: Path) -> None:
-        # Two addresses may end in the same name; their half-done downloads must not meet.
+        # Two URLs may end in the same name: keep their partial downloads apart.
         archive = workdir / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}.zip"
         if not archive.exists():
             download(url, archive, progress)
@@ -77,13 +77,13 @@ def _from_path(source: str, workdir: Path, progress: Progress) -> Path:
 
 
 def _once(folder: Path, origin: dict[str, Any], make: Callable[[Path], None]) -> Path:
-    """Make folder unless it was made in full from the same origin."""
+    """Create a folder, unless it was completely created from the same source."""
     mark = folder / _ORIGIN
     if mark.exists() and json.loads(mark.read_text()) == origin:
         return folder
     if folder.exists() and not mark.exists():
         raise OperatorError(
-            f"{folder} is in the way and was not made here: move it, or give it as the source."
+            f"{folder} exists and was not created by this command: move it, or give it as the source."
         )
     new = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(new, ignore_errors=True)

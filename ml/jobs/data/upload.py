@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ml.jobs.data.manifest import Manifest, Picture
+from ml.jobs.data.manifest import ImageEntry, Manifest
 from ml.jobs.data.parallel import Progress, each, quiet
 from ops import s3
 from ops.aws import CLIENT_CONFIG, error_code
@@ -161,7 +161,7 @@ class _Store:
             progress("deleting", start + len(batch), len(keys))
 
 
-def _same(old: Picture | None, new: Picture, stored: tuple[str, int]) -> bool:
+def _same(old: ImageEntry | None, new: ImageEntry, stored: tuple[str, int]) -> bool:
     return old is not None and old.sha256 == new.sha256 and stored == (old.etag, new.size)
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a folder of pictures, by kind and file name, before anything is uploaded."""
+"""Find the problems of a folder of images, by kind and file name, before anything is uploaded."""
 
 import hashlib
 import warnings
@@ -13,16 +13,16 @@ from ml.jobs.data.parallel import Progress, each, quiet
 from ops.errors import OperatorError
 
 MIN_SIDE = 8  # pixels; the sample's digits are 8 by 8
-MAX_PIXELS = 50_000_000  # what the endpoint accepts as well
+MAX_PIXELS = 50_000_000  # the limit of the endpoint too
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm"}
 _LISTED = 20
-_LONGEST_KEY = 900  # bytes; S3 ends at 1,024, prefix included
+_MAX_KEY = 900  # bytes; the limit of S3 is 1,024, including the prefix
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong. file: the key `<split>/<class>/<file>`, a `<split>/<class>` folder, or a path in no class."""
+    """A problem. file: a key `<split>/<class>/<file>`, a folder `<split>/<class>`, or a path outside of the classes."""
 
     kind: str
     file: str
@@ -31,39 +31,44 @@ class Problem:
 
 @dataclass(frozen=True)
 class Report:
-    """What `validate` found. pictures: how many files it looked at. notes: what was done to read the folder."""
+    """The result of `validate`.
+
+    images: how many files were checked.
+    skip: the keys to leave out so that no problem is left.
+    left: how many images are left then.
+    notes: how the folder was interpreted.
+    """
 
     root: Path
-    pictures: int
+    images: int
     problems: list[Problem]
     skip: frozenset[str] = field(repr=False)
-    """The keys to leave out so that nothing of `problems` is left."""
     left: int
     notes: list[str]
 
     def accept(self, skip_bad: bool = False) -> frozenset[str]:
-        """The keys to leave out of the manifest.
+        """Return the keys to leave out of the manifest.
 
-        Raises OperatorError when there are problems and skip_bad is false, or when too little would be left.
+        Raises OperatorError if there are problems and skip_bad is false, or if too few images would be left.
         """
         if self.problems and not skip_bad:
             raise OperatorError(
                 f"{len(self.problems)} problem(s) in {self.root}; nothing was uploaded.\n{self.listing()}\n"
-                "Mend them, or run again with --skip-bad to leave them out."
+                "Fix them, or run the command again with --skip-bad to leave them out."
             )
         if not self.left:
             raise OperatorError(
-                f"No data set is left in {self.root}: at least two classes need a sound picture in each of train, valid "
+                f"No data set is left in {self.root}: at least two classes need a valid image in each of train, valid "
                 f"and test.\n{self.listing()}".rstrip()
             )
         return self.skip
 
     def listing(self) -> str:
-        """The problems by kind, at most 20 file names in all, as indented lines."""
+        """Return the problems by kind as indented lines, with at most 20 file names."""
         by_kind: dict[str, list[Problem]] = defaultdict(list)
         for problem in self.problems:
             by_kind[problem.kind].append(problem)
-        # Every kind shows itself, however many files another has.
+        # Every kind is listed, even if another has many files.
         share = max(1, _LISTED // max(1, len(by_kind)))
         lines = []
         for kind, problems in by_kind.items():
@@ -74,9 +79,9 @@ class Report:
 
 
 def validate(root: Path, progress: Progress = quiet) -> Report:
-    """Decode every picture in full and compare splits and classes. Raises OperatorError when root is no data set.
+    """Decode every image completely and compare splits and classes. Raises OperatorError if root is no data set.
 
-    Kinds: bad name, not a picture, unreadable, truncated, tiny, too large, duplicate, misplaced, empty class,
+    Kinds: bad name, not an image, unreadable, truncated, tiny, too large, duplicate, misplaced, empty class,
     missing class.
     """
     layout = scan(root)
@@ -88,7 +93,7 @@ def validate(root: Path, progress: Progress = quiet) -> Report:
     bad: set[str] = set()
     seen: dict[str, list[str]] = defaultdict(list)
     with warnings.catch_warnings():
-        # Pillow warns above its own limit of pixels; ours is lower, and a problem of the report.
+        # Pillow warns above its own limit of pixels. Ours is lower, and reported as a problem.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         for key, (problem, digest) in zip(
             keys, each(lambda k: examine(k, layout.files[k]), keys, "checking", progress), strict=True
@@ -104,9 +109,9 @@ def validate(root: Path, progress: Progress = quiet) -> Report:
     problems += _class_problems(layout)
     dropped = _unusable_classes(layout, bad)
     skip = frozenset(key for key in keys if key in bad or key.split("/")[1] in dropped)
-    # Emptied by what is left out, not by the operator: said here, as no problem above names it.
+    # Report classes that only become empty because images are left out.
     problems += [
-        Problem("empty class", _printable(name), "no sound picture left in every split")
+        Problem("empty class", _printable(name), "a split has no valid image left")
         for name in sorted(dropped - _named_classes(problems))
     ]
     classes_left = len(set().union(*layout.classes.values()) - dropped)
@@ -116,35 +121,36 @@ def validate(root: Path, progress: Progress = quiet) -> Report:
 
 
 def examine(key: str, path: Path) -> tuple[Problem | None, str]:
-    """Decode one picture: its problem, or None and the digest of its pixels as the model sees them (RGB)."""
-    if not key.isprintable() or len(key.encode("utf-8", "surrogateescape")) > _LONGEST_KEY:
+    """Decode one image. Returns its problem, or None and the digest of its RGB pixels."""
+    if not key.isprintable() or len(key.encode("utf-8", "surrogateescape")) > _MAX_KEY:
         return Problem("bad name", _printable(key), "control characters, not UTF-8, or too long"), ""
     if path.suffix.lower() not in SUFFIXES:
-        return Problem("not a picture", key), ""
+        return Problem("not an image", key), ""
     try:
-        with Image.open(path, formats=FORMATS) as picture:
-            width, height = picture.size
+        with Image.open(path, formats=FORMATS) as image:
+            width, height = image.size
             if min(width, height) < MIN_SIDE:
                 return Problem("tiny", key, f"{width}×{height}"), ""
             if width * height > MAX_PIXELS:
                 return Problem("too large", key, f"{width}×{height}"), ""
-            pixels = picture.convert("RGB").tobytes()
+            pixels = image.convert("RGB").tobytes()
     except Image.DecompressionBombError:
         return Problem("too large", key), ""
     except UnidentifiedImageError:
         return Problem("unreadable", key, "empty file" if not path.stat().st_size else ""), ""
-    except Exception as error:  # a decoder may raise anything on hostile bytes; the file is named either way
+    except (
+        Exception
+    ) as error:  # a decoder may raise anything for corrupt bytes; the file is reported either way
         kind = "truncated" if "truncated" in str(error).lower() else "unreadable"
         return Problem(kind, key), ""
     return None, hashlib.sha256(b"%d,%d," % (width, height) + pixels).hexdigest()
 
 
 def _duplicates(seen: dict[str, list[str]]) -> list[Problem]:
-    """Pictures with the same pixels in two splits: training on one would be graded on the other.
+    """Return images with the same pixels in several splits: the model would be evaluated on its training data.
 
-    The held-out copy is the one to keep, so that leaving out the rest does not change the test. Pixels are compared,
-    not bytes: another compression or other metadata of the same picture is still that picture. Copies within one
-    split do no harm to the measurement and pass.
+    The copy in the test or validation split is kept, so that leaving out the others does not change the evaluation.
+    Pixels are compared, not bytes, as compression and metadata may differ. Copies within one split are accepted.
     """
     found = []
     for keys in seen.values():
@@ -175,13 +181,13 @@ def _class_problems(layout: Layout) -> list[Problem]:
 
 
 def _unusable_classes(layout: Layout, bad: set[str]) -> set[str]:
-    """Classes that do not have a sound picture in every split."""
-    sound: dict[str, set[str]] = defaultdict(set)
+    """Return the classes without a valid image in every split."""
+    valid: dict[str, set[str]] = defaultdict(set)
     for key in layout.files:
         if key not in bad:
             split, name, _ = key.split("/")
-            sound[name].add(split)
-    return {name for name in set().union(*layout.classes.values()) if len(sound[name]) < len(SPLITS)}
+            valid[name].add(split)
+    return {name for name in set().union(*layout.classes.values()) if len(valid[name]) < len(SPLITS)}
 
 
 def _named_classes(problems: list[Problem]) -> set[str]:

@@ -1,4 +1,4 @@
-"""validate and the layout it reads: every kind of problem is found and named, and a sound set has none."""
+"""Validation and layouts: every kind of problem is found and reported, and a valid data set has none."""
 
 import io
 import shutil
@@ -16,7 +16,7 @@ from ops.errors import OperatorError
 SPLITS = ("train", "valid", "test")
 
 
-def picture(path: Path, seed: int, size=(24, 20), **options) -> Path:
+def image(path: Path, seed: int, size=(24, 20), **options) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = numpy.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype="uint8")
     Image.fromarray(noise).save(path, **options)
@@ -25,14 +25,14 @@ def picture(path: Path, seed: int, size=(24, 20), **options) -> Path:
 
 @pytest.fixture
 def tree(tmp_path) -> Path:
-    """Three classes, three pictures in each split, none of them wrong."""
+    """Three classes with three valid images in each split."""
     root = tmp_path / "pets"
     seed = 0
     for split in SPLITS:
         for name in ("cat", "dog", "emu"):
             for number in range(3):
                 seed += 1
-                picture(root / split / name / f"{number}.{'jpg' if number else 'png'}", seed)
+                image(root / split / name / f"{number}.{'jpg' if number else 'png'}", seed)
     return root
 
 
@@ -40,42 +40,42 @@ def found(root: Path) -> set[tuple[str, str]]:
     return {(problem.kind, problem.file) for problem in validate(root).problems}
 
 
-def test_a_sound_set_has_no_problem(tree):
+def test_a_valid_data_set_has_no_problem(tree):
     report = validate(tree)
-    assert report.problems == [] and report.accept() == frozenset() and report.pictures == report.left == 27
+    assert report.problems == [] and report.accept() == frozenset() and report.images == report.left == 27
 
 
-def test_every_kind_of_bad_picture_is_named(tree):
+def test_every_kind_of_bad_image_is_reported(tree):
     cat = tree / "train" / "cat"
     whole = (cat / "1.jpg").read_bytes()
     (cat / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    png = picture(cat / "whole.png", 98, (200, 200)).read_bytes()
+    png = image(cat / "whole.png", 98, (200, 200)).read_bytes()
     (cat / "cut.png").write_bytes(png[: len(png) // 2])
-    (cat / "noise.jpg").write_bytes(b"not a picture at all" * 20)
+    (cat / "noise.jpg").write_bytes(b"not an image at all" * 20)
     (cat / "nothing.png").write_bytes(b"")
     (cat / "notes.txt").write_text("a note")
-    picture(cat / "thin.png", 99, (7, 300))
+    image(cat / "thin.png", 99, (7, 300))
     (cat / "inner").mkdir()
-    picture(tree / "train" / "loose.png", 97)
+    image(tree / "train" / "loose.png", 97)
     assert found(tree) == {
         ("truncated", "train/cat/cut.jpg"),
         ("truncated", "train/cat/cut.png"),
         ("unreadable", "train/cat/noise.jpg"),
         ("unreadable", "train/cat/nothing.png"),
-        ("not a picture", "train/cat/notes.txt"),
+        ("not an image", "train/cat/notes.txt"),
         ("tiny", "train/cat/thin.png"),
         ("misplaced", "train/cat/inner"),
         ("misplaced", "train/loose.png"),
     }
 
 
-def test_eight_pixels_a_side_pass(tree):
-    picture(tree / "train" / "cat" / "small.png", 50, (8, 8))
+def test_images_of_eight_pixels_are_accepted(tree):
+    image(tree / "train" / "cat" / "small.png", 50, (8, 8))
     assert found(tree) == set()
 
 
 @pytest.mark.parametrize("side", [7_100, 12_000, 60_000])
-def test_an_absurd_pixel_count_is_found_without_decoding(tree, side):
+def test_too_many_pixels_are_found_without_decoding(tree, side):
     """Below Pillow's warning, between its warning and its error, and above its error."""
     header = io.BytesIO()
     Image.new("1", (8, 8)).save(header, "PNG")
@@ -86,7 +86,7 @@ def test_an_absurd_pixel_count_is_found_without_decoding(tree, side):
     assert found(tree) == {("too large", "test/dog/huge.png")}
 
 
-def test_the_same_pixels_in_two_splits_are_one_picture(tree):
+def test_the_same_pixels_in_two_splits_are_duplicates(tree):
     kept = tree / "test" / "dog" / "0.png"
     shutil.copy(kept, tree / "train" / "dog" / "copy.png")
     with Image.open(kept) as again:
@@ -100,7 +100,7 @@ def test_the_same_pixels_in_two_splits_are_one_picture(tree):
     assert all("test/dog/" in p.detail for p in report.problems), "the held-out copy is the one to keep"
 
 
-def test_near_pictures_are_not_duplicates(tree):
+def test_similar_images_are_not_duplicates(tree):
     with Image.open(tree / "test" / "dog" / "0.png") as near:
         near = near.copy()
     near.putpixel((3, 3), (1, 2, 3))
@@ -108,14 +108,14 @@ def test_near_pictures_are_not_duplicates(tree):
     assert found(tree) == set()
 
 
-def test_classes_must_agree_and_have_pictures(tree):
+def test_missing_and_empty_classes_are_problems(tree):
     shutil.rmtree(tree / "valid" / "emu")
     for file in (tree / "test" / "dog").iterdir():
         file.unlink()
     assert found(tree) == {("missing class", "emu"), ("empty class", "test/dog")}
 
 
-def test_without_skip_bad_nothing_passes_and_the_files_are_listed(tree):
+def test_without_skip_bad_problems_are_listed_and_refused(tree):
     for number in range(40):
         (tree / "train" / "cat" / f"bad{number:02}.png").write_bytes(b"x")
     (tree / "train" / "dog" / "why.txt").write_text("x")
@@ -127,7 +127,7 @@ def test_without_skip_bad_nothing_passes_and_the_files_are_listed(tree):
     assert text.count("bad") - text.count("--skip-bad") <= 20 and "and 30 more" in text
 
 
-def test_skip_bad_leaves_out_what_is_bad_and_no_more(tree):
+def test_skip_bad_leaves_out_only_bad_images(tree):
     (tree / "train" / "cat" / "bad.png").write_bytes(b"x")
     shutil.copy(tree / "test" / "dog" / "0.png", tree / "train" / "dog" / "copy.png")
     skip = validate(tree).accept(skip_bad=True)
@@ -135,7 +135,7 @@ def test_skip_bad_leaves_out_what_is_bad_and_no_more(tree):
     assert len(manifest(tree, skip).files) == 27
 
 
-def test_skip_bad_leaves_out_a_class_that_one_split_lacks(tree):
+def test_skip_bad_leaves_out_a_class_that_is_missing_in_a_split(tree):
     shutil.rmtree(tree / "valid" / "emu")
     report = validate(tree)
     left = manifest(tree, report.accept(skip_bad=True))
@@ -150,7 +150,7 @@ def test_a_class_emptied_by_skipping_is_reported_too(tree):
     assert manifest(tree, report.accept(skip_bad=True)).classes == ["cat", "dog"]
 
 
-def test_too_little_left_is_refused_even_with_skip_bad(tree):
+def test_too_few_images_are_refused_even_with_skip_bad(tree):
     for name in ("cat", "dog"):
         shutil.rmtree(tree / "valid" / name)
     with pytest.raises(OperatorError, match="No data set is left"):
@@ -158,14 +158,14 @@ def test_too_little_left_is_refused_even_with_skip_bad(tree):
 
 
 @pytest.mark.parametrize("name", ["validation", "val", "Val"])
-def test_other_names_of_valid_are_normalised(tree, name):
+def test_other_names_of_the_validation_split_are_accepted(tree, name):
     (tree / "valid").rename(tree / name)
     report = validate(tree)
-    assert report.problems == [] and f"folder {name} is taken as valid" in report.notes
+    assert report.problems == [] and f"folder {name} is used as valid" in report.notes
     assert set(manifest(tree).counts) == set(SPLITS)
 
 
-def test_an_enclosing_folder_is_passed_through(tree, tmp_path):
+def test_enclosing_folders_are_ignored(tree, tmp_path):
     outer = tmp_path / "outer" / "one-more"
     outer.mkdir(parents=True)
     tree.rename(outer / "pets")
@@ -175,7 +175,7 @@ def test_an_enclosing_folder_is_passed_through(tree, tmp_path):
     assert manifest(tmp_path / "outer").dataset == "pets"
 
 
-def test_class_folders_alone_are_split(tree):
+def test_class_folders_without_splits_are_split(tree):
     report = validate(tree / "train")
     assert report.problems == [] and any("70/15/15" in note for note in report.notes)
     counts = manifest(tree / "train").counts
@@ -197,7 +197,7 @@ def test_assign_is_about_70_15_15(count, expected):
     assert splits == assign(reversed(names)), "the order of the files does not matter"
 
 
-def test_folders_that_are_no_data_set_are_refused(tree, tmp_path):
+def test_other_folders_are_refused(tree, tmp_path):
     with pytest.raises(OperatorError, match="train, valid and test folders and 0 class"):
         validate(tree / "train" / "cat")
     (tree / "val").mkdir()
@@ -209,7 +209,7 @@ def test_folders_that_are_no_data_set_are_refused(tree, tmp_path):
         validate(tree)
 
 
-def test_names_that_s3_cannot_keep_are_problems(tree):
+def test_names_that_s3_does_not_accept_are_problems(tree):
     shutil.copy(tree / "train/cat/0.png", tree / "train/cat/a\nb.png")
     shutil.copy(tree / "train/cat/0.png", tree / "train/cat/fine é ü.png")
     assert {kind for kind, _ in found(tree)} == {"bad name"}

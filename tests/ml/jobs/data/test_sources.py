@@ -1,4 +1,4 @@
-"""fetch: the sample, folders, zips and downloads; what is refused, and what a second call does not repeat."""
+"""Sources of images: the sample, folders, zips and downloads; what is refused, and what is not repeated."""
 
 import contextlib
 import errno
@@ -31,7 +31,7 @@ def digits(tmp_path_factory) -> Path:
     return fetch("sample", tmp_path_factory.mktemp("work"))
 
 
-def test_sample_is_all_digits_split_70_15_15(digits):
+def test_the_sample_has_all_digits_split_70_15_15(digits):
     from sklearn.datasets import load_digits
 
     truth = load_digits()
@@ -40,9 +40,9 @@ def test_sample_is_all_digits_split_70_15_15(digits):
     for number in (0, 7, 1796):
         path = files[f"digit_{number + 1:04}.png"]
         assert path.parent.name == str(truth.target[number])
-        with Image.open(path) as picture:
-            assert (picture.mode, picture.size) == ("L", (8, 8))
-            levels = [round(value * 16 / 255) for value in picture.tobytes()]
+        with Image.open(path) as image:
+            assert (image.mode, image.size) == ("L", (8, 8))
+            levels = [round(value * 16 / 255) for value in image.tobytes()]
         assert levels == truth.images[number].ravel().astype(int).tolist()
     for split, share in (("train", 0.70), ("valid", 0.15), ("test", 0.15)):
         for label in range(10):
@@ -51,14 +51,14 @@ def test_sample_is_all_digits_split_70_15_15(digits):
             assert here == pytest.approx(in_class * share, abs=1)
 
 
-def test_sample_is_the_same_bytes_everywhere(digits):
+def test_the_sample_has_the_same_bytes_everywhere(digits):
     assert manifest(digits).hash == "e75fca22c1a17fcaccc64cc20502b0a6a8895fe735fc72e44e10dd692303f3ee"
     assert manifest(digits).dataset == "digits"
 
 
-def test_sample_has_no_problem_and_is_made_once(digits):
+def test_the_sample_is_valid_and_written_once(digits):
     report = validate(digits)
-    assert report.problems == [] and report.pictures == 1797
+    assert report.problems == [] and report.images == 1797
     (digits / "train" / "0").joinpath("mark.txt").write_text("still here")
     try:
         assert fetch("sample", digits.parent) == digits
@@ -67,17 +67,17 @@ def test_sample_has_no_problem_and_is_made_once(digits):
         (digits / "train" / "0" / "mark.txt").unlink()
 
 
-def test_folder_is_taken_as_it_is(tmp_path):
+def test_a_folder_is_used_in_place(tmp_path):
     assert fetch(str(tmp_path), tmp_path / "work") == tmp_path
 
 
 @pytest.mark.parametrize("source", ["no/such/place", "dgos", "s3://bucket/key.zip", "file:///etc/passwd"])
-def test_unknown_source_is_one_sentence(source, tmp_path):
+def test_an_unknown_source_is_refused(source, tmp_path):
     with pytest.raises(OperatorError, match="does not exist: give sample, dogs"):
         fetch(source, tmp_path)
 
 
-def test_zip_is_unpacked_once_and_again_when_it_changed(tmp_path):
+def test_a_zip_is_unpacked_again_only_if_it_has_changed(tmp_path):
     source = zip_of(tmp_path / "pets.zip", {"pets/train/cat/1.png": b"1", "__MACOSX/pets/._1": b"x"})
     folder = fetch(str(source), tmp_path / "work")
     assert folder == tmp_path / "work" / "pets"
@@ -88,11 +88,11 @@ def test_zip_is_unpacked_once_and_again_when_it_changed(tmp_path):
     assert [p.name for p in fetch(str(source), tmp_path / "work").rglob("*.png")] == ["2.png"]
 
 
-def test_a_folder_made_by_somebody_else_is_not_replaced(tmp_path):
+def test_an_unknown_folder_is_not_replaced(tmp_path):
     (tmp_path / "work" / "pets").mkdir(parents=True)
     (tmp_path / "work" / "pets" / "mine.txt").write_text("mine")
     source = zip_of(tmp_path / "pets.zip", {"a/b.png": b"1"})
-    with pytest.raises(OperatorError, match="is in the way"):
+    with pytest.raises(OperatorError, match="exists and was not created by this command"):
         fetch(str(source), tmp_path / "work")
     assert (tmp_path / "work" / "pets" / "mine.txt").exists()
 
@@ -111,7 +111,7 @@ def test_a_folder_made_by_somebody_else_is_not_replaced(tmp_path):
         "a/..",
     ],
 )
-def test_members_that_lead_outside_are_refused(name, tmp_path):
+def test_members_outside_of_the_folder_are_refused(name, tmp_path):
     source = tmp_path / "bad.zip"
     with zipfile.ZipFile(source, "w") as out:
         out.writestr("fine.png", b"1")
@@ -131,7 +131,7 @@ member_names = st.one_of(
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=st.lists(member_names, min_size=1, max_size=4))
-def test_whatever_the_members_are_called_nothing_lands_outside(names, tmp_path_factory):
+def test_no_member_name_writes_outside_of_the_folder(names, tmp_path_factory):
     home = tmp_path_factory.mktemp("zip")
     source = home / "any.zip"
     with zipfile.ZipFile(source, "w") as out:
@@ -161,35 +161,35 @@ def test_links_in_a_zip_are_refused(tmp_path):
         fetch(str(source), tmp_path / "work")
 
 
-def test_bombs_are_refused_before_anything_is_written(tmp_path):
+def test_decompression_bombs_are_refused_before_anything_is_written(tmp_path):
     source = zip_of(tmp_path / "bomb.zip", {f"{n}.png": bytes(4 * 2**20) for n in range(5)})
     with pytest.raises(OperatorError, match="decompression bomb"):
         fetch(str(source), tmp_path / "work")
     assert list((tmp_path / "work").iterdir()) == []
 
 
-def test_a_member_that_lies_about_its_size_stops_at_it(tmp_path):
+def test_a_member_with_a_wrong_size_is_refused(tmp_path):
     source = zip_of(tmp_path / "liar.zip", {"a.png": b"z" * 5000})
     raw = source.read_bytes()
     # The true size stands in the local header and in the directory.
     source.write_bytes(raw.replace((5000).to_bytes(4, "little"), (10).to_bytes(4, "little")))
-    with pytest.raises(OperatorError, match="not a sound zip"):
+    with pytest.raises(OperatorError, match="not a valid zip"):
         fetch(str(source), tmp_path / "work")
 
 
-def test_too_many_members_and_too_little_disk(tmp_path, monkeypatch):
+def test_too_many_members_or_too_little_space_are_refused(tmp_path, monkeypatch):
     source = zip_of(tmp_path / "many.zip", {f"{n}": b"1" for n in range(4)})
     monkeypatch.setattr(archive, "MAX_MEMBERS", 3)
     with pytest.raises(OperatorError, match="4 members"):
         fetch(str(source), tmp_path / "work")
     monkeypatch.setattr(archive, "MAX_MEMBERS", 10)
     monkeypatch.setattr(archive, "_KEEP_FREE", 2**62)
-    with pytest.raises(OperatorError, match="free some disk"):
+    with pytest.raises(OperatorError, match="free some space"):
         fetch(str(source), tmp_path / "work")
 
 
 @pytest.mark.parametrize("members", [["a", "a"], ["a", "./a"], ["a", "a/b"]])
-def test_names_that_collide_are_refused(members, tmp_path):
+def test_duplicate_names_are_refused(members, tmp_path):
     source = tmp_path / "twice.zip"
     with zipfile.ZipFile(source, "w") as out:
         for number, name in enumerate(members):
@@ -200,25 +200,25 @@ def test_names_that_collide_are_refused(members, tmp_path):
         fetch(str(source), tmp_path / "work")
 
 
-def test_not_a_zip(tmp_path):
+def test_a_file_that_is_not_a_zip_is_refused(tmp_path):
     (tmp_path / "x.zip").write_text("hello")
-    with pytest.raises(OperatorError, match="not a sound zip"):
+    with pytest.raises(OperatorError, match="not a valid zip"):
         fetch(str(tmp_path / "x.zip"), tmp_path / "work")
 
 
-def test_full_disk_is_one_sentence_and_leaves_nothing_half_made(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_and_leaves_no_partial_folder(tmp_path, monkeypatch):
     def full(folder, progress):
         (folder / "half").write_text("written")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(sources.sample, "write", full)
-    with pytest.raises(OperatorError, match="is full: free some and run again"):
+    with pytest.raises(OperatorError, match="is full: free some space and run the command again"):
         fetch("sample", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Serves `content` with ranges; breaks the connection after `break_after` bytes, `breaks` times."""
+    """Serve `content` with ranges; break the connection after `break_after` bytes, `breaks` times."""
 
     content, etag, breaks, break_after = b"", '"v1"', 0, 0
 
@@ -253,7 +253,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, *_):
-        """Tests print nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -269,7 +269,7 @@ def server(tmp_path):
         thread.join()
 
 
-def test_download_goes_on_after_a_broken_connection(server, tmp_path):
+def test_a_download_resumes_after_a_broken_connection(server, tmp_path):
     server.breaks, server.break_after = 2, 100
     seen = []
     folder = fetch(server.url, tmp_path / "work", lambda *report: seen.append(report))
@@ -282,7 +282,7 @@ def test_download_goes_on_after_a_broken_connection(server, tmp_path):
     assert sorted(p.name for p in (tmp_path / "work").iterdir()) == ["pets"]
 
 
-def test_a_part_of_an_older_version_is_not_used(server, tmp_path, monkeypatch):
+def test_a_partial_file_of_an_older_version_is_not_used(server, tmp_path, monkeypatch):
     monkeypatch.setattr(download, "ATTEMPTS", 1)
     server.breaks, server.break_after = 1, 100
     target = tmp_path / "got.zip"
@@ -294,14 +294,14 @@ def test_a_part_of_an_older_version_is_not_used(server, tmp_path, monkeypatch):
     assert target.read_bytes() == server.content
 
 
-def test_download_failures_are_sentences(server, tmp_path, monkeypatch):
+def test_failed_downloads_are_reported(server, tmp_path, monkeypatch):
     monkeypatch.setattr(download, "PAUSE", 0)
     with pytest.raises(OperatorError, match="answered 404"):
         fetch(server.url.replace("pets", "cats"), tmp_path / "work")
     server.breaks, server.break_after = 99, 0
-    with pytest.raises(OperatorError, match="run again to go on from 0 bytes"):
+    with pytest.raises(OperatorError, match="run the command again to resume from 0 bytes"):
         fetch(server.url, tmp_path / "work")
     monkeypatch.setattr(download, "_KEEP_FREE", 2**62)
     server.breaks = 0
-    with pytest.raises(OperatorError, match="free some disk"):
+    with pytest.raises(OperatorError, match="free some space"):
         fetch(server.url, tmp_path / "work")
