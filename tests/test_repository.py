@@ -36,10 +36,11 @@ IN_DIALECT = {
     "docs/",
     "inv",
     "embedded_aws/",
-    "ops/checks/plans.py",
     "policies/",
     "terraform/modules/",
-    "tests/",
+    "tests/cli/test_inv.py",
+    "tests/ops/settings/test_settings.py",
+    "tests/terraform/",
 }
 
 

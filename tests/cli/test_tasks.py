@@ -41,7 +41,7 @@ SURFACE = {
     "report": "--env --file --json",
     "rollback": "--endpoint --env --json",
     "status": "--env --json",
-    "test": "--quick -k",
+    "test": "--quick --slowest -k",
     "train": "--again --env --instances --json --on --stop",
     "tune": "--again --env --json --stop",
     "up": "--env --json --skip-bad --source",
