@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from moto.core.responses import BaseResponse
 from moto.core.utils import camelcase_to_underscores, get_service_model
@@ -87,10 +88,10 @@ def operations() -> dict[tuple[str, str], str]:
     return found
 
 
-def _response_classes() -> Iterator[type]:
+def _response_classes() -> Iterator[type[Any]]:
     """Yield the embedded response classes that moto dispatches to: those without embedded subclasses."""
 
-    def below(kind: type) -> Iterator[type]:
+    def below(kind: type[Any]) -> Iterator[type[Any]]:
         for child in kind.__subclasses__():
             yield child
             yield from below(child)

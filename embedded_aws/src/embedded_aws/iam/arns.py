@@ -165,7 +165,8 @@ def _file_systems(call: Call) -> list[str] | None:
 
 def http(call: Call) -> dict[str, Any]:
     """Return HTTP method and URI of an operation of a REST API."""
-    return get_service_model(call.model).operation_model(call.operation).http
+    found: dict[str, Any] = get_service_model(call.model).operation_model(call.operation).http
+    return found
 
 
 def _apigateway(call: Call) -> list[str] | None:

@@ -185,7 +185,7 @@ def _check_time(signature: Signature, now: datetime) -> None:
 
 
 def _payload_hash(signature: Signature, environ: Mapping[str, Any], body: bytes) -> str:
-    stated = environ.get("HTTP_X_AMZ_CONTENT_SHA256")
+    stated: str | None = environ.get("HTTP_X_AMZ_CONTENT_SHA256")
     if signature.query and signature.service == "s3":
         return stated or "UNSIGNED-PAYLOAD"
     if stated is None:
@@ -220,7 +220,7 @@ def _canonical_request(signature: Signature, environ: Mapping[str, Any], payload
 def _header(environ: Mapping[str, Any], name: str) -> str:
     key = name.upper().replace("-", "_")
     value = environ.get(key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}")
-    return "" if value is None else value
+    return "" if value is None else str(value)
 
 
 @lru_cache(maxsize=4096)

@@ -8,6 +8,7 @@ import re
 import sys
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def _reference() -> dict[str, dict[str, Action]]:
     }
 
 
-def _action(privilege: dict, resources: dict) -> Action:
+def _action(privilege: dict[str, Any], resources: dict[str, Any]) -> Action:
     entries = privilege["resource_types"].values()
     return Action(
         name=privilege["privilege"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from datetime import datetime, timezone
 from types import MappingProxyType
@@ -23,6 +23,7 @@ from embedded_aws.iam.principals import ANONYMOUS, Directory, Principal
 from embedded_aws.iam.request import Call
 from embedded_aws.iam.web_identity import WebIdentities
 from embedded_aws.runtime import Runtime
+from embedded_aws.wsgi import Application, Environ, StartResponse
 
 log = logging.getLogger("embedded_aws.iam")
 
@@ -38,14 +39,14 @@ _READING = ("Get", "List", "Describe", "Head", "Search", "Invoke", "BatchGet", "
 class Gate:
     """Authenticates and authorizes every request, then passes it on to `app`."""
 
-    def __init__(self, app: Callable, runtime: Runtime):
+    def __init__(self, app: Application, runtime: Runtime):
         root = credentials.root(runtime.home)
         self._app, self._runtime = app, runtime
         self._directory = Directory(root.aws_access_key_id, root.aws_secret_access_key)
         self._web_identities = WebIdentities(runtime.home / web_identity.KEYS_FOLDER)
         self._record = runtime.get(DecisionRecord)
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         model, protocol = "s3", "s3"
         try:
@@ -158,7 +159,7 @@ class Gate:
 
 
 def _internal_failure(
-    error: Exception, environ: dict[str, Any], protocol: str, start_response: Callable
+    error: Exception, environ: Environ, protocol: str, start_response: StartResponse
 ) -> list[bytes]:
     """Answer with InternalFailure in a shape that SDKs can parse. The request does not reach moto."""
     log.exception("%s %s", environ["REQUEST_METHOD"], environ["PATH_INFO"])

@@ -92,7 +92,8 @@ def service(name: str) -> Principal:
 
 
 def _default_document(policy: Any) -> str:
-    return next(version.document for version in policy.versions if version.is_default)
+    document: str = next(version.document for version in policy.versions if version.is_default)
+    return document
 
 
 class Directory:

@@ -134,5 +134,5 @@ def read(signing_name: str, region: str, environ: Mapping[str, Any], body: bytes
         protocol=protocol,
         region=region,
         parameters={**labels, **parameters} if isinstance(parameters, dict) else labels,
-        headers=request.headers,
+        headers=request.headers,  # type: ignore[arg-type]
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from embedded_aws import ACCOUNT_ID
+from embedded_aws.iam import principals
 from embedded_aws.iam.decisions import DecisionRecord
 from embedded_aws.iam.evaluate import decide
-from embedded_aws.iam.principals import role_by_arn, service, sts
+from embedded_aws.iam.principals import role_by_arn, sts
 
 SESSION_SECONDS = 12 * 3600
 
@@ -29,7 +30,7 @@ class ServiceSessions:
         self._record = record
 
     def assume(
-        self, role_arn: str, service_name: str, region: str, session_name: str, source_arn: str
+        self, role_arn: str, service: str, region: str, session_name: str, source_arn: str
     ) -> dict[str, str]:
         """Return credentials of a role for an AWS service such as "sagemaker.amazonaws.com", valid for 12 hours.
 
@@ -43,13 +44,13 @@ class ServiceSessions:
             "aws:requestedregion": region,
             "aws:sourcearn": source_arn,
         }
-        caller, document = service(service_name), policy(role_arn)
+        caller, document = principals.service(service), policy(role_arn)
         decision = decide(caller, "sts:AssumeRole", role_arn, context, document, delegated=False)
         self._record.note(caller, "sts:AssumeRole", role_arn, context, decision, document)
         if not decision.allowed:
             raise RoleNotAssumable(
                 f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
-                f"'{service_name}' to assume the role."
+                f"'{service}' to assume the role."
             )
         session = sts().assume_role(region, session_name, role_arn, "", SESSION_SECONDS, "")
         return {

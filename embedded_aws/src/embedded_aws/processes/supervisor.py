@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 
 class Supervisor:
@@ -18,9 +18,9 @@ class Supervisor:
     """
 
     def __init__(self) -> None:
-        self._children: dict[int, subprocess.Popen] = {}
+        self._children: dict[int, subprocess.Popen[Any]] = {}
         self._lock = threading.Lock()
-        self._guardian: subprocess.Popen | None = None
+        self._guardian: subprocess.Popen[Any] | None = None
 
     def spawn(
         self,
@@ -28,11 +28,11 @@ class Supervisor:
         *,
         env: dict[str, str],
         cwd: Path,
-        stdout: int | IO | None = subprocess.PIPE,
-        stderr: int | IO | None = subprocess.STDOUT,
-        stdin: int | IO | None = subprocess.DEVNULL,
+        stdout: int | IO[Any] | None = subprocess.PIPE,
+        stderr: int | IO[Any] | None = subprocess.STDOUT,
+        stdin: int | IO[Any] | None = subprocess.DEVNULL,
         pass_fds: tuple[int, ...] = (),
-    ) -> subprocess.Popen:
+    ) -> subprocess.Popen[Any]:
         """Start `command` in a new session and process group. Pipes are binary."""
         with self._lock:
             child = subprocess.Popen(
@@ -53,7 +53,7 @@ class Supervisor:
             self._children[child.pid] = child
         return child
 
-    def end(self, child: subprocess.Popen, grace: float = 5.0) -> int:
+    def end(self, child: subprocess.Popen[Any], grace: float = 5.0) -> int:
         """End a child's whole group: SIGTERM, `grace` seconds to comply, SIGKILL. Returns its exit status."""
         _signal_group(child.pid, signal.SIGTERM)
         try:

@@ -7,7 +7,6 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -23,11 +22,12 @@ from embedded_aws.server.http_server import Server
 from embedded_aws.services.servicequotas.quotas import Quotas
 from embedded_aws.state import snapshot
 from embedded_aws.state.blobs import BlobStore
+from embedded_aws.wsgi import Application
 
 log = logging.getLogger("embedded_aws")
 
 
-def build(runtime: Runtime) -> Callable:
+def build(runtime: Runtime) -> Application:
     """Return the WSGI application. Call once per process: moto's backends are global."""
     os.environ.update(MOTO_IAM_LOAD_MANAGED_POLICIES="true", MOTO_PORT=str(runtime.port))
     record = DecisionRecord(runtime.folder("log"))

@@ -77,7 +77,7 @@ def _interrupt_job(name: str, region: str, seconds: float, runtime: Runtime) -> 
 def _interrupt_instance(identity: str, region: str, runtime: Runtime) -> Answer:
     try:
         instance = ec2_backends[ACCOUNT_ID][region].get_instance(identity)
-        runtime.get(InstanceService).interrupt(instance)
+        runtime.get(InstanceService).interrupt(instance)  # type: ignore[arg-type]
     except ServiceException as error:
         return _invalid(error.message)
     return _done()

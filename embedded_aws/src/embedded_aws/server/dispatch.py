@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -22,6 +22,7 @@ from embedded_aws.services.ec2 import limits
 from embedded_aws.services.lambda_.responses import EmbeddedLambdaResponse
 from embedded_aws.services.sagemaker.responses import EmbeddedSageMakerRuntimeResponse
 from embedded_aws.services.servicequotas.quotas import Quotas
+from embedded_aws.wsgi import Environ, StartResponse
 
 log = logging.getLogger("embedded_aws")
 
@@ -40,10 +41,12 @@ class Dispatcher(DomainDispatcherApplication):
         super().__init__(_create_app)
         self._quotas = runtime.get(Quotas)
         self.get_backend_for_host = cache(super().get_backend_for_host)  # type: ignore[method-assign]
-        responses.method_names_from_class = cache(responses.method_names_from_class)
-        werkzeug_app.DISABLE_GLOBAL_CORS = True
+        responses.method_names_from_class = cache(  # type: ignore[attr-defined]
+            responses.method_names_from_class  # type: ignore[attr-defined]
+        )
+        werkzeug_app.DISABLE_GLOBAL_CORS = True  # type: ignore[attr-defined]
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         call = environ[CALL]
         if call.model == "ec2":
             try:
@@ -54,7 +57,8 @@ class Dispatcher(DomainDispatcherApplication):
                 return [body]
         direct = _DIRECT.get((call.model, call.operation))
         if direct is None:
-            return super().__call__(environ, start_response)
+            answer: Iterable[bytes] = super().__call__(environ, start_response)
+            return answer
         try:
             status, headers, body = direct.dispatch(BackendRequest(environ, populate_request=False))
         except Exception as error:

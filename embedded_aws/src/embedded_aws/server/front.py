@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import moto
@@ -14,17 +14,18 @@ from embedded_aws.runtime import Runtime
 from embedded_aws.server import control
 from embedded_aws.services.apigatewayv2 import apis
 from embedded_aws.services.lambda_ import urls, web
+from embedded_aws.wsgi import Application, Environ, StartResponse
 
 
 class Front:
     """WSGI application in front of the gate. Refuses requests that a web page made a browser send."""
 
-    def __init__(self, app: Callable, runtime: Runtime):
+    def __init__(self, app: Application, runtime: Runtime):
         self._app, self._runtime = app, runtime
         self._hosts = {f"{name}:{runtime.port}" for name in ("127.0.0.1", "localhost")}
         self._started = time.time()
 
-    def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         for part in (urls, apis):
             named = web.host_of(environ, part.SERVICE, self._runtime.port)
             if named and "HTTP_ORIGIN" not in environ:
@@ -56,7 +57,7 @@ class Front:
         }
 
 
-def _page(start_response: Callable, status: str, content: dict[str, Any]) -> list[bytes]:
+def _page(start_response: StartResponse, status: str, content: dict[str, Any]) -> list[bytes]:
     body = json.dumps(content).encode()
     start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
     return [body]

@@ -13,6 +13,8 @@ from typing import Any
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 
+from embedded_aws.wsgi import Application
+
 access_log = logging.getLogger("embedded_aws.requests")
 log = logging.getLogger("embedded_aws")
 
@@ -26,7 +28,8 @@ class Handler(MotoRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     rbufsize = 64 * 1024
-    server: Server
+    server: Server  # type: ignore[assignment]
+    _headers_buffer: list[bytes]
 
     def handle(self) -> None:
         self.close_connection = True
@@ -66,7 +69,9 @@ class Handler(MotoRequestHandler):
     def _run(self, environ: dict[str, Any]) -> tuple[str, list[tuple[str, str]], bytes]:
         answer: list[Any] = []
 
-        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable:
+        def start_response(
+            status: str, headers: list[tuple[str, str]], exc_info: Any = None
+        ) -> Callable[[bytes], None]:
             answer[:] = [status, headers]
             return lambda data: None
 
@@ -113,7 +118,7 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 256
     multithread, multiprocess, ssl_context = True, False, None  # read by werkzeug's handler
 
-    def __init__(self, port: int, app: Callable):
+    def __init__(self, port: int, app: Application):
         self.app = app
         super().__init__(("127.0.0.1", port), Handler)
 
@@ -121,7 +126,9 @@ class Server(ThreadingHTTPServer):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
-        self.server_name, self.server_port = self.server_address  # without a DNS lookup of the host name
+        self.server_name, self.server_port = (
+            self.socket.getsockname()
+        )  # without a DNS lookup of the host name
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         if not isinstance(sys.exc_info()[1], ConnectionError):

@@ -30,7 +30,7 @@ class Provider:
     Every folder of `services` has a module `provider` with a function `provider(runtime) -> Provider`.
     """
 
-    backends: list[tuple[BackendDict, type[BaseBackend]]] = field(default_factory=list)
+    backends: list[tuple[BackendDict[Any], type[BaseBackend]]] = field(default_factory=list)
     """moto's dictionaries of backends, each with the class to create."""
 
     routes: list[Routes] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Provider:
     def install(self, runtime: Runtime) -> None:
         """Apply the changes. Call once per process, before moto's first request."""
         for backends, kind in self.backends:
-            backends.backend = _bound(kind, runtime)  # type: ignore[attr-defined]
+            backends.backend = _bound(kind, runtime)
         for routes in self.routes:
             for path in routes.paths:
                 routes.table[path] = routes.responses.dispatch

@@ -76,7 +76,8 @@ class StoredKey(FakeKey):
     @property
     def _store(self) -> BlobStore:
         backend = s3_backends[self.account_id][self.partition]
-        return backend.runtime.get(BlobStore)  # type: ignore[attr-defined]
+        store: BlobStore = backend.runtime.get(BlobStore)  # type: ignore[attr-defined]
+        return store
 
     @property
     def value(self) -> bytes:

@@ -192,7 +192,7 @@ def _write(file: int, data: bytes) -> None:
         raise
 
 
-def _read(path: Path) -> Iterator[tuple]:
+def _read(path: Path) -> Iterator[tuple[Any, ...]]:
     """Yield the complete records of a segment."""
     with path.open("rb") as file:
         header = file.readline()
@@ -219,7 +219,7 @@ def _s3() -> S3Backend:
     return s3_backends[ACCOUNT_ID]["aws"]
 
 
-def _effects(call: Call) -> Iterator[tuple]:
+def _effects(call: Call) -> Iterator[tuple[Any, ...]]:
     """Yield (kind, bucket name, ...) for everything that the call can have changed."""
     name, key, upload = (call.parameter(field) for field in ("Bucket", "Key", "UploadId"))
     bucket = _s3().buckets.get(name)
@@ -245,7 +245,7 @@ def _effects(call: Call) -> Iterator[tuple]:
         yield _object(bucket, name, key, call.parameter("VersionId"))
 
 
-def _object(bucket: FakeBucket | None, name: str, key: str, version: str | None) -> tuple:
+def _object(bucket: FakeBucket | None, name: str, key: str, version: str | None) -> tuple[Any, ...]:
     """Return the order of an object's versions, and the versions that a call can have changed, with their tags."""
     versions = list(bucket.keys.getlist(key, [])) if bucket is not None else []
     changed = versions[-1:] + [v for v in versions[:-1] if v.version_id == version]
@@ -253,7 +253,7 @@ def _object(bucket: FakeBucket | None, name: str, key: str, version: str | None)
     return "object", name, key, [v.version_id for v in versions], changed, tags
 
 
-def _settings(bucket: FakeBucket | None, name: str) -> tuple:
+def _settings(bucket: FakeBucket | None, name: str) -> tuple[Any, ...]:
     if bucket is None:
         return "bucket", name, None, None, {}
     settings = {field: value for field, value in vars(bucket).items() if field not in _CONTENTS}
@@ -263,7 +263,7 @@ def _settings(bucket: FakeBucket | None, name: str) -> tuple:
 # --- replay ---
 
 
-def _apply(record: tuple) -> None:
+def _apply(record: tuple[Any, ...]) -> None:
     kind, name, *rest = record
     if kind == "backend":
         restore(name, *rest)
@@ -273,7 +273,9 @@ def _apply(record: tuple) -> None:
         _APPLY[kind](_s3().buckets[name], *rest)
 
 
-def _apply_bucket(name: str, kind: type[FakeBucket] | None, settings: dict, tags: dict[str, str]) -> None:
+def _apply_bucket(
+    name: str, kind: type[FakeBucket] | None, settings: dict[str, Any], tags: dict[str, str]
+) -> None:
     if kind is None:
         _s3().buckets.pop(name, None)
         s3_backends.bucket_accounts.pop(name, None)

@@ -30,7 +30,7 @@ Address = tuple[str, str, str, str]  # of a backend: place of its BackendDict, a
 _LOCK, _RLOCK = type(threading.Lock()), type(threading.RLock())
 
 
-def _used() -> list[BackendDict]:
+def _used() -> list[BackendDict[Any]]:
     return BackendDict._instances  # type: ignore[misc]
 
 
@@ -111,17 +111,19 @@ def _images(backend: EC2Backend, but: Container[str] = ()) -> tuple[dict[str, An
     return images, {image.ebs_snapshot.id: image.ebs_snapshot for image in images.values()}
 
 
-def _dict(module: str, attribute: str) -> BackendDict:
-    return getattr(importlib.import_module(module), attribute)
+def _dict(module: str, attribute: str) -> BackendDict[Any]:
+    found: BackendDict[Any] = getattr(importlib.import_module(module), attribute)
+    return found
 
 
-def _account(module: str, attribute: str, account: str) -> AccountSpecificBackend:
+def _account(module: str, attribute: str, account: str) -> AccountSpecificBackend[Any]:
     return _dict(module, attribute)[account]
 
 
 def backend(module: str, attribute: str, account: str, region: str) -> BaseBackend:
     """Return the backend at an address; create it if missing."""
-    return _dict(module, attribute)[account][region]
+    found: BaseBackend = _dict(module, attribute)[account][region]
+    return found
 
 
 def _managed_policy(account: str, arn: str) -> Any:
@@ -138,14 +140,14 @@ def _default_dict(kind: Any, factory: Any) -> Any:
     return made
 
 
-def _key_store(kind: Any, raw: dict, attributes: dict) -> Any:
+def _key_store(kind: Any, raw: dict[str, Any], attributes: dict[str, Any]) -> Any:
     made = kind.__new__(kind)
     dict.update(made, raw)
     made.__dict__.update(attributes)
     return made
 
 
-class Pickler(cloudpickle.Pickler):
+class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     """Pickles backends as addresses, AWS managed policies as ARNs, and locks as new locks.
 
     blobs: digests of the S3 bytes that the pickled objects refer to.

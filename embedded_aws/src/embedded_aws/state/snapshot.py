@@ -77,7 +77,7 @@ def save(path: Path) -> Report:
         return report
 
 
-def _unpicklable(content: list[tuple[Address, dict]]) -> dict[Address, str]:
+def _unpicklable(content: list[tuple[Address, dict[str, Any]]]) -> dict[Address, str]:
     """Return the backends that cannot be pickled, with the attribute and the reason."""
     failed = {}
     for address, attributes in content:
@@ -252,4 +252,4 @@ def forget_instances() -> None:
     def new(cls: type, *args: Any, **kwargs: Any) -> Any:
         return object.__new__(cls)
 
-    BaseModel.__new__ = new  # type: ignore[assignment, method-assign]
+    BaseModel.__new__ = new  # type: ignore[method-assign]

@@ -80,7 +80,8 @@ def _identity(notification: dict[str, Any]) -> tuple[Any, ...]:
 
 def _tags(budget: Budget) -> dict[str, str]:
     """Return the tags of a budget: an attribute that moto's class lacks, saved with the budget."""
-    return vars(budget).setdefault("resource_tags", {})
+    tags: dict[str, str] = vars(budget).setdefault("resource_tags", {})
+    return tags
 
 
 def _set_tags(budget: Budget, tags: list[dict[str, str]]) -> None:
