@@ -31,6 +31,11 @@ def test_description_has_the_members_of_the_request(aws):
             "productionVariants.1.member.instanceType.*enum value set",
         ),
         ([variant("absent")], {}, "Could not find model"),
+        (
+            [variant("configured") | {"ManagedInstanceScaling": {"Status": "ENABLED"}}],
+            {},
+            "does not support ManagedInstanceScaling",
+        ),
         ([variant("configured"), variant("configured")], {}, "names must be unique"),
         ([variant("configured", kind="ml.g5.xlarge")], {"KmsKeyId": "alias/key"}, "KmsKeyId.*ml.g5.xlarge"),
         ([variant("configured", kind="ml.m5d.xlarge")], {"KmsKeyId": "alias/key"}, "local instance storage"),

@@ -137,7 +137,7 @@ class AsyncInference:
         variant = deployment["Variants"][0]
         role = variant["RoleArn"]
         s3 = roles.client(self._runtime, "s3", role, key.region)
-        waited, lifetime = self._age(request), request.get("Lives", TIME_TO_LIVE)
+        waited, lifetime = self._age(request), request["TimeToLive"]
         reason, content, content_type = None, b"", "text/plain"
         try:
             if waited > lifetime:
@@ -222,7 +222,7 @@ def _request(output: dict[str, Any], headers: Mapping[str, str]) -> dict[str, An
         ),
         "Headers": {to: headers[name] for name, to in FORWARDED.items() if name in headers},
         "Timeout": timeout or TIMEOUT,
-        "Lives": lifetime or TIME_TO_LIVE,
+        "TimeToLive": lifetime or TIME_TO_LIVE,
         "ReceivedTime": _now(),
     }
 

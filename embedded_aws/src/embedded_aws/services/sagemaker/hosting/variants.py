@@ -144,6 +144,4 @@ def _refuse_unsupported(request: dict[str, Any]) -> None:
     for variant in [*request["ProductionVariants"], *request.get("ShadowProductionVariants", [])]:
         missing += [member for member in UNSUPPORTED_OF_VARIANT if member in variant]
     if missing:
-        raise ValidationError(
-            message=f"The embedded AWS serves models on instances and serverless; it does not support {missing[0]}."
-        )
+        raise ValidationError(message=f"The embedded AWS does not support {missing[0]}: leave it out.")

@@ -140,7 +140,9 @@ class RegistryBackend(TagStore):
     def delete_package(self, name_or_arn: str) -> None:
         arn = self.package(name_or_arn)["ModelPackageArn"]
         del self.packages[arn]
-        self.package_tokens = {t: made for t, made in self.package_tokens.items() if made != arn}
+        self.package_tokens = {
+            token: package for token, package in self.package_tokens.items() if package != arn
+        }
         self.forget_tags(arn)
 
     def delete_package_group(self, name_or_arn: str) -> None:

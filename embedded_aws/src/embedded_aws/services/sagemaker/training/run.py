@@ -307,8 +307,8 @@ class TrainingRun:
 
     def _client(self, name: str) -> Any:
         """Return a client that acts as the job's role."""
-        made, client = self._clients.get(name, (0.0, None))
-        if client is None or time.monotonic() - made > RENEW:
+        created, client = self._clients.get(name, (0.0, None))
+        if client is None or time.monotonic() - created > RENEW:
             client = roles.client(self._runtime, name, self.job.request["RoleArn"], self.job.region)
             self._clients[name] = time.monotonic(), client
         return client

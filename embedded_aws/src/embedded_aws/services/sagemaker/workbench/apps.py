@@ -227,10 +227,8 @@ class AppsBackend(StudioBackend):
                 url = self._labs.url(self._app_plan_name(key))
                 if app["Status"] == "InService" and url:
                     return url
-        whose = f"The space {space}" if space else f"No space of {profile}"
-        raise TargetNotRunning(
-            f"{whose} has {'no' if space else 'a'} running application: create one, then request a new URL."
-        )
+        none = f"The space {space} has no" if space else f"No space of {profile} has a"
+        raise TargetNotRunning(f"{none} running application: create one, then request a new URL.")
 
     def _config_of(self, spec: dict[str, Any]) -> dict[str, Any] | None:
         """Return the lifecycle configuration of a ResourceSpec, or None. Raises ResourceNotFound."""
