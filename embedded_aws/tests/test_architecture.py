@@ -83,12 +83,16 @@ def test_circles_are_found_at_every_level(text: str) -> None:
     assert circles(edges) == [["p.a", "p.b", "p.c"]]
 
 
-def test_the_package_imports_nothing_of_the_repository_around_it() -> None:
-    found = {
-        name: {n for n in imported(text) if n.split(".")[0] in NEIGHBORS} for name, text in sources().items()
-    }
+def neighbors(text: str) -> set[str]:
+    """Return the imports of the repository around the package."""
+    return {name for name in imported(text) if name.split(".")[0] in NEIGHBORS}
+
+
+def test_package_and_tests_import_nothing_of_the_repository_around_them() -> None:
+    tests = {str(path): path.read_text() for path in Path(__file__).parent.rglob("*.py")}
+    found = {name: neighbors(text) for name, text in (sources() | tests).items()}
     assert {name: names for name, names in found.items() if names} == {}
-    assert {n for n in imported("def f():\n    from ops import aws") if n.split(".")[0] in NEIGHBORS}
+    assert neighbors("def f():\n    from ops import aws\n    import embedded_aws") == {"ops.aws"}
 
 
 def test_the_client_imports_only_the_standard_library_at_the_top() -> None:
