@@ -1,7 +1,7 @@
 """Attach several runs of Terraform to one provider process: each run otherwise starts the provider several times.
 
-For runs that never configure the provider, such as `terraform test` with mocked AWS: a configuration would apply to all
-runs that are attached.
+For runs that never configure the provider, such as `terraform test` with mocked AWS, or that all configure it alike: a
+configuration applies to all runs that are attached.
 """
 
 from __future__ import annotations

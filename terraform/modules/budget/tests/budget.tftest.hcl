@@ -7,26 +7,26 @@ variables {
   topic_arn   = "arn:aws:sns:us-east-1:123456789012:image-classifier-dev-alarms"
 }
 
-run "forecast_is_told_by_default" {
+run "default_alerts_include_the_forecast" {
   command = plan
 
   assert {
     condition     = [for n in aws_budgets_budget.this.notification : n.threshold if n.notification_type == "FORECASTED"] == [100]
-    error_message = "The forecast is told while there is still something to save."
+    error_message = "An alert on the forecast must be a default."
   }
 
   assert {
     condition     = aws_budgets_budget.this.limit_amount == "300.00" && aws_budgets_budget.this.time_unit == "MONTHLY"
-    error_message = "The budget is for a month."
+    error_message = "The budget must be monthly."
   }
 
   assert {
     condition     = one(aws_budgets_budget.this.cost_filter).values == tolist(["user:Application$image-classifier-dev"])
-    error_message = "Budgets writes a tag as user:KEY$VALUE."
+    error_message = "Budgets takes a tag as user:KEY$VALUE."
   }
 }
 
-run "no_alert_on_the_forecast_is_refused" {
+run "refuses_alerts_without_a_forecast" {
   command = plan
 
   variables {
@@ -36,7 +36,7 @@ run "no_alert_on_the_forecast_is_refused" {
   expect_failures = [var.alerts]
 }
 
-run "nothing_to_tell_is_refused" {
+run "refuses_an_empty_list_of_alerts" {
   command = plan
 
   variables {
@@ -46,7 +46,7 @@ run "nothing_to_tell_is_refused" {
   expect_failures = [var.alerts]
 }
 
-run "an_alert_at_nothing_is_refused" {
+run "refuses_an_alert_at_zero_percent" {
   command = plan
 
   variables {
@@ -56,7 +56,7 @@ run "an_alert_at_nothing_is_refused" {
   expect_failures = [var.alerts]
 }
 
-run "no_money_is_refused" {
+run "refuses_a_budget_of_zero" {
   command = plan
 
   variables {
@@ -66,7 +66,7 @@ run "no_money_is_refused" {
   expect_failures = [var.monthly_usd]
 }
 
-run "a_name_with_a_colon_is_refused" {
+run "refuses_a_name_with_a_colon" {
   command = plan
 
   variables {

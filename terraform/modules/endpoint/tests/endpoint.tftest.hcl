@@ -25,7 +25,7 @@ variables {
   hosting            = { instance = { type = "ml.m5.large" } }
 }
 
-run "original_scaling_is_the_default" {
+run "defaults" {
   command = plan
 
   assert {
@@ -33,7 +33,7 @@ run "original_scaling_is_the_default" {
       aws_appautoscaling_target.this["AllTraffic"].min_capacity == 1
       && aws_appautoscaling_target.this["AllTraffic"].max_capacity == 3
     )
-    error_message = "The endpoint scales between 1 and 3 instances by default."
+    error_message = "The endpoint must scale between 1 and 3 instances by default."
   }
 
   assert {
@@ -41,7 +41,7 @@ run "original_scaling_is_the_default" {
       aws_appautoscaling_policy.this["AllTraffic"].target_tracking_scaling_policy_configuration[0].scale_in_cooldown == 30
       && aws_appautoscaling_policy.this["AllTraffic"].target_tracking_scaling_policy_configuration[0].scale_out_cooldown == 300
     )
-    error_message = "Cooldowns are 30 s in and 300 s out by default."
+    error_message = "Cooldowns must be 30 s in and 300 s out by default."
   }
 
   assert {
@@ -59,35 +59,35 @@ run "original_scaling_is_the_default" {
       aws_sagemaker_endpoint.this.deployment_config[0].blue_green_update_policy[0].traffic_routing_configuration[0].type == "ALL_AT_ONCE"
       && length(one(values(aws_sagemaker_endpoint_configuration.this)).data_capture_config) == 0
     )
-    error_message = "By default traffic shifts at once, and nothing is captured."
+    error_message = "By default traffic must shift at once, without data capture."
   }
 }
 
-run "new_model_beside_the_one_that_serves_with_as_many_instances" {
+run "new_model_keeps_the_live_configuration_and_starts_with_its_instance_count" {
   command = plan
 
   variables {
     model_package_arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/image-classifier-dev/2"
     deployed = {
-      kept_configurations = run.original_scaling_is_the_default.kept_configurations
-      live                = run.original_scaling_is_the_default.kept_configurations[0].key
+      kept_configurations = run.defaults.kept_configurations
+      live                = run.defaults.kept_configurations[0].key
       instance_counts     = { AllTraffic = 3 }
     }
   }
 
   assert {
     condition     = length(aws_sagemaker_endpoint_configuration.this) == 2 && length(aws_sagemaker_model.this) == 2
-    error_message = "What serves must stay until the new model does."
+    error_message = "The live configuration and model must be kept."
   }
 
   assert {
     condition     = aws_sagemaker_endpoint_configuration.this[output.kept_configurations[0].key].production_variants[0].initial_instance_count == 3
-    error_message = "The new fleet must start as large as the old one is."
+    error_message = "The new configuration must start with the live instance count."
   }
 
   assert {
     condition     = aws_sagemaker_endpoint_configuration.this[output.kept_configurations[1].key].production_variants[0].initial_instance_count == 1
-    error_message = "The configuration that serves must not change."
+    error_message = "The live configuration must not change."
   }
 
   assert {
@@ -96,41 +96,41 @@ run "new_model_beside_the_one_that_serves_with_as_many_instances" {
   }
 }
 
-run "scaled_out_and_otherwise_the_same_is_left_alone" {
+run "scale_out_is_no_change" {
   command = plan
 
   variables {
     deployed = {
-      kept_configurations = run.original_scaling_is_the_default.kept_configurations
-      live                = run.original_scaling_is_the_default.kept_configurations[0].key
+      kept_configurations = run.defaults.kept_configurations
+      live                = run.defaults.kept_configurations[0].key
       instance_counts     = { AllTraffic = 3 }
     }
   }
 
   assert {
-    condition     = jsonencode(output.kept_configurations) == jsonencode(run.original_scaling_is_the_default.kept_configurations)
+    condition     = jsonencode(output.kept_configurations) == jsonencode(run.defaults.kept_configurations)
     error_message = "A plan after a scale-out must be empty."
   }
 }
 
-run "failed_generation_goes_and_the_one_that_serves_stays" {
+run "rolled_back_configuration_is_deleted_and_the_live_one_kept" {
   command = plan
 
   variables {
     model_package_arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/image-classifier-dev/3"
     deployed = {
-      kept_configurations = run.new_model_beside_the_one_that_serves_with_as_many_instances.kept_configurations
-      live                = run.original_scaling_is_the_default.kept_configurations[0].key
+      kept_configurations = run.new_model_keeps_the_live_configuration_and_starts_with_its_instance_count.kept_configurations
+      live                = run.defaults.kept_configurations[0].key
     }
   }
 
   assert {
-    condition     = jsonencode(slice(output.kept_configurations, 1, length(output.kept_configurations))) == jsonencode(run.original_scaling_is_the_default.kept_configurations)
-    error_message = "The update to model 2 was rolled back: 1 serves and stays, 2 goes."
+    condition     = jsonencode(slice(output.kept_configurations, 1, length(output.kept_configurations))) == jsonencode(run.defaults.kept_configurations)
+    error_message = "The update to model 2 was rolled back: 1 is live and must be kept, 2 must be deleted."
   }
 }
 
-run "more_instances_without_scaling_are_a_new_configuration" {
+run "without_scaling_the_instance_count_is_initial_count" {
   command = plan
 
   variables {
@@ -144,7 +144,7 @@ run "more_instances_without_scaling_are_a_new_configuration" {
       length(aws_appautoscaling_target.this) == 0 && output.capacity.max == 2
       && one(values(aws_sagemaker_endpoint_configuration.this)).production_variants[0].initial_instance_count == 2
     )
-    error_message = "Burstable instances are as many as the operator says."
+    error_message = "Without scaling the instance count must be initial_count."
   }
 }
 
@@ -163,11 +163,11 @@ run "nvme_instances_get_no_key" {
 
   assert {
     condition     = one(values(aws_sagemaker_model.this)).vpc_config[0].subnets == toset(["subnet-1"])
-    error_message = "The containers run in the given subnets."
+    error_message = "The containers must run in the given subnets."
   }
 }
 
-run "serverless_has_neither_instances_nor_isolation_nor_scaling" {
+run "serverless_has_no_instances_isolation_or_scaling" {
   command = plan
 
   variables {
@@ -182,7 +182,7 @@ run "serverless_has_neither_instances_nor_isolation_nor_scaling" {
       && !one(values(aws_sagemaker_model.this)).enable_network_isolation
       && length(aws_appautoscaling_target.this) == 0 && output.kind == "serverless"
     )
-    error_message = "Serverless inference takes a memory size and a concurrency, and refuses the rest."
+    error_message = "Serverless inference must have memory and concurrency only."
   }
 }
 
@@ -208,7 +208,7 @@ run "asynchronous_scales_to_zero_and_back" {
       && one(values(aws_sagemaker_endpoint_configuration.this)).async_inference_config[0].client_config[0].max_concurrent_invocations_per_instance == 4
       && one(values(aws_sagemaker_endpoint_configuration.this)).async_inference_config[0].output_config[0].notification_config[0].error_topic != null
     )
-    error_message = "Answers go to the bucket, encrypted, and errors to the topic."
+    error_message = "Responses must go to the bucket, encrypted, and errors to the topic."
   }
 
   assert {
@@ -218,11 +218,11 @@ run "asynchronous_scales_to_zero_and_back" {
       && aws_cloudwatch_metric_alarm.from_zero["AllTraffic"].metric_name == "HasBacklogWithoutCapacity"
       && aws_appautoscaling_policy.from_zero["AllTraffic"].policy_type == "StepScaling"
     )
-    error_message = "The backlog scales it, and a request without an instance starts one."
+    error_message = "The backlog must scale the endpoint, and an alarm must start the first instance."
   }
 }
 
-run "second_variant_has_weight_and_scaling_of_its_own" {
+run "second_variant_has_its_own_weight_and_scaling" {
   command = plan
 
   variables {
@@ -243,12 +243,12 @@ run "second_variant_has_weight_and_scaling_of_its_own" {
       one(values(aws_sagemaker_endpoint_configuration.this)).production_variants[*].initial_variant_weight == tolist([80, 20])
       && length(distinct(one(values(aws_sagemaker_endpoint_configuration.this)).production_variants[*].model_name)) == 2
     )
-    error_message = "Two models share the requests 80 to 20."
+    error_message = "Two models must share the requests 80 to 20."
   }
 
   assert {
     condition     = output.scaled_variants == tolist(["AllTraffic", "Second"]) && length(aws_appautoscaling_policy.this) == 2
-    error_message = "Each production variant scales by itself."
+    error_message = "Each production variant must scale."
   }
 
   assert {
@@ -257,16 +257,16 @@ run "second_variant_has_weight_and_scaling_of_its_own" {
       == "SageMakerVariantConcurrentRequestsPerModelHighResolution"
       && aws_appautoscaling_policy.this["Second"].target_tracking_scaling_policy_configuration[0].target_value == 5
     )
-    error_message = "A target of concurrent requests takes the high-resolution metric."
+    error_message = "A target of concurrent requests must use the high-resolution metric."
   }
 
   assert {
     condition     = aws_appautoscaling_scheduled_action.this["Second/day"].scalable_target_action[0].min_capacity == "2" && length(aws_appautoscaling_scheduled_action.this) == 2
-    error_message = "A schedule changes the bounds of every variant."
+    error_message = "A schedule must change the bounds of every variant."
   }
 }
 
-run "shadow_variant_and_canary_and_capture" {
+run "shadow_variant_canary_and_data_capture" {
   command = plan
 
   variables {
@@ -292,7 +292,7 @@ run "shadow_variant_and_canary_and_capture" {
       && one(values(aws_sagemaker_endpoint_configuration.this)).shadow_production_variants[0].initial_variant_weight == 25
       && output.scaled_variants == tolist(["AllTraffic"]) && length(output.variants) == 2
     )
-    error_message = "The shadow gets a quarter of the requests, and does not scale."
+    error_message = "The shadow variant must get a quarter of the requests and not scale."
   }
 
   assert {
@@ -301,7 +301,7 @@ run "shadow_variant_and_canary_and_capture" {
       && one(values(aws_sagemaker_endpoint_configuration.this)).data_capture_config[0].kms_key_id == var.kms_key_arn
       && one(values(aws_sagemaker_endpoint_configuration.this)).data_capture_config[0].initial_sampling_percentage == 10
     )
-    error_message = "A tenth of the requests is kept, encrypted."
+    error_message = "A tenth of the requests must be captured, encrypted."
   }
 
   assert {
@@ -310,7 +310,7 @@ run "shadow_variant_and_canary_and_capture" {
       && aws_sagemaker_endpoint.this.deployment_config[0].blue_green_update_policy[0].maximum_execution_timeout_in_seconds == 1800
       && length(aws_sagemaker_endpoint.this.deployment_config[0].auto_rollback_configuration[0].alarms) == 2
     )
-    error_message = "A canary of a tenth, watched by two alarms."
+    error_message = "The canary must be a tenth of the fleet, with two rollback alarms."
   }
 }
 
@@ -326,11 +326,11 @@ run "linear_shifting_by_instances" {
       aws_sagemaker_endpoint.this.deployment_config[0].blue_green_update_policy[0].traffic_routing_configuration[0].linear_step_size[0].type
       == "INSTANCE_COUNT"
     )
-    error_message = "A step may be a number of instances."
+    error_message = "A step in instances must have type INSTANCE_COUNT."
   }
 }
 
-run "rolling_in_batches_that_need_no_second_fleet" {
+run "rolling_update" {
   command = plan
 
   variables {
@@ -342,6 +342,6 @@ run "rolling_in_batches_that_need_no_second_fleet" {
       length(aws_sagemaker_endpoint.this.deployment_config[0].blue_green_update_policy) == 0
       && aws_sagemaker_endpoint.this.deployment_config[0].rolling_update_policy[0].maximum_batch_size[0].value == 34
     )
-    error_message = "A third of the fleet at a time."
+    error_message = "A batch must be a third of the fleet, without a blue/green policy."
   }
 }

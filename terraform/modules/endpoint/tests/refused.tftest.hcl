@@ -1,4 +1,4 @@
-# What the module refuses. Every variable that a run expects to fail has one thing wrong with it.
+# Inputs that the module refuses. Each variable that a run expects to fail has exactly one wrong value.
 
 mock_provider "aws" {
   override_during = plan
@@ -25,7 +25,7 @@ variables {
   hosting            = { instance = { type = "ml.m5.large" } }
 }
 
-run "hosting_in_two_ways" {
+run "refuses_hosting_in_two_ways" {
   command = plan
 
   variables {
@@ -36,7 +36,7 @@ run "hosting_in_two_ways" {
   expect_failures = [var.hosting, var.name]
 }
 
-run "hosting_in_no_way" {
+run "refuses_hosting_in_no_way" {
   command = plan
 
   variables {
@@ -47,7 +47,7 @@ run "hosting_in_no_way" {
   expect_failures = [var.hosting, var.model_package_arn]
 }
 
-run "ec2_instance_type" {
+run "refuses_ec2_instance_type" {
   command = plan
 
   variables {
@@ -57,7 +57,7 @@ run "ec2_instance_type" {
   expect_failures = [var.hosting]
 }
 
-run "half_an_instance" {
+run "refuses_half_an_instance" {
   command = plan
 
   variables {
@@ -67,7 +67,7 @@ run "half_an_instance" {
   expect_failures = [var.hosting]
 }
 
-run "odd_serverless_memory" {
+run "refuses_odd_serverless_memory" {
   command = plan
 
   variables {
@@ -77,7 +77,7 @@ run "odd_serverless_memory" {
   expect_failures = [var.hosting]
 }
 
-run "more_provisioned_than_concurrent" {
+run "refuses_more_provisioned_than_concurrent" {
   command = plan
 
   variables {
@@ -87,7 +87,7 @@ run "more_provisioned_than_concurrent" {
   expect_failures = [var.hosting]
 }
 
-run "too_many_invocations_at_once" {
+run "refuses_too_many_invocations_at_once" {
   command = plan
 
   variables {
@@ -97,7 +97,7 @@ run "too_many_invocations_at_once" {
   expect_failures = [var.hosting]
 }
 
-run "prefix_of_answers_without_slash" {
+run "refuses_prefix_of_answers_without_slash" {
   command = plan
 
   variables {
@@ -107,7 +107,7 @@ run "prefix_of_answers_without_slash" {
   expect_failures = [var.hosting]
 }
 
-run "what_serverless_inference_lacks" {
+run "refuses_what_serverless_inference_lacks" {
   command = plan
 
   variables {
@@ -122,7 +122,7 @@ run "what_serverless_inference_lacks" {
   expect_failures = [var.variants, var.data_capture, var.network, var.deployment, var.autoscaling]
 }
 
-run "shadow_of_an_asynchronous_endpoint" {
+run "refuses_shadow_of_an_asynchronous_endpoint" {
   command = plan
 
   variables {
@@ -135,7 +135,7 @@ run "shadow_of_an_asynchronous_endpoint" {
   expect_failures = [var.variants, var.autoscaling, var.deployment]
 }
 
-run "both_variants_and_scaling_to_zero" {
+run "refuses_both_variants_and_scaling_to_zero" {
   command = plan
 
   variables {
@@ -149,7 +149,7 @@ run "both_variants_and_scaling_to_zero" {
   expect_failures = [var.variants, var.data_capture, var.network, var.autoscaling, var.deployment]
 }
 
-run "fractional_weight_and_schedule_of_nothing" {
+run "refuses_fractional_weight_and_schedule_of_nothing" {
   command = plan
 
   variables {
@@ -162,7 +162,7 @@ run "fractional_weight_and_schedule_of_nothing" {
   expect_failures = [var.variants, var.data_capture, var.autoscaling, var.deployment]
 }
 
-run "fractional_sample_and_schedule_of_no_expression" {
+run "refuses_fractional_sample_and_schedule_of_no_expression" {
   command = plan
 
   variables {
@@ -174,7 +174,7 @@ run "fractional_sample_and_schedule_of_no_expression" {
   expect_failures = [var.variants, var.autoscaling, var.deployment]
 }
 
-run "shadow_without_instances_and_start_above_the_maximum" {
+run "refuses_shadow_without_instances_and_start_above_the_maximum" {
   command = plan
 
   variables {
@@ -187,7 +187,7 @@ run "shadow_without_instances_and_start_above_the_maximum" {
   expect_failures = [var.variants, var.autoscaling, var.deployment]
 }
 
-run "burstable_instances_that_scale" {
+run "refuses_burstable_instances_that_scale" {
   command = plan
 
   variables {
@@ -200,7 +200,7 @@ run "burstable_instances_that_scale" {
   expect_failures = [var.variants, var.autoscaling, var.deployment]
 }
 
-run "less_time_than_the_waits" {
+run "refuses_less_time_than_the_waits" {
   command = plan
 
   variables {
@@ -210,7 +210,7 @@ run "less_time_than_the_waits" {
   expect_failures = [var.deployment]
 }
 
-run "rolling_two_variants" {
+run "refuses_rolling_two_variants" {
   command = plan
 
   variables {
@@ -226,7 +226,7 @@ run "rolling_two_variants" {
   expect_failures = [aws_sagemaker_endpoint.this]
 }
 
-run "eleven_alarms" {
+run "refuses_eleven_alarms" {
   command = plan
 
   variables {

@@ -1,4 +1,4 @@
-# What the module makes, by default and by each choice.
+# What the module creates by default and by each choice. No account: every AWS call is mocked.
 
 mock_provider "aws" {
   override_during = plan
@@ -47,7 +47,7 @@ variables {
   package     = { zip_path = "tests/inference_function.tftest.hcl" } # any file: its content does not matter here
 }
 
-run "two_environments_of_a_version_are_warm_by_default" {
+run "defaults" {
   command = plan
 
   assert {
@@ -56,7 +56,7 @@ run "two_environments_of_a_version_are_warm_by_default" {
       && aws_lambda_provisioned_concurrency_config.version[0].qualifier == "7"
       && output.provisioned_qualifier == "7"
     )
-    error_message = "Two environments of the version are kept warm by default."
+    error_message = "The version must have a provisioned concurrency of 2 by default."
   }
 
   assert {
@@ -65,31 +65,31 @@ run "two_environments_of_a_version_are_warm_by_default" {
       && length(aws_appautoscaling_target.this) == 0
       && aws_lambda_function.this.description == "Classifies images"
     )
-    error_message = "Without schedules nothing changes what is kept warm."
+    error_message = "Without schedules the alias must have no provisioned concurrency and no scalable target."
   }
 
   assert {
     condition     = aws_lambda_function.this.publish && output.alias == "live"
-    error_message = "Provisioned concurrency needs a published version, callers an alias."
+    error_message = "Provisioned concurrency needs a published version, and clients need an alias."
   }
 
   assert {
     condition     = aws_lambda_function.this.source_code_hash == filebase64sha256("tests/inference_function.tftest.hcl")
-    error_message = "New code must make a new version."
+    error_message = "New code must publish a new version."
   }
 
   assert {
     condition     = aws_lambda_function.this.reserved_concurrent_executions == -1
-    error_message = "Nothing is reserved unless somebody says how much."
+    error_message = "By default there must be no reserved concurrency."
   }
 
   assert {
     condition     = aws_cloudwatch_log_group.this.retention_in_days == 365 && aws_cloudwatch_log_group.this.kms_key_id == var.kms_key_arn
-    error_message = "Its log is encrypted, and ends some time."
+    error_message = "The log group must be encrypted and have a retention."
   }
 }
 
-run "failed_events_are_kept_encrypted_for_14_days_by_default" {
+run "dead_letter_queue_and_tracing_by_default" {
   command = plan
 
   assert {
@@ -99,30 +99,30 @@ run "failed_events_are_kept_encrypted_for_14_days_by_default" {
       && aws_lambda_function.this.dead_letter_config[0].target_arn == aws_sqs_queue.dead_letters[0].arn
       && output.dead_letter_queue == "image-classifier-dev-inference-dead-letters"
     )
-    error_message = "Failed asynchronous events go to a queue that the key encrypts."
+    error_message = "Failed asynchronous events must go to an encrypted queue."
   }
 
   assert {
     condition     = aws_lambda_function.this.tracing_config[0].mode == "Active"
-    error_message = "Invocations are traced by default."
+    error_message = "Invocations must be traced by default."
   }
 }
 
-run "nobody_asks_over_http_by_default" {
+run "no_http_access_by_default" {
   command = plan
 
   assert {
     condition     = length(aws_lambda_function_url.this) + length(aws_apigatewayv2_api.this) + length(aws_lambda_permission.http_api) == 0
-    error_message = "Only Invoke reaches the function unless somebody wants more."
+    error_message = "By default there must be no function URL and no HTTP API."
   }
 
   assert {
     condition     = output.function_url == null && output.http_api_url == null
-    error_message = "There is no URL to tell."
+    error_message = "The URLs must be null."
   }
 }
 
-run "nothing_is_kept_warm_or_traced_and_failed_events_are_dropped" {
+run "without_provisioned_concurrency_queue_and_tracing" {
   command = plan
 
   variables {
@@ -133,21 +133,21 @@ run "nothing_is_kept_warm_or_traced_and_failed_events_are_dropped" {
 
   assert {
     condition     = length(aws_lambda_provisioned_concurrency_config.version) == 0 && output.provisioned_qualifier == null
-    error_message = "Nothing may be kept warm."
+    error_message = "There must be no provisioned concurrency."
   }
 
   assert {
     condition     = length(aws_sqs_queue.dead_letters) == 0 && length(aws_lambda_function.this.dead_letter_config) == 0
-    error_message = "Without a queue there is nowhere to send failed events to."
+    error_message = "There must be no dead-letter queue."
   }
 
   assert {
     condition     = aws_lambda_function.this.tracing_config[0].mode == "PassThrough"
-    error_message = "Invocations are not sampled."
+    error_message = "Invocations must not be traced."
   }
 }
 
-run "schedules_keep_the_alias_warm" {
+run "schedules_set_provisioned_concurrency_on_the_alias" {
   command = plan
 
   variables {
@@ -167,7 +167,7 @@ run "schedules_keep_the_alias_warm" {
       && aws_lambda_provisioned_concurrency_config.alias[0].provisioned_concurrent_executions == 1
       && output.provisioned_qualifier == "live"
     )
-    error_message = "Lambda keeps warm a version or its alias, never both: with schedules the alias."
+    error_message = "With schedules the alias must have the provisioned concurrency, and the version none."
   }
 
   assert {
@@ -176,7 +176,7 @@ run "schedules_keep_the_alias_warm" {
       && aws_appautoscaling_target.this[0].min_capacity == 1
       && aws_appautoscaling_target.this[0].max_capacity == 1
     )
-    error_message = "Until the first schedule, provisioned_concurrency holds."
+    error_message = "Until the first schedule runs, provisioned_concurrency must apply."
   }
 
   assert {
@@ -186,21 +186,21 @@ run "schedules_keep_the_alias_warm" {
       && aws_appautoscaling_scheduled_action.this["day"].scalable_target_action[0].min_capacity == "8"
       && aws_appautoscaling_scheduled_action.this["day"].scalable_target_action[0].max_capacity == "8"
     )
-    error_message = "A schedule says how many, in its time zone: nothing follows the load between two bounds."
+    error_message = "A schedule must set both bounds to its number, in its time zone."
   }
 
   assert {
     condition     = aws_lambda_function.this.description != "Classifies images"
-    error_message = "A version that nothing keeps warm must be there before the alias is kept warm."
+    error_message = "Adding schedules must publish a new version, which has no provisioned concurrency."
   }
 
   assert {
     condition     = aws_lambda_function.this.reserved_concurrent_executions == 8
-    error_message = "What is reserved bounds the function."
+    error_message = "The reserved concurrency must be set."
   }
 }
 
-run "urls_are_for_callers_that_iam_allows" {
+run "http_access_needs_iam" {
   command = plan
 
   variables {
@@ -217,12 +217,12 @@ run "urls_are_for_callers_that_iam_allows" {
       && aws_lambda_function_url.this[0].qualifier == "live"
       && output.function_url == "https://id.lambda-url.eu-west-1.on.aws/"
     )
-    error_message = "The function URL is the alias's, and asks IAM."
+    error_message = "The function URL must belong to the alias and require IAM."
   }
 
   assert {
     condition     = aws_apigatewayv2_route.this[0].authorization_type == "AWS_IAM" && aws_apigatewayv2_route.this[0].route_key == "POST /"
-    error_message = "The HTTP API asks IAM."
+    error_message = "The HTTP API must require IAM."
   }
 
   assert {
@@ -231,7 +231,7 @@ run "urls_are_for_callers_that_iam_allows" {
       && aws_apigatewayv2_integration.this[0].integration_uri == aws_lambda_alias.live.invoke_arn
       && aws_apigatewayv2_integration.this[0].timeout_milliseconds == 20000
     )
-    error_message = "The HTTP API asks the alias in the format that the function reads, for as long as it may take."
+    error_message = "The HTTP API must call the alias in payload format 2.0, with the function's timeout."
   }
 
   assert {
@@ -240,7 +240,7 @@ run "urls_are_for_callers_that_iam_allows" {
       && aws_apigatewayv2_stage.this[0].default_route_settings[0].throttling_burst_limit == 20
       && aws_apigatewayv2_stage.this[0].default_route_settings[0].throttling_rate_limit == 5
     )
-    error_message = "The HTTP API is throttled, both ways."
+    error_message = "The HTTP API must have a burst limit and a rate limit."
   }
 
   assert {
@@ -249,11 +249,11 @@ run "urls_are_for_callers_that_iam_allows" {
       && aws_lambda_permission.http_api[0].source_arn == "arn:aws:execute-api:eu-west-1:123456789012:api/*/POST/"
       && aws_lambda_permission.http_api[0].qualifier == "live"
     )
-    error_message = "Of API Gateway, only this API's route may invoke the alias."
+    error_message = "Only this API's route may invoke the alias."
   }
 }
 
-run "an_http_api_waits_no_longer_than_30_seconds" {
+run "http_api_timeout_is_at_most_30_seconds" {
   command = plan
 
   variables {
@@ -263,6 +263,6 @@ run "an_http_api_waits_no_longer_than_30_seconds" {
 
   assert {
     condition     = aws_apigatewayv2_integration.this[0].timeout_milliseconds == 30000
-    error_message = "API Gateway refuses more."
+    error_message = "API Gateway takes at most 30 s."
   }
 }

@@ -1,4 +1,4 @@
-# What the module refuses. Every variable that a run expects to fail has one thing wrong with it.
+# Inputs that the module refuses. Each variable that a run expects to fail has exactly one wrong value.
 
 mock_provider "aws" {}
 
@@ -9,7 +9,7 @@ variables {
   package     = { zip_path = "tests/refused.tftest.hcl" } # any file: its content does not matter here
 }
 
-run "half_an_environment_and_sizes_below_the_least" {
+run "refuses_half_an_environment_and_sizes_below_the_least" {
   command = plan
 
   variables {
@@ -26,7 +26,7 @@ run "half_an_environment_and_sizes_below_the_least" {
   ]
 }
 
-run "unknown_processor_and_sizes_beyond_the_most" {
+run "refuses_unknown_processor_and_sizes_beyond_the_most" {
   command = plan
 
   variables {
@@ -42,7 +42,7 @@ run "unknown_processor_and_sizes_beyond_the_most" {
   ]
 }
 
-run "nothing_reserved" {
+run "refuses_nothing_reserved" {
   command = plan
 
   variables {
@@ -52,7 +52,7 @@ run "nothing_reserved" {
   expect_failures = [var.reserved_concurrency]
 }
 
-run "half_an_environment_reserved" {
+run "refuses_half_an_environment_reserved" {
   command = plan
 
   variables {
@@ -62,7 +62,7 @@ run "half_an_environment_reserved" {
   expect_failures = [var.reserved_concurrency]
 }
 
-run "half_an_environment_scheduled" {
+run "refuses_half_an_environment_scheduled" {
   command = plan
 
   variables {
@@ -72,7 +72,7 @@ run "half_an_environment_scheduled" {
   expect_failures = [var.schedules]
 }
 
-run "less_reserved_than_is_kept_warm" {
+run "refuses_less_reserved_than_is_kept_warm" {
   command = plan
 
   variables {
@@ -82,7 +82,7 @@ run "less_reserved_than_is_kept_warm" {
   expect_failures = [var.reserved_concurrency]
 }
 
-run "less_reserved_than_a_schedule_keeps_warm_and_a_half_burst" {
+run "refuses_less_reserved_than_a_schedule_keeps_warm_and_a_half_burst" {
   command = plan
 
   variables {
@@ -94,7 +94,7 @@ run "less_reserved_than_a_schedule_keeps_warm_and_a_half_burst" {
   expect_failures = [var.reserved_concurrency, var.access]
 }
 
-run "a_schedule_that_keeps_nothing_warm" {
+run "refuses_a_schedule_that_keeps_nothing_warm" {
   command = plan
 
   variables {
@@ -104,7 +104,7 @@ run "a_schedule_that_keeps_nothing_warm" {
   expect_failures = [var.schedules]
 }
 
-run "schedules_of_what_is_not_kept_warm" {
+run "refuses_schedules_of_what_is_not_kept_warm" {
   command = plan
 
   variables {
@@ -115,7 +115,7 @@ run "schedules_of_what_is_not_kept_warm" {
   expect_failures = [var.schedules]
 }
 
-run "two_schedules_of_one_name" {
+run "refuses_two_schedules_of_one_name" {
   command = plan
 
   variables {
@@ -128,7 +128,7 @@ run "two_schedules_of_one_name" {
   expect_failures = [var.schedules]
 }
 
-run "a_schedule_whose_name_application_auto_scaling_would_not_take" {
+run "refuses_a_schedule_whose_name_application_auto_scaling_would_not_take" {
   command = plan
 
   variables {

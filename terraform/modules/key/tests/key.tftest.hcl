@@ -5,17 +5,17 @@ variables {
   policy = "{\"Version\": \"2012-10-17\", \"Statement\": []}"
 }
 
-run "key_rotates_and_can_be_saved_for_a_month" {
+run "key_rotates_with_a_deletion_window_of_30_days" {
   command = plan
 
   assert {
     condition     = aws_kms_key.this.enable_key_rotation && aws_kms_key.this.deletion_window_in_days == 30
-    error_message = "The key must rotate, and its deletion leave 30 days."
+    error_message = "The key must rotate and have a deletion window of 30 days."
   }
 
   assert {
     condition     = aws_kms_key.this.policy == var.policy
-    error_message = "A plan must show who may use the key."
+    error_message = "The policy must be known at plan."
   }
 
   assert {
@@ -24,7 +24,7 @@ run "key_rotates_and_can_be_saved_for_a_month" {
   }
 }
 
-run "alias_of_aws_deletion_at_once_and_policy_without_a_statement_are_refused" {
+run "refuses_an_aws_alias_a_short_window_and_a_policy_without_a_statement" {
   command = plan
 
   variables {

@@ -15,27 +15,27 @@ variables {
   s3_endpoint_policy = "{\"Version\": \"2012-10-17\", \"Statement\": []}"
 }
 
-run "two_private_subnets_and_s3_are_the_default" {
+run "defaults" {
   command = plan
 
   assert {
     condition     = output.subnet_cidrs == { "eu-west-1a" = "10.40.0.0/23", "eu-west-1b" = "10.40.2.0/23" }
-    error_message = "Two zones, each with an eighth of the addresses: ${jsonencode(output.subnet_cidrs)}"
+    error_message = "Two zones must each have an eighth of the range: ${jsonencode(output.subnet_cidrs)}"
   }
 
   assert {
     condition     = alltrue([for subnet in aws_subnet.private : subnet.map_public_ip_on_launch == false])
-    error_message = "Nothing may get a public address."
+    error_message = "No subnet may assign public addresses."
   }
 
   assert {
     condition     = aws_vpc_endpoint.s3.service_name == "com.amazonaws.eu-west-1.s3" && aws_vpc_endpoint.s3.vpc_endpoint_type == "Gateway"
-    error_message = "S3 is reached by a gateway endpoint."
+    error_message = "S3 must have a gateway endpoint."
   }
 
   assert {
     condition     = length(aws_vpc_endpoint.interface) == 0 && length(aws_flow_log.this) == 0
-    error_message = "Interface endpoints and flow logs cost money: only on request."
+    error_message = "By default there must be no interface endpoints and no flow logs."
   }
 
   assert {
@@ -43,12 +43,12 @@ run "two_private_subnets_and_s3_are_the_default" {
       for rule in values(aws_vpc_security_group_egress_rule.endpoints) :
       rule.ip_protocol == "tcp" && rule.from_port == 443 && rule.to_port == 443 && rule.cidr_ipv4 == null
     ])
-    error_message = "Containers reach the endpoints by TLS, and no address range."
+    error_message = "Containers must reach the endpoints by TLS, and no address range."
   }
 
   assert {
     condition     = sort(keys(aws_vpc_security_group_egress_rule.s3)) == tolist(["serving", "training"])
-    error_message = "Training and serving read and write S3."
+    error_message = "Training and serving must reach S3."
   }
 
   assert {
@@ -57,7 +57,7 @@ run "two_private_subnets_and_s3_are_the_default" {
   }
 }
 
-run "zones_can_be_named" {
+run "given_zones" {
   command = plan
 
   variables {
@@ -70,16 +70,16 @@ run "zones_can_be_named" {
     condition = output.subnet_cidrs == {
       "eu-west-1c" = "192.168.0.0/27", "eu-west-1a" = "192.168.0.32/27", "eu-west-1b" = "192.168.0.64/27"
     }
-    error_message = "The zones in the order given: ${jsonencode(output.subnet_cidrs)}"
+    error_message = "The zones must be used in the given order: ${jsonencode(output.subnet_cidrs)}"
   }
 
   assert {
     condition     = length(data.aws_availability_zones.available) == 0
-    error_message = "There is nothing to ask AWS."
+    error_message = "With given zones there must be no lookup."
   }
 }
 
-run "another_zone_moves_no_subnet" {
+run "adding_a_zone_moves_no_subnet" {
   command = plan
 
   variables {
@@ -88,13 +88,13 @@ run "another_zone_moves_no_subnet" {
 
   assert {
     condition = alltrue([
-      for zone, cidr in run.two_private_subnets_and_s3_are_the_default.subnet_cidrs : output.subnet_cidrs[zone] == cidr
+      for zone, cidr in run.defaults.subnet_cidrs : output.subnet_cidrs[zone] == cidr
     ])
-    error_message = "A subnet cannot change its range while anything is in it."
+    error_message = "The ranges of existing subnets must not change."
   }
 }
 
-run "interface_endpoints_and_flow_logs_on_request" {
+run "interface_endpoints_and_flow_logs" {
   command = plan
 
   variables {
@@ -115,18 +115,18 @@ run "interface_endpoints_and_flow_logs_on_request" {
       && aws_vpc_endpoint.interface["sagemaker.runtime"].private_dns_enabled
       && aws_vpc_endpoint.interface["sagemaker.runtime"].policy == var.interface_endpoint_policies["sagemaker.runtime"]
     )
-    error_message = "The service answers to its usual name, within the policy given."
+    error_message = "The endpoint must have private DNS and the given policy."
   }
 
   assert {
     condition     = aws_flow_log.this[0].traffic_type == "ALL" && aws_cloudwatch_log_group.flow_logs[0].kms_key_id == var.flow_logs.kms_key_arn
-    error_message = "All traffic is recorded, encrypted with the given key."
+    error_message = "All traffic must be recorded, encrypted with the given key."
   }
 }
 
 # Several at once: each run costs half a second.
 
-run "wrong_values_are_refused" {
+run "refuses_wrong_values" {
   command = plan
 
   variables {
@@ -150,7 +150,7 @@ run "wrong_values_are_refused" {
   ]
 }
 
-run "range_within_a_range_zone_twice_whole_service_name_and_logs_in_clear_are_refused" {
+run "refuses_a_host_address_a_repeated_zone_a_full_service_name_and_unencrypted_logs" {
   command = plan
 
   variables {
@@ -170,7 +170,7 @@ run "range_within_a_range_zone_twice_whole_service_name_and_logs_in_clear_are_re
   ]
 }
 
-run "range_too_small_for_the_zones_and_interface_to_s3_are_refused" {
+run "refuses_a_small_range_and_an_interface_endpoint_for_s3" {
   command = plan
 
   variables {
@@ -181,7 +181,7 @@ run "range_too_small_for_the_zones_and_interface_to_s3_are_refused" {
   expect_failures = [var.cidr, var.interface_endpoint_policies]
 }
 
-run "more_zones_than_the_region_has_are_refused" {
+run "refuses_more_zones_than_the_region_has" {
   command = plan
 
   variables {

@@ -19,7 +19,7 @@ variables {
   job_name_prefix = "image-classifier-dev"
 }
 
-run "failed_jobs_of_the_prefix_are_told" {
+run "reports_failed_jobs_with_the_prefix" {
   command = plan
 
   assert {
@@ -28,17 +28,17 @@ run "failed_jobs_of_the_prefix_are_told" {
       && jsondecode(aws_cloudwatch_event_rule.failed_job["training"].event_pattern).detail.TrainingJobName[0].prefix == "image-classifier-dev"
       && jsondecode(aws_cloudwatch_event_rule.failed_job["tuning"].event_pattern).detail.HyperParameterTuningJobStatus[0] == "Failed"
     )
-    error_message = "Only failures of this environment's jobs are told, those of both kinds."
+    error_message = "Only failed training and tuning jobs with the prefix must be reported."
   }
 
   assert {
     condition     = output.topic_arn == "arn:aws:sns:us-east-1:123456789012:image-classifier-dev-alarms"
-    error_message = "The ARN must be computed from the name: policies name it."
+    error_message = "The ARN must be computed from the name, because policies contain it."
   }
 
   assert {
     condition     = aws_sns_topic.this.kms_master_key_id == var.kms_key_arn && length(aws_sns_topic_subscription.email) == 0
-    error_message = "The topic is encrypted, and tells nobody unless asked."
+    error_message = "The topic must be encrypted and have no subscription by default."
   }
 }
 
@@ -51,11 +51,11 @@ run "each_address_subscribes_once" {
 
   assert {
     condition     = length(aws_sns_topic_subscription.email) == 2
-    error_message = "An address subscribes once."
+    error_message = "An address must be subscribed once."
   }
 }
 
-run "what_is_no_address_is_refused" {
+run "refuses_an_invalid_address" {
   command = plan
 
   variables {
@@ -65,7 +65,7 @@ run "what_is_no_address_is_refused" {
   expect_failures = [var.emails]
 }
 
-run "every_job_of_the_account_is_refused" {
+run "refuses_an_empty_prefix" {
   command = plan
 
   variables {
@@ -75,7 +75,7 @@ run "every_job_of_the_account_is_refused" {
   expect_failures = [var.job_name_prefix]
 }
 
-run "a_name_too_long_for_a_rule_is_refused" {
+run "refuses_a_name_too_long_for_a_rule" {
   command = plan
 
   variables {
@@ -85,7 +85,7 @@ run "a_name_too_long_for_a_rule_is_refused" {
   expect_failures = [var.name]
 }
 
-run "a_policy_that_is_no_document_is_refused" {
+run "refuses_a_policy_that_is_no_document" {
   command = plan
 
   variables {

@@ -10,17 +10,17 @@ variables {
   topic_arn     = "arn:aws:sns:us-east-1:123456789012:image-classifier-dev-alarms"
 }
 
-run "alarms_are_known_before_what_they_watch" {
+run "alarm_names_are_known_at_plan" {
   command = plan
 
   assert {
     condition     = output.rollback_alarm_names == tolist(["image-classifier-dev-5xx", "image-classifier-dev-latency"])
-    error_message = "A deployment is rolled back by errors and by latency."
+    error_message = "The alarms on errors and latency must roll an update back."
   }
 
   assert {
     condition     = length(output.alarm_names) == 6 && output.dashboard_name == "image-classifier-dev"
-    error_message = "There are six alarms and a dashboard."
+    error_message = "There must be six alarms and a dashboard."
   }
 
   assert {
@@ -30,18 +30,18 @@ run "alarms_are_known_before_what_they_watch" {
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.function_errors.alarm_actions == toset([var.topic_arn])
-    error_message = "An alarm tells the topic."
+    error_message = "An alarm must notify the topic."
   }
 
   assert {
     condition = alltrue([
       for widget in jsondecode(aws_cloudwatch_dashboard.this[0].dashboard_body).widgets : length(widget.properties.metrics) > 0
     ])
-    error_message = "Every widget shows something."
+    error_message = "Every widget must have a metric."
   }
 }
 
-run "silence_dashboard_and_topic_can_be_left_out" {
+run "without_silence_alarm_dashboard_and_topic" {
   command = plan
 
   variables {
@@ -55,16 +55,16 @@ run "silence_dashboard_and_topic_can_be_left_out" {
       length(aws_cloudwatch_dashboard.this) == 0 && length(aws_cloudwatch_metric_alarm.no_invocations) == 0
       && length(output.alarm_names) == 5 && output.dashboard_name == ""
     )
-    error_message = "What is not wanted is not made."
+    error_message = "The alarm and the dashboard must be absent."
   }
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.function_errors.alarm_actions) == 0
-    error_message = "Without a topic nobody is told."
+    error_message = "Without a topic the alarms must have no action."
   }
 }
 
-run "more_than_all_errors_is_refused" {
+run "refuses_an_error_rate_of_100_percent" {
   command = plan
 
   variables {
@@ -74,7 +74,7 @@ run "more_than_all_errors_is_refused" {
   expect_failures = [var.thresholds]
 }
 
-run "a_latency_that_no_model_may_have_is_refused" {
+run "refuses_a_latency_above_sagemakers_limit" {
   command = plan
 
   variables {
@@ -84,7 +84,7 @@ run "a_latency_that_no_model_may_have_is_refused" {
   expect_failures = [var.thresholds]
 }
 
-run "a_duration_that_no_function_may_have_is_refused" {
+run "refuses_a_duration_above_lambdas_limit" {
   command = plan
 
   variables {
@@ -94,7 +94,7 @@ run "a_duration_that_no_function_may_have_is_refused" {
   expect_failures = [var.thresholds]
 }
 
-run "more_than_a_day_of_silence_is_refused" {
+run "refuses_more_than_a_day_of_silence" {
   command = plan
 
   variables {
@@ -104,7 +104,7 @@ run "more_than_a_day_of_silence_is_refused" {
   expect_failures = [var.thresholds]
 }
 
-run "an_endpoint_without_a_name_is_refused" {
+run "refuses_an_empty_endpoint_name" {
   command = plan
 
   variables {
@@ -114,7 +114,7 @@ run "an_endpoint_without_a_name_is_refused" {
   expect_failures = [var.endpoint_name]
 }
 
-run "a_function_without_a_name_is_refused" {
+run "refuses_an_empty_function_name" {
   command = plan
 
   variables {

@@ -29,7 +29,7 @@ run "documents_and_arn_are_known_at_plan" {
   }
 }
 
-run "name_with_spaces_is_refused" {
+run "refuses_a_name_with_spaces" {
   command = plan
 
   variables {
@@ -39,7 +39,7 @@ run "name_with_spaces_is_refused" {
   expect_failures = [var.name]
 }
 
-run "trust_policy_that_is_no_document_is_refused" {
+run "refuses_a_trust_policy_that_is_no_document" {
   command = plan
 
   variables {
@@ -49,7 +49,7 @@ run "trust_policy_that_is_no_document_is_refused" {
   expect_failures = [var.trust_policy]
 }
 
-run "policy_without_a_statement_is_refused" {
+run "refuses_a_policy_without_a_statement" {
   command = plan
 
   variables {
@@ -60,7 +60,7 @@ run "policy_without_a_statement_is_refused" {
   expect_failures = [var.policy, var.further_policies]
 }
 
-run "further_policies_have_names_of_their_own" {
+run "further_policies_have_their_own_names" {
   command = plan
 
   variables {
@@ -72,7 +72,7 @@ run "further_policies_have_names_of_their_own" {
       aws_iam_role_policy.further["network-interfaces"].name == "image-classifier-dev-training-network-interfaces"
       && aws_iam_role_policy.further["network-interfaces"].policy == var.further_policies["network-interfaces"]
     )
-    error_message = "A further policy stands beside the first."
+    error_message = "A further policy must be a policy of its own name."
   }
 }
 
@@ -87,7 +87,7 @@ run "boundary_path_and_managed_policies" {
 
   assert {
     condition     = output.arn == "arn:aws:iam::123456789012:role/access/image-classifier-dev-training"
-    error_message = "The ARN must hold the path."
+    error_message = "The ARN must contain the path."
   }
 
   assert {
@@ -99,7 +99,7 @@ run "boundary_path_and_managed_policies" {
   }
 }
 
-run "path_without_slashes_and_too_many_policies_are_refused" {
+run "refuses_a_path_without_slashes_and_too_many_policies" {
   command = plan
 
   variables {

@@ -53,7 +53,7 @@ run "bucket_is_private_encrypted_and_versioned" {
   }
 }
 
-run "expiry_can_be_off" {
+run "expiry_off" {
   command = plan
 
   variables {
@@ -62,11 +62,11 @@ run "expiry_can_be_off" {
 
   assert {
     condition     = length(aws_s3_bucket_lifecycle_configuration.this) == 0
-    error_message = "No rule may be made."
+    error_message = "There must be no lifecycle rule."
   }
 }
 
-run "expiry_after_no_day_name_with_capitals_and_policy_that_is_no_json_are_refused" {
+run "refuses_zero_days_a_name_with_capitals_and_a_policy_that_is_no_json" {
   command = plan
 
   variables {

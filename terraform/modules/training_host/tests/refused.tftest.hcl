@@ -1,4 +1,4 @@
-# What the module refuses, each by its own rule. No account: every AWS call is mocked.
+# Inputs that the module refuses, one per run. No account: every AWS call is mocked.
 
 mock_provider "aws" {}
 
@@ -9,7 +9,7 @@ variables {
   network          = { vpc_id = "vpc-1", subnet_id = "subnet-1" }
 }
 
-run "a_name_with_blanks_is_refused" {
+run "refuses_a_name_with_blanks" {
   command = plan
 
   variables {
@@ -19,7 +19,7 @@ run "a_name_with_blanks_is_refused" {
   expect_failures = [var.name]
 }
 
-run "sagemakers_instance_type_is_refused" {
+run "refuses_a_sagemaker_instance_type" {
   command = plan
 
   variables {
@@ -29,7 +29,7 @@ run "sagemakers_instance_type_is_refused" {
   expect_failures = [var.instance_type]
 }
 
-run "a_gpu_that_the_driver_does_not_know_is_refused" {
+run "refuses_a_gpu_without_driver_support" {
   command = plan
 
   variables {
@@ -39,7 +39,7 @@ run "a_gpu_that_the_driver_does_not_know_is_refused" {
   expect_failures = [var.instance_type]
 }
 
-run "an_accelerator_that_pytorch_does_not_use_here_is_refused" {
+run "refuses_an_accelerator_without_pytorch_support" {
   command = plan
 
   variables {
@@ -49,7 +49,7 @@ run "an_accelerator_that_pytorch_does_not_use_here_is_refused" {
   expect_failures = [var.instance_type]
 }
 
-run "a_generation_without_ebs_optimization_is_refused" {
+run "refuses_a_type_without_ebs_optimization" {
   command = plan
 
   variables {
@@ -59,7 +59,7 @@ run "a_generation_without_ebs_optimization_is_refused" {
   expect_failures = [var.instance_type]
 }
 
-run "a_version_that_is_none_is_refused" {
+run "refuses_an_invalid_version" {
   command = plan
 
   variables {
@@ -69,7 +69,7 @@ run "a_version_that_is_none_is_refused" {
   expect_failures = [var.image]
 }
 
-run "an_image_by_its_id_is_refused" {
+run "refuses_an_image_id" {
   command = plan
 
   variables {
@@ -79,7 +79,7 @@ run "an_image_by_its_id_is_refused" {
   expect_failures = [var.image]
 }
 
-run "a_program_without_its_interpreter_is_refused" {
+run "refuses_a_script_without_an_interpreter" {
   command = plan
 
   variables {
@@ -89,7 +89,7 @@ run "a_program_without_its_interpreter_is_refused" {
   expect_failures = [var.user_data]
 }
 
-run "a_program_that_ec2_would_not_take_is_refused" {
+run "refuses_a_script_that_is_too_large" {
   command = plan
 
   variables {
@@ -99,7 +99,7 @@ run "a_program_that_ec2_would_not_take_is_refused" {
   expect_failures = [var.user_data]
 }
 
-run "a_profile_by_its_arn_is_refused" {
+run "refuses_a_profile_arn" {
   command = plan
 
   variables {
@@ -109,7 +109,7 @@ run "a_profile_by_its_arn_is_refused" {
   expect_failures = [var.instance_profile]
 }
 
-run "a_volume_smaller_than_the_image_is_refused" {
+run "refuses_a_volume_smaller_than_the_image" {
   command = plan
 
   variables {
@@ -119,7 +119,7 @@ run "a_volume_smaller_than_the_image_is_refused" {
   expect_failures = [var.root_volume]
 }
 
-run "more_throughput_than_the_iops_carry_is_refused" {
+run "refuses_more_throughput_than_the_iops_allow" {
   command = plan
 
   variables {
@@ -129,7 +129,7 @@ run "more_throughput_than_the_iops_carry_is_refused" {
   expect_failures = [var.root_volume]
 }
 
-run "less_iops_than_gp3_has_is_refused" {
+run "refuses_fewer_iops_than_gp3_has" {
   command = plan
 
   variables {
@@ -139,7 +139,7 @@ run "less_iops_than_gp3_has_is_refused" {
   expect_failures = [var.root_volume]
 }
 
-run "a_hop_limit_beyond_containers_is_refused" {
+run "refuses_a_hop_limit_of_three" {
   command = plan
 
   variables {
@@ -149,7 +149,7 @@ run "a_hop_limit_beyond_containers_is_refused" {
   expect_failures = [var.metadata_hop_limit]
 }
 
-run "a_price_in_words_is_refused" {
+run "refuses_a_price_in_words" {
   command = plan
 
   variables {
@@ -159,7 +159,7 @@ run "a_price_in_words_is_refused" {
   expect_failures = [var.spot]
 }
 
-run "a_life_without_end_is_refused" {
+run "refuses_a_lifetime_of_zero" {
   command = plan
 
   variables {
@@ -169,7 +169,7 @@ run "a_life_without_end_is_refused" {
   expect_failures = [var.lifetime]
 }
 
-run "minutes_that_no_period_divides_is_refused" {
+run "refuses_idle_minutes_that_are_no_multiple_of_five" {
   command = plan
 
   variables {
@@ -179,7 +179,7 @@ run "minutes_that_no_period_divides_is_refused" {
   expect_failures = [var.lifetime]
 }
 
-run "an_idle_host_that_computes_is_refused" {
+run "refuses_an_idle_threshold_of_100_percent" {
   command = plan
 
   variables {
@@ -189,7 +189,7 @@ run "an_idle_host_that_computes_is_refused" {
   expect_failures = [var.lifetime]
 }
 
-run "an_end_that_there_is_not_is_refused" {
+run "refuses_an_unknown_idle_action" {
   command = plan
 
   variables {
@@ -199,7 +199,7 @@ run "an_end_that_there_is_not_is_refused" {
   expect_failures = [var.lifetime]
 }
 
-run "a_spot_instance_that_stops_is_refused" {
+run "refuses_to_stop_a_spot_instance" {
   command = plan
 
   variables {
@@ -210,7 +210,7 @@ run "a_spot_instance_that_stops_is_refused" {
   expect_failures = [var.lifetime]
 }
 
-run "a_way_out_that_is_no_range_is_refused" {
+run "refuses_an_egress_that_is_no_range" {
   command = plan
 
   variables {
@@ -220,7 +220,7 @@ run "a_way_out_that_is_no_range_is_refused" {
   expect_failures = [var.network]
 }
 
-run "a_host_without_a_way_out_is_refused" {
+run "refuses_a_host_without_egress" {
   command = plan
 
   variables {

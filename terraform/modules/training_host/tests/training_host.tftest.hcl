@@ -21,17 +21,17 @@ variables {
   network          = { vpc_id = "vpc-1", subnet_id = "subnet-1" }
 }
 
-run "the_default_is_small_closed_and_mortal" {
+run "defaults" {
   command = plan
 
   assert {
     condition     = aws_instance.this.instance_type == "t3.medium" && output.architecture == "x86_64" && !output.accelerated
-    error_message = "A CPU type unless asked."
+    error_message = "The default must be a CPU type."
   }
 
   assert {
     condition     = aws_instance.this.instance_initiated_shutdown_behavior == "terminate"
-    error_message = "What powers off is gone."
+    error_message = "Powering off must terminate the host."
   }
 
   assert {
@@ -39,7 +39,7 @@ run "the_default_is_small_closed_and_mortal" {
       aws_instance.this.metadata_options[0].http_tokens == "required"
       && aws_instance.this.metadata_options[0].http_put_response_hop_limit == 1
     )
-    error_message = "IMDSv2 only, and no hop beyond the host."
+    error_message = "The host must require IMDSv2 with one hop."
   }
 
   assert {
@@ -48,17 +48,17 @@ run "the_default_is_small_closed_and_mortal" {
       && aws_instance.this.root_block_device[0].volume_type == "gp3"
       && aws_instance.this.root_block_device[0].volume_size >= 45
     )
-    error_message = "An encrypted gp3 volume that holds the image."
+    error_message = "The volume must be encrypted gp3 and hold the image."
   }
 
   assert {
     condition     = aws_instance.this.associate_public_ip_address == false && length(aws_instance.this.instance_market_options) == 0
-    error_message = "No public address, no Spot, unless asked."
+    error_message = "By default there must be no public address and no Spot request."
   }
 
   assert {
     condition     = length(aws_vpc_security_group_ingress_rule.connect) == 0 && length(aws_ec2_instance_connect_endpoint.this) == 0
-    error_message = "No port is open."
+    error_message = "There must be no inbound rule."
   }
 
   assert {
@@ -66,17 +66,17 @@ run "the_default_is_small_closed_and_mortal" {
       for rule in values(aws_vpc_security_group_egress_rule.addresses) :
       rule.ip_protocol == "tcp" && rule.from_port == 443 && rule.to_port == 443
     ])
-    error_message = "TLS is all that goes out."
+    error_message = "Only outbound TLS must be allowed."
   }
 
   assert {
     condition     = strcontains(aws_instance.this.user_data, "\n    shutdown -P +720 ") && strcontains(aws_instance.this.user_data, "\n#!/bin/bash\necho training\n")
-    error_message = "The lifetime is set before the program begins: ${aws_instance.this.user_data}"
+    error_message = "The timer must be in the user data: ${aws_instance.this.user_data}"
   }
 
   assert {
     condition     = strcontains(split("2-program.sh", aws_instance.this.user_data)[0], "shutdown")
-    error_message = "The lifetime comes first."
+    error_message = "The timer must start before the script."
   }
 
   assert {
@@ -84,11 +84,11 @@ run "the_default_is_small_closed_and_mortal" {
       aws_cloudwatch_metric_alarm.idle[0].evaluation_periods == 6
       && aws_cloudwatch_metric_alarm.idle[0].alarm_actions == toset(["arn:aws:automate:eu-west-1:ec2:terminate"])
     )
-    error_message = "Half an hour of idleness terminates it."
+    error_message = "Half an hour with an idle CPU must terminate the host."
   }
 }
 
-run "the_image_is_of_the_pytorch_version_that_is_asked_for" {
+run "image_has_the_given_pytorch_version" {
   command = plan
 
   variables {
@@ -101,11 +101,11 @@ run "the_image_is_of_the_pytorch_version_that_is_asked_for" {
       output.image_parameter == "/aws/service/deeplearning/ami/x86_64/oss-nvidia-driver-gpu-pytorch-2.9-amazon-linux-2023/latest/ami-id"
       && output.accelerated
     )
-    error_message = "The image follows version and type: ${output.image_parameter}"
+    error_message = "The image must match version and type: ${output.image_parameter}"
   }
 }
 
-run "graviton_gets_the_image_of_its_architecture" {
+run "graviton_types_get_an_arm64_image" {
   command = plan
 
   variables {
@@ -114,11 +114,11 @@ run "graviton_gets_the_image_of_its_architecture" {
 
   assert {
     condition     = output.architecture == "arm64" && strcontains(output.image_parameter, "/ami/arm64/") && !output.accelerated
-    error_message = "A Graviton type boots no x86 image: ${output.image_parameter}"
+    error_message = "A Graviton type must get an arm64 image: ${output.image_parameter}"
   }
 }
 
-run "gpus_beside_graviton_too" {
+run "graviton_type_with_a_gpu" {
   command = plan
 
   variables {
@@ -127,11 +127,11 @@ run "gpus_beside_graviton_too" {
 
   assert {
     condition     = output.architecture == "arm64" && output.accelerated
-    error_message = "g5g is Graviton with a GPU."
+    error_message = "g5g must be recognized as Graviton with a GPU."
   }
 }
 
-run "another_image_can_be_named" {
+run "another_image" {
   command = plan
 
   variables {
@@ -140,7 +140,7 @@ run "another_image_can_be_named" {
 
   assert {
     condition     = data.aws_ssm_parameter.image.name == "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-x86_64"
-    error_message = "A named parameter goes before the version."
+    error_message = "A given parameter must override the version."
   }
 }
 
@@ -157,11 +157,11 @@ run "spot_is_a_one_time_request" {
       && aws_instance.this.instance_market_options[0].spot_options[0].spot_instance_type == "one-time"
       && aws_instance.this.instance_market_options[0].spot_options[0].max_price == "0.05"
     )
-    error_message = "An interrupted host does not come back by itself: the next one goes on from the checkpoint."
+    error_message = "An interrupted host must not restart: the next one resumes from the checkpoint."
   }
 }
 
-run "a_kept_host_stops_or_stays" {
+run "idle_host_is_stopped_and_reported" {
   command = plan
 
   variables {
@@ -170,11 +170,11 @@ run "a_kept_host_stops_or_stays" {
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.idle[0].alarm_actions == toset(["arn:aws:automate:eu-west-1:ec2:stop", "arn:aws:sns:eu-west-1:123456789012:it"])
-    error_message = "It is stopped, and somebody told."
+    error_message = "The alarm must stop the host and notify the topic."
   }
 }
 
-run "the_alarm_can_be_left_out" {
+run "no_alarm" {
   command = plan
 
   variables {
@@ -183,11 +183,11 @@ run "the_alarm_can_be_left_out" {
 
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.idle) == 0 && output.idle_alarm == null
-    error_message = "0 minutes: no alarm."
+    error_message = "With 0 minutes there must be no alarm."
   }
 }
 
-run "a_private_network_lets_it_reach_its_endpoints_only" {
+run "egress_to_prefix_lists_only" {
   command = plan
 
   variables {
@@ -202,11 +202,11 @@ run "a_private_network_lets_it_reach_its_endpoints_only" {
 
   assert {
     condition     = toset(keys(aws_vpc_security_group_egress_rule.addresses)) == toset(["10.40.0.0/20"]) && toset(keys(aws_vpc_security_group_egress_rule.prefix_lists)) == toset(["pl-1"])
-    error_message = "Nothing beyond what was given."
+    error_message = "There must be no other egress rule."
   }
 }
 
-run "a_shell_comes_through_the_connect_endpoint" {
+run "instance_connect_endpoint" {
   command = plan
 
   variables {
@@ -219,11 +219,11 @@ run "a_shell_comes_through_the_connect_endpoint" {
       && aws_vpc_security_group_ingress_rule.connect[0].from_port == 22
       && aws_vpc_security_group_ingress_rule.connect[0].to_port == 22
     )
-    error_message = "SSH comes from the endpoint's group, from no address."
+    error_message = "SSH must be allowed from the endpoint's security group only."
   }
 }
 
-run "the_largest_program_fits_into_what_ec2_takes" {
+run "largest_script_fits_into_user_data" {
   command = plan
 
   variables {
@@ -232,6 +232,6 @@ run "the_largest_program_fits_into_what_ec2_takes" {
 
   assert {
     condition     = length(base64encode(aws_instance.this.user_data)) <= ceil(16384 / 3) * 4
-    error_message = "15 KiB and the lifetime's part are more than 16 KiB."
+    error_message = "15 KiB and the timer must fit into 16 KiB."
   }
 }

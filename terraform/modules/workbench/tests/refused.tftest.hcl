@@ -1,4 +1,4 @@
-# What the module refuses, each by its own rule. No account: every AWS call is mocked.
+# Inputs that the module refuses, one per run. No account: every AWS call is mocked.
 
 mock_provider "aws" {}
 
@@ -9,7 +9,7 @@ variables {
   network     = { vpc_id = "vpc-1", subnet_ids = ["subnet-1"], security_group_ids = ["sg-1"] }
 }
 
-run "a_name_with_blanks_is_refused" {
+run "refuses_a_name_with_blanks" {
   command = plan
 
   variables {
@@ -19,7 +19,7 @@ run "a_name_with_blanks_is_refused" {
   expect_failures = [var.name]
 }
 
-run "a_name_too_long_for_its_configuration_is_refused" {
+run "refuses_a_name_too_long_for_the_lifecycle_configuration" {
   command = plan
 
   variables {
@@ -29,7 +29,7 @@ run "a_name_too_long_for_its_configuration_is_refused" {
   expect_failures = [var.name]
 }
 
-run "another_kind_is_refused" {
+run "refuses_an_unknown_kind" {
   command = plan
 
   variables {
@@ -39,7 +39,7 @@ run "another_kind_is_refused" {
   expect_failures = [var.kind]
 }
 
-run "ec2s_instance_type_is_refused" {
+run "refuses_an_ec2_instance_type" {
   command = plan
 
   variables {
@@ -49,7 +49,7 @@ run "ec2s_instance_type_is_refused" {
   expect_failures = [var.instance_type]
 }
 
-run "a_role_by_its_name_is_refused" {
+run "refuses_a_role_name" {
   command = plan
 
   variables {
@@ -59,7 +59,7 @@ run "a_role_by_its_name_is_refused" {
   expect_failures = [var.role_arn]
 }
 
-run "a_key_by_its_alias_is_refused" {
+run "refuses_a_key_alias" {
   command = plan
 
   variables {
@@ -69,7 +69,7 @@ run "a_key_by_its_alias_is_refused" {
   expect_failures = [var.kms_key_arn]
 }
 
-run "no_subnet_is_refused" {
+run "refuses_an_empty_list_of_subnets" {
   command = plan
 
   variables {
@@ -110,7 +110,7 @@ run "refuses_more_security_groups_than_sagemaker_takes" {
   expect_failures = [var.network]
 }
 
-run "a_volume_of_no_size_is_refused" {
+run "refuses_a_volume_of_zero_gib" {
   command = plan
 
   variables {
@@ -120,7 +120,7 @@ run "a_volume_of_no_size_is_refused" {
   expect_failures = [var.volume_size_gb]
 }
 
-run "an_idle_time_that_studio_refuses_is_refused" {
+run "refuses_an_idle_time_below_studios_minimum" {
   command = plan
 
   variables {
@@ -130,7 +130,7 @@ run "an_idle_time_that_studio_refuses_is_refused" {
   expect_failures = [var.idle_minutes]
 }
 
-run "a_repository_elsewhere_is_refused" {
+run "refuses_a_repository_outside_s3" {
   command = plan
 
   variables {
@@ -140,7 +140,7 @@ run "a_repository_elsewhere_is_refused" {
   expect_failures = [var.repository]
 }
 
-run "a_directory_outside_the_home_folder_is_refused" {
+run "refuses_a_directory_outside_the_home_folder" {
   command = plan
 
   variables {

@@ -9,7 +9,7 @@ variables {
   network     = { vpc_id = "vpc-1", subnet_ids = ["subnet-1", "subnet-2"], security_group_ids = ["sg-1"] }
 }
 
-run "studio_is_private_encrypted_and_goes_to_sleep" {
+run "studio_is_private_encrypted_and_stops_when_idle" {
   command = plan
 
   assert {
@@ -18,12 +18,12 @@ run "studio_is_private_encrypted_and_goes_to_sleep" {
       && aws_sagemaker_domain.this[0].app_network_access_type == "VpcOnly"
       && aws_sagemaker_domain.this[0].kms_key_id == var.kms_key_arn
     )
-    error_message = "In the network, by IAM, with the given key."
+    error_message = "The domain must be in the VPC, use IAM and have the given key."
   }
 
   assert {
     condition     = aws_sagemaker_domain.this[0].retention_policy[0].home_efs_file_system == "Delete"
-    error_message = "A file system that stays bills on."
+    error_message = "The file system must be deleted with the domain."
   }
 
   assert {
@@ -31,7 +31,7 @@ run "studio_is_private_encrypted_and_goes_to_sleep" {
       aws_sagemaker_user_profile.this[0].user_settings[0].jupyter_lab_app_settings[0].app_lifecycle_management[0].idle_settings[0].lifecycle_management == "ENABLED"
       && aws_sagemaker_space.this[0].space_settings[0].jupyter_lab_app_settings[0].app_lifecycle_management[0].idle_settings[0].idle_timeout_in_minutes == 60
     )
-    error_message = "What nobody uses is stopped."
+    error_message = "JupyterLab must stop when it is idle."
   }
 
   assert {
@@ -40,16 +40,16 @@ run "studio_is_private_encrypted_and_goes_to_sleep" {
       && aws_sagemaker_space.this[0].ownership_settings[0].owner_user_profile_name == var.name
       && aws_sagemaker_space.this[0].space_settings[0].jupyter_lab_app_settings[0].default_resource_spec[0].instance_type == "ml.t3.medium"
     )
-    error_message = "The space is its user's, on a small machine."
+    error_message = "The space must be private, on the default instance type."
   }
 
   assert {
     condition     = length(aws_sagemaker_notebook_instance.this) == 0 && length(aws_sagemaker_studio_lifecycle_config.prepare) == 0
-    error_message = "One kind at a time; no configuration without a repository."
+    error_message = "There must be no notebook instance, and no lifecycle configuration without a repository."
   }
 }
 
-run "a_notebook_instance_is_private_encrypted_and_goes_to_sleep" {
+run "notebook_instance_is_private_encrypted_and_stops_when_idle" {
   command = plan
 
   variables {
@@ -65,12 +65,12 @@ run "a_notebook_instance_is_private_encrypted_and_goes_to_sleep" {
       && aws_sagemaker_notebook_instance.this[0].subnet_id == "subnet-1"
       && aws_sagemaker_notebook_instance.this[0].instance_type == "ml.t3.medium"
     )
-    error_message = "In the network, without internet and root, with the given key."
+    error_message = "The instance must be in the VPC, without internet and root access, with the given key."
   }
 
   assert {
     condition     = aws_sagemaker_notebook_instance.this[0].instance_metadata_service_configuration[0].minimum_instance_metadata_service_version == "2"
-    error_message = "IMDSv2 only."
+    error_message = "The instance must require IMDSv2."
   }
 
   assert {
@@ -78,21 +78,21 @@ run "a_notebook_instance_is_private_encrypted_and_goes_to_sleep" {
       base64decode(aws_sagemaker_notebook_instance_lifecycle_configuration.this[0].on_start),
       "python3 - \"image-classifier-dev-workbench\" \"90\""
     )
-    error_message = "It stops itself after the given time."
+    error_message = "The instance must stop itself after idle_minutes."
   }
 
   assert {
     condition     = !strcontains(base64decode(aws_sagemaker_notebook_instance_lifecycle_configuration.this[0].on_start), "aws s3 cp")
-    error_message = "Nothing is unpacked without a repository."
+    error_message = "Without a repository nothing must be unpacked."
   }
 
   assert {
     condition     = length(aws_sagemaker_domain.this) == 0 && output.domain_id == null && output.file_system_id == null
-    error_message = "One kind at a time."
+    error_message = "There must be no domain."
   }
 }
 
-run "the_internet_is_there_on_request" {
+run "studio_with_internet_access" {
   command = plan
 
   variables {
@@ -101,11 +101,11 @@ run "the_internet_is_there_on_request" {
 
   assert {
     condition     = aws_sagemaker_domain.this[0].app_network_access_type == "PublicInternetOnly"
-    error_message = "internet_access leads out."
+    error_message = "internet_access must turn internet access on."
   }
 }
 
-run "a_notebook_instance_reaches_it_too" {
+run "notebook_instance_with_internet_access_and_a_repository" {
   command = plan
 
   variables {
@@ -116,27 +116,27 @@ run "a_notebook_instance_reaches_it_too" {
 
   assert {
     condition     = strcontains(local.prepare, "--env INVOKE_ENV \"dev\"")
-    error_message = "The kernel has the variables."
+    error_message = "The kernel must have the variables."
   }
 
   assert {
     condition     = aws_sagemaker_notebook_instance.this[0].direct_internet_access == "Enabled" && aws_sagemaker_notebook_instance.this[0].subnet_id == null
-    error_message = "internet_access leads out."
+    error_message = "internet_access must turn internet access on."
   }
 
   assert {
     condition     = strcontains(base64decode(aws_sagemaker_notebook_instance_lifecycle_configuration.this[0].on_start), "aws s3 cp \"s3://bucket/code/repository.tar.gz\"")
-    error_message = "The repository is fetched at the start."
+    error_message = "The lifecycle script must fetch the repository."
   }
 
   # What SageMaker takes.
   assert {
     condition     = length(aws_sagemaker_notebook_instance_lifecycle_configuration.this[0].on_start) <= 16384
-    error_message = "A lifecycle configuration has 16384 characters at most."
+    error_message = "A lifecycle configuration takes at most 16384 characters."
   }
 }
 
-run "a_repository_is_unpacked_in_studio" {
+run "studio_unpacks_the_repository" {
   command = plan
 
   variables {
@@ -149,6 +149,6 @@ run "a_repository_is_unpacked_in_studio" {
       && startswith(aws_sagemaker_studio_lifecycle_config.prepare[0].studio_lifecycle_config_name, "image-classifier-dev-workbench-")
       && aws_sagemaker_studio_lifecycle_config.prepare[0].studio_lifecycle_config_app_type == "JupyterLab"
     )
-    error_message = "JupyterLab starts with the repository in its home folder."
+    error_message = "JupyterLab must start with the lifecycle configuration."
   }
 }

@@ -1,0 +1,35 @@
+"""Stacks on the embedded AWS without the pipeline: Terraform's settings, and one provider process for all runs."""
+
+import os
+
+import pytest
+
+from ops.terraform import providers, stack
+from ops.terraform.shared_provider import SharedProvider
+
+PROVIDERS = "registry.terraform.io/hashicorp/aws/*/*/terraform-provider-aws_v*"
+
+
+@pytest.fixture(scope="module")
+def stack_variables(tmp_path_factory):
+    """Return a function that returns the environment variables of the stacks of a server.
+
+    All stacks of a module have the same root and server, so they can share a provider process: starting one takes longer
+    than most of Terraform's steps.
+    """
+    running = []
+
+    def variables(server) -> dict[str, str]:
+        mirror = providers.find_mirror()
+        found = sorted(mirror.glob(PROVIDERS)) if mirror else []
+        if not found:
+            return server.credentials
+        environment = {"PATH": os.environ["PATH"], **server.credentials}
+        running.append(SharedProvider(found[-1], environment))
+        return {**server.credentials, **running[-1].variables}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stack, "WORK", tmp_path_factory.mktemp("terraform"))
+        yield variables
+    for provider in running:
+        provider.stop()
