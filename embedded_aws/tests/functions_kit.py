@@ -5,9 +5,13 @@ from __future__ import annotations
 import http.client
 import io
 import json
+import time
 import uuid
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +28,15 @@ def handler(event, context):
     print("got", event)
     return {"event": event, "arn": context.invoked_function_arn, "version": context.function_version,
             "environment": dict(os.environ), "init": os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]}
+"""
+HOLD = """
+import os, time
+
+def handler(event, context):
+    open(event + ".running", "w").close()
+    while os.path.exists(event):
+        time.sleep(0.02)
+    return 1
 """
 TRUST = {
     "Version": "2012-10-17",
@@ -104,6 +117,22 @@ class Functions:
         }
         self.client.create_function(FunctionName=name, **(defaults | settings))
         return name
+
+    @contextmanager
+    def held(self, name: str, file: Path) -> Iterator[None]:
+        """Keep an invocation of a function with the source HOLD running during the block."""
+        file.touch()
+        running = file.with_name(f"{file.name}.running")
+        with ThreadPoolExecutor(1) as pool:
+            invocation = pool.submit(self.call, name, str(file))
+            try:
+                while not running.exists():
+                    assert not invocation.done(), invocation.result()
+                    time.sleep(0.02)
+                yield
+            finally:
+                file.unlink()
+        assert invocation.result()[0] == 1
 
     def call(self, name: str, event: object = None, **settings: Any) -> tuple[Any, dict[str, Any]]:
         """Invoke a function. Returns (result, response)."""

@@ -78,12 +78,12 @@ def fast(fast_embedded_aws):
 def test_load_scales_out_and_its_end_scales_in(fast):
     aws, scaling = fast, fast.client("application-autoscaling")
     scaling.register_scalable_target(**TARGET, ResourceId=resource("scaled"), MinCapacity=1, MaxCapacity=2)
-    put_target_tracking(scaling, "scaled", target=10)
+    put_target_tracking(scaling, "scaled", target=2)
     alarms = aws.client("cloudwatch").describe_alarms(AlarmNamePrefix="TargetTracking-endpoint/scaled/")
     described = {
         a["AlarmName"].split("-")[2]: (a["Threshold"], a["EvaluationPeriods"]) for a in alarms["MetricAlarms"]
     }
-    assert described == {"AlarmHigh": (10, 3), "AlarmLow": (9, 15)}
+    assert described == {"AlarmHigh": (2, 3), "AlarmLow": (1.8, 15)}
     over = threading.Event()
 
     def load() -> None:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from embedded_aws import client
 from embedded_aws.pytest_plugin import EmbeddedAws, free_port
-from functions_kit import Functions, expect_error
+from functions_kit import HOLD, Functions, expect_error
 
 TARGET = {"ServiceNamespace": "lambda", "ScalableDimension": "lambda:function:ProvisionedConcurrency"}
 SLEEP = "import time\ndef handler(e, c): time.sleep(e or 0)"
@@ -148,16 +148,15 @@ def test_only_published_versions_and_their_aliases_can_be_registered(embedded_aw
     scaling.deregister_scalable_target(**TARGET, ResourceId=f"function:{name}:1")
 
 
-def test_utilization_of_provisioned_concurrency_is_recorded(embedded_aws, until):
+def test_utilization_of_provisioned_concurrency_is_recorded(embedded_aws, until, tmp_path):
     functions, cloudwatch = Functions(embedded_aws), embedded_aws.client("cloudwatch")
-    name = functions.create(SLEEP, Publish=True, Timeout=10)
+    name = functions.create(HOLD, Publish=True)
     where = {"FunctionName": name, "Qualifier": "1"}
     functions.client.put_provisioned_concurrency_config(**where, ProvisionedConcurrentExecutions=1)
     got = functions.client.get_provisioned_concurrency_config
     until(lambda: got(**where)["Status"] == "READY")
-    with ThreadPoolExecutor(2) as pool:
-        for _ in range(2):
-            pool.submit(functions.call, f"{name}:1", 1)
+    with functions.held(f"{name}:1", tmp_path / "held"):
+        functions.call(f"{name}:1", str(tmp_path / "free"))
 
     def total(metric: str, statistic: str) -> float:
         query = {

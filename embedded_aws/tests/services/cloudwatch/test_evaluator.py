@@ -108,6 +108,7 @@ def test_alarm_stops_an_idle_instance(fast_embedded_aws, cloudwatch, until):
         "Dimensions": dimensions,
         "Statistic": "Average",
         "ComparisonOperator": "LessThanThreshold",
+        "Threshold": 0.5,
         "EvaluationPeriods": 2,
     }
     put_alarm(cloudwatch, "idle", AlarmActions=[stop], TreatMissingData="notBreaching", **idle)
@@ -126,7 +127,7 @@ def test_alarm_stops_an_idle_instance(fast_embedded_aws, cloudwatch, until):
         return found[0] if found else {"SampleCount": 0}
 
     until(lambda: points("CPUUtilization")["SampleCount"] >= 2)
-    assert points("CPUUtilization")["Minimum"] > 5  # the alarm's threshold
+    assert points("CPUUtilization")["Minimum"] > 0.5  # the alarm's threshold, exceeded even on a busy machine
     assert instances.state(instance) == "running" and described(cloudwatch, "idle")["StateValue"] == "OK"
     (fast_embedded_aws.home / "instances" / instance / "disk" / "tmp" / "idle").touch()
     instances.wait(instance, "stopped")

@@ -110,7 +110,7 @@ def test_stop_ends_every_process_of_the_instance(instances):
     )
     instance = instances.run(script)
     instances.wait_for(instance, "ready")
-    assert sleepers() == {"3600", "3601", "3602"}
+    instances.until(lambda: sleepers() == {"3600", "3601", "3602"})
     change = instances.ec2.stop_instances(InstanceIds=[instance])["StoppingInstances"][0]
     assert (change["PreviousState"]["Name"], change["CurrentState"]["Name"]) == ("running", "stopping")
     assert instances.wait(instance, "stopped")["StateReason"]["Code"] == "Client.UserInitiatedShutdown"
@@ -141,7 +141,8 @@ def test_reboot_ends_the_processes_and_runs_the_per_boot_scripts(instances):
     instances.ec2.reboot_instances(InstanceIds=[instance])
     console = instances.until(lambda: (c := instances.console(instance)).count("each boot") == 2 and c)
     assert console.count("once\n") == 1
-    assert instances.state(instance) == "running" and sleepers() == {"3609"}
+    assert instances.state(instance) == "running"
+    instances.until(lambda: sleepers() == {"3609"})
     instances.ec2.terminate_instances(InstanceIds=[instance])
     instances.until(lambda: not sleepers())
 

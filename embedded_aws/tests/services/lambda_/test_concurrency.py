@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import threading
 
 import pytest
 from botocore.exceptions import ClientError
 
-from functions_kit import Functions, expect_error
+from functions_kit import HOLD, Functions, expect_error
 
 
 @pytest.fixture(scope="module")
@@ -16,36 +15,23 @@ def functions(embedded_aws):
     return Functions(embedded_aws)
 
 
-def test_invocations_above_the_reserved_concurrency_are_throttled(functions):
-    client = functions.client
-    name = functions.create("import time\ndef handler(e, c): time.sleep(e); return 1", Timeout=20)
+def test_invocations_above_the_reserved_concurrency_are_throttled(functions, tmp_path):
+    client, name = functions.client, functions.create(HOLD)
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
     assert client.get_function(FunctionName=name)["Concurrency"] == {"ReservedConcurrentExecutions": 1}
-    functions.call(name, 0)
-    throttled: list[ClientError] = []
-
-    def call() -> None:
-        try:
-            functions.call(name, 1)
-        except ClientError as error:
-            throttled.append(error)
-
-    callers = [threading.Thread(target=call) for _ in range(3)]
-    for caller in callers:
-        caller.start()
-    for caller in callers:
-        caller.join()
-    assert [error_code(error) for error in throttled] == [
-        ("TooManyRequestsException", 429, "ReservedFunctionConcurrentInvocationLimitExceeded")
-    ] * 2
+    with functions.held(name, tmp_path / "held"):
+        for _ in range(2):
+            with pytest.raises(ClientError) as error:
+                functions.call(name, "free")
+            reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
+            assert error_code(error.value) == ("TooManyRequestsException", 429, reason)
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     assert client.get_function_concurrency(FunctionName=name)["ReservedConcurrentExecutions"] == 0
-    assert expect_error("TooManyRequestsException", client.invoke, FunctionName=name)["Reason"].startswith(
-        "Reserved"
-    )
+    response = expect_error("TooManyRequestsException", client.invoke, FunctionName=name)
+    assert response["Reason"].startswith("Reserved")
     client.delete_function_concurrency(FunctionName=name)
     assert "ReservedConcurrentExecutions" not in client.get_function_concurrency(FunctionName=name)
-    assert functions.call(name, 0)[0] == 1
+    assert functions.call(name, str(tmp_path / "free"))[0] == 1
     expect_error(
         "InvalidParameterValueException",
         client.put_function_concurrency,

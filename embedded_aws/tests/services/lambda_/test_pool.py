@@ -86,7 +86,7 @@ def test_environments_of_deleted_versions_are_ended(environments, versions):
     environments.release("f:1", warm)
     versions.clear()
     environments.changed()
-    assert warm.ended.wait(5)
+    assert warm.ended.wait(30)
 
 
 def test_number_of_idle_environments_is_limited(environments, versions, monkeypatch):
@@ -96,7 +96,7 @@ def test_number_of_idle_environments_is_limited(environments, versions, monkeypa
     for age, one in enumerate(reversed(busy)):
         one.used = time.monotonic() - age
         environments.release("f:1", one)
-    assert busy[0].ended.wait(5)
+    assert busy[0].ended.wait(30)
     assert not busy[1].dead and not busy[2].dead
 
 
@@ -106,7 +106,7 @@ def test_environment_is_ended_after_the_idle_time(environments, versions, monkey
     warm = environments.acquire("f:1", versions["f:1"], FREE)
     warm.used = time.monotonic()
     environments.release("f:1", warm)
-    assert warm.ended.wait(5)
+    assert warm.ended.wait(30)
 
 
 def test_dead_provisioned_environment_is_replaced(environments, versions, until):
@@ -118,7 +118,7 @@ def test_dead_provisioned_environment_is_replaced(environments, versions, until)
     assert environments.provisioned("f:1") == (2, 1, "")
     taken.dead = True
     environments.release("f:1", taken)
-    assert taken.ended.wait(5)
+    assert taken.ended.wait(30)
     environments.changed()  # the end of a process calls it
     until(lambda: environments.provisioned("f:1") == (2, 2, ""))
     versions["f:1"] = pooled_version(0)

@@ -22,7 +22,7 @@ def api():
 
 
 def test_client_gets_an_event_and_posts_its_response(api):
-    client = http.client.HTTPConnection(api.address, timeout=5)
+    client = http.client.HTTPConnection(api.address, timeout=30)
     api.send(invocation(b'{"a": 1}'))
     client.request("GET", PREFIX + "invocation/next")
     answer = client.getresponse()
@@ -32,14 +32,14 @@ def test_client_gets_an_event_and_posts_its_response(api):
     assert answer.headers["Lambda-Runtime-Invoked-Function-Arn"].endswith(":function:f")
     client.request("POST", PREFIX + "invocation/r-1/response", b"42")
     assert client.getresponse().status == 202
-    assert api.outcomes.get(timeout=5).kind == "ready"
-    outcome = api.outcomes.get(timeout=5)
+    assert api.outcomes.get(timeout=30).kind == "ready"
+    outcome = api.outcomes.get(timeout=30)
     assert (outcome.kind, outcome.request_id, outcome.body) == ("response", "r-1", b"42")
 
 
 @pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
 def test_requests_of_a_browser_are_refused(api, headers):
-    client = http.client.HTTPConnection(api.address, timeout=5)
+    client = http.client.HTTPConnection(api.address, timeout=30)
     api.send(invocation())
     client.request("GET", PREFIX + "invocation/next", headers=headers)
     assert client.getresponse().status == 403
@@ -47,7 +47,7 @@ def test_requests_of_a_browser_are_refused(api, headers):
 
 
 def test_failed_initialization_is_reported_before_the_response(api):
-    client = http.client.HTTPConnection(api.address, timeout=5)
+    client = http.client.HTTPConnection(api.address, timeout=30)
     for _ in range(20):
         client.request("POST", PREFIX + "init/error", b"{}")
         client.getresponse().read()
@@ -55,16 +55,16 @@ def test_failed_initialization_is_reported_before_the_response(api):
 
 
 def test_close_disconnects_a_waiting_client(api, until):
-    client = http.client.HTTPConnection(api.address, timeout=5)
+    client = http.client.HTTPConnection(api.address, timeout=30)
     client.request("GET", PREFIX + "invocation/next")
-    assert api.outcomes.get(timeout=5).kind == "ready"
+    assert api.outcomes.get(timeout=30).kind == "ready"
     api.close()
     with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
         client.getresponse()
 
     def is_refused() -> bool:
         try:
-            http.client.HTTPConnection(api.address, timeout=5).connect()
+            http.client.HTTPConnection(api.address, timeout=30).connect()
         except ConnectionError:
             return True
         return False
