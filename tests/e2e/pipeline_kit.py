@@ -19,7 +19,7 @@ import boto3
 from botocore import UNSIGNED
 from botocore.config import Config
 
-from embedded_aws import client as daemon
+from embedded_aws import client
 from embedded_aws.pytest_plugin import free_port
 from identity_provider_kit import IdentityProvider
 from ops.permissions.documents import Document
@@ -102,7 +102,7 @@ class Pipeline:
 
     def root(self, service: str):
         """A client of the account's root."""
-        variables = daemon.variables(self.home, REGION)
+        variables = client.variables(self.home, REGION)
         return boto3.client(
             service,
             region_name=REGION,
@@ -119,7 +119,7 @@ class Pipeline:
         """The AWS_* variables of a session of a role, named after the stage."""
         if not role:
             return {}
-        variables = daemon.variables(self.home, REGION)
+        variables = client.variables(self.home, REGION)
         asked = {
             "RoleArn": f"arn:aws:iam::123456789012:role/access/{PREFIX}-{role}",
             "RoleSessionName": re.sub(r"[^\w-]+", "-", " ".join(words))[:64],

@@ -1,4 +1,4 @@
-"""The whole pipeline through the commands a user types, on an embedded AWS of its own; in the order of the file."""
+"""The whole pipeline through the commands that a user types, on an embedded AWS. The order of the tests matters."""
 
 from __future__ import annotations
 
@@ -6,42 +6,16 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
-from types import SimpleNamespace
 
 import pytest
 
-from embedded_aws import client as daemon
+from embedded_aws import client
 from ops.permissions import documents, matrix, reasons, record
 from ops.permissions.reference import applies
 from tests.e2e import notebook_kit
-from tests.e2e.pipeline_kit import PREFIX, REGION, Pipeline, Stage, first_denied, training_process, without
+from tests.e2e.pipeline_kit import PREFIX, REGION, Stage, first_denied, training_process, without
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
-
-
-@pytest.fixture(scope="module")
-def inv(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    pipeline = Pipeline(tmp_path_factory.mktemp("pipeline"))
-    try:
-        yield pipeline
-    finally:
-        daemon.destroy(pipeline.home)
-
-
-@pytest.fixture(scope="module")
-def access(inv) -> None:
-    """From here on it is the operator who works."""
-    applied = inv("apply", "--stack", "access")
-    assert applied.code == 0, applied.output
-    inv.role = "operator"
-
-
-@pytest.fixture(scope="module")
-def demo(inv, access) -> SimpleNamespace:
-    result = inv("demo", "--json")
-    assert result.code == 0, result.output
-    return result
 
 
 def test_a_stage_without_its_predecessor_names_the_command(inv):
@@ -236,7 +210,7 @@ def test_a_reclaimed_spot_host_is_replaced_and_the_job_resumed(inv, demo, until)
     os.kill(training, signal.SIGSTOP)  # epochs are left when the interruption notice arrives
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    daemon.interrupt(inv.home, REGION, host["instance_id"])
+    client.interrupt(inv.home, REGION, host["instance_id"])
 
     def logged(text: str) -> list[str]:
         found = logs.filter_log_events(logGroupName=host["log_group"], logStreamNamePrefix=f"{host['job']}/")

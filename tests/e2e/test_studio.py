@@ -1,4 +1,4 @@
-"""SageMaker Studio, the usual workbench, through the commands that the operator types, as the operator's role."""
+"""A workbench in SageMaker Studio, through the commands that the operator types, as the operator's role."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from embedded_aws import client as daemon
+from embedded_aws import client
 from tests.e2e.notebook_kit import FOLDER, SECONDS, Workbench
 from tests.e2e.pipeline_kit import PREFIX, Pipeline
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
 @pytest.fixture
 def inv(tmp_path):
-    """An environment with a foundation and no data, in which the operator works."""
+    """An environment with a foundation and no data. The operator runs the commands."""
     pipeline = Pipeline(tmp_path)
     try:
         for role, words in (
@@ -27,10 +27,10 @@ def inv(tmp_path):
             assert applied.code == 0, applied.output
         yield pipeline
     finally:
-        daemon.destroy(pipeline.home)
+        client.destroy(pipeline.home)
 
 
-def test_the_operator_makes_opens_changes_and_removes_a_studio(inv):
+def test_the_operator_creates_opens_changes_and_removes_a_studio(inv):
     def run(*words: str) -> dict:
         done = inv(*words, "--json")
         assert done.code == 0, done.output
