@@ -1,8 +1,8 @@
 #!/bin/sh
-# Rewrites requirements.lock, requirements-workbench.lock and requirements-checkov.lock from pyproject.toml: for every
-# platform and Python from 3.10, with hashes.
-# Left out: torch, of which `inv` installs the build that fits the machine; and rfc3987-syntax, for which every import of
-# jsonschema, and so of the SageMaker SDK, would compile a grammar (1.4 s), to check a format that nobody here uses.
+# Rewrites the requirements*.lock files from pyproject.toml: for every platform and every Python from 3.10, with hashes.
+# Needs access to PyPI and to download.pytorch.org.
+# requirements.lock leaves out torch, which has lock files of its own (default and CPU build), and rfc3987-syntax: with it,
+# every import of jsonschema, and so of the SageMaker SDK, compiles a grammar for a format that is not used here (1.4 s).
 set -eu
 cd "$(dirname "$0")"
 left_out=$(mktemp)
@@ -12,7 +12,14 @@ printf '%s; python_version < "3"\n' torch rfc3987-syntax > "$left_out"
 .venv/bin/uv pip compile pyproject.toml --group local --group torch-requirements --group dev \
     --universal --python-version 3.10 --generate-hashes --override "$left_out" \
     --no-annotate --no-header --quiet --output-file requirements.lock "$@"
-cp requirements.lock requirements-workbench.lock # uv keeps to the versions that are there
+.venv/bin/uv pip compile --group torch --constraint requirements.lock \
+    --universal --python-version 3.10 --generate-hashes \
+    --no-annotate --no-header --quiet --output-file requirements-torch.lock "$@"
+sed -n 's/^\(torch==[0-9.]*\) .*/\1+cpu/p' requirements-torch.lock | .venv/bin/uv pip compile - \
+    --index-url https://download.pytorch.org/whl/cpu --no-deps \
+    --universal --python-version 3.10 --generate-hashes \
+    --no-annotate --no-header --quiet --output-file requirements-torch-cpu.lock "$@"
+cp requirements.lock requirements-workbench.lock # uv keeps the versions of an existing file
 .venv/bin/uv pip compile --group workbench \
     --universal --python-version 3.10 --generate-hashes \
     --no-annotate --no-header --quiet --output-file requirements-workbench.lock "$@"

@@ -33,7 +33,6 @@ LONG_MODULES = {
 LONG_FUNCTIONS = {"embedded_aws/"}
 IN_DIALECT = {
     "docs/",
-    "inv",
     "embedded_aws/",
     "policies/",
     "terraform/modules/",
@@ -201,17 +200,35 @@ def test_the_lock_has_the_pinned_versions():
             assert locked[name.lower()] == exact, requirement
 
 
-def test_the_lock_has_a_hash_for_everything():
-    entries = re.split(r"\n(?=[A-Za-z0-9])", (ROOT / "requirements.lock").read_text().strip())
-    assert len(entries) > 50
+@pytest.mark.parametrize("lock", sorted(ROOT.glob("requirements*.lock")), ids=lambda path: path.name)
+def test_every_locked_package_has_a_hash(lock):
+    entries = re.split(r"\n(?=[A-Za-z0-9])", lock.read_text().strip())
+    assert entries
     assert [e.splitlines()[0] for e in entries if "--hash=sha256:" not in e] == []
 
 
-def test_torch_is_left_to_inv():
-    """It installs the build that fits the machine."""
-    assert not re.search(r"^torch==", (ROOT / "requirements.lock").read_text(), re.M)
+def test_torch_has_lock_files_of_its_own():
+    """`inv` installs the build that fits the machine, of one version."""
+
+    def locked(name: str) -> list[str]:
+        return re.findall(r"^torch==(\S+)", (ROOT / name).read_text(), re.M)
+
     (torch,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["torch"]
-    assert re.fullmatch(r"torch==[0-9.]+", torch)
+    version = torch.removeprefix("torch==")
+    assert locked("requirements.lock") == []
+    assert locked("requirements-torch.lock") == [version]
+    assert locked("requirements-torch-cpu.lock") == [f"{version}+cpu"]
+
+
+def test_common_packages_have_the_same_version_in_both_locks():
+    """torch's lock file is installed first, requirements.lock over it."""
+
+    def locked(name: str) -> set[str]:
+        return set(re.findall(r"^[A-Za-z0-9._-]+==[^\\\n]+", (ROOT / name).read_text(), re.M))
+
+    common = {entry.partition("==")[0] for entry in locked("requirements.lock")}
+    both = {e for e in locked("requirements-torch.lock") if e.partition("==")[0] in common}
+    assert both and both <= locked("requirements.lock")
 
 
 # ---- entry points ----
