@@ -22,24 +22,18 @@ TEXT = {".py", ".tf", ".hcl", ".json", ".toml", ".md", ".sh", ".yml", ".yaml", "
 # Words of the dialect that this repository was first written in, and British spellings.
 DIALECT = re.compile(
     r"hand-?overs?\b|\bhand(?:s|ed) over\b|\bmend(?:s|ed)?\b|\bwhoever\b|\bby hand\b|rehears|\btold\b|\btakes? up where\b"
-    r"|\bone's own\b|\bgoes on\b|colour|behaviour|favour|neighbour|\blicence|catalogue"
+    r"|\bone's own\b|\bgoes on\b|colour|(?<!interruption_)behaviour|favour|neighbour|\blicence|catalogue"
     r"|(?:initial|serial|normal|optim|recogn|organ|summar|token)is(?:e|ing|ation)",
     re.IGNORECASE,
 )
 # Files and folders that may still break a rule. Remove an entry once it keeps the rule; add none.
-LONG_MODULES = {
-    "embedded_aws/tests/",
+LONG_MODULES: set[str] = set()
+LONG_FUNCTIONS = {
+    "embedded_aws/tests/iam/test_ec2.py",
+    "embedded_aws/tests/services/sagemaker/workbench/test_notebooks.py",
+    "embedded_aws/tests/state/test_snapshot.py",
 }
-LONG_FUNCTIONS = {"embedded_aws/"}
-IN_DIALECT = {
-    "docs/",
-    "embedded_aws/",
-    "policies/",
-    "terraform/modules/",
-    "tests/cli/test_inv.py",
-    "tests/ops/settings/test_settings.py",
-    "tests/terraform/",
-}
+IN_DIALECT = {"tests/terraform/test_workbench.py", "tests/terraform/test_workbench_scripts.py"}
 
 
 def _files() -> list[Path]:

@@ -84,7 +84,7 @@ def test_a_grid_search_with_one_job_per_combination_is_accepted(load):
         (GOOD + "[model]\nimage_size = 8", ["model.image_size", "8", "16"]),
         (GOOD + '[model]\narchitecture = "small_cnn"\npretrained = true', ["model: small_cnn", "pretrained"]),
         (GOOD + "[training]\nepoch = 3", ["training.epoch", "unknown setting", "epochs", "3"]),
-        ("colour = 1\n" + GOOD, ["colour", "unknown setting", "region"]),
+        ("color = 1\n" + GOOD, ["color", "unknown setting", "region"]),
         (
             GOOD.replace("max = 0.1", "max = 0.1, step = 1"),
             ["learning-rate.step", "unknown setting", "scaling"],

@@ -40,8 +40,8 @@ def test_a_budget_keeps_alerts_subscribers_and_tags(embedded_aws):
     assert budgets.describe_subscribers_for_notification(**alert)["Subscribers"] == [MAIL]
 
     budgets.update_budget(AccountId=ACCOUNT, NewBudget=limited(name, "500"))
-    told = budgets.describe_budget(AccountId=ACCOUNT, BudgetName=name)["Budget"]
-    assert told["BudgetLimit"] == {"Amount": "500", "Unit": "USD"}
+    described = budgets.describe_budget(AccountId=ACCOUNT, BudgetName=name)["Budget"]
+    assert described["BudgetLimit"] == {"Amount": "500", "Unit": "USD"}
     assert budgets.describe_subscribers_for_notification(**alert)["Subscribers"] == [MAIL]
 
     arn = f"arn:aws:budgets::{ACCOUNT}:budget/{name}"

@@ -28,7 +28,7 @@ def test_program_gets_its_inputs_and_its_outputs_are_uploaded(work: Training) ->
     work.put("data/train/dog/2.png", b"two")
     program = """
 import json, os, sys
-env = {k: os.environ.get(k) for k in ("SM_HOSTS", "TRAINING_JOB_NAME", "TRAINING_JOB_ARN", "COLOUR",
+env = {k: os.environ.get(k) for k in ("SM_HOSTS", "TRAINING_JOB_NAME", "TRAINING_JOB_ARN", "COLOR",
                                       "AWS_REGION", "SM_CURRENT_INSTANCE_TYPE")}
 train = os.environ["SM_CHANNEL_TRAIN"]
 files = sorted(os.path.relpath(os.path.join(d, f), train) for d, _, fs in os.walk(train) for f in fs)
@@ -42,7 +42,7 @@ print("validation:loss=2.5e-1")
         program,
         {"learning-rate": "0.1"},
         InputDataConfig=[channel("train", f"s3://{work.bucket}/data/train")],
-        Environment={"COLOUR": "blue"},
+        Environment={"COLOR": "blue"},
     )
     work.sagemaker.create_training_job(**request)
     job = work.ended(request["TrainingJobName"])
@@ -62,7 +62,7 @@ print("validation:loss=2.5e-1")
     report = json.loads(work.archive(uri)["report.json"])
     assert report["arguments"] == ["--learning-rate", "0.1"]
     assert report["files"] == ["cat/1.png", "dog/2.png"]
-    assert report["environment"]["COLOUR"] == "blue"
+    assert report["environment"]["COLOR"] == "blue"
     assert report["environment"]["TRAINING_JOB_NAME"] == job["TrainingJobName"]
     assert report["environment"]["TRAINING_JOB_ARN"] == job["TrainingJobArn"]
     assert report["environment"]["SM_CURRENT_INSTANCE_TYPE"] == "ml.m5.large"

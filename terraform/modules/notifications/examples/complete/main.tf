@@ -1,4 +1,4 @@
-# A topic that CloudWatch may publish to, and one address that is told.
+# A topic that CloudWatch may publish to, with one subscribed address.
 
 terraform {
   required_version = ">= 1.11"
