@@ -45,10 +45,11 @@ def test_networks_can_be_scoped_by_request_and_resource_tags(embedded_aws, as_ro
     assert code(ec2.delete_vpc, VpcId=other) == "UnauthorizedOperation"
 
 
-def test_run_instances_requires_permission_for_every_resource_it_uses(embedded_aws, as_role, name):
-    root, arn = embedded_aws.client("ec2"), f"arn:aws:ec2:us-east-1:{ACCOUNT}"
-    own = {"StringEquals": {"aws:RequestTag/Team": name}}
-    ec2 = as_role(
+def launch_statements(team: str) -> list[dict[str, Any]]:
+    """Allow RunInstances for one team, with IMDSv2, encrypted volumes, the team's subnets and Amazon's images."""
+    arn = f"arn:aws:ec2:us-east-1:{ACCOUNT}"
+    own = {"StringEquals": {"aws:RequestTag/Team": team}}
+    return [
         {
             "Action": "ec2:RunInstances",
             "Resource": f"{arn}:instance/*",
@@ -62,7 +63,7 @@ def test_run_instances_requires_permission_for_every_resource_it_uses(embedded_a
         {
             "Action": "ec2:RunInstances",
             "Resource": f"{arn}:subnet/*",
-            "Condition": {"StringEquals": {"aws:ResourceTag/Team": name}},
+            "Condition": {"StringEquals": {"aws:ResourceTag/Team": team}},
         },
         {
             "Action": "ec2:RunInstances",
@@ -75,7 +76,12 @@ def test_run_instances_requires_permission_for_every_resource_it_uses(embedded_a
             "Resource": f"{arn}:*/*",
             "Condition": {"StringEquals": {"ec2:CreateAction": "RunInstances"}},
         },
-    )("ec2")
+    ]
+
+
+def test_run_instances_requires_permission_for_every_resource_it_uses(embedded_aws, as_role, name):
+    root = embedded_aws.client("ec2")
+    ec2 = as_role(*launch_statements(name))("ec2")
     tags = [{"Key": "Team", "Value": name}]
     vpc = root.create_vpc(CidrBlock="10.8.0.0/16")["Vpc"]["VpcId"]
     mine, other = (

@@ -30,7 +30,7 @@ TRUST = json.dumps(
 )
 
 
-def _create(aws: Any) -> None:
+def _create_objects(aws: Any) -> None:
     s3 = aws.client("s3")
     s3.create_bucket(Bucket="kept")
     s3.put_bucket_versioning(Bucket="kept", VersioningConfiguration={"Status": "Enabled"})
@@ -41,6 +41,9 @@ def _create(aws: Any) -> None:
     upload = s3.create_multipart_upload(Bucket="kept", Key="open")["UploadId"]
     s3.upload_part(Bucket="kept", Key="open", UploadId=upload, PartNumber=1, Body=b"p" * 6_000_000)
 
+
+def _create(aws: Any) -> None:
+    _create_objects(aws)
     iam = aws.client("iam")
     iam.create_role(RoleName="kept", AssumeRolePolicyDocument=TRUST)
     iam.put_role_policy(
