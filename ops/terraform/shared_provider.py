@@ -14,10 +14,13 @@ from types import TracebackType
 from ops.errors import OperatorError
 
 _REATTACH = re.compile(r"TF_REATTACH_PROVIDERS='(.+)'")
+# Becomes the provider, after it starts a process that terminates the provider when standard input closes. The operating
+# system closes it when this process ends, even by SIGKILL.
+_RUN = 'exec 3<&0 </dev/null; { read -r line <&3; kill "$$"; } >/dev/null & exec "$0" -debug 3<&-'
 
 
 class SharedProvider:
-    """A provider process. A context manager that ends it.
+    """A provider process, which ends with this one at the latest. A context manager that ends it.
 
     variables: environment variables that attach Terraform to the process.
     """
@@ -25,12 +28,13 @@ class SharedProvider:
     def __init__(self, executable: Path, environment: dict[str, str]):
         self._executable = executable
         self._process = subprocess.Popen(
-            [executable, "-debug"],
+            ["/bin/sh", "-c", _RUN, executable],
             env=environment,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # its log: a pipe that nobody reads would fill up and block it
             text=True,
+            start_new_session=True,  # Ctrl+C must not end it before Terraform has stopped
         )
         self.variables = {"TF_REATTACH_PROVIDERS": self._reattach_value()}
 
@@ -44,8 +48,7 @@ class SharedProvider:
 
     def stop(self) -> None:
         """End the process."""
-        self._process.terminate()
-        self._process.communicate()
+        self._process.communicate()  # closes its standard input
 
     def _reattach_value(self) -> str:
         """Return the value that the provider prints once it accepts connections."""
@@ -53,9 +56,9 @@ class SharedProvider:
         for line in self._process.stdout:
             if found := _REATTACH.search(line):
                 return found.group(1)
-        raise OperatorError(
-            f"The Terraform provider {self._executable} exited with {self._process.wait()} as it started."
-        )
+        code = self._process.wait()
+        self.stop()
+        raise OperatorError(f"The Terraform provider {self._executable} exited with {code} as it started.")
 
 
 def installed(data: Path) -> Path | None:
