@@ -1,14 +1,13 @@
-"""A pipeline on an embedded AWS, which the tests of a module share: `inv`, stack access, the demo."""
+"""Fixtures of the end-to-end tests: an embedded AWS, the roles of its environment, the demo."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 
 import pytest
 
 from embedded_aws import client
-from tests.e2e.pipeline_kit import Pipeline
+from tests.e2e.pipeline_kit import Pipeline, Result
 
 
 @pytest.fixture(scope="module")
@@ -21,15 +20,12 @@ def inv(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
 
 
 @pytest.fixture(scope="module")
-def access(inv) -> None:
-    """Stack access is applied; from now on the operator runs the commands."""
-    applied = inv("apply", "--stack", "access")
-    assert applied.code == 0, applied.output
+def access(inv):
+    """The roles of people and CI. From here on the operator runs the tasks."""
+    inv.succeed("apply", "--stack", "access")
     inv.role = "operator"
 
 
 @pytest.fixture(scope="module")
-def demo(inv, access) -> SimpleNamespace:
-    result = inv("demo", "--json")
-    assert result.code == 0, result.output
-    return result
+def demo(inv, access) -> Result:
+    return inv.succeed("demo")

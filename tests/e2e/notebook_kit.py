@@ -1,4 +1,4 @@
-"""Run the notebook of this repository: with given AWS variables, or in a workbench as its role."""
+"""Run the repository's notebook to its end: in a kernel of this machine, or in a workbench."""
 
 from __future__ import annotations
 
@@ -12,40 +12,45 @@ from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
-from websocket import create_connection
+from websocket import WebSocket, create_connection
 
 from notebooks_kit import Browser
+from tests.e2e.pipeline_kit import Pipeline
 
-ROOT = Path(__file__).resolve().parents[2]
-NOTEBOOK = ROOT / "notebooks" / "pipeline.ipynb"
-FOLDER = "image-classifier"  # of the repository in a workbench's home, and its kernel
-SECONDS = 300  # for a cell
+FOLDER = "image-classifier"  # name of the repository's folder in a workbench, and of its kernel
+SECONDS = 300  # time limit of a cell
 
 
-def run_here(environment: dict[str, str]) -> list[str]:
-    """What each code cell prints and shows, run in a kernel of this interpreter. Raises CellExecutionError.
+def run_here(repository: Path, environment: dict[str, str]) -> list[str]:
+    """Run the notebook in a kernel of this interpreter. Return the output of each code cell.
 
-    environment: all of the kernel's variables.
+    environment: all environment variables of the kernel.
+
+    Raises:
+        CellExecutionError: A cell failed.
     """
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    place = {"metadata": {"path": str(NOTEBOOK.parent)}}
-    NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=place).execute(env=environment)
+    path = repository / "notebooks" / "pipeline.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    resources = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", resources=resources).execute(
+        env=environment
+    )
     return [_text(cell.outputs) for cell in notebook.cells if cell.cell_type == "code"]
 
 
 class Workbench:
-    """Somebody at the JupyterLab of a workbench, at a presigned URL."""
+    """JupyterLab of a workbench, opened with a presigned URL."""
 
     def __init__(self, presigned_url: str) -> None:
         self.browser = Browser(presigned_url)
         assert self.browser.token, self.browser.page
+        self._wait_for_kernel()
 
-    def kernels(self) -> list[str]:
-        return list(self.browser.ask("GET", "kernelspecs")["kernelspecs"])
+    def run_notebook(self, *more: str) -> list[str]:
+        """Run the notebook in the repository's kernel. Return the output of each code cell.
 
-    def run(self, *more: str) -> list[str]:
-        """As `run_here`, with the notebook that lies there, in the kernel of the repository's environment. more: cells to
-        run after its own."""
+        more: cells to run after those of the notebook.
+        """
         path = f"{FOLDER}/notebooks/pipeline.ipynb"
         cells = self.browser.ask("GET", f"contents/{path}")["content"]["cells"]
         session = self.browser.ask(
@@ -62,33 +67,44 @@ class Workbench:
             socket.close()
             self.browser.ask("DELETE", f"sessions/{session['id']}")
 
+    def _wait_for_kernel(self) -> None:
+        """Wait until the start script has created the repository's environment."""
+        deadline = time.monotonic() + SECONDS
+        while FOLDER not in self.browser.ask("GET", "kernelspecs")["kernelspecs"]:
+            assert time.monotonic() < deadline, "the kernel of the repository's environment does not exist"
+            time.sleep(0.2)
+
 
 @contextlib.contextmanager
-def workbench(inv: Any) -> Iterator[Workbench]:
-    """A notebook instance made by the tasks, put to sleep and woken again; removed at the end.
-
-    inv: runs the tasks, in an environment in which a model serves.
-    """
-    made = inv("workbench.up", "--kind", "notebook", "--json")
-    assert made.code == 0, made.output
-    again = inv("workbench.up", "--kind", "notebook", "--json")
-    assert again.code == 0, again.output
-    assert again.json["changes"] == [] or again.json["repository"] != made.json["repository"], again.json
-    inv.root("sagemaker").stop_notebook_instance(NotebookInstanceName=made.json["name"])
-    opened = inv("workbench.open", "--json")
-    assert opened.code == 0, opened.output
-    bench, deadline = Workbench(opened.json["url"]), time.monotonic() + SECONDS
-    while FOLDER not in bench.kernels():
-        assert time.monotonic() < deadline, "the repository's environment is not ready"
-        time.sleep(0.2)
-    yield bench
-    removed = inv("workbench.down", "--json")
-    assert removed.code == 0 and removed.json["removed"], removed.output
-    assert inv("workbench.down", "--json").json == {"removed": []}
+def notebook_instance(inv: Pipeline) -> Iterator[Workbench]:
+    """Create a notebook instance, stop it, and open it. Remove it at the end."""
+    created = inv.succeed("workbench.up", "--kind", "notebook").json
+    again = inv.succeed("workbench.up", "--kind", "notebook").json
+    assert again["changes"] == [] and again["repository"] == created["repository"]
+    inv.root("sagemaker").stop_notebook_instance(NotebookInstanceName=created["name"])
+    yield Workbench(inv.succeed("workbench.open").json["url"])
+    assert inv.succeed("workbench.down").json["removed"]
+    assert inv.succeed("workbench.down").json == {"removed": []}
 
 
-def _execute(socket: Any, code: str) -> str:
-    """Text of a cell's outputs. Raises AssertionError if it fails."""
+def check_outputs(outputs: list[str], caller: str) -> None:
+    """Check that the notebook ran through all stages. caller: part of the ARN of its role session."""
+    everything = "\n".join(outputs)
+    assert caller in outputs[1]
+    assert "1,797 images" in everything and "[image/png]" in everything
+    for heading in (
+        "FinalObjectiveValue",
+        "Metrics of version",
+        "Model versions",
+        "In service",
+        "Prediction",
+    ):
+        assert heading in everything.replace("\n", ""), f"{heading} is not in:\n{everything}"
+    assert any("of 50 test images correct" in text for text in outputs)
+
+
+def _execute(socket: WebSocket, code: str) -> str:
+    """Run a cell and return the text of its outputs. Raise AssertionError if it fails."""
     header = {
         "msg_id": uuid.uuid4().hex,
         "session": uuid.uuid4().hex,
@@ -99,8 +115,8 @@ def _execute(socket: Any, code: str) -> str:
     content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False}
     message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
     socket.send(json.dumps(message))
-    outputs, failed, ended = [], None, set()
-    while ended != {"execute_reply", "idle"}:  # which come by different channels
+    outputs, traceback, ended = [], None, set()
+    while ended != {"execute_reply", "idle"}:  # they come on different channels, in any order
         answer = json.loads(socket.recv())
         if answer["parent_header"].get("msg_id") != header["msg_id"]:
             continue
@@ -108,40 +124,20 @@ def _execute(socket: Any, code: str) -> str:
         if kind in ("stream", "display_data", "execute_result"):
             outputs.append(content)
         elif kind == "error":
-            failed = "\n".join(content["traceback"])
+            traceback = "\n".join(content["traceback"])
         elif kind == "execute_reply":
             ended.add(kind)
         elif kind == "status" and content["execution_state"] == "idle":
             ended.add("idle")
-    assert failed is None, failed
+    assert traceback is None, traceback
     return _text(outputs)
 
 
 def _text(outputs: list[dict[str, Any]]) -> str:
-    """What is printed, and the MIME types of what is shown besides."""
+    """Return the printed text and, in brackets, the MIME types of everything displayed."""
     return "".join(
         o["text"]
         if "text" in o
-        else "".join(o["data"].get("text/plain", "")) + "".join(f"[{t}]" for t in o["data"])
+        else "".join(o["data"].get("text/plain", "")) + "".join(f"[{kind}]" for kind in o["data"])
         for o in outputs
     )
-
-
-def check(outputs: list[str], caller: str) -> None:
-    """Check the outputs of a complete run.
-
-    outputs: of each code cell.
-    caller: part of the ARN that the notebook uses.
-    """
-    whole = "\n".join(outputs)
-    assert caller in outputs[1]
-    assert "1,797 images" in whole and "[image/png]" in whole
-    for heading in (
-        "FinalObjectiveValue",
-        "Metrics of version",
-        "Model versions",
-        "In service",
-        "Prediction",
-    ):
-        assert heading in whole.replace("\n", ""), f"{heading} is not in:\n{whole}"
-    assert any("of 50 test images correct" in text for text in outputs)

@@ -1,18 +1,18 @@
-"""Running tasks as the roles of an environment, each command a stage; and asking the record what a statement was for."""
+"""Run tasks as the roles of an environment, on an embedded AWS of their own."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -23,9 +23,8 @@ from embedded_aws import client
 from embedded_aws.pytest_plugin import free_port
 from identity_provider_kit import IdentityProvider
 from ops.permissions.documents import Document
-from ops.permissions.record import Decision
+from tests.e2e.repository_copy import copy_repository
 
-ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "image-classifier-local"
 REGION = "us-east-1"
 PROGRAM = (
@@ -41,37 +40,59 @@ SUBJECTS = {
 
 @dataclass(frozen=True)
 class Stage:
-    """A command that ran, or a step of it, such as "demo: tune"; when, in seconds of the epoch."""
+    """A command that ran, or a step of it, such as "demo: tune"."""
 
     name: str
     began: float
-    ended: float
+    """Start in seconds since the epoch."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """Result of a command."""
+
+    code: int
+    """Exit status."""
+
+    messages: str
+    """Standard error: progress, tables, errors."""
+
+    json: Any
+    """Output of option --json; None without it."""
 
 
 class Pipeline:
-    """`inv(*words)`: run a task to its end. `inv.start(*words)`: start it in a session of its own.
+    """Runs the tasks of a copy of this repository."""
 
-    stages: the commands and their steps, in order.
-    gone: policies that a stage has removed again.
-    role: "" for the root of the account, "operator", or a role of CI, which has a token and no key.
-    """
-
-    def __init__(self, folder: Path):
-        self.folder, self.home, self.role = folder, folder / "aws", ""
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.repository = copy_repository(folder / "repository")
+        self.home = folder / "aws"
+        self.role = ""
+        """Role that runs the tasks: "" for the account's root, "operator", "ci-plan" or "ci-apply"."""
         self.stages: list[Stage] = []
-        self.gone: list[Document] = []
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "INVOKE_"))}
+        """Commands and their steps, in order."""
+        self.removed_documents: list[Document] = []
+        """Policies that a command has removed again."""
+        self.root = cache(self._root)
+        """Return a client of the account's root."""
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            # The copy is temporary, so cached bytecode does no harm, and every command starts faster.
+            if not name.startswith(("AWS_", "INVOKE_")) and name != "PYTHONDONTWRITEBYTECODE"
+        }
         self._environment = {
-            **clean,
+            **inherited,
             "EMBEDDED_AWS_HOME": str(self.home),
             "EMBEDDED_AWS_PORT": str(free_port()),
             "INV_WORK": str(folder / "work"),
         }
 
-    def start(self, *words: str, role: str | None = None) -> subprocess.Popen:
-        command = [sys.executable, "-c", PROGRAM, str(ROOT), *words]
+    def start(self, *words: str, role: str | None = None) -> subprocess.Popen[str]:
+        """Start a task in a session of its own. role: by default the role of this object."""
         return subprocess.Popen(
-            command,
+            [sys.executable, "-c", PROGRAM, str(self.repository), *words],
             env=self.variables(self.role if role is None else role, *words),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -80,47 +101,58 @@ class Pipeline:
             cwd=self.folder,
         )
 
-    def __call__(self, *words: str, role: str | None = None) -> SimpleNamespace:
+    def __call__(self, *words: str, role: str | None = None) -> Result:
+        """Run a task to its end."""
         name, began = " ".join([*([role] if role else []), words[0]]), time.time()
         process = self.start(*words, role=role)
+        assert process.stdout and process.stderr
         with ThreadPoolExecutor(1) as pool:
-            out = pool.submit(process.stdout.read)
-            lines = []
+            output = pool.submit(process.stdout.read)
+            messages = []
             for line in process.stderr:
-                lines.append(line)
+                messages.append(line)
                 if step := re.match(r"✓ (.+?)  ", line):
-                    self.stages.append(Stage(f"{name}: {step.group(1).strip()}", began, began := time.time()))
-        self.stages.append(Stage(name, began, time.time()))
-        answer = out.result()
-        return SimpleNamespace(
-            code=process.wait(), output="".join(lines), json=json.loads(answer) if answer.strip() else None
-        )
+                    self.stages.append(Stage(f"{name}: {step.group(1).strip()}", began))
+                    began = time.time()
+        self.stages.append(Stage(name, began))
+        text = output.result()
+        return Result(process.wait(), "".join(messages), json.loads(text) if text.strip() else None)
+
+    def succeed(self, *words: str, role: str | None = None) -> Result:
+        """Run a task that must succeed, with option --json."""
+        result = self(*words, "--json", role=role)
+        assert result.code == 0, result.messages
+        return result
+
+    def fail(self, *words: str, role: str | None = None) -> str:
+        """Run a task that must fail with an error message. Return its messages."""
+        result = self(*words, role=role)
+        assert result.code == 1, result.messages
+        assert "Traceback" not in result.messages
+        return result.messages
+
+    def kill(self, pattern: str, *words: str) -> None:
+        """Start a task and kill it with SIGKILL when it writes a line that has a pattern."""
+        began = time.time()
+        process = self.start(*words)
+        assert process.stderr
+        lines = []
+        for line in process.stderr:
+            lines.append(line)
+            if re.search(pattern, line):
+                break
+        else:
+            raise AssertionError(f"No line has {pattern!r}: {''.join(lines)}")
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        self.stages.append(Stage(words[0], began))
 
     def variables(self, role: str, *words: str) -> dict[str, str]:
-        """The environment of a process that works as a role. words: what its session is named after."""
-        return {**self._environment, **self._variables(role, words)}
-
-    def root(self, service: str):
-        """A client of the account's root."""
-        variables = client.variables(self.home, REGION)
-        return boto3.client(
-            service,
-            region_name=REGION,
-            endpoint_url=variables["AWS_ENDPOINT_URL"],
-            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-        )
-
-    def stage_of(self, moment: float) -> str:
-        """The command that ran at a moment, or the last one before it, whose work went on."""
-        return [stage.name for stage in self.stages if stage.began <= moment][-1]
-
-    def _variables(self, role: str, words: tuple[str, ...]) -> dict[str, str]:
-        """The AWS_* variables of a session of a role, named after the stage."""
+        """Return the environment variables of a process with a role. words: become the name of its session."""
         if not role:
-            return {}
+            return self._environment
         variables = client.variables(self.home, REGION)
-        asked = {
+        request = {
             "RoleArn": f"arn:aws:iam::123456789012:role/access/{PREFIX}-{role}",
             "RoleSessionName": re.sub(r"[^\w-]+", "-", " ".join(words))[:64],
         }
@@ -132,81 +164,41 @@ class Pipeline:
                 endpoint_url=variables["AWS_ENDPOINT_URL"],
                 config=Config(signature_version=UNSIGNED),
             )
-            keys = sts.assume_role_with_web_identity(**asked, WebIdentityToken=token)["Credentials"]
+            keys = sts.assume_role_with_web_identity(**request, WebIdentityToken=token)["Credentials"]
         else:
-            keys = self.root("sts").assume_role(**asked)["Credentials"]
+            keys = self.root("sts").assume_role(**request)["Credentials"]
         return {
+            **self._environment,
             **variables,
             "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
             "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
             "AWS_SESSION_TOKEN": keys["SessionToken"],
         }
 
+    def stage_at(self, moment: float) -> str:
+        """Return the name of the command or step that ran at a moment, or of the last one before it."""
+        return [stage.name for stage in self.stages if stage.began <= moment][-1]
+
+    def _root(self, service: str) -> Any:
+        variables = client.variables(self.home, REGION)
+        return boto3.client(
+            service,
+            region_name=REGION,
+            endpoint_url=variables["AWS_ENDPOINT_URL"],
+            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+        )
+
 
 def training_process(instance: str) -> int:
-    """The process id of the training program on an EC2 instance of the embedded AWS; 0 if there is none."""
+    """Return the process ID of the training program on an EC2 instance of the embedded AWS; 0 if there is none."""
+    marker = f"{INSTANCE_VARIABLE}={instance}".encode()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes().split(b"\0")
-            marked = f"{INSTANCE_VARIABLE}={instance}".encode() in (folder / "environ").read_bytes().split(
-                b"\0"
-            )
+            variables = (folder / "environ").read_bytes().split(b"\0")
         except OSError:
             continue  # it has ended
-        if marked and len(command) > 1 and command[1].endswith(b"/train.py"):
+        if marker in variables and len(command) > 1 and command[1].endswith(b"/train.py"):
             return int(folder.name)
     return 0
-
-
-def without(document: Document, sid: str) -> str:
-    """A document as JSON, less one statement."""
-    kept = [statement for statement in document.statements if statement["Sid"] != sid]
-    return json.dumps({"Version": "2012-10-17", "Statement": kept})
-
-
-def first_denied(
-    iam: Any, documents: list[Document], document: Document, sid: str, decisions: Iterable[Decision]
-) -> Decision | None:
-    """Return the first decision that would have been a denial if the document lacked a statement.
-
-    IAM's policy simulation decides. A decision by a resource's own policy did not need the statement.
-    iam: client of any embedded AWS.
-    """
-    left = {
-        role: [
-            json.dumps({"Statement": list(d.statements)})
-            for d in documents
-            if role in d.roles and d is not document
-        ]
-        + [without(document, sid)]
-        for role in document.roles
-    }
-    for decision in decisions:
-        if (
-            decision.allowed
-            and decision.principal in left
-            and sid in decision.statements
-            and decision.reason == "identity-based policy"
-            and not is_allowed(iam, left[decision.principal], decision)
-        ):
-            return decision
-    return None
-
-
-def is_allowed(iam: Any, policies: list[str], decision: Decision) -> bool:
-    """Report whether policies allow what a decision was about."""
-    context = [
-        {
-            "ContextKeyName": key,
-            "ContextKeyValues": [value] if isinstance(value, str) else value,
-            "ContextKeyType": "string" if isinstance(value, str) else "stringList",
-        }
-        for key, value in decision.context.items()
-    ]
-    answer = iam.simulate_custom_policy(
-        PolicyInputList=policies,
-        ActionNames=[decision.action],
-        ResourceArns=[decision.resource],
-        ContextEntries=context,
-    )
-    return answer["EvaluationResults"][0]["EvalDecision"] == "allowed"
