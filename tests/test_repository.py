@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,12 @@ def _files() -> list[Path]:
 
 FILES = _files()
 MODULES = [path for path in FILES if path.suffix == ".py"]
-TREES = {path: ast.parse(path.read_text()) for path in MODULES}
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    """Parse a module. Not at import, because every worker of pytest-xdist imports this file."""
+    return ast.parse(path.read_text())
 
 
 def named(path: Path) -> str:
@@ -91,7 +97,7 @@ def pending(name: str, exempt: set[str]) -> bool:
 
 
 def test_every_module_has_a_docstring():
-    without = [named(p) for p in MODULES if not (ast.get_docstring(TREES[p]) or "").strip()]
+    without = [named(p) for p in MODULES if not (ast.get_docstring(_tree(p)) or "").strip()]
     assert without == []
 
 
@@ -102,7 +108,7 @@ def test_modules_are_short():
 
 
 def test_functions_are_short():
-    found = {named(p): long for p in MODULES if (long := long_functions(TREES[p]))}
+    found = {named(p): long for p in MODULES if (long := long_functions(_tree(p)))}
     assert {name: long for name, long in found.items() if not pending(name, LONG_FUNCTIONS)} == {}
 
 
@@ -133,7 +139,7 @@ def test_the_rules_detect_long_functions_and_dialect():
 
 
 def test_no_error_is_swallowed():
-    found = [f"{named(p)}:{line}" for p in MODULES for line in swallows(TREES[p]) + catches_all(TREES[p])]
+    found = [f"{named(p)}:{line}" for p in MODULES for line in swallows(_tree(p)) + catches_all(_tree(p))]
     assert found == []
 
 
