@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import boto3
@@ -54,10 +55,18 @@ def with_clients(env: Environment, **clients: Any) -> Environment:
     return FakeEnvironment(env, {name.strip("_").replace("_", "-"): fake for name, fake in clients.items()})
 
 
+class _CachingSession(boto3.Session):
+    """A session that creates each client once, which takes as long as a short test."""
+
+    @cache  # noqa: B019 (there is one session)
+    def client(self, service: str, **options: Any) -> Any:
+        return super().client(service, **options)
+
+
 @pytest.fixture(scope="session")
 def moto_session() -> boto3.Session:
-    """One session for all tests, as it caches the service models."""
-    return boto3.Session("test", "test", region_name="us-east-1")
+    """One session for all tests, as it caches clients and service models."""
+    return _CachingSession("test", "test", region_name="us-east-1")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The requests that create jobs, as the SDK sends them: valid for botocore, isolated, encrypted, tagged."""
 
 import json
+from functools import cache
 
 import boto3
 import pytest
@@ -36,8 +37,9 @@ class Sent(Exception):
 
 
 class Session(boto3.Session):
-    """Creates SageMaker clients that send nothing."""
+    """Creates SageMaker clients that send nothing; each client once, which takes as long as a short test."""
 
+    @cache  # noqa: B019 (there is one session)
     def client(self, service, region_name=None, config=None, **options):
         made = super().client(service, region_name, config=(config or Config()), **options)
         made.meta.events.register("before-call.sagemaker", self._stop)

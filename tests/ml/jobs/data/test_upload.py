@@ -4,19 +4,22 @@ import json
 import shutil
 from pathlib import Path
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from ml.jobs.data import current, manifest, upload
 from ml.jobs.data.manifest import Manifest
 from ops import s3
+from ops.environment import Environment
 from ops.errors import OperatorError
 from tests.conftest import BUCKET, Account
 
 
 @pytest.fixture
 def env(moto_aws, dev, foundation):
-    """Environment dev with a versioned bucket and no data."""
+    """Environment dev with a versioned bucket and no data. Its clients are its own: tests add handlers to them."""
+    dev = Environment(dev.settings, boto3.Session("test", "test", region_name="us-east-1"))
     dev.client("s3").create_bucket(Bucket=BUCKET)
     dev.client("s3").put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     Account(dev).publish("foundation", foundation.model_dump())
