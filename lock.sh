@@ -1,6 +1,6 @@
 #!/bin/sh
 # Rewrites the requirements*.lock files from pyproject.toml: for every platform and every Python from 3.10, with hashes.
-# Needs access to PyPI and to download.pytorch.org.
+# Needs access to PyPI and to PyTorch's package index.
 # requirements.lock leaves out torch, which has lock files of its own (default and CPU build), and rfc3987-syntax: with it,
 # every import of jsonschema, and so of the SageMaker SDK, compiles a grammar for a format that is not used here (1.4 s).
 set -eu
@@ -16,7 +16,7 @@ printf '%s; python_version < "3"\n' torch rfc3987-syntax > "$left_out"
     --universal --python-version 3.10 --generate-hashes \
     --no-annotate --no-header --quiet --output-file requirements-torch.lock "$@"
 sed -n 's/^\(torch==[0-9.]*\) .*/\1+cpu/p' requirements-torch.lock | .venv/bin/uv pip compile - \
-    --index-url https://download.pytorch.org/whl/cpu --no-deps \
+    --torch-backend cpu --no-deps \
     --universal --python-version 3.10 --generate-hashes \
     --no-annotate --no-header --quiet --output-file requirements-torch-cpu.lock "$@"
 cp requirements.lock requirements-workbench.lock # uv keeps the versions of an existing file

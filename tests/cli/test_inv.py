@@ -26,6 +26,7 @@ PIP = """#!/bin/sh
 echo "pip $*" >> "$FAKE_LOG"
 case "$*" in
     *"${FAKE_PIP_FAILS:-nothing}"*) echo "pip could not do that"; exit 1 ;;
+    "install uv") printf '#!/bin/sh\\necho "uv $*" >> "$FAKE_LOG"\\n' > "$(dirname "$0")/uv"; chmod +x "$(dirname "$0")/uv" ;;
 esac
 """
 
@@ -106,13 +107,12 @@ def test_torch_is_installed_with_hashes_as_the_build_of_this_machine(clone):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems have one build of torch")
-def test_the_cpu_build_comes_from_pytorch_if_pip_does_not_find_it(clone):
+def test_uv_finds_the_cpu_build_if_pip_does_not(clone):
     code, _, _ = clone.inv(FAKE_PIP_FAILS=f"hashes -r {clone.home}/requirements-torch-cpu")
     assert code == 0
-    index = "--extra-index-url https://download.pytorch.org/whl/cpu"
-    assert clone.installed[1] == (
-        f"pip install --no-deps --require-hashes {index} -r {clone.home}/requirements-torch-cpu.lock"
-    )
+    assert clone.installed[1] == "pip install uv"
+    assert clone.installed[2].startswith("uv pip install --no-deps --require-hashes ")
+    assert clone.installed[2].endswith(f"--torch-backend cpu -r {clone.home}/requirements-torch-cpu.lock")
 
 
 def test_the_second_call_does_not_build(clone):
