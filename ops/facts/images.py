@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-REGISTRY = "763104351884.dkr.ecr.{region}.amazonaws.com"
-TRAINING = "pytorch:2.13-{device}-amzn2023-sagemaker"
-SERVING = "ray:serve-ml-sagemaker-{device}-v1"  # AWS's successor of its PyTorch inference image
+ACCOUNT_ID = "763104351884"  # of the registry, in all regions that have the repositories
+REGISTRY = f"{ACCOUNT_ID}.dkr.ecr.{{region}}.amazonaws.com"
+TRAINING_REPOSITORY = "pytorch"
+TRAINING = f"{TRAINING_REPOSITORY}:2.13-{{device}}-amzn2023-sagemaker"
+SERVING_REPOSITORY = "ray"
+SERVING = (
+    f"{SERVING_REPOSITORY}:serve-ml-sagemaker-{{device}}-v1"  # AWS's successor of its PyTorch inference image
+)
 
 
 def training_image(region: str, instance_type: str) -> str:

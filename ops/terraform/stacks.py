@@ -14,6 +14,7 @@ from ops import endpoint_history, packaging
 from ops.aws import error_code
 from ops.environment import Environment
 from ops.errors import OperatorError
+from ops.facts import images
 from ops.paths import ROOT, WORK
 from ops.settings import Settings
 from ops.settings.serving import ServingSettings
@@ -40,7 +41,8 @@ def access(env: Environment, progress: Progress, *, plan_only: bool = False) -> 
         "environment": chosen.github_environment,
         "create_identity_provider": chosen.create_identity_provider,
     }
-    return _stack(env, "access", access_key(env.settings), progress, {"github": github}, plan_only=plan_only)
+    variables = {"github": github, "image_account_id": images.ACCOUNT_ID}
+    return _stack(env, "access", access_key(env.settings), progress, variables, plan_only=plan_only)
 
 
 def access_key(settings: Settings) -> str:
@@ -76,6 +78,11 @@ def foundation(env: Environment, progress: Progress, *, plan_only: bool = False)
         "logs": {
             "retention_days": settings.log_retention_days,
             "manage_training_group": _manages_training_logs(env),
+        },
+        "images": {
+            "account_id": images.ACCOUNT_ID,
+            "training_repository": images.TRAINING_REPOSITORY,
+            "serving_repository": images.SERVING_REPOSITORY,
         },
         "budget": settings.budget.model_dump(),
         "notifications": {"emails": settings.observability.emails},

@@ -45,7 +45,6 @@ variable "github" {
 variable "image_account_id" {
   description = "Account of the registry of AWS's Deep Learning Containers, as in the foundation stack."
   type        = string
-  default     = "763104351884"
   nullable    = false
 
   validation {

@@ -101,11 +101,10 @@ variable "images" {
     serving_repository: Repository of the serving image.
   EOT
   type = object({
-    account_id          = optional(string, "763104351884")
-    training_repository = optional(string, "pytorch")
-    serving_repository  = optional(string, "ray")
+    account_id          = string
+    training_repository = string
+    serving_repository  = string
   })
-  default  = {}
   nullable = false
 
   validation {

@@ -46,6 +46,11 @@ def foundation(aws, variables):
             "key": {"deletion_window_days": 7},
             "network": {"enabled": True, "flow_logs": True},
             "logs": {"retention_days": 7, "manage_training_group": True},
+            "images": {
+                "account_id": "763104351884",
+                "training_repository": "pytorch",
+                "serving_repository": "ray",
+            },
             "boundary_arn": "",
         },
     )

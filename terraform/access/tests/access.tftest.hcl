@@ -11,10 +11,11 @@ mock_provider "aws" {
 }
 
 variables {
-  project     = "image-classifier"
-  environment = "dev"
-  region      = "us-east-1"
-  github      = { repository = "", environment = "", create_identity_provider = false }
+  project          = "image-classifier"
+  environment      = "dev"
+  region           = "us-east-1"
+  image_account_id = "123456789012"
+  github           = { repository = "", environment = "", create_identity_provider = false }
 }
 
 run "an_operator_and_a_boundary_by_default" {

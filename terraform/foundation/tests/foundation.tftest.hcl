@@ -23,6 +23,7 @@ variables {
   environment  = "dev"
   region       = "eu-west-1"
   boundary_arn = ""
+  images       = { account_id = "123456789012", training_repository = "pytorch", serving_repository = "ray" }
   logs         = { retention_days = 365, manage_training_group = true }
   network      = { enabled = false, flow_logs = true }
 }
@@ -157,7 +158,7 @@ run "refuses_a_registry_that_is_no_account_id" {
   command = plan
 
   variables {
-    images = { account_id = "7631" }
+    images = { account_id = "7631", training_repository = "pytorch", serving_repository = "ray" }
   }
 
   expect_failures = [var.images]

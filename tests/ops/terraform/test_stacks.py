@@ -8,9 +8,8 @@ import pytest
 from ops import settings
 from ops.environment import Environment
 from ops.errors import OperatorError
-from ops.settings.serving import (
-    ServingSettings,
-)
+from ops.facts import images
+from ops.settings.serving import ServingSettings
 from ops.terraform import stacks, state_bucket
 from tests.environments import with_settings
 
@@ -59,6 +58,17 @@ def test_inputs_are_variables_that_the_roots_declare(name, moto_session):
     assert foundation["storage"]["force_destroy"] == env.settings.storage.force_destroy
     assert serving["lambda"]["provisioned_concurrency"] == env.settings.function.provisioned_concurrency
     assert serving["autoscaling"]["max_capacity"] == env.settings.serving.autoscaling.max_capacity
+
+
+def test_roles_may_pull_the_images_that_jobs_and_endpoints_use(dev):
+    chosen = stacks.foundation(dev, quiet).variables["images"]
+    registry = f"{chosen['account_id']}.dkr.ecr.us-east-1.amazonaws.com"
+    training, serving = (
+        image("us-east-1", "ml.m5.large") for image in (images.training_image, images.serving_image)
+    )
+    assert training.startswith(f"{registry}/{chosen['training_repository']}:")
+    assert serving.startswith(f"{registry}/{chosen['serving_repository']}:")
+    assert stacks.access(dev, quiet).variables["image_account_id"] == chosen["account_id"]
 
 
 @pytest.mark.parametrize(
