@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -27,4 +28,6 @@ def test(c: Context, k: str | None = None, quick: bool = False, slowest: bool = 
     command += ["--durations", "20"] if slowest else []
     command += ["-k", k] if k else []
     command += ["-m", "not slow"] if quick else []
-    raise Exit(code=subprocess.run(command, cwd=ROOT).returncode)
+    # Bytecode is cached whatever the shell says: the tests start hundreds of Python processes.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    raise Exit(code=subprocess.run(command, cwd=ROOT, env=environment).returncode)
