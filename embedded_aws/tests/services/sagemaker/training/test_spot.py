@@ -10,13 +10,14 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import numpy as np
+import psutil
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from PIL import Image
 
-from embedded_aws import client as daemon
+from embedded_aws import client
 from embedded_aws.errors import EmbeddedAwsError
 from training_kit import Training, channel, image, wait_for
 
@@ -79,7 +80,13 @@ def start(work: Training, values: dict[str, str], **members: Any) -> str:
 
 
 def interrupt(work: Training, name: str, seconds: int = 0) -> None:
-    daemon.interrupt(work.aws.home, "us-east-1", name, seconds)
+    client.interrupt(work.aws.home, "us-east-1", name, seconds)
+
+
+def has_processes(name: str) -> bool:
+    """Return whether processes of a training job run."""
+    running = psutil.process_iter(["environ"])
+    return any((process.info["environ"] or {}).get("TRAINING_JOB_NAME") == name for process in running)
 
 
 def steps(job: dict[str, Any]) -> list[str]:
@@ -130,9 +137,10 @@ def test_program_that_ignores_the_notice_is_killed_and_stop_ends_the_wait(work: 
     values = {"steps": "3", "pause-at": "3", "stubborn": "yes"}
     name = start(work, values, script=PROGRAM, **spot(work, "stubborn"))
     wait_for(lambda: "validation:loss=3.0" in str(work.log(name)))
+    assert has_processes(name)
     interrupt(work, name, seconds=600)
     saved = {"Bucket": work.bucket, "Prefix": "stubborn/"}
-    wait_for(lambda: daemon.status(work.aws.home).processes == 0)
+    wait_for(lambda: not has_processes(name))
     work.sagemaker.stop_training_job(TrainingJobName=name)
     job = work.ended(name)
     assert job["TrainingJobStatus"] == "Stopped"
