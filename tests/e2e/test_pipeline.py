@@ -298,7 +298,7 @@ def test_command_fails_without_a_statement_it_needs(
 
 def test_second_teardown_finishes_a_killed_one(inv, demo, granted):
     inv.kill("InProgress", "tune", "--again")  # the jobs keep running: the teardown stops them
-    inv.kill("Training", "train", "--again")
+    inv.kill("epoch 1:", "train", "--again")
     inv.kill("✓ serving|serving: delet", "down")
     inv.succeed("status")
     finished = inv.succeed("down")
