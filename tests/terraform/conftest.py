@@ -12,10 +12,10 @@ PROVIDERS = "registry.terraform.io/hashicorp/aws/*/*/terraform-provider-aws_v*"
 
 @pytest.fixture(scope="module")
 def stack_variables(tmp_path_factory):
-    """Return a function that returns the environment variables of the stacks of a server.
+    """Return a function that returns the environment variables for the stacks of a server.
 
-    All stacks of a module have the same root and server, so they can share a provider process: starting one takes longer
-    than most of Terraform's steps.
+    Starting a provider takes longer than most of Terraform's steps, so the stacks of a module share a provider process.
+    They run one after the other, and each run configures the provider for its root.
     """
     running = []
 

@@ -1,4 +1,4 @@
-"""The inference function's module, applied on the embedded AWS: asked over HTTP, and kept warm by its version or a schedule."""
+"""Module inference_function on the embedded AWS: invoke it over HTTP, switch provisioned concurrency to a schedule and back."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ SCHEDULES = [{"name": "day", "schedule": "cron(0 8 * * ? *)", "provisioned_concu
 
 
 class Module:
-    """The module in a root of its own, its state beside it."""
+    """The module in a root of this test, with local state."""
 
-    def __init__(self, aws, folder):
-        self._folder, self.aws = folder, aws
+    def __init__(self, variables, folder):
+        self._folder = folder
         self._environment = {
             **os.environ,
-            **aws.credentials,
+            **variables,
             "TF_IN_AUTOMATION": "1",
             "CHECKPOINT_DISABLE": "1",
         }
@@ -46,6 +46,7 @@ class Module:
         self._run("init", "-input=false")
 
     def values(self, **changed) -> dict:
+        """Return the module's inputs."""
         return {
             "name": NAME,
             "role_arn": "",
@@ -64,17 +65,14 @@ class Module:
         }
 
     def apply(self, **changed) -> dict:
+        """Apply the module. Return its outputs."""
         (self._folder / "v.auto.tfvars.json").write_text(json.dumps({"values": self.values(**changed)}))
         self._run("apply", "-input=false", "-auto-approve")
         return json.loads(self._run("output", "-json", "it"))
 
-    def changes(self) -> int:
-        return subprocess.run(
-            [binary.find(), "plan", "-input=false", "-detailed-exitcode"],
-            cwd=self._folder,
-            env=self._environment,
-            capture_output=True,
-        ).returncode
+    def check_no_changes(self) -> None:
+        """Fail if a plan has changes."""
+        self._run("plan", "-input=false", "-detailed-exitcode")
 
     def _run(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -89,13 +87,13 @@ class Module:
 
 
 @pytest.fixture
-def module(embedded_aws, tmp_path):
-    return Module(embedded_aws, tmp_path)
+def module(embedded_aws, stack_variables, tmp_path):
+    return Module(stack_variables(embedded_aws), tmp_path)
 
 
 @pytest.fixture
-def needed(embedded_aws, tmp_path) -> dict:
-    """A role, a key and the function's real program."""
+def required(embedded_aws, tmp_path) -> dict:
+    """The required inputs: a role, a key and the zip of the real function."""
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     role = embedded_aws.client("iam").create_role(
         RoleName=NAME, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
@@ -108,11 +106,9 @@ def needed(embedded_aws, tmp_path) -> dict:
     }
 
 
-def ask(
-    aws, url: str, service: str, method: str = "POST", content_type: str = "image/gif", signed: bool = True
-):
-    """Status and JSON of a request with a picture of a kind that is not classified."""
-    request = AWSRequest(method, url, data=b"GIF89a", headers={"Content-Type": content_type})
+def send(aws, url: str, service: str, method: str = "POST", signed: bool = True) -> tuple[int, dict]:
+    """Send an image of an unsupported type. Return status and JSON."""
+    request = AWSRequest(method, url, data=b"GIF89a", headers={"Content-Type": "image/gif"})
     keys = aws.credentials
     credentials = Credentials(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"])
     host = url.split("/")[2]
@@ -123,14 +119,14 @@ def ask(
     try:
         with urllib.request.urlopen(
             urllib.request.Request(address, b"GIF89a", dict(request.headers), method=method), timeout=20
-        ) as answer:
-            return answer.status, json.loads(answer.read())
+        ) as response:
+            return response.status, json.loads(response.read())
     except urllib.error.HTTPError as error:
         return error.code, json.loads(error.read())
 
 
-def warm(aws) -> dict[str, int]:
-    """What is kept warm, by version or alias."""
+def provisioned(aws) -> dict[str, int]:
+    """Return the provisioned concurrency by version or alias."""
     configs = aws.client("lambda").list_provisioned_concurrency_configs(FunctionName=NAME)
     return {
         c["FunctionArn"].rpartition(":")[2]: c["RequestedProvisionedConcurrentExecutions"]
@@ -138,38 +134,38 @@ def warm(aws) -> dict[str, int]:
     }
 
 
-def test_the_function_is_asked_over_http_and_kept_warm_by_a_version_or_a_schedule(
-    embedded_aws, module, needed
+def test_the_function_responds_over_http_and_provisioned_concurrency_moves_to_the_alias_and_back(
+    embedded_aws, module, required
 ):
-    made = module.apply(**needed)
-    assert warm(embedded_aws) == {"1": 1} and made["provisioned_qualifier"] == "1"
+    made = module.apply(**required)
+    assert provisioned(embedded_aws) == {"1": 1} and made["provisioned_qualifier"] == "1"
     url = made["function_url"]
-    assert ask(embedded_aws, url, "lambda", signed=False)[0] == 403
-    assert ask(embedded_aws, url, "lambda", method="PUT")[0] == 405
-    status, said = ask(embedded_aws, url, "lambda")
-    assert (status, said["error"]["type"]) == (415, "UnsupportedImage")
+    assert send(embedded_aws, url, "lambda", signed=False)[0] == 403
+    assert send(embedded_aws, url, "lambda", method="PUT")[0] == 405
+    status, body = send(embedded_aws, url, "lambda")
+    assert (status, body["error"]["type"]) == (415, "UnsupportedImage")
     port = url.split(":")[2].strip("/")
     api = made["http_api_url"].replace("https://", "http://").replace(".amazonaws.com", f".localhost:{port}")
-    assert ask(embedded_aws, api, "execute-api", signed=False)[0] == 403
-    answers = [ask(embedded_aws, api, "execute-api")[0] for _ in range(4)]
-    assert answers[0] == 415 and answers[-1] == 429  # two at once, and one in 100 s
+    assert send(embedded_aws, api, "execute-api", signed=False)[0] == 403
+    statuses = [send(embedded_aws, api, "execute-api")[0] for _ in range(4)]
+    assert statuses[0] == 415 and statuses[-1] == 429  # a burst of two, then one every 100 s
 
-    # From the version to its alias: by a new version, as Lambda keeps warm only one of them.
-    made = module.apply(**needed, schedules=SCHEDULES)
-    assert warm(embedded_aws) == {"live": 1} and made["provisioned_qualifier"] == "live"
+    # Lambda takes provisioned concurrency on a version or on its alias, never on both: the switch publishes a version.
+    made = module.apply(**required, schedules=SCHEDULES)
+    assert provisioned(embedded_aws) == {"live": 1} and made["provisioned_qualifier"] == "live"
     scaling = embedded_aws.client("application-autoscaling")
-    where = {"ServiceNamespace": "lambda", "ResourceId": f"function:{NAME}:live"}
-    (action,) = scaling.describe_scheduled_actions(**where)["ScheduledActions"]
+    target = {"ServiceNamespace": "lambda", "ResourceId": f"function:{NAME}:live"}
+    (action,) = scaling.describe_scheduled_actions(**target)["ScheduledActions"]
     assert action["ScalableTargetAction"] == {"MinCapacity": 2, "MaxCapacity": 2}
     functions = embedded_aws.client("lambda")
-    functions.put_provisioned_concurrency_config(  # as the schedule does at its time
+    functions.put_provisioned_concurrency_config(  # as the schedule does
         FunctionName=NAME, Qualifier="live", ProvisionedConcurrentExecutions=2
     )
-    assert module.changes() == 0
+    module.check_no_changes()
 
-    # And back.
-    module.apply(**needed, provisioned_concurrency=2)
-    assert warm(embedded_aws) == {"3": 2}
-    targets = scaling.describe_scalable_targets(ServiceNamespace="lambda", ResourceIds=[where["ResourceId"]])
+    # Back to a version.
+    module.apply(**required, provisioned_concurrency=2)
+    assert provisioned(embedded_aws) == {"3": 2}
+    targets = scaling.describe_scalable_targets(ServiceNamespace="lambda", ResourceIds=[target["ResourceId"]])
     assert targets["ScalableTargets"] == []
     functions.delete_function(FunctionName=NAME)

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from ops.errors import OperatorError
-from ops.terraform import stack as terraform
 from ops.terraform.stack import Stack
 
 pytestmark = pytest.mark.slow
@@ -15,7 +14,7 @@ REGION = "us-east-1"
 COMMON = {"project": "bench", "environment": "test", "region": REGION}
 PROFILE = "bench-test-ec2-host"
 TRUST = json.loads((Path(__file__).parents[2] / "policies/trust/ec2.json").read_text())
-# Waits to be told to go, as Terraform fails where a host has gone before it ran.
+# Waits for an object before it shuts down: Terraform's apply fails if the host terminates too early.
 TRAIN = """#!/usr/bin/env python3
 import boto3, subprocess, time
 s3 = boto3.client("s3", region_name="us-east-1")
@@ -34,8 +33,8 @@ LIST = {
 
 
 @pytest.fixture(scope="module")
-def aws(embedded_aws, tmp_path_factory):
-    """The embedded AWS with the foundation's outputs, and the profile, key and network that they name."""
+def aws(embedded_aws):
+    """The embedded AWS with a state bucket, the foundation's outputs, and the profile, key and network that they name."""
     iam, ssm, ec2 = (embedded_aws.client(name) for name in ("iam", "ssm", "ec2"))
     iam.create_role(RoleName=PROFILE, AssumeRolePolicyDocument=json.dumps(TRUST))
     iam.put_role_policy(RoleName=PROFILE, PolicyName="list", PolicyDocument=json.dumps(LIST))
@@ -60,24 +59,25 @@ def aws(embedded_aws, tmp_path_factory):
         "tuning_role_arn": "arn:aws:iam::123456789012:role/bench-test-tuning",
     }
     ssm.put_parameter(Name="/bench/test/foundation", Type="String", Value=json.dumps(outputs))
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in embedded_aws.credentials.items():
-            patch.setenv(name, value)
-        patch.setattr(terraform, "WORK", tmp_path_factory.mktemp("terraform"))
-        embedded_aws.client("s3").create_bucket(Bucket="bench-test-state")
-        yield embedded_aws
+    embedded_aws.client("s3").create_bucket(Bucket="bench-test-state")
+    return embedded_aws
+
+
+@pytest.fixture(scope="module")
+def variables(aws, stack_variables) -> dict[str, str]:
+    return stack_variables(aws)
 
 
 @pytest.fixture(autouse=True)
-def _in_reach(_no_real_account, aws, monkeypatch):
-    """Every test loses its AWS_ variables first, those that the module set included."""
-    for name, value in aws.credentials.items():
+def _environment(_no_real_account, variables, monkeypatch):
+    """Set the AWS variables, which every test loses first."""
+    for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
 def without_network(aws):
-    """The foundation's outputs without a private network."""
+    """Remove the private network from the foundation's outputs."""
     ssm, name = aws.client("ssm"), "/bench/test/foundation"
     before = ssm.get_parameter(Name=name)["Parameter"]["Value"]
     value = json.dumps({**json.loads(before), "network": None})
@@ -101,7 +101,7 @@ def outputs(aws, root: str) -> dict:
     return json.loads(aws.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
 
 
-def test_training_host_runs_its_script_and_is_destroyed_without_inputs(aws, until):
+def test_a_training_host_runs_its_script_and_is_destroyed_without_inputs(aws, until):
     ec2, cloudwatch = aws.client("ec2"), aws.client("cloudwatch")
     host = stack("training_host", host={"user_data": TRAIN, "spot": True, "instance_type": "t3.large"})
     host.up()
@@ -124,15 +124,15 @@ def test_training_host_runs_its_script_and_is_destroyed_without_inputs(aws, unti
     assert cloudwatch.describe_alarms(AlarmNames=["bench-test-host-idle"])["MetricAlarms"] == []
 
 
-def test_studio_is_destroyed_without_inputs_and_with_its_file_system(aws):
+def test_a_studio_workbench_is_destroyed_without_inputs_and_with_its_file_system(aws):
     sagemaker = aws.client("sagemaker")
     repository = "s3://bench-test/code/repository.tar.gz"
     workbench = stack("workbench", workbench={"repository_uri": repository})
     workbench.up()
     assert workbench.plan().changes == ()
-    written = outputs(aws, "workbench")  # a later apply compares them with what it is asked for
-    assert (written["internet_access"], written["repository_uri"]) == (False, repository)
-    domain = written["domain_id"]
+    made = outputs(aws, "workbench")  # a later apply compares its inputs with these
+    assert (made["internet_access"], made["repository_uri"]) == (False, repository)
+    domain = made["domain_id"]
     (space,) = sagemaker.list_spaces(DomainIdEquals=domain)["Spaces"]
     assert (space["SpaceName"], space["Status"]) == ("bench-test-workbench", "InService")
     (config,) = sagemaker.list_studio_lifecycle_configs(NameContains="bench-test-workbench")[
@@ -148,7 +148,7 @@ def test_studio_is_destroyed_without_inputs_and_with_its_file_system(aws):
 
 
 def test_a_notebook_instance_outside_a_private_network_is_destroyed_without_inputs(aws, without_network):
-    """By default the plan of such a workbench fails: destroying must not ask for the inputs it was made with."""
+    """Without inputs, a plan of this workbench fails; destroying it must not need them."""
     stack("workbench", workbench={"kind": "notebook", "internet_access": True}).up()
     assert outputs(aws, "workbench")["kind"] == "notebook"
     with pytest.raises(OperatorError, match="Without internet_access"):
