@@ -1,4 +1,4 @@
-"""The documents in policies/: well-formed, scoped, and supplied with every value by the root that renders them."""
+"""The documents in policies/: valid, least-privilege, and rendered with every value they need."""
 
 import json
 import re
@@ -59,12 +59,12 @@ def holds(embedded_aws) -> Callable[[dict, dict[str, str]], bool]:
 
 
 def findings(document: dict) -> list[str]:
-    """What is wrong with a document by the rules that `./inv check` holds it to, in words; empty if nothing."""
-    return [f"{sid}: {complaint}" for rule in RULES for sid, complaint in rule(document)]
+    """Return the problems that the rules of `./inv check` find in a document."""
+    return [f"{sid}: {problem}" for rule in RULES for sid, problem in rule(document)]
 
 
 def supplied(root: str) -> set[str]:
-    """Keys of the `policy_values` map of a Terraform root, and of what is merged into it."""
+    """Return the keys of the `policy_values` map of a Terraform root, and of the maps merged into it."""
     text = "\n".join(path.read_text() for path in (ROOT / "terraform" / root).glob("*.tf"))
     blocks = re.findall(
         r"(?:policy_values\s*=\s*|merge\(local\.policy_values, )\{(.*?)\n\s*\}", text, re.DOTALL
@@ -73,17 +73,17 @@ def supplied(root: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", ALL_DOCUMENTS, ids=name)
-def test_document_is_valid_with_its_placeholders_and_without(path):
+def test_a_document_is_valid_json_before_and_after_rendering(path):
     source = json.loads(path.read_text())
     assert source["Version"] == "2012-10-17"
     assert "${" not in json.dumps(render(path))
     sids = [statement["Sid"] for statement in source["Statement"]]
     assert len(sids) == len(set(sids))
-    assert all(re.fullmatch("[A-Za-z0-9]+", sid) for sid in sids)  # IAM refuses others
+    assert all(re.fullmatch("[A-Za-z0-9]+", sid) for sid in sids)  # as IAM requires
 
 
 @pytest.mark.parametrize("path", ALL_DOCUMENTS, ids=name)
-def test_root_that_renders_the_document_supplies_every_value(path):
+def test_every_root_that_renders_a_document_supplies_its_values(path):
     users = [
         root
         for root in ROOTS
@@ -93,19 +93,19 @@ def test_root_that_renders_the_document_supplies_every_value(path):
             for shown in (name(path), name(path).replace(path.stem, "${each.key}"))
         )
     ]
-    assert users, "no root renders it"
+    assert users, "no root renders this document"
     placeholders = set(re.findall(r"\$\{(\w+)\}", path.read_text()))
     for root in users:
         assert placeholders <= supplied(root)
 
 
 @pytest.mark.parametrize("path", ROLE_DOCUMENTS, ids=name)
-def test_role_is_scoped(path):
+def test_a_role_document_follows_the_rules(path):
     assert findings(render(path)) == []
 
 
 @pytest.mark.parametrize("path", TRUST_DOCUMENTS, ids=name)
-def test_trust_is_limited_to_this_account(path):
+def test_a_trust_policy_admits_this_account_only(path):
     for statement in render(path)["Statement"]:
         condition = statement.get("Condition", {})
         if "Federated" in statement["Principal"]:
@@ -114,15 +114,15 @@ def test_trust_is_limited_to_this_account(path):
                 f"arn:aws:iam::{VALUES['account_id']}:oidc-"
             )
             host = "token.actions.githubusercontent.com"
-            assert condition.keys() == {"StringEquals"}  # no pattern
+            assert condition.keys() == {"StringEquals"}  # not StringLike
             assert condition["StringEquals"][f"{host}:aud"] == "sts.amazonaws.com"
-            whose = r"(pull_request|ref:refs/heads/main|environment:\w+)"
+            trigger = r"(pull_request|ref:refs/heads/main|environment:\w+)"
             for subject in as_list(condition["StringEquals"][f"{host}:sub"]):
-                assert re.fullmatch(rf"repo:{VALUES['repository']}:{whose}", subject)
+                assert re.fullmatch(rf"repo:{VALUES['repository']}:{trigger}", subject)
             continue
         assert statement["Action"] == "sts:AssumeRole"
         if statement["Principal"] == {"Service": "ec2.amazonaws.com"}:
-            assert condition == {}  # EC2 sends neither key: a condition on one would refuse every instance
+            assert condition == {}  # EC2 sends no source keys: a condition on one would deny every instance
         elif "Service" in statement["Principal"]:
             assert condition["StringEquals"]["aws:SourceAccount"] == VALUES["account_id"]
             assert VALUES["account_id"] in condition["ArnLike"]["aws:SourceArn"]
@@ -130,7 +130,7 @@ def test_trust_is_limited_to_this_account(path):
             assert statement["Principal"] == {"AWS": f"arn:aws:iam::{VALUES['account_id']}:root"}
 
 
-def test_bucket_policy_denies_plain_http_for_bucket_and_objects():
+def test_the_bucket_policy_denies_plain_http_for_bucket_and_objects():
     statement = render(POLICIES / "resources/bucket.json")["Statement"][0]
     assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
     assert statement["Resource"] == [VALUES["bucket_arn"], VALUES["bucket_arn"] + "/*"]
@@ -138,16 +138,16 @@ def test_bucket_policy_denies_plain_http_for_bucket_and_objects():
 
 
 KEY_HEADER = "s3:x-amz-server-side-encryption-aws-kms-key-id"
-OWN_KEY = f"arn:aws:kms:us-east-1:{VALUES['account_id']}:key/1"
+ACCOUNT_KEY = f"arn:aws:kms:us-east-1:{VALUES['account_id']}:key/1"
 
 
 @pytest.mark.parametrize(
     ("denied", "context"),
     [
-        (None, {}),  # the bucket's own encryption then applies
-        (None, {"s3:x-amz-server-side-encryption": "aws:kms", KEY_HEADER: OWN_KEY}),
+        (None, {}),  # default bucket encryption applies
+        (None, {"s3:x-amz-server-side-encryption": "aws:kms", KEY_HEADER: ACCOUNT_KEY}),
         ("DenyOtherEncryption", {"s3:x-amz-server-side-encryption": "AES256"}),
-        ("DenyOtherEncryption", {"s3:x-amz-server-side-encryption": "aws:kms:dsse", KEY_HEADER: OWN_KEY}),
+        ("DenyOtherEncryption", {"s3:x-amz-server-side-encryption": "aws:kms:dsse", KEY_HEADER: ACCOUNT_KEY}),
         (
             "DenyKeysOfOtherAccounts",
             {
@@ -163,41 +163,43 @@ OWN_KEY = f"arn:aws:kms:us-east-1:{VALUES['account_id']}:key/1"
         (None, {"aws:PrincipalAccount": None, "aws:PrincipalIsAWSService": "true"}),
     ],
 )
-def test_bucket_policy_denies_what_is_not_encrypted_with_a_key_of_the_account(holds, denied, context):
-    usual = {
+def test_the_bucket_policy_denies_other_encryption_other_accounts_and_plain_http(holds, denied, context):
+    defaults = {
         "aws:SecureTransport": "true",
         "aws:PrincipalAccount": VALUES["account_id"],
         "aws:PrincipalIsAWSService": "false",
     }
-    values = {key: value for key, value in {**usual, **context}.items() if value is not None}
-    hit = [
+    values = {key: value for key, value in {**defaults, **context}.items() if value is not None}
+    denying = [
         statement["Sid"]
         for statement in render(POLICIES / "resources/bucket.json")["Statement"]
         if holds(statement["Condition"], values)
     ]
-    assert hit == ([denied] if denied else [])
+    assert denying == ([denied] if denied else [])
 
 
-def test_key_policy_names_its_principals_and_conditions_its_use():
+def test_the_key_policy_names_principals_and_has_conditions():
     statements = {s["Sid"]: s for s in render(POLICIES / "resources/key.json")["Statement"]}
     for statement in statements.values():
         assert "*" not in json.dumps(statement["Principal"])
         assert all(arn_shapes(action) is not None for action in as_list(statement["Action"]))
     for sid in ("RolesUseKeyForBucket", "RolesEncryptVolumes", "CloudWatchLogsEncrypts"):
         assert statements[sid]["Condition"]
-    # Without these the account could no longer change, or delete, its own key.
+    # Without these actions, the account could no longer change or delete the key.
     assert {"kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"} <= set(
         statements["AccountAdministersKey"]["Action"]
     )
 
 
 @pytest.mark.parametrize("document", ["private_s3.json", "private_services.json"])
-def test_nothing_but_this_accounts_own_passes_the_private_network(document):
+def test_private_endpoints_admit_only_principals_and_resources_of_this_account(document):
     for statement in render(POLICIES / "resources" / document)["Statement"]:
         resources, actions = as_list(statement["Resource"]), as_list(statement["Action"])
         assert not any("*" in action for action in actions)
         assert all(arn_shapes(action) is not None for action in actions)
-        if statement["Sid"] == "ImageLayersOfEcr":  # reached by presigned URLs of AWS's own account
+        if (
+            statement["Sid"] == "ImageLayersOfEcr"
+        ):  # Docker pulls layers from a bucket of AWS, with presigned URLs
             assert resources == ["arn:aws:s3:::prod-us-east-1-starport-layer-bucket/*"]
             assert actions == ["s3:GetObject"]
             continue
@@ -207,8 +209,8 @@ def test_nothing_but_this_accounts_own_passes_the_private_network(document):
             assert statement["Condition"]["StringEquals"]["aws:ResourceAccount"] == VALUES["account_id"]
 
 
-def test_private_services_have_statements_each():
-    """The stack gives every endpoint those of its service: one without any would let nothing pass."""
+def test_every_interface_endpoint_has_statements():
+    """An endpoint's policy has the statements of its service: one without statements would deny everything."""
     text = (ROOT / "terraform/foundation/network.tf").read_text()
     services = dict(re.findall(r'^\s+"([a-z.]+)"\s+= "([a-z]+)"$', text, re.MULTILINE))
     assert set(services) == {
@@ -225,13 +227,13 @@ def test_private_services_have_statements_each():
         "sts",
     }
     statements = render(POLICIES / "resources/private_services.json")["Statement"]
-    # One service a statement: the stack sorts them by their first action.
+    # Each statement is for one service: the root finds it by the first action.
     prefixes = [{a.partition(":")[0] for a in as_list(statement["Action"])} for statement in statements]
     assert all(len(found) == 1 for found in prefixes)
     assert {found.pop() for found in prefixes} == set(services.values())
 
 
-def test_interfaces_are_put_into_the_environment_s_own_network_only():
+def test_network_interfaces_are_created_in_the_environment_s_network_only():
     statements = {s["Sid"]: s for s in render(POLICIES / "network_interfaces.json")["Statement"]}
     for statement in statements.values():
         for resource in as_list(statement["Resource"]):
@@ -256,7 +258,7 @@ VIA_S3 = {"kms:ViaService": "s3.us-east-1.amazonaws.com"}
     [
         ("RolesUseKeyForBucket", {**VIA_S3, BUCKET_CONTEXT: VALUES["bucket_arn"] + "/datasets/a"}, True),
         ("RolesUseKeyForBucket", {**VIA_S3, BUCKET_CONTEXT: "arn:aws:s3:::another/a"}, False),
-        ("RolesUseKeyForBucket", {BUCKET_CONTEXT: VALUES["bucket_arn"]}, False),  # not through S3
+        ("RolesUseKeyForBucket", {BUCKET_CONTEXT: VALUES["bucket_arn"]}, False),  # a direct call to KMS
         ("RolesUseKeyForBucket", VIA_S3, False),
         ("RolesEncryptVolumes", {"kms:GrantIsForAWSResource": "true"}, True),
         ("RolesEncryptVolumes", {"kms:GrantIsForAWSResource": "false"}, False),
@@ -271,12 +273,12 @@ VIA_S3 = {"kms:ViaService": "s3.us-east-1.amazonaws.com"}
         ("CloudWatchLogsEncrypts", {}, False),
     ],
 )
-def test_key_is_used_for_what_the_environment_stores_only(holds, sid, context, allowed):
+def test_the_key_policy_limits_use_to_the_environment_s_bucket_volumes_and_logs(holds, sid, context, allowed):
     (statement,) = (s for s in render(POLICIES / "resources/key.json")["Statement"] if s["Sid"] == sid)
     assert holds(statement["Condition"], context) == allowed
 
 
-def test_inference_function_invokes_one_endpoint_only():
+def test_the_inference_function_may_invoke_one_endpoint_only():
     document = render(POLICIES / "inference_function.json")
     invoke = [s for s in document["Statement"] if "sagemaker" in json.dumps(s["Action"])]
     assert [(s["Action"], s["Resource"]) for s in invoke] == [
@@ -284,15 +286,16 @@ def test_inference_function_invokes_one_endpoint_only():
     ]
 
 
-# ---- the roles of stack access ----
+# ---- stack access: the operator, CI and the permissions boundary ----
 
 
 def statements(document: str) -> list[dict]:
+    """Return the rendered statements of a document, such as `stacks/identity`."""
     return render(POLICIES / f"{document}.json")["Statement"]
 
 
-def test_who_keeps_roles_keeps_them_within_the_boundary():
-    shaping = {
+def test_roles_can_be_created_and_changed_only_with_the_boundary():
+    changes = {
         "iam:AttachRolePolicy",
         "iam:CreateRole",
         "iam:DeleteRolePolicy",
@@ -300,35 +303,35 @@ def test_who_keeps_roles_keeps_them_within_the_boundary():
         "iam:PutRolePolicy",
     }
     for statement in statements("stacks/identity"):
-        if shaping & set(as_list(statement["Action"])):
+        if changes & set(as_list(statement["Action"])):
             assert statement["Condition"] == {
                 "StringEquals": {"iam:PermissionsBoundary": VALUES["boundary_arn"]}
             }
 
 
 @pytest.mark.parametrize("path", ROLE_DOCUMENTS, ids=name)
-def test_nobody_reaches_the_roles_of_stack_access_or_their_state(path):
+def test_no_role_document_reaches_the_resources_or_the_state_of_stack_access(path):
     for statement in render(path)["Statement"]:
         if as_list(statement["Action"]) == ["iam:GetPolicy"]:
             continue
         for resource in as_list(statement["Resource"]):
-            for own in (
+            for protected in (
                 "arn:aws:iam::123456789012:role/access/image-classifier-dev-operator",
                 VALUES["boundary_arn"],
                 VALUES["state_bucket_arn"] + "/_access/dev.tfstate",
                 "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com",
             ):
-                assert resource == "*" or not policy_rules.overlap(resource, own), statement["Sid"]
+                assert resource == "*" or not policy_rules.overlap(resource, protected), statement["Sid"]
 
 
-def test_a_plan_only_reads():
-    verbs = re.compile(r"\w[\w-]*:(Get|List|Describe|Decrypt|View|GET$)")
+def test_the_plan_role_of_ci_is_read_only():
+    reads = re.compile(r"\w[\w-]*:(Get|List|Describe|Decrypt|View|GET$)")
     for statement in statements("ci_plan"):
         for action in as_list(statement["Action"]):
-            assert verbs.match(action), f"{statement['Sid']}: {action}"
+            assert reads.match(action), f"{statement['Sid']}: {action}"
 
 
-BOUNDED = [
+BOUNDED_ROLES = [
     "dead_letters",
     "ec2_host",
     "endpoint",
@@ -342,8 +345,8 @@ BOUNDED = [
 ]
 
 
-def within(action: str, resource: str) -> bool:
-    """Whether the boundary allows an action on a resource, a pattern."""
+def boundary_allows(action: str, resource: str) -> bool:
+    """Return whether the boundary allows an action on a resource, which may be a pattern."""
     return any(
         action in as_list(statement["Action"])
         and any(policy_rules.overlap(resource, bound) for bound in as_list(statement["Resource"]))
@@ -351,32 +354,39 @@ def within(action: str, resource: str) -> bool:
     )
 
 
-@pytest.mark.parametrize("document", BOUNDED)
-def test_the_boundary_holds_what_the_roles_may_do(document):
+@pytest.mark.parametrize("document", BOUNDED_ROLES)
+def test_the_boundary_allows_everything_that_a_role_document_allows(document):
     missing = [
         f"{statement['Sid']}: {action} on {resource}"
         for statement in statements(document)
         for action in as_list(statement["Action"])
         for resource in as_list(statement["Resource"])
         if resource == "*" or any(policy_rules.overlap(resource, s) for s in arn_shapes(action) or ["*"])
-        if not within(action, resource)
+        if not boundary_allows(action, resource)
     ]
     assert missing == [], "add it to policies/boundary.json"
 
 
-def test_the_boundary_holds_nothing_that_no_role_may_do():
-    allowed = {a for name in BOUNDED for s in statements(name) for a in as_list(s["Action"])}
-    usable = {"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"}
+def test_the_boundary_allows_nothing_that_no_role_document_allows():
+    allowed = {a for name in BOUNDED_ROLES for s in statements(name) for a in as_list(s["Action"])}
+    by_key_policy = {
+        "kms:CreateGrant",
+        "kms:Decrypt",
+        "kms:DescribeKey",
+        "kms:Encrypt",
+        "kms:GenerateDataKey",
+    }
     bound = {action for s in statements("boundary") for action in as_list(s["Action"])}
-    assert bound - allowed - usable == set()  # the key's own policy lets roles use it
+    assert bound - allowed - by_key_policy == set()
 
 
-def test_every_role_document_is_bounded_or_one_of_access():
+def test_every_role_document_is_bounded_or_belongs_to_stack_access():
     access = {"boundary", "ci_apply", "ci_plan", "operator"}
-    assert {path.stem for path in POLICIES.glob("*.json")} == access | set(BOUNDED)
+    assert {path.stem for path in POLICIES.glob("*.json")} == access | set(BOUNDED_ROLES)
 
 
 @pytest.mark.parametrize("path", ROLE_DOCUMENTS, ids=name)
-def test_a_document_fits_into_a_policy(path):
+def test_a_role_document_is_within_the_size_limit_of_iam(path):
+    managed = path.parent.name == "stacks" or path.stem == "boundary"
     size = len(json.dumps(render(path), separators=(",", ":")))
-    assert size <= (6144 if path.parent.name == "stacks" or path.stem == "boundary" else 10240)
+    assert size <= (6144 if managed else 10240)  # characters of a managed policy, of a role's inline policies

@@ -1,6 +1,6 @@
 #!/bin/bash
-# prepare.sh [FOLDER]: unpack the repository into the home folder, or into a folder of it, unless it is there. Then create
-# its virtual environment and Jupyter kernel in the background: a start may take at most five minutes.
+# prepare.sh [FOLDER]: unpack the repository into the home folder, or FOLDER in it, unless an earlier start did. Then create
+# its virtual environment and Jupyter kernel in the background, as a start may take at most five minutes.
 set -euo pipefail
 directory="$HOME/$${1:+$1/}${directory}"
 if [ ! -e "$directory" ]; then
@@ -12,10 +12,9 @@ cd "$directory"
 
 make_environment() {
     python3 -m venv --system-site-packages .venv
-    # python3 may run in an environment itself, whose packages venv ignores.
+    # If python3 is that of a virtual environment, venv ignores its packages: add them.
     packages=$(echo .venv/lib/python3.*/site-packages)
     python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$packages/image.pth"
-    # pip skips packages that the image already has.
     options=(--disable-pip-version-check)
     if [ -d wheels ]; then
         options+=(--no-index --find-links wheels)
@@ -26,7 +25,7 @@ make_environment() {
     touch .venv/ready
 }
 
-show_kernel() { # PYTHON DISPLAY_NAME
+install_kernel() { # PYTHON DISPLAY_NAME
     "$1" -m ipykernel install --user --name "${directory}" --display-name "$2" \
         %{ for name, value in variables }--env ${name} "${value}" %{ endfor }
 }
@@ -35,8 +34,8 @@ show_kernel() { # PYTHON DISPLAY_NAME
     trap '' HUP
     set -e
     PATH="$HOME/anaconda3/bin:$PATH" # on notebook instances
-    trap '[ $? = 0 ] || show_kernel python3 "Python (${directory}: installing packages failed, see prepare.log)"' EXIT
+    trap '[ $? = 0 ] || install_kernel python3 "Python (${directory}: installing packages failed, see prepare.log)"' EXIT
     [ -e .venv/ready ] || make_environment
-    # Notebook instances lose the folder of kernels at a stop.
-    show_kernel .venv/bin/python "Python (${directory})"
+    # A notebook instance loses its kernels' folder when it stops: install the kernel at every start.
+    install_kernel .venv/bin/python "Python (${directory})"
 ) > prepare.log 2>&1 < /dev/null &

@@ -1,4 +1,4 @@
-# 300 USD a month for what one tag marks.
+# A budget of 300 USD a month for the resources with one tag.
 
 terraform {
   required_version = ">= 1.11"

@@ -1,4 +1,4 @@
-# An A/B test on instances that follow the load, updated by a canary that two alarms can stop, with a tenth captured.
+# An A/B test with autoscaling, canary deployments that two alarms can roll back, and data capture of 10 % of requests.
 
 terraform {
   required_version = ">= 1.11"

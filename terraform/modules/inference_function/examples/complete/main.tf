@@ -1,4 +1,4 @@
-# A function that is warmer on working days, bounded, and asked over HTTP as well.
+# A function with scheduled provisioned concurrency, a concurrency limit, a function URL and an HTTP API.
 
 terraform {
   required_version = ">= 1.11"
@@ -53,6 +53,6 @@ module "inference_function" {
 }
 
 output "urls" {
-  description = "Where the function answers over HTTP."
+  description = "Function URL and URL of the HTTP API."
   value       = [module.inference_function.function_url, module.inference_function.http_api_url]
 }

@@ -1,4 +1,4 @@
-# A key that its account administers, and that CloudWatch Logs may use for the log groups of one name.
+# A key that the account administers and that CloudWatch Logs may use for log groups under /key-example/.
 
 terraform {
   required_version = ">= 1.11"

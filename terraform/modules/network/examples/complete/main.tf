@@ -1,4 +1,4 @@
-# A private network for training and serving: two zones, S3, two services, flow logs.
+# A private network in two Availability Zones, with endpoints for S3 and two services, and flow logs.
 
 terraform {
   required_version = ">= 1.11"
@@ -21,7 +21,7 @@ locals {
   name    = "network-example"
   account = data.aws_caller_identity.current.account_id
 
-  # Only principals of this account, and only what belongs to it.
+  # Only principals of this account.
   statement = {
     Effect    = "Allow"
     Principal = "*"

@@ -1,4 +1,4 @@
-# A topic that CloudWatch may publish to, with one subscribed address.
+# A topic that CloudWatch may publish to, with one email subscription.
 
 terraform {
   required_version = ">= 1.11"

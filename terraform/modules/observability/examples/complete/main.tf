@@ -1,4 +1,4 @@
-# An endpoint and its function, watched closely.
+# Alarms and a dashboard for an endpoint and its function, with lower thresholds.
 
 terraform {
   required_version = ">= 1.11"

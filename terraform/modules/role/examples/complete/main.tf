@@ -34,10 +34,10 @@ module "role" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = [{
-      Sid      = "ReadPictures"
+      Sid      = "ReadImages"
       Effect   = "Allow"
       Action   = "s3:GetObject"
-      Resource = "arn:aws:s3:::example-pictures/*"
+      Resource = "arn:aws:s3:::example-images/*"
     }]
   })
 }

@@ -1,4 +1,4 @@
-# A bucket that may be emptied with its stack, and answers by TLS only.
+# A bucket that Terraform may delete with its objects, and that denies plain HTTP.
 
 terraform {
   required_version = ">= 1.11"

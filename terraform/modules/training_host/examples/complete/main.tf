@@ -1,4 +1,4 @@
-# A Spot host with a GPU that greets, and powers off.
+# A Spot host that prints its GPU's name and shuts down.
 
 terraform {
   required_version = ">= 1.11"

@@ -1,4 +1,4 @@
-# A notebook instance with the repository in it.
+# A notebook instance that unpacks the repository.
 
 terraform {
   required_version = ">= 1.11"
