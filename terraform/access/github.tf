@@ -20,7 +20,7 @@ module "ci_plan_role" {
   path         = local.path
   description  = "Plans pull requests and main of ${var.github.repository}, read-only"
   trust_policy = templatefile("${local.policies}/trust/github_pull_requests.json", local.policy_values)
-  policy       = templatefile("${local.policies}/ci_plan.json", local.policy_values)
+  policy       = templatefile("${local.policies}/roles/ci_plan.json", local.policy_values)
 }
 
 module "ci_apply_role" {
@@ -30,6 +30,6 @@ module "ci_apply_role" {
   path                = local.path
   description         = "Applies the stacks from the environment ${var.github.environment} of ${var.github.repository}"
   trust_policy        = templatefile("${local.policies}/trust/github_environment.json", local.policy_values)
-  policy              = templatefile("${local.policies}/ci_apply.json", local.policy_values)
+  policy              = templatefile("${local.policies}/roles/ci_apply.json", local.policy_values)
   managed_policy_arns = local.ci_policy_arns
 }

@@ -6,6 +6,6 @@ module "operator_role" {
   path                = local.path
   description         = "Works in ${local.prefix}"
   trust_policy        = templatefile("${local.policies}/trust/account.json", local.policy_values)
-  policy              = templatefile("${local.policies}/operator.json", local.policy_values)
+  policy              = templatefile("${local.policies}/roles/operator.json", local.policy_values)
   managed_policy_arns = local.stack_policy_arns
 }

@@ -3,7 +3,7 @@
 
 locals {
   areas     = toset([for file in fileset("${local.policies}/stacks", "*.json") : trimsuffix(file, ".json")])
-  on_demand = ["host", "workbench"]
+  on_demand = ["training_host", "workbench"]
 
   # Known at plan; refers to the policies, so that a role waits for them.
   stack_policy_arns = {

@@ -56,5 +56,5 @@ module "flow_logs_role" {
   name         = "${local.prefix}-flow-logs"
   description  = "Writes the network's flow logs"
   trust_policy = templatefile("${local.policies}/trust/vpc_flow_logs.json", local.policy_values)
-  policy       = templatefile("${local.policies}/flow_logs.json", local.policy_values)
+  policy       = templatefile("${local.policies}/roles/flow_logs.json", local.policy_values)
 }

@@ -6,7 +6,7 @@ locals {
 
   # SageMaker creates the instances' network interfaces in the private network with their role.
   in_network = var.network.enabled ? {
-    network-interfaces = templatefile("${local.policies}/network_interfaces.json", local.policy_values)
+    network-interfaces = templatefile("${local.policies}/roles/network_interfaces.json", local.policy_values)
   } : {}
 }
 
@@ -16,7 +16,7 @@ module "training_role" {
   name             = "${local.prefix}-training"
   description      = "Runs training jobs, a tuning job's trials included"
   trust_policy     = local.trusts_sagemaker
-  policy           = templatefile("${local.policies}/training.json", local.policy_values)
+  policy           = templatefile("${local.policies}/roles/training.json", local.policy_values)
   further_policies = local.in_network
 }
 
@@ -27,7 +27,7 @@ module "tuning_role" {
   name         = "${local.prefix}-tuning"
   description  = "Submits tuning and training jobs, and follows them"
   trust_policy = templatefile("${local.policies}/trust/account.json", local.policy_values)
-  policy       = templatefile("${local.policies}/tuning.json", local.policy_values)
+  policy       = templatefile("${local.policies}/roles/tuning.json", local.policy_values)
 }
 
 module "endpoint_role" {
@@ -36,7 +36,7 @@ module "endpoint_role" {
   name             = "${local.prefix}-endpoint"
   description      = "Serves models on endpoints"
   trust_policy     = local.trusts_sagemaker
-  policy           = templatefile("${local.policies}/endpoint.json", local.policy_values)
+  policy           = templatefile("${local.policies}/roles/endpoint.json", local.policy_values)
   further_policies = local.in_network
 }
 
@@ -47,7 +47,7 @@ module "ec2_host_role" {
   name         = "${local.prefix}-ec2-host"
   description  = "Trains on an EC2 host"
   trust_policy = templatefile("${local.policies}/trust/ec2.json", local.policy_values)
-  policy       = templatefile("${local.policies}/ec2_host.json", local.policy_values)
+  policy       = templatefile("${local.policies}/roles/ec2_host.json", local.policy_values)
 }
 
 resource "aws_iam_instance_profile" "ec2_host" {

@@ -31,11 +31,11 @@ module "inference_function_role" {
   name         = local.function_name
   description  = "Runs the inference function of ${var.endpoint_name}"
   trust_policy = templatefile("${local.policies}/trust/lambda.json", local.policy_values)
-  policy       = templatefile("${local.policies}/inference_function.json", local.policy_values)
+  policy       = templatefile("${local.policies}/roles/inference_function.json", local.policy_values)
 
   further_policies = merge(
-    var.lambda.dead_letter_queue ? { dead-letters = templatefile("${local.policies}/dead_letters.json", local.policy_values) } : {},
-    var.lambda.tracing ? { traces = templatefile("${local.policies}/traces.json", local.policy_values) } : {},
+    var.lambda.dead_letter_queue ? { dead-letters = templatefile("${local.policies}/roles/dead_letters.json", local.policy_values) } : {},
+    var.lambda.tracing ? { traces = templatefile("${local.policies}/roles/traces.json", local.policy_values) } : {},
   )
 }
 

@@ -6,11 +6,11 @@ module "workbench_role" {
   name         = local.name
   description  = "Works on the pipeline in notebooks"
   trust_policy = templatefile("${local.policies}/trust/sagemaker.json", local.policy_values)
-  policy       = templatefile("${local.policies}/workbench.json", local.policy_values)
+  policy       = templatefile("${local.policies}/roles/workbench.json", local.policy_values)
 
   # SageMaker creates the workbench's network interfaces in the private network with this role.
   further_policies = module.workbench.internet_access ? {} : {
-    network-interfaces = templatefile("${local.policies}/network_interfaces.json", local.policy_values)
+    network-interfaces = templatefile("${local.policies}/roles/network_interfaces.json", local.policy_values)
   }
 }
 

@@ -28,7 +28,7 @@ ROLES = {
     "ci-apply": "ci_apply",
 }
 APPLYING = {"operator", "ci-apply"}  # roles that also have the policies in policies/stacks
-ON_DEMAND = {"host", "workbench"}  # stacks that CI does not apply
+ON_DEMAND = {"training_host", "workbench"}  # stacks that CI does not apply
 REFUSED = {"s3": "AccessDenied", "iam": "AccessDenied", "sts": "AccessDenied", "ec2": "UnauthorizedOperation"}
 ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
 ANYTHING = json.dumps(
@@ -180,7 +180,7 @@ class Account:
             **bounded,
             AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trusted]}),
         )
-        iam.put_role_policy(RoleName=full, PolicyName=full, PolicyDocument=self._render(document))
+        iam.put_role_policy(RoleName=full, PolicyName=full, PolicyDocument=self._render(f"roles/{document}"))
         areas = {path.stem for path in (POLICIES / "stacks").glob("*.json")} if name in APPLYING else set()
         for area in sorted(areas - (ON_DEMAND if name == "ci-apply" else set())):
             text = self._render(f"stacks/{area}")

@@ -13,7 +13,11 @@ from policies.checks.policy_rules import arn_shapes, as_list
 
 ROOT = Path(__file__).parents[2]
 POLICIES = ROOT / "policies"
-ROLE_DOCUMENTS = sorted(POLICIES.glob("*.json")) + sorted((POLICIES / "stacks").glob("*.json"))
+ROLE_DOCUMENTS = [
+    POLICIES / "boundary.json",
+    *sorted((POLICIES / "roles").glob("*.json")),
+    *sorted((POLICIES / "stacks").glob("*.json")),
+]
 ROOTS = ("access", "foundation", "serving", "training_host", "workbench")
 TRUST_DOCUMENTS = sorted((POLICIES / "trust").glob("*.json"))
 RESOURCE_DOCUMENTS = sorted((POLICIES / "resources").glob("*.json"))
@@ -234,7 +238,7 @@ def test_every_interface_endpoint_has_statements():
 
 
 def test_network_interfaces_are_created_in_the_environment_s_network_only():
-    statements = {s["Sid"]: s for s in render(POLICIES / "network_interfaces.json")["Statement"]}
+    statements = {s["Sid"]: s for s in render(POLICIES / "roles/network_interfaces.json")["Statement"]}
     for statement in statements.values():
         for resource in as_list(statement["Resource"]):
             if "subnet/" in resource or "security-group/" in resource:
@@ -279,7 +283,7 @@ def test_the_key_policy_limits_use_to_the_environment_s_bucket_volumes_and_logs(
 
 
 def test_the_inference_function_may_invoke_one_endpoint_only():
-    document = render(POLICIES / "inference_function.json")
+    document = render(POLICIES / "roles/inference_function.json")
     invoke = [s for s in document["Statement"] if "sagemaker" in json.dumps(s["Action"])]
     assert [(s["Action"], s["Resource"]) for s in invoke] == [
         ("sagemaker:InvokeEndpoint", VALUES["endpoint_arn"])
@@ -326,22 +330,22 @@ def test_no_role_document_reaches_the_resources_or_the_state_of_stack_access(pat
 
 def test_the_plan_role_of_ci_is_read_only():
     reads = re.compile(r"\w[\w-]*:(Get|List|Describe|Decrypt|View|GET$)")
-    for statement in statements("ci_plan"):
+    for statement in statements("roles/ci_plan"):
         for action in as_list(statement["Action"]):
             assert reads.match(action), f"{statement['Sid']}: {action}"
 
 
 BOUNDED_ROLES = [
-    "dead_letters",
-    "ec2_host",
-    "endpoint",
-    "flow_logs",
-    "inference_function",
-    "network_interfaces",
-    "traces",
-    "training",
-    "tuning",
-    "workbench",
+    "roles/dead_letters",
+    "roles/ec2_host",
+    "roles/endpoint",
+    "roles/flow_logs",
+    "roles/inference_function",
+    "roles/network_interfaces",
+    "roles/traces",
+    "roles/training",
+    "roles/tuning",
+    "roles/workbench",
 ]
 
 
@@ -381,8 +385,10 @@ def test_the_boundary_allows_nothing_that_no_role_document_allows():
 
 
 def test_every_role_document_is_bounded_or_belongs_to_stack_access():
-    access = {"boundary", "ci_apply", "ci_plan", "operator"}
-    assert {path.stem for path in POLICIES.glob("*.json")} == access | set(BOUNDED_ROLES)
+    access = {"roles/ci_apply", "roles/ci_plan", "roles/operator"}
+    assert {f"roles/{path.stem}" for path in (POLICIES / "roles").glob("*.json")} == access | set(
+        BOUNDED_ROLES
+    )
 
 
 @pytest.mark.parametrize("path", ROLE_DOCUMENTS, ids=name)

@@ -3,7 +3,7 @@
 resource "aws_sagemaker_notebook_instance" "this" {
   #checkov:skip=CKV_AWS_122:direct internet access on request only
   #checkov:skip=CKV_AWS_187:kms_key_arn is required
-  #checkov:skip=CKV2_AWS_68:the caller gives the role; policies/workbench.json passes this repository's policy checks
+  #checkov:skip=CKV2_AWS_68:the caller gives the role; policies/roles/workbench.json passes this repository's policy checks
   #checkov:skip=CKV_AWS_306:outside the VPC on request only
   count                  = local.notebook ? 1 : 0
   name                   = var.name
