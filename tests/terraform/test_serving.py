@@ -67,7 +67,7 @@ def _environment(_no_real_account, variables, monkeypatch):
 
 @pytest.fixture(scope="module")
 def foundation(embedded_aws) -> dict:
-    """What serving reads of the foundation's outputs, and the resources that they name."""
+    """The outputs of the foundation that serving reads, and the resources that they name."""
     client = embedded_aws.client
     account = client("sts").get_caller_identity()["Account"]
     role = client("iam").create_role(
@@ -96,7 +96,7 @@ def foundation(embedded_aws) -> dict:
 
 
 class Endpoint:
-    """One endpoint with its stack."""
+    """An endpoint and its stack."""
 
     def __init__(self, aws, foundation: dict, name: str, package: Path):
         self.aws, self.foundation, self.name, self.package = aws, foundation, name, package
@@ -176,7 +176,7 @@ class Endpoint:
         return [item["EndpointConfigName"] for item in listed]
 
     def scale_out(self, until) -> None:
-        """Set three instances, as autoscaling does."""
+        """Scale to three instances, as autoscaling does."""
         wanted = {"VariantName": "AllTraffic", "DesiredInstanceCount": 3}
         self.sagemaker.update_endpoint_weights_and_capacities(
             EndpointName=self.name, DesiredWeightsAndCapacities=[wanted]
@@ -193,14 +193,14 @@ class Endpoint:
         found = getattr(scaling, operation[kind])(ServiceNamespace="sagemaker")[kind]
         return [item for item in found if f"/{self.name}/" in item["ResourceId"]]
 
-    def left(self) -> list[str]:
-        """Return the names of what exists of the stack."""
+    def remaining(self) -> list[str]:
+        """Return the names of the stack's resources that exist."""
         names = [item["EndpointName"] for item in self.sagemaker.list_endpoints()["Endpoints"]]
         names += [item["ModelName"] for item in self.sagemaker.list_models()["Models"]]
         functions = self.aws.client("lambda").list_functions()["Functions"]
         names += [item["FunctionName"] for item in functions]
-        left = [name for name in names if name.startswith(self.name)]
-        return left + self.configurations() + self.scaling("ScalableTargets")
+        named = [name for name in names if name.startswith(self.name)]
+        return named + self.configurations() + self.scaling("ScalableTargets")
 
 
 class Callers:
@@ -251,7 +251,7 @@ def test_an_update_keeps_capacity_and_destroying_leaves_nothing(endpoint, until)
     groups = endpoint.foundation["network"]["serving_security_group_ids"]
     assert described["VpcConfig"]["SecurityGroupIds"] == groups
 
-    # No plan takes the scale-out for a change; the new model and code start with as many instances.
+    # The new model and code start with as many instances as autoscaling had set.
     endpoint.scale_out(until)
     endpoint.write_function("second")
     with Callers(endpoint) as callers:
@@ -264,24 +264,24 @@ def test_an_update_keeps_capacity_and_destroying_leaves_nothing(endpoint, until)
     assert after["endpoint_config_name"] != before["endpoint_config_name"]
 
     endpoint.stack(second).down()
-    until(lambda: endpoint.left() == [])  # the provider does not wait until the endpoint is deleted
+    until(lambda: endpoint.remaining() == [])  # the provider does not wait until the endpoint is deleted
 
 
 @pytest.mark.parametrize("endpoint", ["history"], indirect=True)
-def test_a_failed_update_keeps_what_serves_and_goes_with_the_next_one(endpoint, until):
+def test_a_failed_update_keeps_the_live_model_and_is_deleted_by_the_next_update(endpoint, until):
     first, second, broken = endpoint.register(), endpoint.register(), endpoint.register(BROKEN)
     endpoint.stack(first).up()
     one = endpoint.outputs()["endpoint_config_name"]
     endpoint.stack(second).up()
     two = endpoint.outputs()["endpoint_config_name"]
 
-    # Terraform reports success for a model that does not start. The endpoint serves the second one.
+    # Terraform reports success although the model does not start. The endpoint still serves the second one.
     endpoint.stack(broken).up()
     assert endpoint.describe()["EndpointConfigName"] == two
     assert {one, two} < set(endpoint.configurations())
     assert endpoint.previous_package() == second
 
-    # Back to the first model, on another instance type while the variant is registered to scale.
+    # Back to the first model, on another instance type, while autoscaling manages the variant.
     endpoint.scale_out(until)
     c5 = {"hosting": {"instance": {"type": "ml.c5.large"}}}
     with Callers(endpoint) as callers:
