@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import psutil
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -17,6 +18,11 @@ CONFIG = "arn:aws:sagemaker:us-east-1:123456789012:studio-lifecycle-config/none"
 @pytest.fixture
 def sagemaker(embedded_aws):
     return embedded_aws.client("sagemaker")
+
+
+def running(*command: str) -> list[psutil.Process]:
+    """Return the processes with this command line."""
+    return [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == list(command)]
 
 
 def refused(operation, **arguments) -> tuple[str, str]:
@@ -242,7 +248,7 @@ def test_notebook_instance_must_be_stopped_before_changes(embedded_aws, sagemake
     config, name = "bench-config", "bench-notebook"
     arn = role(embedded_aws, name)
     sagemaker.create_notebook_instance_lifecycle_config(
-        NotebookInstanceLifecycleConfigName=config, OnStart=script("exit 1")
+        NotebookInstanceLifecycleConfigName=config, OnStart=script("exec sleep 601")
     )
     made = at_once(
         sagemaker.create_notebook_instance,
@@ -262,6 +268,7 @@ def test_notebook_instance_must_be_stopped_before_changes(embedded_aws, sagemake
     assert (described["SecurityGroups"], described["NotebookInstanceStatus"]) == (["sg-1"], "Pending")
     assert "Stopped" in refused(sagemaker.delete_notebook_instance, NotebookInstanceName=name)[1]
     assert "Stopped" in refused(sagemaker.update_notebook_instance, NotebookInstanceName=name)[1]
+    until(lambda: running("sleep", "601"))[0].kill()  # so that its script fails
     assert stable(sagemaker, name, until)["NotebookInstanceStatus"] == "Failed"
     assert refused(sagemaker.update_notebook_instance, NotebookInstanceName=name, RoleArn=ROLE)[0] == (
         "ValidationException"
