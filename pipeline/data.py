@@ -24,6 +24,8 @@ def run(
     skip_bad: leave out bad images, instead of refusing the data set.
     """
     source = source or env.settings.dataset
+    # Without a foundation, fail before the download, which may take minutes.
+    env.outputs.foundation  # noqa: B018
     with Step("data", stages) as step:
 
         def progress(what: str, done: int, total: int) -> None:
