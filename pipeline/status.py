@@ -35,11 +35,10 @@ def collect(env: Environment) -> Found:
     host, notebooks = _host(env), _workbench(env)
     finished = {"foundation", *(f"serving/{name}" for name in endpoints)}
     finished |= {name for name, found in (("training_host", host), ("workbench", notebooks)) if found}
-    result = search.find_result(env)
     return {
         "foundation": {"bucket": foundation.bucket},
         "data": _data(env),
-        "tuning": result and result.model_dump(),
+        "tuning": _tuning(env),
         "models": [
             {
                 "version": version.number,
@@ -93,6 +92,14 @@ def _data(env: Environment) -> Found | None:
         "counts": {split: sum(n.values()) for split, n in manifest.counts.items()},
         "classes": len(manifest.classes),
     }
+
+
+def _tuning(env: Environment) -> Found | None:
+    try:
+        result = search.find_result(env)
+    except OperatorError as error:
+        return {"tuning_job": "", "problem": str(error)}
+    return result.model_dump() if result else None
 
 
 def _endpoint(env: Environment, name: str) -> Found:

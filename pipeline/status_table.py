@@ -53,6 +53,8 @@ def _data(found: Found) -> Row:
 def _tuning(found: Found) -> Row:
     if not (tuning := found["tuning"]):
         return ("tuning", "", "none")
+    if "problem" in tuning:
+        return ("tuning", "", tuning["problem"])
     return ("tuning", tuning["tuning_job"], f"validation accuracy {tuning['best_objective']:.4f}")
 
 

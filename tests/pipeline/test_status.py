@@ -201,6 +201,13 @@ def test_a_workbench_with_outdated_outputs_is_reported_with_the_command(account,
     ]
 
 
+def test_an_outdated_tuning_result_is_reported_with_the_command(account, env):
+    s3.put(env, search.RESULT, b'{"tuning_job": "search"}')
+    assert [state for what, _, state in rows(env) if what == "tuning"] == [
+        "The tuning result was written by another version of this repository: run ./inv tune --env dev."
+    ]
+
+
 def test_an_outdated_foundation_is_an_error_with_the_command(account, env):
     account.publish("foundation", {"bucket": "b"})
     with pytest.raises(OutdatedOutputs, match=r"run \./inv apply --stack foundation --env dev"):
