@@ -92,7 +92,7 @@ def check_live(env: Environment, intended: Serving) -> None:
     live = wait_until_stable(env, name)
     if live is None:
         raise OperatorError(f"The endpoint {name} does not exist: run ./inv deploy{flag}.")
-    status, config = live["EndpointStatus"], live["EndpointConfigName"]
+    status, config = live["EndpointStatus"], live.get("EndpointConfigName", "")
     reason = f" ({clause(live['FailureReason'])})" if live.get("FailureReason") else ""
     if status != "InService":
         raise OperatorError(

@@ -95,6 +95,14 @@ def test_an_endpoint_out_of_service_names_its_log(aws, env, serving, status):
         live_checks.check_live(env, serving)
 
 
+def test_an_endpoint_without_a_configuration_is_reported_as_failed(aws, env, serving, monkeypatch):
+    """AWS's answer need not have EndpointConfigName."""
+    live = {"EndpointStatus": "Failed", "FailureReason": "no capacity"}
+    monkeypatch.setattr(aws, "describe_endpoint", lambda EndpointName: live)
+    with pytest.raises(OperatorError, match=r"is Failed \(no capacity\)"):
+        live_checks.check_live(env, serving)
+
+
 def test_a_missing_endpoint_is_an_error(aws, env, serving):
     aws.statuses = []
     with pytest.raises(OperatorError, match="endpoint image-classifier-dev does not exist"):
