@@ -70,6 +70,7 @@ def _plan_with_report(
     json: bool,
 ) -> None:
     from ops.aws import is_signed_in
+    from ops.plan_report import gates
     from pipeline import plan_report
 
     request = plan_report.Request(
@@ -77,7 +78,7 @@ def _plan_with_report(
         model=model,
         endpoint=endpoint,
         file=Path(report) if report else None,
-        fail_on=fail_on or "",
+        fail_on=gates.parse(fail_on or ""),
         save=Path(save) if save else None,
     )
     found = settings.load(env)
@@ -110,7 +111,7 @@ def apply(
     plan: str | None = None,
     json: bool = False,
 ) -> None:
-    """Plan and apply a stack, or both; with --plan, exactly what was planned before."""
+    """Plan and apply a stack, or both; with --plan, apply exactly the saved plans."""
     from ops.terraform import stacks
     from pipeline import deploy, foundation, saved_plans
 
@@ -139,7 +140,7 @@ def destroy(
     endpoint: str | None = None,
     json: bool = False,
 ) -> None:
-    """Destroy a stack; without --stack an endpoint's and then the foundation. `down` also removes what is not Terraform's."""
+    """Destroy a stack; without --stack, an endpoint's stack and then the foundation. `down` also removes what Terraform does not manage."""
     from ops.terraform import stacks
     from pipeline import teardown
 

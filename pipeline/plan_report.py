@@ -35,7 +35,7 @@ class Request:
 
     chosen: names of stacks.
     file: the Markdown file to write.
-    fail_on: comma-separated gates.
+    fail_on: gates, as `ops.plan_report.gates.parse` returns them.
     save: the folder for the plans, if they pass.
     """
 
@@ -43,7 +43,7 @@ class Request:
     model: int = 0
     endpoint: str | None = None
     file: Path | None = None
-    fail_on: str = ""
+    fail_on: Sequence[str] = ()
     save: Path | None = None
 
 
@@ -52,7 +52,7 @@ def of_account(env: Environment, request: Request) -> tuple[dict[str, Any], str]
 
     Returns the result for --json, and the sentence of a gate that did not pass, or an empty string.
     """
-    wanted, python = gates.parse(request.fail_on), _checkov()
+    python = _checkov()
     contents, made = {}, {}
     skipped: list[markdown.StackPlan] = []
     with Step("plan") as step:
@@ -64,7 +64,7 @@ def of_account(env: Environment, request: Request) -> tuple[dict[str, Any], str]
                 made[item.name] = (item.stack, item.plan)
         reported = _scanned(contents, python, step)
     _write(request, env.settings.environment, [*reported, *skipped], [])
-    reasons = gates.reasons(wanted, reported)
+    reasons = gates.reasons(request.fail_on, reported)
     if request.save and not reasons:
         saved_plans.save(env, request.save, made, request.endpoint)
     return _result(request, reported, reasons, from_scratch=False)
@@ -77,11 +77,11 @@ def from_scratch(name: str, scratch: ScratchAccount, request: Request) -> tuple[
             f"--save {request.save}: without credentials the plan is made from scratch, and cannot be applied. Sign in, or "
             "omit --save."
         )
-    wanted, python = gates.parse(request.fail_on), _checkov()
+    python = _checkov()
     with Step("plan") as step, scratch(step) as env:
         contents = dict(plan_from_scratch(env, request.chosen, step))
         reported = _scanned(contents, python, step)
-    judged = [gate for gate in wanted if not gate.startswith(NEEDS_ACCOUNT)]
+    judged = [gate for gate in request.fail_on if not gate.startswith(NEEDS_ACCOUNT)]
     _write(request, name, reported, [FROM_SCRATCH])
     return _result(request, reported, gates.reasons(judged, reported), from_scratch=True)
 

@@ -183,6 +183,13 @@ def test_a_wrong_port_is_refused_before_anything_starts(inv, monkeypatch, port, 
     assert not (tmp_path / "embedded_aws").exists()
 
 
+def test_an_unknown_gate_is_refused_before_anything_starts(inv, tmp_path):
+    code, _, error = inv("plan", "--fail-on", "nosuch")
+    assert code == 1
+    assert sentence(error).startswith("inv: --fail-on nosuch: unknown gate")
+    assert not (tmp_path / "embedded_aws").exists()
+
+
 DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized."}}, "GetParameter")
 
 

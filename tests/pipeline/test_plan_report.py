@@ -15,6 +15,7 @@ from ops import console, paths
 from ops.checks import checkov, venv
 from ops.checks.findings import Finding, Result
 from ops.errors import OperatorError
+from ops.plan_report import gates
 from pipeline import plan_report, plans, saved_plans
 from tests.ops.plan_report.kit import plan, resource, role_policy
 
@@ -35,7 +36,10 @@ def report(monkeypatch, tmp_path, dev):
         monkeypatch.setattr(plan_report, "plan_from_scratch", lambda *_: iter(contents))
         file = tmp_path / "plan.md"
         request = plan_report.Request(
-            chosen=["foundation", "serving"], file=file, fail_on=fail_on, save=save and Path(save)
+            chosen=["foundation", "serving"],
+            file=file,
+            fail_on=gates.parse(fail_on),
+            save=save and Path(save),
         )
         if signed_in:
             result, problem = plan_report.of_account(dev, request)
