@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from invoke.context import Context
 
 from cli import embedded
@@ -18,10 +20,11 @@ SOURCE = {
 
 @operator_task(help=JSON)
 def demo(c: Context, json: bool = False) -> None:
-    """Run the whole pipeline on the embedded AWS, with real handwritten digits; again, only what has changed."""
+    """Run the whole pipeline on the embedded AWS, with real handwritten digits. A second run does only what has changed."""
     from pipeline import everything
 
-    emit(everything.run(connect("local")), json)
+    began = time.monotonic()
+    emit(everything.run(connect("local"), began=began), json)
 
 
 @operator_task(help={**ENV, **JSON, **SOURCE})
@@ -35,7 +38,8 @@ def up(
     """Run the whole pipeline of an environment: foundation, data, tuning, training, endpoint, function. Resumable."""
     from pipeline import everything
 
-    emit(everything.run(connect(env), source, skip_bad), json)
+    began = time.monotonic()
+    emit(everything.run(connect(env), source, skip_bad, began=began), json)
 
 
 @operator_task(help={**ENV, **JSON})

@@ -12,9 +12,14 @@ from ops.settings import Settings
 from pipeline import data, deploy, foundation, predict, train, tune
 
 
-def run(env: Environment, source: str | None = None, skip_bad: bool = False) -> dict[str, Any]:
-    """Run every stage, print a summary, and return the stages' results by name. Arguments: as of the data stage."""
-    began = time.monotonic()
+def run(
+    env: Environment, source: str | None = None, skip_bad: bool = False, *, began: float
+) -> dict[str, Any]:
+    """Run every stage, print a summary, and return the stages' results by name.
+
+    source, skip_bad: as of the data stage.
+    began: time.monotonic() when the task started, before it may have started the embedded AWS.
+    """
     stages: list[Stage] = []
     results: dict[str, Any] = {
         "foundation": foundation.apply(env, stages),
