@@ -121,7 +121,7 @@ def deploy(
 
 @operator_task(help={**ENV, **JSON, **ENDPOINT})
 def rollback(c: Context, env: str | None = None, endpoint: str | None = None, json: bool = False) -> None:
-    """Deploy the model that was in service before, with a deployment's checks; again, and the newer one is back."""
+    """Deploy the model that was in service before, with a deployment's checks. A second run returns to the newer one."""
     from pipeline import deploy
 
     environment = connect(env)

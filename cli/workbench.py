@@ -28,7 +28,7 @@ def workbench_up(
     internet: bool = False,
     json: bool = False,
 ) -> None:
-    """Create a place to work in notebooks, with this repository in its home folder; again, only what has changed.
+    """Create a place to work in notebooks, with this repository in its home folder. A second run changes only what differs.
 
     An existing copy of the repository is not overwritten.
     """

@@ -12,7 +12,7 @@ COMMENT = re.compile(
 )
 BLOCK = re.compile(r"^(?:resource|data|module|provider) .*\{\n(?:.*\n)*?\}", re.MULTILINE)
 SHORTEST = 15
-"""Minimum length of a reason in characters: \"legacy\" is not a reason."""
+"""Minimum length of a reason in characters, so that a word such as `legacy` is not enough."""
 
 
 def comments(text: str) -> list[tuple[int, tuple[str, ...], str]]:

@@ -90,7 +90,7 @@ class SavedPlans:
         now = _inputs(stack)
         if other := sorted(k for k in saved.inputs.keys() | now.keys() if saved.inputs.get(k) != now.get(k)):
             raise OperatorError(
-                f"{name} is out of date: {', '.join(other)} have changed. To plan again: {self.again}."
+                f"{name} is out of date: its inputs have changed ({', '.join(other)}). To plan again: {self.again}."
             )
         try:
             stack.apply(plan)

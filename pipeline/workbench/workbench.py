@@ -142,7 +142,7 @@ def remove(env: Environment, progress: Progress) -> list[str]:
 
 
 def state(env: Environment, workbench: Workbench) -> str:
-    """Return the status of the notebook instance or of Studio's JupyterLab; "stopped" or "missing" if it is."""
+    """Return the status of the notebook instance or of Studio's JupyterLab: AWS's, or "stopped", or "missing"."""
     if workbench.kind == "notebook":
         status = notebook.status(env)
         return STOPPED if status == "Stopped" else status

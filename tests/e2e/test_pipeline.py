@@ -128,7 +128,7 @@ def test_ci_deploys_a_saved_plan_and_the_operator_rolls_back(inv, demo):
     assert applied.json == {s: [c["address"] for c in changes] for s, changes in planned.items()}
     assert "serves version 2" in applied.messages
     refused = inv.fail("apply", "--plan", folder, role="ci-apply")
-    assert "is out of date: deployed have changed" in refused
+    assert "is out of date: its inputs have changed (deployed)" in refused
     assert inv.succeed("rollback").json["model_version"] == 1
     inv.fail("apply", "--stack", "access", role="ci-apply")
 

@@ -144,7 +144,7 @@ def test_a_changed_plan_file_is_refused(prod, planned, work, spoil):
 def test_a_plan_for_other_inputs_or_another_state_is_refused(prod, planned, work):
     save(work / "plan", prod, foundation=planned("foundation", "a.b", days=7, region="us-east-1"))
     loaded = saved_plans.load(work / "plan", prod)
-    with pytest.raises(OperatorError, match=r"is out of date: days, tags have changed\."):
+    with pytest.raises(OperatorError, match=r"is out of date: its inputs have changed \(days, tags\)\."):
         loaded.carry_out(planned("foundation", days=30, region="us-east-1", tags={})[0])
     with pytest.raises(OperatorError, match=r"is for s3://states/prod/foundation\.tfstate, not s3://others/"):
         loaded.carry_out(planned("foundation", bucket="others")[0])
