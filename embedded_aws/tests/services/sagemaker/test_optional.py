@@ -26,7 +26,7 @@ class Answers(Response):
 
 
 class EveryResponse(OptionalResponse, Answers):
-    def __init__(self, body: dict) -> None:
+    def __init__(self, body: object) -> None:
         self.body = json.dumps(body)
 
 
@@ -57,3 +57,17 @@ def test_operations_are_refused_without_their_extra(monkeypatch, operation, body
 def test_jobs_with_their_own_command_need_no_extra(monkeypatch, operation, body):
     monkeypatch.setitem(extras.MODULES, "sagemaker", ("no_such_module",))
     assert getattr(EveryResponse(body), operation)() == "reached"
+
+
+@pytest.mark.parametrize("operation", ["create_training_job", "create_hyper_parameter_tuning_job"])
+@pytest.mark.parametrize(
+    "body", [[], {"AlgorithmSpecification": "pytorch"}, {"TrainingJobDefinition": ["no structure"]}]
+)
+def test_malformed_jobs_are_left_to_the_validation_of_the_operation(operation, body):
+    assert getattr(EveryResponse(body), operation)() == "reached"
+
+
+def test_a_job_without_a_body_is_left_to_the_validation_of_the_operation():
+    response = EveryResponse({})
+    response.body = ""
+    assert response.create_training_job() == "reached"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.sagemaker.exceptions import ValidationError
@@ -15,12 +16,12 @@ class OptionalResponse(Response):
     """Checks extras before the operations that start containers and notebooks."""
 
     def create_training_job(self) -> ActionResult:
-        if not _has_entrypoint(json.loads(self.body)):
+        if not _has_entrypoint(self.body):
             _require("sagemaker")
         return super().create_training_job()
 
     def create_hyper_parameter_tuning_job(self) -> ActionResult:
-        if not _has_entrypoint(json.loads(self.body).get("TrainingJobDefinition") or {}):
+        if not _has_entrypoint(self.body, "TrainingJobDefinition"):
             _require("sagemaker")
         return super().create_hyper_parameter_tuning_job()
 
@@ -38,9 +39,16 @@ class OptionalResponse(Response):
         return response
 
 
-def _has_entrypoint(job: dict[str, dict[str, object]]) -> bool:
-    """Report whether a job brings its own command: it does not need AWS's training toolkit."""
-    return bool((job.get("AlgorithmSpecification") or {}).get("ContainerEntrypoint"))
+def _has_entrypoint(body: str, *parents: str) -> bool:
+    """Report whether a job brings its own command: it does not need AWS's training toolkit.
+
+    body: the request, not validated yet: the operation refuses a malformed one.
+    parents: members that lead to the job's definition.
+    """
+    found: Any = json.loads(body or "{}")
+    for member in (*parents, "AlgorithmSpecification", "ContainerEntrypoint"):
+        found = found.get(member) if isinstance(found, dict) else None
+    return bool(found)
 
 
 def _require(extra: str) -> None:
