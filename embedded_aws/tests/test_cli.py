@@ -41,7 +41,9 @@ def test_invalid_options_are_refused(
 def test_errors_are_one_sentence_that_names_the_next_command(words: list[str], tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*words, "--home", str(tmp_path)])
-    assert str(ended.value.code).startswith(f"embedded-aws: No embedded AWS runs in {tmp_path}")
+    assert ended.value.code == (
+        f"embedded-aws: No embedded AWS runs in {tmp_path}: run embedded-aws up --home {tmp_path}."
+    )
 
 
 def test_status_and_down_without_a_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,8 +51,11 @@ def test_status_and_down_without_a_server(tmp_path: Path, capsys: pytest.Capture
     main(["status", "--home", home, "--json"])
     assert json.loads(capsys.readouterr().out)["running"] is False
     main(["down", "--home", home])
-    assert "was not running" in capsys.readouterr().out
+    assert capsys.readouterr().out == "The embedded AWS was not running.\n"
     assert not Path(home).exists()
+
+    main(["down", "--home", str(tmp_path)])
+    assert f"Its state stays in {tmp_path}." in capsys.readouterr().out
 
 
 def test_commands_find_a_running_server(embedded_aws, capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,8 +53,11 @@ def down(arguments: argparse.Namespace) -> None:
         client.stop(arguments.home)
     if arguments.json:
         return _print_json({"was_running": was_running, "destroyed": arguments.destroy})
-    state = "Its state is deleted" if arguments.destroy else f"Its state stays in {arguments.home}"
-    print(f"The embedded AWS {'is stopped' if was_running else 'was not running'}. {state}.")
+    print(f"The embedded AWS {'is stopped' if was_running else 'was not running'}.")
+    if arguments.destroy:
+        print(f"{arguments.home} is deleted.")
+    elif arguments.home.exists():
+        print(f"Its state stays in {arguments.home}.")
 
 
 def status(arguments: argparse.Namespace) -> None:
@@ -69,10 +72,7 @@ def status(arguments: argparse.Namespace) -> None:
 
 
 def env(arguments: argparse.Namespace) -> None:
-    if not client.status(arguments.home).running:
-        raise EmbeddedAwsError(
-            f"No embedded AWS runs in {arguments.home}: run embedded-aws up{_home_option(arguments.home)}."
-        )
+    _require_running(arguments.home)
     variables = client.variables(arguments.home, arguments.region)
     if arguments.json:
         return _print_json(variables)
@@ -81,6 +81,7 @@ def env(arguments: argparse.Namespace) -> None:
 
 
 def interrupt(arguments: argparse.Namespace) -> None:
+    _require_running(arguments.home)
     client.interrupt(arguments.home, arguments.region, arguments.name, arguments.seconds)
     print(f"{arguments.name} has its interruption notice.")
 
@@ -183,6 +184,11 @@ def _scale(text: str) -> float:
     if not 0 < scale < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a time scale: use a positive number")
     return scale
+
+
+def _require_running(home: Path) -> None:
+    if not client.status(home).running:
+        raise EmbeddedAwsError(f"No embedded AWS runs in {home}: run embedded-aws up{_home_option(home)}.")
 
 
 def _home_option(home: Path) -> str:
