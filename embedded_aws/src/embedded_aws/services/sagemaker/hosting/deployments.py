@@ -70,18 +70,19 @@ class Deployments:
         """End every instance of an endpoint, then call `remove`."""
         self._start(self._delete, key, remove)
 
-    def _start(self, work: Callable[..., None], *arguments: Any) -> None:
+    def _start(self, work: Callable[..., None], key: EndpointKey, *arguments: Any) -> None:
         """Run work in the background. Shutdown abandons it; the next start recovers from the record."""
+        name = work.__name__.lstrip("_")
 
         def run() -> None:
             try:
-                work(*arguments)
+                work(key, *arguments)
             except Exception:
                 if not self._stopping():
-                    log.exception("%s failed", work.__name__)
+                    log.exception("%s of endpoint %s failed", name, key.name)
                     raise
 
-        threading.Thread(target=run, name=work.__name__, daemon=True).start()
+        threading.Thread(target=run, name=name, daemon=True).start()
 
     def _stopping(self) -> bool:
         return self._runtime.stopping.is_set()
