@@ -21,7 +21,7 @@ STOP_SECONDS = 30.0
 
 
 def launch(home: Path, port: int, time_scale: float) -> int:
-    """Start the server in a session of its own and wait until it answers. Returns its process id."""
+    """Start the server in its own session and wait until it answers. Returns its process id."""
     (home / "log").mkdir(exist_ok=True)
     output = home / "log" / "start.log"
     command = [sys.executable, "-m", "embedded_aws", "serve", "--home", str(home), "--port", str(port)]

@@ -69,7 +69,7 @@ def test_studio_domains_can_be_scoped_by_tag(embedded_aws, as_role, name):
     )("sagemaker")
     found = []
     for team in (name, "another"):
-        asked = {
+        domain = {
             "DomainName": f"{name}-{team}",
             "AuthMode": "IAM",
             "VpcId": "vpc-1",
@@ -77,7 +77,7 @@ def test_studio_domains_can_be_scoped_by_tag(embedded_aws, as_role, name):
             "DefaultUserSettings": {"ExecutionRole": f"arn:aws:iam::{ACCOUNT}:role/r"},
             "Tags": [{"Key": "Team", "Value": team}],
         }
-        found.append(root.create_domain(**asked)["DomainArn"].rpartition("/")[2])
+        found.append(root.create_domain(**domain)["DomainArn"].rpartition("/")[2])
     mine, other = found
     assert code(sagemaker.delete_domain, DomainId=other) == "AccessDeniedException"
     assert code(sagemaker.delete_domain, DomainId=mine) == "OK"

@@ -156,12 +156,12 @@ def test_trust_policies_allow_services_under_their_conditions() -> None:
             "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
         }
     )
-    asked = {"action": "sts:AssumeRole", "resource": ROLE, "resource_policy": trust, "delegated": False}
+    assume = {"action": "sts:AssumeRole", "resource": ROLE, "resource_policy": trust, "delegated": False}
     ours, others = {"aws:sourceaccount": "123456789012"}, {"aws:sourceaccount": "999999999999"}
-    assert allowed(service("sagemaker.amazonaws.com"), context=ours, **asked)
-    assert not allowed(service("sagemaker.amazonaws.com"), context=others, **asked)
-    assert not allowed(service("lambda.amazonaws.com"), context=ours, **asked)
-    assert not allowed(role(policy(statement("Allow", "sts:*"))), context=ours, **asked)
+    assert allowed(service("sagemaker.amazonaws.com"), context=ours, **assume)
+    assert not allowed(service("sagemaker.amazonaws.com"), context=others, **assume)
+    assert not allowed(service("lambda.amazonaws.com"), context=ours, **assume)
+    assert not allowed(role(policy(statement("Allow", "sts:*"))), context=ours, **assume)
 
 
 def test_session_policies_only_restrict() -> None:

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 
 class Supervisor:
-    """Starts each child in a process group of its own and ends whole groups.
+    """Starts each child in its own process group and ends whole groups.
 
     A guardian process knows every group and kills those that are left if this process dies.
     """

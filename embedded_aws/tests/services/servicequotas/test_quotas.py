@@ -105,17 +105,16 @@ def test_a_new_account_has_no_accelerators_and_enough_other_instances(aws) -> No
 
 def test_a_quota_increase_request_stays_pending(aws) -> None:
     client = aws.client("service-quotas")
-    which = {"ServiceCode": "ec2", "QuotaCode": "L-417A185B"}
-    made = client.request_service_quota_increase(**which, DesiredValue=16.0)["RequestedQuota"]
+    quota = {"ServiceCode": "ec2", "QuotaCode": "L-417A185B"}
+    made = client.request_service_quota_increase(**quota, DesiredValue=16.0)["RequestedQuota"]
     assert made["Status"] == "PENDING" and made["DesiredValue"] == 16
     assert client.get_requested_service_quota_change(RequestId=made["Id"])["RequestedQuota"] == made
     history = client.list_requested_service_quota_change_history(ServiceCode="ec2")["RequestedQuotas"]
-    assert [asked for asked in history if asked["QuotaCode"] == which["QuotaCode"]] == [
-        made
-    ]  # others ask, too
-    assert client.get_service_quota(**which)["Quota"]["Value"] == 0
+    # Other tests request increases of other quotas.
+    assert [request for request in history if request["QuotaCode"] == quota["QuotaCode"]] == [made]
+    assert client.get_service_quota(**quota)["Quota"]["Value"] == 0
     assert (
-        _refused(client.request_service_quota_increase, **which, DesiredValue=0.0)[0]
+        _refused(client.request_service_quota_increase, **quota, DesiredValue=0.0)[0]
         == "IllegalArgumentException"
     )
 

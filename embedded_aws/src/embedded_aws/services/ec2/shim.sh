@@ -34,7 +34,7 @@ case $name in
             0) init poweroff 0 ;;
             6) init reboot 0 ;;
             hostname) [ $# -eq 0 ] && echo "$HOSTNAME" || say "hostname $*: skipped" ;;
-    *) say "$name $*: skipped" ;;
+            *) say "$name $*: skipped" ;;
         esac ;;
     systemctl)
         for word in "$@"; do

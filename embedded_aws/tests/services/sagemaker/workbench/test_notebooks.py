@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from embedded_aws import client as daemon
+from embedded_aws import client
 from notebooks_kit import (
     SECONDS,
     Browser,
@@ -86,9 +86,9 @@ def test_notebook_instance_runs_as_its_role_and_keeps_its_files(new_embedded_aws
     assert browser.ask("GET", "contents/kept.txt?content=1")["content"] == "mine"
 
     assert processes(machine)
-    daemon.stop(aws.home)
+    client.stop(aws.home)
     assert processes(machine) == []
-    daemon.start(aws.home)  # on AWS the instance would keep running
+    client.start(aws.home)  # on AWS the instance would keep running
     described = aws.client("sagemaker").describe_notebook_instance(NotebookInstanceName=name)
     assert described["NotebookInstanceStatus"] in ("Pending", "InService")
     until(lambda: processes(machine))
