@@ -56,7 +56,7 @@ def wait_until_stable(env: Environment, endpoint: str) -> Description | None:
 def check_convertible(settings: Settings, deployed: Serving) -> None:
     """Raise OperatorError if SageMaker cannot convert the endpoint to the hosting in the settings.
 
-    It converts a serverless endpoint to one on instances, and no other.
+    The only conversion is from serverless to instances.
     """
     (wanted,) = settings.serving.hosting
     if wanted == deployed.hosting or (deployed.hosting, wanted) == ("serverless", "instance"):

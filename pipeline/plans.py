@@ -31,7 +31,7 @@ def each_plan(
 ) -> Iterator[Planned]:
     """Plan the chosen stacks, without a lock and without a change.
 
-    Raises OperatorError if serving cannot be planned although it, or a model, was asked for.
+    Raises OperatorError if serving cannot be planned and the command names it or a model.
 
     model, endpoint: as `./inv plan` takes them.
     """

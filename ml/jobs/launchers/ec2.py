@@ -161,7 +161,7 @@ class Ec2Launcher:
             "zone": launch,
             "user_data": self._user_data(training, name),
         }
-        if self._keep:  # a person who looks around does not use the processor
+        if self._keep:  # a person who inspects the host hardly uses its CPU
             variables["lifetime"] = {**variables["lifetime"], "idle_minutes": 0}
         stack = stacks.training_host(self._env, on_status, variables)
         plan = stack.plan()
