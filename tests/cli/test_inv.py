@@ -26,6 +26,11 @@ PIP = """#!/bin/sh
 echo "pip $*" >> "$FAKE_LOG"
 case "$*" in
     *"${FAKE_PIP_FAILS:-nothing}"*) echo "pip could not do that"; exit 1 ;;
+    *"-e "*)
+        packages=$(dirname "$0")/../lib/python3.12/site-packages
+        mkdir -p "$packages"
+        for folder; do :; done  # the last argument
+        echo "$folder/src" > "$packages/__editable__.embedded_aws-0.1.0.pth" ;;
     "install uv") printf '#!/bin/sh\\necho "uv $*" >> "$FAKE_LOG"\\n' > "$(dirname "$0")/uv"; chmod +x "$(dirname "$0")/uv" ;;
 esac
 """
@@ -39,7 +44,7 @@ class Clone:
         self.home.mkdir()
         shutil.copy(ROOT / "inv", self.home)
         (self.home / "requirements.lock").write_text("boto3==1\n")
-        (self.home / "embedded_aws").mkdir()
+        (self.home / "embedded_aws" / "src").mkdir(parents=True)
         (self.home / "embedded_aws" / "pyproject.toml").write_text("[project]\n")
         for name in ("torch", "torch-cpu"):
             (self.home / f"requirements-{name}.lock").write_text("torch==2.13.0\n")
@@ -129,6 +134,16 @@ def test_the_second_call_does_not_build(clone):
 def test_a_changed_lock_file_rebuilds_the_environment(clone, file):
     clone.inv()
     (clone.home / file).write_text("changed==2\n")
+    assert "Building .venv" in clone.inv()[2]
+    assert clone.inv()[2] == ""
+
+
+@pytest.mark.parametrize("transfer", [shutil.move, shutil.copytree])
+def test_a_moved_or_copied_folder_builds_its_own_environment(clone, transfer):
+    """The package of the embedded AWS is installed by its path: a copy would run the original's code."""
+    clone.inv()
+    transfer(str(clone.home), str(clone.home.with_name("elsewhere")))
+    clone.home = clone.home.with_name("elsewhere")
     assert "Building .venv" in clone.inv()[2]
     assert clone.inv()[2] == ""
 
