@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -211,6 +212,17 @@ def test_jobs_that_can_change_the_account_use_no_cache():
         assert setup["with"] == {"cached": "false"}
     cached = [step for _, step in STEPS if step.get("uses", "").startswith("actions/cache@")]
     assert len(cached) == 2 and all(step["if"] == "inputs.cached == 'true'" for step in cached)
+
+
+def test_the_cache_key_covers_every_file_that_venv_is_built_from():
+    """With a key that leaves one out, every job would restore an outdated environment and build it again."""
+    (stamp,) = re.findall(r"^stamp=\$\(cat (.+) \| cksum\)$", (ROOT / "inv").read_text(), re.MULTILINE)
+    files = stamp.replace('"', "").replace("$here/", "").split()
+    (key,) = [
+        step["with"]["key"] for _, step in STEPS if step.get("with", {}).get("key", "").startswith("venv-")
+    ]
+    patterns = re.search(r"hashFiles\((.+)\)", key)[1].replace("'", "").split(", ")
+    assert len(files) == 3 and all(any(fnmatch(file, pattern) for pattern in patterns) for file in files)
 
 
 # ---- commands ----
