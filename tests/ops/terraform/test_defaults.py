@@ -126,6 +126,11 @@ def sent(made: list[Stack]) -> set[tuple[str, str, str]]:
     }
 
 
+def test_every_stack_gets_the_tags(made, settings):
+    assert len(made) > 5
+    assert all(stack.variables["tags"] == settings.cost_tags != {} for stack in made)
+
+
 def test_every_variable_that_is_sent_exists(made):
     unknown = set()
     for root, path, _ in sent(made):
