@@ -35,18 +35,18 @@ def root(home: Path) -> Credentials:
     try:
         return Credentials(**json.loads(path.read_text()))
     except FileNotFoundError:
-        made = Credentials(
+        created = Credentials(
             "AKIA" + _random(16, string.ascii_uppercase + "234567"),
             _random(40, string.ascii_letters + string.digits),
         )
     home.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(asdict(made), file)
+        json.dump(asdict(created), file)
     try:
         os.link(draft, path)  # fails if another process was first: its key is used
     except FileExistsError:
         return Credentials(**json.loads(path.read_text()))
     finally:
         draft.unlink()
-    return made
+    return created

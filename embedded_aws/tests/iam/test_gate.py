@@ -109,7 +109,7 @@ def test_a_permissions_boundary_limits_a_role(embedded_aws, name: str) -> None:
     assert "no permissions boundary allows" in refusal(ssm.get_parameter, Name="/x")[2]
 
 
-def test_unsupported_operations_and_moto_s_control_pages_are_refused(embedded_aws) -> None:
+def test_unsupported_operations_and_the_control_pages_of_moto_are_refused(embedded_aws) -> None:
     sts = embedded_aws.client("sts")
     assert refusal(sts.get_session_token)[:2] == (501, "NotImplementedException")
     root = embedded_aws.client("s3")

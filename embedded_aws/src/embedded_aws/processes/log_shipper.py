@@ -92,8 +92,8 @@ class LogShipper:
 
     def _client(self, stream: Stream) -> Any:
         key = (stream.role_arn, stream.region, stream.service, stream.session_name, stream.source_arn)
-        made, client = self._clients.get(key, (0.0, None))
-        if client is None or time.monotonic() - made > CLIENT_SECONDS:
+        created, client = self._clients.get(key, (0.0, None))
+        if client is None or time.monotonic() - created > CLIENT_SECONDS:
             client = self._runtime.client(
                 "logs", stream.role_arn, stream.service, stream.region, stream.session_name, stream.source_arn
             )

@@ -135,16 +135,16 @@ def _private_key(pem: bytes) -> Any:
 
 
 def _default_dict(kind: Any, factory: Any) -> Any:
-    made = kind.__new__(kind)
-    made.default_factory = factory
-    return made
+    restored = kind.__new__(kind)
+    restored.default_factory = factory
+    return restored
 
 
 def _key_store(kind: Any, raw: dict[str, Any], attributes: dict[str, Any]) -> Any:
-    made = kind.__new__(kind)
-    dict.update(made, raw)
-    made.__dict__.update(attributes)
-    return made
+    restored = kind.__new__(kind)
+    dict.update(restored, raw)
+    restored.__dict__.update(attributes)
+    return restored
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]

@@ -72,7 +72,7 @@ class EmbeddedServiceQuotasBackend(ServiceQuotasBackend):
             )
         now = datetime.now(timezone.utc)
         members = ("ServiceCode", "ServiceName", "QuotaCode", "QuotaName", "QuotaArn", "GlobalQuota", "Unit")
-        made = {
+        change = {
             "Id": uuid.uuid4().hex,
             **{member: quota[member] for member in members},
             "DesiredValue": desired,
@@ -81,5 +81,5 @@ class EmbeddedServiceQuotasBackend(ServiceQuotasBackend):
             "LastUpdated": now,
             "Requester": requester,
         }
-        self.requests[made["Id"]] = made
-        return made
+        self.requests[change["Id"]] = change
+        return change

@@ -48,10 +48,10 @@ class EmbeddedServiceQuotasResponse(ServiceQuotasResponse):
 
     def request_service_quota_increase(self) -> ActionResult:
         request = validated(self)
-        made = self.backend.request(
+        change = self.backend.request(
             request["ServiceCode"], request["QuotaCode"], request["DesiredValue"], self.access_key
         )
-        return ActionResult({"RequestedQuota": made})
+        return ActionResult({"RequestedQuota": change})
 
     def get_requested_service_quota_change(self) -> ActionResult:
         identity = validated(self)["RequestId"]
@@ -69,8 +69,8 @@ class EmbeddedServiceQuotasResponse(ServiceQuotasResponse):
         request = validated(self)
         members = ("ServiceCode", "QuotaCode", "Status")
         found = [
-            made
-            for made in self.backend.requests.values()
-            if all(made[member] == request[member] for member in members if member in request)
+            change
+            for change in self.backend.requests.values()
+            if all(change[member] == request[member] for member in members if member in request)
         ]
         return ActionResult(page(found, request, "RequestedQuotas"))

@@ -33,7 +33,7 @@ class SimulatedLogs:
         self.batches.append(logEvents)
 
 
-def test_lines_are_sent_in_batches_of_clientwatchs_limit() -> None:
+def test_batches_stay_within_the_limits_of_cloudwatch_logs() -> None:
     client = SimulatedLogs()
     stream = logs.LogStream(client, "job/algo-1")
     stream.open()

@@ -212,7 +212,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_refusals(tuner: Tuner, case: str) -> None:
+def test_invalid_tuning_job_is_refused(tuner: Tuner, case: str) -> None:
     changes, members, message = REFUSALS[case]
     with pytest.raises(ClientError, match=message) as refused:
         tuner.start({**tuner.request(**changes), **members})

@@ -45,8 +45,8 @@ def test_notebook_instance_runs_as_its_role_and_keeps_its_files(new_embedded_aws
     sagemaker, machine = aws.client("sagemaker"), f"notebook-instance/us-east-1/{name}"
     sagemaker.create_notebook_instance_lifecycle_config(
         NotebookInstanceLifecycleConfigName=name,
-        OnCreate=script("echo made"),
-        OnStart=script("#!/bin/bash\necho woken"),
+        OnCreate=script("echo created"),
+        OnStart=script("#!/bin/bash\necho started"),
     )
     sagemaker.create_notebook_instance(
         NotebookInstanceName=name,
@@ -79,8 +79,8 @@ def test_notebook_instance_runs_as_its_role_and_keeps_its_files(new_embedded_aws
     assert processes(machine) == []
     sagemaker.start_notebook_instance(NotebookInstanceName=name)
     assert stable(sagemaker, name, until)["NotebookInstanceStatus"] == "InService"
-    until(lambda: lines(aws, GROUP, f"{name}/LifecycleConfigOnStart") == ["woken", "woken"])
-    assert lines(aws, GROUP, f"{name}/LifecycleConfigOnCreate") == ["made"]
+    until(lambda: lines(aws, GROUP, f"{name}/LifecycleConfigOnStart") == ["started", "started"])
+    assert lines(aws, GROUP, f"{name}/LifecycleConfigOnCreate") == ["created"]
 
     browser = open_notebook(sagemaker, name)
     assert browser.ask("GET", "contents/kept.txt?content=1")["content"] == "mine"
