@@ -138,15 +138,12 @@ def _described(sagemaker, name: str):
         return error
 
 
-def test_application_runs_until_it_is_idle(new_embedded_aws, until):
-    aws = new_embedded_aws(time_scale=1200)  # an hour in three seconds
+def create_space(aws, spec: dict[str, str]) -> str:
+    """Create a domain, its user ann and her space "hers". Returns the domain's id.
+
+    spec: default ResourceSpec of the space.
+    """
     sagemaker = aws.client("sagemaker")
-    config = sagemaker.create_studio_lifecycle_config(
-        StudioLifecycleConfigName="hello",
-        StudioLifecycleConfigAppType="JupyterLab",
-        StudioLifecycleConfigContent=encoded("cd; ls *.txt 2> /dev/null || echo new"),
-    )["StudioLifecycleConfigArn"]
-    spec = {"LifecycleConfigArn": config}
     idle = {"LifecycleManagement": "ENABLED", "IdleTimeoutInMinutes": 525_600}
     domain = sagemaker.create_domain(
         DomainName="apps",
@@ -169,6 +166,19 @@ def test_application_runs_until_it_is_idle(new_embedded_aws, until):
             "JupyterLabAppSettings": {"DefaultResourceSpec": spec},
         },
     )
+    return domain
+
+
+def test_application_runs_until_it_is_idle(new_embedded_aws, until):
+    aws = new_embedded_aws(time_scale=1200)  # an hour in three seconds
+    sagemaker = aws.client("sagemaker")
+    config = sagemaker.create_studio_lifecycle_config(
+        StudioLifecycleConfigName="hello",
+        StudioLifecycleConfigAppType="JupyterLab",
+        StudioLifecycleConfigContent=encoded("cd; ls *.txt 2> /dev/null || echo new"),
+    )["StudioLifecycleConfigArn"]
+    spec = {"LifecycleConfigArn": config}
+    domain = create_space(aws, spec)
     app = {"DomainId": domain, "SpaceName": "hers", "AppType": "JupyterLab", "AppName": "default"}
     arn = sagemaker.create_app(**app, ResourceSpec={"InstanceType": "ml.t3.large"})["AppArn"]
     assert arn.endswith(f":app/{domain}/hers/JupyterLab/default")
@@ -183,17 +193,17 @@ def test_application_runs_until_it_is_idle(new_embedded_aws, until):
         )["AuthorizedUrl"]
         return Browser(url)
 
-    def settled_app() -> str:
+    def stable_app() -> str:
         return until(lambda: status() not in ("Pending", "Deleting") and status(), SECONDS)
 
-    assert settled_app() == "InService"
+    assert stable_app() == "InService"
     assert sagemaker.describe_app(**app)["ResourceSpec"]["InstanceType"] == "ml.t3.large"
     browser = open_space()
     code = f"{WHO}; open('kept.txt', 'w').write('hers')"
     assert browser.run(code).endswith(":assumed-role/apps/SageMaker\n")
     assert refused(sagemaker.delete_space, DomainId=domain, SpaceName="hers")[0] == "ResourceInUse"
     sagemaker.delete_app(**app)
-    assert settled_app() == "Deleted"
+    assert stable_app() == "Deleted"
     late = open_space()
     assert late.status == 404 and "no running application" in late.page
 
@@ -203,7 +213,7 @@ def test_application_runs_until_it_is_idle(new_embedded_aws, until):
     }
     sagemaker.update_space(DomainId=domain, SpaceName="hers", SpaceSettings={"JupyterLabAppSettings": hour})
     sagemaker.create_app(**app)
-    assert settled_app() in ("InService", "Deleted")
+    assert stable_app() in ("InService", "Deleted")
     until(lambda: status() == "Deleted", SECONDS)
     assert [a["Status"] for a in sagemaker.list_apps(DomainIdEquals=domain)["Apps"]] == ["Deleted"]
     assert processes(f"app/us-east-1/{domain}/hers/JupyterLab/default") == []
