@@ -120,7 +120,8 @@ def test_texts_are_in_plain_english():
     found = [
         f"{named(path)}:{number}: {match.group()}"
         for path in FILES
-        if path != Path(__file__) and not path.name.endswith(".lock")
+        # The changelog lists the names that were replaced.
+        if path not in (Path(__file__), ROOT / "CHANGELOG.md") and not path.name.endswith(".lock")
         for number, line in enumerate(path.read_text().splitlines(), start=1)
         for match in DIALECT.finditer(line)
     ]
