@@ -46,7 +46,7 @@ class Fetcher:
     resolve: host name to addresses; tests replace it.
     connect: address and timeout in seconds to a socket; tests replace it.
     context: TLS settings.
-    time_limit: of one download, in seconds, redirects included.
+    time_limit: limit for one download in seconds, redirects included.
     """
 
     allowed_hosts: tuple[str, ...] = ()

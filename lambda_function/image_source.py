@@ -25,11 +25,11 @@ _ALIASES = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png
 class ImageSource:
     """Reads images.
 
-    max_bytes: of an image.
+    max_bytes: largest image, in bytes.
     fetcher: downloads URLs.
     s3: boto3 client; None without a bucket.
     bucket: the only bucket to read from; empty for none.
-    prefix: of the keys that may be read.
+    prefix: prefix of the keys that may be read.
     """
 
     max_bytes: int

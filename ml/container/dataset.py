@@ -26,7 +26,7 @@ Decoded = TypeVar("Decoded")
 class Split:
     """One split of an ImageFolder tree.
 
-    name: of the channel.
+    name: name of the channel.
     paths: image files.
     labels: int64 [len(paths)]; paths[i] is of class classes[labels[i]].
     classes: class names, sorted.
@@ -105,9 +105,8 @@ class SplitImages:
         yield from ((images, labels[batch]) for images, batch in zip(loader, indices, strict=True))
 
     def _decode_all(self) -> torch.Tensor:
-        with ThreadPoolExecutor(
-            _available_cpus()
-        ) as pool:  # PIL releases the interpreter lock while it decodes
+        # Threads are enough: PIL releases the interpreter lock while it decodes.
+        with ThreadPoolExecutor(_available_cpus()) as pool:
             return torch.stack(list(pool.map(self._dataset.__getitem__, range(len(self)))))
 
 

@@ -18,11 +18,11 @@ class TrainingEnvironment:
     """The training container as the SageMaker toolkit describes it.
 
     channels: channel name to folder.
-    model_dir: for the model artifact.
-    output_dir: for the failure reason.
-    output_data_dir: for other results.
+    model_dir: folder for the model artifact.
+    output_dir: folder for the failure reason.
+    output_data_dir: folder for other results.
     checkpoint_dir: shared with S3; None when the job has no checkpoint location.
-    hosts: in the toolkit's order; the first is the master.
+    hosts: host names in the toolkit's order; the first is the master.
     current_host: this host.
     """
 

@@ -19,7 +19,7 @@ class Predictor:
     """Classifies one image at a time. Safe to call from several threads.
 
     architecture: as in model.json.
-    classes: in the order of the model's outputs.
+    classes: class names in the order of the model's outputs.
     preprocess: the transform of training.
     """
 

@@ -25,9 +25,9 @@ DEFAULT_PORT = "7777"  # the SageMaker toolkit's default
 class ProcessGroup:
     """This process and its process group. Every rank must call the collective methods.
 
-    rank: of this process, from 0.
+    rank: rank of this process, from 0.
     world_size: number of ranks.
-    device: of this process's model and batches.
+    device: device of this process's model and batches.
     """
 
     rank: int

@@ -34,7 +34,7 @@ from training_state import TrainingState
 class Run:
     """One training run.
 
-    hyperparameters: of the command line.
+    hyperparameters: values from the command line.
     environment: folders and hosts.
     group: the process group; only rank 0 prints and saves.
     stop: whether SIGTERM was received.
@@ -164,7 +164,7 @@ def evaluate_final(run: Run, data: Data, state: TrainingState) -> tuple[str, Met
 
 
 def save_artifact(run: Run, data: Data, state: TrainingState, split: str, metrics: Metrics) -> None:
-    """Write the model artifact on rank 0. split, metrics: of the final evaluation."""
+    """Write the model artifact on rank 0. split, metrics: result of the final evaluation."""
     if not run.group.is_main:
         return
     final = {**state.history[-1], **(metrics.named("test") if split == "test" else {})}

@@ -19,8 +19,8 @@ class TrainingState:
     """The state of a training run, everything a checkpoint must hold.
 
     model: not wrapped by DistributedDataParallel.
-    optimizer: of the model's trainable parameters.
-    scheduler: of the learning rate; one step per batch.
+    optimizer: optimizer of the model's trainable parameters.
+    scheduler: learning rate schedule; one step per batch.
     history: the metrics of each completed epoch.
     """
 

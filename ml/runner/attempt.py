@@ -23,9 +23,7 @@ from .training_process import TrainingProcess
 
 COMPLETED, FAILED, INTERRUPTED = 0, 1, 75  # exit statuses; 75 is EX_TEMPFAIL of sysexits.h: try again
 STATUS_INTERVAL = 30.0  # seconds between two writes of the status
-INTERRUPTION_INTERVAL = (
-    2.0  # seconds between two checks for a Spot interruption notice, which comes 120 s before
-)
+INTERRUPTION_INTERVAL = 2.0  # seconds between two checks for a Spot interruption notice, which gives 120 s
 
 
 class InterruptedAttempt(Exception):
@@ -176,7 +174,7 @@ class _Attempt:
             return FailedAttempt(
                 f"training exceeded max_runtime_seconds ({self._job.max_runtime_seconds} s) and was stopped"
             )
-        # 0: the program stopped in order. SIGTERM, SIGKILL: it was still starting, or too busy to react.
+        # 0: the program stopped cleanly. SIGTERM: it was still starting. SIGKILL: it did not stop in time.
         if self._stop_reason and exit_status in (0, -signal.SIGTERM, -signal.SIGKILL):
             return InterruptedAttempt(self._stop_reason)
         if exit_status == -signal.SIGKILL:

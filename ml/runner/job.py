@@ -13,7 +13,7 @@ STATUS_FILE = "status.json"
 class Job:
     """The description of one training job, `job.json`.
 
-    name: of the job.
+    name: name of the job.
     region: AWS region of the bucket and the model registry.
     kms_key_arn: key that encrypts every object the job writes.
     source: s3:// URI of the training program, a tar.gz.
@@ -71,12 +71,12 @@ class Status:
     machine_type: its EC2 instance type, or the local machine's processors.
     spot: whether it is a Spot Instance.
     attempts: number of attempts so far.
-    training_seconds: from the first download to the uploaded model, over all attempts.
-    billable_seconds: from the launch of the machine, over all attempts.
+    training_seconds: time from the first download to the uploaded model, summed over all attempts.
+    billable_seconds: time from the launch of the machine, summed over all attempts.
     failure: reason of the failure or interruption.
     reclaimed: whether EC2 reclaimed the Spot Instance.
     metrics: last value of each metric.
-    model_package_arn: of the registered model.
+    model_package_arn: ARN of the registered model version.
     """
 
     status: str = "InProgress"

@@ -22,7 +22,7 @@ def with_results(
 ) -> dict[str, Any]:
     """Return the request with an approval status, the metrics and more metadata properties.
 
-    request: of CreateModelPackage; not changed.
+    request: request of CreateModelPackage; it is not modified.
     metrics: name to value. `:` in a name becomes `_`.
     minimum: accuracy on the test split from which the model is approved.
     properties: run stats, such as the instance type.
