@@ -1,7 +1,7 @@
 #!/bin/sh
 # Rewrites the requirements*.lock files from pyproject.toml: for every platform and every Python from 3.10, with hashes.
 # Needs access to PyPI and to PyTorch's package index.
-# requirements.lock leaves out torch, which has lock files of its own (default and CPU build), and rfc3987-syntax: with it,
+# requirements.lock leaves out torch, which has its own lock files (default and CPU build), and rfc3987-syntax: with it,
 # every import of jsonschema, and so of the SageMaker SDK, compiles a grammar for a format that is not used here (1.4 s).
 set -eu
 cd "$(dirname "$0")"
