@@ -39,7 +39,7 @@ class Configuration:
         self._starting = threading.Lock()
 
     def close(self) -> None:
-        """Stop the provider process of the tests."""
+        """Stop the shared provider process."""
         if self._provider:
             self._provider.stop()
             self._provider = None
@@ -82,7 +82,7 @@ class Configuration:
         """Run `terraform validate` in a root, such as terraform/foundation."""
         if failed := self._init(folder):
             return Result("validate", 1, (failed,))
-        done = self._terraform(folder, "validate", "-json")
+        done = self._terraform(folder, "validate", "-json", **self._attached(folder))
         try:
             answer = json.loads(done.stdout)
         except ValueError:
@@ -110,7 +110,7 @@ class Configuration:
         return Result("tests", len(runs), findings.all())
 
     def _attached(self, folder: str) -> dict[str, str]:
-        """Return the environment variables that attach Terraform to the provider process, which the first test starts."""
+        """Return the environment variables that attach Terraform to the shared provider process, started on first use."""
         with self._starting:
             if self._provider is None and (executable := installed(self._data(folder))):
                 self._provider = SharedProvider(executable, venv.tool_environment())
