@@ -51,7 +51,7 @@ run "policy_of_the_function_is_known_at_plan" {
 
   assert {
     condition = strcontains(
-      templatefile("${local.policies}/inference_function.json", local.policy_values),
+      templatefile("${local.policies}/roles/inference_function.json", local.policy_values),
       "\"arn:aws:sagemaker:eu-west-1:123456789012:endpoint/image-classifier-dev\""
     )
     error_message = "The ARN of the endpoint in the function's policy must be known before the endpoint exists."

@@ -62,7 +62,7 @@ run "studio_in_the_private_network" {
 
   assert {
     condition = strcontains(
-      templatefile("${local.policies}/workbench.json", local.policy_values),
+      templatefile("${local.policies}/roles/workbench.json", local.policy_values),
       "\"arn:aws:sagemaker:eu-west-1:123456789012:notebook-instance/image-classifier-dev-workbench\""
     )
     error_message = "The role may stop only this environment's notebook instance."
