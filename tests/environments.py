@@ -74,5 +74,6 @@ def moto_aws(monkeypatch):
     """An empty AWS account inside this process."""
     # moto treats conditions of bucket policies that it does not know as met: a denial of plain HTTP would deny everything.
     monkeypatch.setattr(FakeBucket, "get_permission", lambda *_: PermissionResult.PERMITTED)
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # 500 images that no test needs
     with mock_aws():
         yield

@@ -368,6 +368,7 @@ def no_gpg_agent(tmp_path):
     bash("gpgconf --kill gpg-agent", tmp_path)
 
 
+@pytest.mark.slow
 @needs("gpg")
 def test_the_saved_plan_is_encrypted_between_jobs(tmp_path, no_gpg_agent):
     (tmp_path / "plan").mkdir()

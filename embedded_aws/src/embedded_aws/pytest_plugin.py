@@ -9,12 +9,14 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.loaders import JSONFileLoader
 
 from embedded_aws import client
 
@@ -143,6 +145,16 @@ def until() -> Callable[..., Any]:
         return found
 
     return wait
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _service_models_are_parsed_once() -> Iterator[None]:
+    """Share botocore's service models between sessions: parsing them takes longer than most tests."""
+    parse = JSONFileLoader.load_file
+    parsed = cache(lambda path: parse(JSONFileLoader(), path))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", lambda loader, path: parsed(path))
+        yield
 
 
 @pytest.fixture(autouse=True)

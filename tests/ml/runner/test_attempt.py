@@ -16,6 +16,8 @@ from ml.runner import attempt, training_process
 from ml.runner.job import Status
 from tests.ml.runner.conftest import BUCKET, GROUP, archive, job
 
+pytestmark = pytest.mark.slow  # starts processes
+
 # Writes a checkpoint, prints "waiting", and waits for SIGTERM. Resumes from the checkpoint if there is one.
 WAITING_PROGRAM = """
 import os, pathlib, signal, sys, threading

@@ -16,6 +16,8 @@ from embedded_aws.services.ec2 import init, machine
 from embedded_aws.services.ec2.user_data import Script
 from host_kit import new_host
 
+pytestmark = pytest.mark.slow  # starts processes
+
 
 class Boot:
     """A machine without namespaces."""

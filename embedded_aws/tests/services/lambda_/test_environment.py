@@ -14,6 +14,8 @@ from embedded_aws.services.lambda_ import code
 from embedded_aws.services.lambda_.environment import ExecutionEnvironment, Version
 from invocations_kit import invocation
 
+pytestmark = pytest.mark.slow  # starts processes
+
 PROVISIONED = "provisioned-concurrency"
 
 

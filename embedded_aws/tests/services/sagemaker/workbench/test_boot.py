@@ -9,8 +9,12 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from embedded_aws.services.sagemaker.workbench import boot
 from notebooks_kit import processes
+
+pytestmark = pytest.mark.slow  # starts processes
 
 
 def start(folder, scripts: dict[str, str], jupyter: str = "exit", limit: float = 20) -> subprocess.Popen:
