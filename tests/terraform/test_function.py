@@ -15,8 +15,7 @@ from botocore.credentials import Credentials
 
 from ops import packaging
 from ops.paths import ROOT
-from ops.terraform import binary, module_tables
-from ops.terraform import providers as terraform_providers
+from ops.terraform import binary, module_tables, providers
 
 NAME = "function-module"
 SCHEDULES = [{"name": "day", "schedule": "cron(0 8 * * ? *)", "provisioned_concurrency": 2}]
@@ -33,7 +32,7 @@ class Module:
             "TF_IN_AUTOMATION": "1",
             "CHECKPOINT_DISABLE": "1",
         }
-        if config := terraform_providers.cli_config():
+        if config := providers.cli_config():
             self._environment["TF_CLI_CONFIG_FILE"] = str(config)
         source = os.path.relpath(module_tables.MODULES / "inference_function", folder)
         (folder / "main.tf").write_text(

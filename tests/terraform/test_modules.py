@@ -9,8 +9,7 @@ import zipfile
 
 import pytest
 
-from ops.terraform import binary, module_tables
-from ops.terraform import providers as terraform_providers
+from ops.terraform import binary, module_tables, providers
 
 MODULES = module_tables.modules()
 
@@ -54,7 +53,7 @@ def test_every_example_is_planned(embedded_aws, tmp_path):
             "TF_IN_AUTOMATION": "1",
             "CHECKPOINT_DISABLE": "1",
         }
-        if config := terraform_providers.cli_config():
+        if config := providers.cli_config():
             environment["TF_CLI_CONFIG_FILE"] = str(config)
         done = subprocess.run(
             [binary.find(), *arguments], cwd=root, env=environment, capture_output=True, text=True
