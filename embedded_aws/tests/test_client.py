@@ -8,17 +8,23 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
-from embedded_aws import client
+from embedded_aws import client, listener
 from embedded_aws.client import EmbeddedAwsError
-from embedded_aws.pytest_plugin import free_port
+from embedded_aws.listener import ANY_PORT
 from embedded_aws.server_process import start_time
 
 pytestmark = pytest.mark.slow
+
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -32,14 +38,22 @@ def is_alive(pid: int) -> bool:
     return start_time(pid) is not None
 
 
+def at_once(calls: list[Callable[[], T]]) -> list[T]:
+    """Return the results of calls that start in the same moment, each in a thread."""
+    barrier = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], T]) -> T:
+        barrier.wait()
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(run, calls))
+
+
 def test_two_starts_at_once_start_one_server_and_stop_ends_it(home: Path) -> None:
-    port, found = free_port(), []
-    threads = [threading.Thread(target=lambda: found.append(client.start(home, port))) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == 2 and found[0] == found[1]
+    found = at_once([lambda: client.start(home, ANY_PORT)] * 2)
+    port = found[0].port
+    assert found[0] == found[1]
     status = client.status(home)
     assert status.running and status.pid == found[0].pid and status.port == port
     assert status.since is not None and abs(status.since - time.time()) < 60
@@ -76,17 +90,51 @@ def test_start_refuses_a_port_that_another_program_uses(home: Path) -> None:
         assert client.status(home).running is False
 
 
+def test_eight_starts_at_once_reserve_eight_ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with listener.listen(tmp_path, ANY_PORT, None) as taken:
+        monkeypatch.setattr(listener, "FIRST_PORT", listener.port_of(taken))
+        sockets = at_once([lambda: listener.listen(tmp_path, None, None)] * 8)
+        ports = [listener.port_of(found) for found in sockets]
+        again = listener.listen(tmp_path, None, ports[0])  # another checkout has the port of the last start
+        with again:
+            assert len({listener.port_of(taken), listener.port_of(again), *ports}) == 10
+        for found in sockets:
+            found.close()
+        with listener.listen(tmp_path, None, ports[-1]) as kept:
+            assert listener.port_of(kept) == ports[-1]
+        monkeypatch.setattr(listener, "PORTS", 1)
+        with pytest.raises(EmbeddedAwsError, match=r"No port from \d+ to \d+ is free .* Choose one"):
+            listener.listen(tmp_path, None, None)
+
+
+def test_two_checkouts_that_start_at_once_get_a_port_each(tmp_path: Path) -> None:
+    homes = [tmp_path / "one", tmp_path / "two"]
+    try:
+        first, second = at_once([partial(client.start, home) for home in homes])
+        assert first.port != second.port
+        assert [client.status(home).pid for home in homes] == [first.pid, second.pid]
+        client.stop(homes[0])
+        with listener.listen(
+            homes[0], first.port, None
+        ):  # and the port of the last start goes to a third one
+            assert client.start(homes[0]).port not in (first.port, second.port)
+    finally:
+        for home in homes:
+            client.destroy(home)
+
+
 def test_start_reports_the_last_line_of_a_server_that_ends_while_starting(home: Path) -> None:
     home.mkdir()
     (home / "state").write_text("a file where the server needs a folder")
     with pytest.raises(EmbeddedAwsError, match=r"ended while starting: .*state"):
-        client.start(home, free_port())
+        client.start(home, ANY_PORT)
 
 
 def test_stale_records_are_ignored_and_a_killed_server_is_replaced(home: Path) -> None:
     home.mkdir()
     (home / "daemon.json").write_text(json.dumps({"pid": os.getpid(), "port": 1, "started": "1"}))
-    (home / "port.json").write_text(json.dumps({"port": free_port()}))
+    with listener.listen(home, ANY_PORT, None) as closed:
+        (home / "port.json").write_text(json.dumps({"port": listener.port_of(closed)}))
     assert client.stop(home) is False  # and did not end this process
     (home / "daemon.json").write_text("{not json")
     first = client.start(home)
@@ -110,3 +158,29 @@ def test_variables_and_interrupt_refuse_a_home_that_was_never_started(tmp_path: 
         client.variables(tmp_path, "us-east-1")
     with pytest.raises(EmbeddedAwsError, match="start it first"):
         client.interrupt(tmp_path, "us-east-1", "job")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"", r"stopped answering .*: start it, and check whether job still runs"),
+        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 3\r\n\r\nno!", "HTTP status 502: its log is"),
+        (b'HTTP/1.1 404 Not Found\r\nContent-Length: 21\r\n\r\n{"message": "no job"}', "^no job$"),
+    ],
+)
+def test_interrupt_reports_a_server_that_dies_in_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes, message: str
+) -> None:
+    class Dying(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Dying) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        found = client.Status(True, tmp_path, server.server_port)
+        monkeypatch.setattr(client, "status", lambda home: found)
+        with pytest.raises(EmbeddedAwsError, match=message):
+            client.interrupt(tmp_path, "us-east-1", "job")

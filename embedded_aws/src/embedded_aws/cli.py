@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from embedded_aws import client
+from embedded_aws import client, listener
 from embedded_aws.client import EmbeddedAwsError
 
 DEFAULT_HOME = ".embedded_aws"
@@ -90,7 +90,8 @@ def serve(arguments: argparse.Namespace) -> None:
     os.environ.pop("MOTO_ACCOUNT_ID", None)  # moto reads it when it is imported
     from embedded_aws.server import app
 
-    app.serve(arguments.home.resolve(), arguments.port, arguments.time_scale)
+    listening = None if arguments.socket is None else listener.inherited(arguments.socket)
+    app.serve(arguments.home.resolve(), arguments.port, arguments.time_scale, listening)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -134,6 +135,9 @@ def _parser() -> argparse.ArgumentParser:
     command = add(serve, "Run it in the foreground until SIGTERM")
     _port_option(command, required=True)
     _time_scale_option(command)
+    command.add_argument(
+        "--socket", type=int, help=argparse.SUPPRESS
+    )  # a listening socket that `up` leaves open
     return parser
 
 
@@ -143,7 +147,7 @@ def _port_option(command: argparse.ArgumentParser, required: bool) -> None:
         type=_port,
         required=required,
         help="port on 127.0.0.1"
-        + ("" if required else " (default: the last one, or the first free from 5005)"),
+        + ("" if required else " (default: the last one, or the first free from 5005 if it is used)"),
     )
 
 

@@ -15,6 +15,7 @@ Imports only the standard library (and botocore in `interrupt`), so that command
 from __future__ import annotations
 
 import fcntl
+import http.client
 import json
 import shutil
 import time
@@ -26,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from embedded_aws import credentials, server_process
+from embedded_aws import credentials, listener, server_process
 from embedded_aws.errors import EmbeddedAwsError
 
 __all__ = [
@@ -89,14 +90,15 @@ class Status:
 def start(home: Path, port: int | None = None, time_scale: float = 1.0) -> Address:
     """Start the embedded AWS of a home folder, or return the address of the running one.
 
-    port: by default the port of the last start, or the first free port from 5005.
+    port: by default the port of the last start, or the first free port from 5005 if that one is used now; 0 lets the
+        system choose a free one.
     time_scale: how many times faster than real time service clocks run. A running server keeps its own.
     """
     home = home.resolve()
     with _exclusive_lock(home):
         found = status(home)
         if found.port is not None and found.pid is not None:
-            if port not in (None, found.port):
+            if port not in (None, listener.ANY_PORT, found.port):
                 raise EmbeddedAwsError(
                     f"The embedded AWS of {home} already runs on port {found.port}, not {port}. Stop it first, or "
                     "leave out the port."
@@ -105,8 +107,9 @@ def start(home: Path, port: int | None = None, time_scale: float = 1.0) -> Addre
         unresponsive = server_process.recorded_pid(home)
         if unresponsive is not None:  # two servers must never share one state
             server_process.end(unresponsive, seconds=5.0)
-        chosen = server_process.choose_port(home, port)
-        return Address(home, chosen, server_process.launch(home, chosen, time_scale))
+        reserved = listener.listen(home, port, server_process.recorded_port(home))
+        chosen = listener.port_of(reserved)
+        return Address(home, chosen, server_process.launch(home, reserved, time_scale))
 
 
 def stop(home: Path) -> bool:
@@ -192,7 +195,19 @@ def interrupt(home: Path, region: str, name: str, seconds: int = 0) -> None:
     try:
         server_process.opener().open(signed, timeout=30).close()
     except urllib.error.HTTPError as error:
-        raise EmbeddedAwsError(json.loads(error.read())["message"]) from None
+        raise EmbeddedAwsError(_message(error)) from None
+    except (OSError, http.client.HTTPException) as error:  # URLError is an OSError
+        raise EmbeddedAwsError(
+            f"The embedded AWS of {found.home} stopped answering ({error}): start it, and check whether {name} still runs."
+        ) from None
+
+
+def _message(error: urllib.error.HTTPError) -> str:
+    """Return the message of an error response."""
+    try:
+        return str(json.loads(error.read())["message"])
+    except (OSError, ValueError, LookupError, TypeError, http.client.HTTPException):
+        return f"The embedded AWS answered with HTTP status {error.code}: its log is log/service.log in its home folder."
 
 
 def _lock_file(home: Path) -> Path:

@@ -19,6 +19,7 @@ from botocore.config import Config
 from botocore.loaders import JSONFileLoader
 
 from embedded_aws import client
+from embedded_aws.listener import ANY_PORT
 
 REGION = "us-east-1"
 
@@ -38,9 +39,10 @@ class EmbeddedAws:
     credentials: AWS_* variables that point tools at it, as root.
     """
 
-    def __init__(self, home: Path, port: int, time_scale: float = 1.0):
-        self.home, self.port, self.time_scale = home, port, time_scale
-        self.address = client.start(home, port, time_scale)
+    def __init__(self, home: Path, time_scale: float = 1.0):
+        self.home, self.time_scale = home, time_scale
+        self.address = client.start(home, ANY_PORT, time_scale)
+        self.port = self.address.port
         self._session = boto3.Session()  # shared by all clients: it parses each service model once
 
     @property
@@ -92,7 +94,7 @@ def embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedA
     """Server of this worker. All tests share it: use unique names."""
     home = tmp_path_factory.mktemp("embedded-aws")
     try:
-        yield EmbeddedAws(home, free_port())
+        yield EmbeddedAws(home)
     finally:
         client.destroy(home)
 
@@ -102,7 +104,7 @@ def fast_embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embe
     """Server of this worker with service clocks 60 times as fast: two seconds stand for two minutes."""
     home = tmp_path_factory.mktemp("fast-aws")
     try:
-        yield EmbeddedAws(home, free_port(), 60)
+        yield EmbeddedAws(home, 60)
     finally:
         client.destroy(home)
 
@@ -112,7 +114,7 @@ def fresh_embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emb
     """Server of one test module, for tests that need an empty account."""
     home = tmp_path_factory.mktemp("fresh-aws")
     try:
-        yield EmbeddedAws(home, free_port())
+        yield EmbeddedAws(home)
     finally:
         client.destroy(home)
 
@@ -124,7 +126,7 @@ def new_embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calla
 
     def start(time_scale: float = 1.0) -> EmbeddedAws:
         homes.append(tmp_path_factory.mktemp("own-aws"))
-        return EmbeddedAws(homes[-1], free_port(), time_scale)
+        return EmbeddedAws(homes[-1], time_scale)
 
     try:
         yield start

@@ -14,19 +14,23 @@ from pathlib import Path
 from typing import Any
 
 from embedded_aws.errors import EmbeddedAwsError
+from embedded_aws.listener import port_of
 
-FIRST_PORT = 5005
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
 
-def launch(home: Path, port: int, time_scale: float) -> int:
-    """Start the server in its own session and wait until it answers. Returns its process id."""
+def launch(home: Path, listener: socket.socket, time_scale: float) -> int:
+    """Start the server in its own session and wait until it answers. Returns its process id.
+
+    listener: its listening socket; closed here.
+    """
     (home / "log").mkdir(exist_ok=True)
     output = home / "log" / "start.log"
+    port = port_of(listener)
     command = [sys.executable, "-m", "embedded_aws", "serve", "--home", str(home), "--port", str(port)]
-    command += ["--time-scale", str(time_scale)]
-    with output.open("wb") as log:
+    command += ["--time-scale", str(time_scale), "--socket", str(listener.fileno())]
+    with listener, output.open("wb") as log:  # if the server ends, connections are refused
         process = subprocess.Popen(
             command,
             cwd=home,
@@ -35,6 +39,7 @@ def launch(home: Path, port: int, time_scale: float) -> int:
             stdout=log,
             stderr=log,
             start_new_session=True,
+            pass_fds=[listener.fileno()],
         )
     _write(_record(home), {"pid": process.pid, "port": port, "started": start_time(process.pid)})
     deadline = time.monotonic() + START_SECONDS
@@ -88,22 +93,6 @@ def opener() -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def choose_port(home: Path, wanted: int | None) -> int:
-    """Return the port to start on: the wanted one, the last one, or the first free one. Raises EmbeddedAwsError."""
-    fixed = wanted or recorded_port(home)
-    if fixed:
-        if _is_free(fixed):
-            return fixed
-        hint = (
-            "Choose another one." if wanted else f"End that program, or start with another port than {fixed}."
-        )
-        raise EmbeddedAwsError(f"Port {fixed} of 127.0.0.1 is used by another program. {hint}")
-    for port in range(FIRST_PORT, FIRST_PORT + 100):
-        if _is_free(port):
-            return port
-    raise EmbeddedAwsError(f"No port from {FIRST_PORT} to {FIRST_PORT + 99} is free. Choose one.")
-
-
 def recorded_port(home: Path) -> int | None:
     """Return the port of the last start."""
     return _read(home / "port.json").get("port")
@@ -144,16 +133,6 @@ def _environment() -> dict[str, str]:
     """Return this process's environment without variables that would change the server's behavior."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MOTO_", "TF_"))}
     return {**kept, "MALLOC_ARENA_MAX": "2"}  # one heap per thread would double the memory
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except (OSError, OverflowError):
-            return False
-    return True
 
 
 def _reap(pid: int) -> None:

@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 import threading
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -53,8 +54,10 @@ def _log_to(folder: Path) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def serve(home: Path, port: int, time_scale: float) -> None:
+def serve(home: Path, port: int, time_scale: float, listener: socket.socket | None = None) -> None:
     """Run until SIGTERM or SIGINT, then end child processes, save the state and return.
+
+    listener: a socket that listens on the port already; by default a new one.
 
     Raises EmbeddedAwsError if the port is taken or the saved state cannot be used.
     """
@@ -65,7 +68,7 @@ def serve(home: Path, port: int, time_scale: float) -> None:
     gc.collect()
     gc.freeze()
     try:
-        server = Server(port, app)  # first: a taken port must not touch the state
+        server = Server(port, app, listener)  # first: a taken port must not touch the state
     except OSError as error:
         raise EmbeddedAwsError(f"Port {port} of 127.0.0.1 cannot be used: {error.strerror}.") from None
     runtime.get(Quotas).configured()  # report an invalid quotas.json at start

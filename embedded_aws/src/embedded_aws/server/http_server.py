@@ -118,13 +118,21 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 256
     multithread, multiprocess, ssl_context = True, False, None  # read by werkzeug's handler
 
-    def __init__(self, port: int, app: Application):
+    def __init__(self, port: int, app: Application, listener: socket.socket | None = None):
+        """listener: a socket that listens on the port already; by default a new one."""
         self.app = app
-        super().__init__(("127.0.0.1", port), Handler)
+        super().__init__(("127.0.0.1", port), Handler, bind_and_activate=listener is None)
+        if listener is not None:
+            self.socket.close()
+            self.socket = listener
+            self._take_address()
 
     def server_bind(self) -> None:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
+        self._take_address()
+
+    def _take_address(self) -> None:
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = (
             self.socket.getsockname()

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from embedded_aws import client
-from embedded_aws.pytest_plugin import EmbeddedAws, free_port
+from embedded_aws.pytest_plugin import EmbeddedAws
 from functions_kit import HOLD, Functions, expect_error
 
 TARGET = {"ServiceNamespace": "lambda", "ScalableDimension": "lambda:function:ProvisionedConcurrency"}
@@ -21,7 +21,7 @@ SLEEP = "import time\ndef handler(e, c): time.sleep(e or 0)"
 def fast(tmp_path_factory):
     home = tmp_path_factory.mktemp("function-scaling-aws")
     try:
-        yield Functions(EmbeddedAws(home, free_port(), 240))
+        yield Functions(EmbeddedAws(home, 240))
     finally:
         client.destroy(home)
 
