@@ -6,8 +6,9 @@ from moto.s3 import models, responses
 
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.provider import Provider
-from embedded_aws.services.s3.backend import DeleteMarker, EmbeddedS3Backend
-from embedded_aws.state.blobs import BlobStore, StoredKey
+from embedded_aws.services.s3.backend import DeleteMarker, EmbeddedS3Backend, ObjectVersion, Upload
+from embedded_aws.services.s3.responses import list_multipart_uploads
+from embedded_aws.state.blobs import BlobStore
 
 
 def provider(runtime: Runtime) -> Provider:
@@ -15,8 +16,12 @@ def provider(runtime: Runtime) -> Provider:
     return Provider(
         backends=[(models.s3_backends, EmbeddedS3Backend)],
         replaced=[
-            (module, name, kind)
-            for module in (models, responses)
-            for name, kind in (("FakeDeleteMarker", DeleteMarker), ("FakeKey", StoredKey))
+            *(
+                (module, name, kind)
+                for module in (models, responses)
+                for name, kind in (("FakeDeleteMarker", DeleteMarker), ("FakeKey", ObjectVersion))
+            ),
+            (models, "FakeMultipart", Upload),
+            (responses.S3Response, "list_multipart_uploads", list_multipart_uploads),
         ],
     )
