@@ -4,22 +4,43 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
 import botocore.session
 from botocore import exceptions
-from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, DeferredRefreshableCredentials
 
 from ops.errors import OperatorError
+from ops.retries import NoAnswer
+from ops.text import clause, sentence
 
-CLIENT_CONFIG = Config(
-    retries={"mode": "standard", "max_attempts": 4},
-    max_pool_connections=32,  # parallel transfers
-    connect_timeout=5,
-    read_timeout=130,  # Lambda answers when the function returns: longer than a function may run
+# What AWS, the SDKs and Terraform's provider print -> what the operator does about it. The first that matches counts.
+_REMEDIES = (
+    (
+        r"RequestTimeTooSkewed|Signature not yet current|Signature expired|difference between the request time",
+        "This machine's clock differs from AWS's by more than 5 minutes: set it (for example `sudo timedatectl set-ntp "
+        "true`), then run the same command again.",
+    ),
+    (
+        r"ExpiredToken|RequestExpired|token included in the request is expired|Token has expired|SSO [Tt]oken|"
+        r"SSO session .*(expired|invalid)|UnauthorizedSSOToken|TokenRetrievalError|InvalidGrantException",
+        "The AWS credentials have expired: sign in again (for example `aws sso login`), then run the same command again.",
+    ),
+    (
+        r"InvalidClientTokenId|UnrecognizedClientException|InvalidAccessKeyId|AuthFailure|"
+        r"token included in the request is invalid|SignatureDoesNotMatch|InvalidSignatureException",
+        "AWS does not know these credentials, or their secret key is wrong: check AWS_PROFILE and the AWS_* variables "
+        "of this shell (`aws sts get-caller-identity` shows whose they are), or sign in again.",
+    ),
+    (
+        r"CredentialRetrievalError|Error when retrieving (credentials|token)|failed to refresh cached credentials|"
+        r"No valid credential sources|[Ff]ailed to retrieve credentials",
+        "The AWS credentials could not be obtained: sign in again (for example `aws sso login`), or check the profile in "
+        "AWS_PROFILE, then run the same command again.",
+    ),
 )
 
 
@@ -63,6 +84,14 @@ class _AssumedRole(CredentialProvider):  # type: ignore[misc]  # botocore has no
         }
 
 
+def remedy(text: str) -> str | None:
+    """Return what to do about bad credentials or a wrong clock that an error's text reports; None for other errors.
+
+    text: of AWS, of an SDK or of Terraform.
+    """
+    return next((advice for pattern, advice in _REMEDIES if re.search(pattern, text)), None)
+
+
 @contextlib.contextmanager
 def aws_errors(action: str) -> Iterator[None]:
     """Turn an error of AWS or the network into an OperatorError. action: what was being done, such as "./inv up"."""
@@ -73,23 +102,33 @@ def aws_errors(action: str) -> Iterator[None]:
             f"No AWS credentials for {action}: sign in (for example `aws sso login`) and set AWS_PROFILE, or use "
             "--env local, which needs none."
         ) from error
-    except (
-        exceptions.EndpointConnectionError,
-        exceptions.ConnectTimeoutError,
-        exceptions.ConnectionClosedError,
-    ) as error:
+    except (exceptions.ConnectionError, exceptions.HTTPClientError, NoAnswer) as error:
         hint = (
             "./inv local.status shows whether the embedded AWS is running"
             if os.environ.get("AWS_ENDPOINT_URL")
-            else "check the network"
+            else "check the network, and the service on health.aws.amazon.com"
         )
-        raise OperatorError(f"AWS did not answer during {action} ({error}): {hint}.") from error
-    except exceptions.ClientError as error:
-        details = error.response.get("Error", {})
-        message = str(details.get("Message", error)).rstrip(".")
         raise OperatorError(
-            f"AWS refused during {action}: {details.get('Code', 'Unknown')}: {message}."
+            f"AWS did not answer during {action} ({clause(str(error))}): {hint}; then run the same command again."
         ) from error
+    except exceptions.ClientError as error:
+        raise OperatorError(_refusal(action, error)) from error
+    except exceptions.BotoCoreError as error:
+        if (advice := remedy(f"{type(error).__name__}: {error}")) is None:
+            raise
+        raise OperatorError(
+            f"{advice} The AWS SDK reported during {action}: {sentence(str(error))}"
+        ) from error
+
+
+def _refusal(action: str, error: exceptions.ClientError) -> str:
+    details = error.response.get("Error", {})
+    code, message = details.get("Code", "Unknown"), str(details.get("Message", error))
+    if advice := remedy(f"{code}: {message}"):
+        return (
+            f"{advice} AWS answered {error.operation_name} during {action} with {code}: {sentence(message)}"
+        )
+    return f"AWS refused during {action}: {code}: {clause(message)}."
 
 
 def error_code(error: exceptions.ClientError) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 
 import boto3
 
-from ops.aws import CLIENT_CONFIG, role_session
+from ops.aws import role_session
 from ops.outputs import Outputs
+from ops.retries import RetryBudget, client_config
 from ops.settings import Settings
 
 
@@ -28,6 +29,7 @@ class Environment:
         self.outputs = Outputs(settings, lambda: self.client("ssm"))
         self._clients: dict[str, Any] = {}
         self._roles: dict[str, Environment] = {}
+        self._retry_budget = RetryBudget()
         self._lock = threading.RLock()
         self._caller = self
 
@@ -35,9 +37,11 @@ class Environment:
         """Return the boto3 client of a service; the same one on every call."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = self.session.client(
-                    service, region_name=self.settings.region, config=CLIENT_CONFIG
+                client = self.session.client(
+                    service, region_name=self.settings.region, config=client_config(service)
                 )
+                self._retry_budget.attach(client)
+                self._clients[service] = client
             return self._clients[service]
 
     def acting_as(self, role_arn: str) -> Environment:
@@ -48,7 +52,7 @@ class Environment:
                 session = role_session(caller.session, role_arn, lambda: caller.client("sts"))
                 environment = Environment(caller.settings, session)
                 environment.outputs = caller.outputs
-                environment._caller = caller
+                environment._caller, environment._retry_budget = caller, caller._retry_budget
                 caller._roles[role_arn] = environment
             return caller._roles[role_arn]
 

@@ -23,7 +23,7 @@ def with_settings(env: Environment, **changes: Any) -> Environment:
     }
     changed = settings.model_copy(update=update)
     if isinstance(env, FakeEnvironment):
-        return FakeEnvironment(Environment(changed, env.session), {})
+        return FakeEnvironment(Environment(changed, env.session), env.fakes)
     return Environment(changed, env.session)
 
 
@@ -45,6 +45,10 @@ class FakeEnvironment(Environment):
 
     def __init__(self, env: Environment, clients: dict[str, Any]) -> None:
         super().__init__(env.settings, _FakeSession(env.session, clients))  # type: ignore[arg-type]
+        self.fakes = clients
+
+    def client(self, service: str) -> Any:
+        return self.fakes.get(service) or super().client(service)
 
     def acting_as(self, role_arn: str) -> Environment:
         return self

@@ -24,7 +24,7 @@ from ops.errors import OperatorError
         ),
         (
             exceptions.EndpointConnectionError(endpoint_url="https://s3.amazonaws.com"),
-            r"AWS did not answer during ./inv up .*s3\.amazonaws\.com.*: check the network\.$",
+            r"AWS did not answer during ./inv up .*s3\.amazonaws\.com.*: check the network, .*; then run the same command again\.$",
         ),
         (
             exceptions.ClientError(
@@ -67,3 +67,76 @@ def test_a_role_session_renews_credentials_before_they_expire():
     keys = [session.get_credentials().access_key for _ in range(3)]
     assert (keys, assumed) == (["key1", "key2", "key2"], [role, role])  # the first was about to expire
     assert session.region_name == "us-east-1"
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("ExpiredToken: The provided token has expired.", "sign in again"),
+        ("ExpiredTokenException: The security token included in the request is expired", "sign in again"),
+        ("RequestExpired: Request has expired.", "sign in again"),
+        (
+            "api error InvalidClientTokenId: The security token included in the request is invalid.",
+            "does not know",
+        ),
+        (
+            "UnrecognizedClientException: The security token included in the request is invalid",
+            "does not know",
+        ),
+        ("SignatureDoesNotMatch: The request signature we calculated does not match", "does not know"),
+        ("SignatureDoesNotMatch: Signature not yet current: 20261130T2200Z is still later than", "clock"),
+        ("SignatureDoesNotMatch: Signature expired: 20261130T2100Z is now earlier than", "clock"),
+        ("InvalidSignatureException: Signature not yet current: 20261130T220000Z", "clock"),
+        ("RequestTimeTooSkewed: The difference between the request time and the current time", "clock"),
+        (
+            "UnauthorizedSSOTokenError: The SSO session associated with this profile has expired",
+            "sign in again",
+        ),
+        ("SSOTokenLoadError: Error loading SSO Token: Token for x does not exist", "sign in again"),
+        ("TokenRetrievalError: Error when retrieving token from sso: Token has expired", "sign in again"),
+        (
+            "CredentialRetrievalError: Error when retrieving credentials from custom-process",
+            "could not be obtained",
+        ),
+        (
+            "Error: No valid credential sources found: failed to refresh cached credentials",
+            "could not be obtained",
+        ),
+        ("refresh cached SSO token failed: InvalidGrantException", "expired"),
+    ],
+)
+def test_bad_credentials_and_clocks_have_a_remedy(text, advice):
+    assert advice in (aws.remedy(text) or "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "AccessDenied: not authorized",
+        "ValidationException: expired",
+        "EntityAlreadyExists: Role with name token",
+    ],
+)
+def test_other_errors_have_no_remedy(text):
+    assert aws.remedy(text) is None
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        exceptions.UnauthorizedSSOTokenError(),
+        exceptions.SSOTokenLoadError(error_msg="Token for x does not exist"),
+        exceptions.TokenRetrievalError(provider="sso", error_msg="Token has expired and refresh failed"),
+        exceptions.CredentialRetrievalError(provider="custom-process", error_msg="exit status 1"),
+        exceptions.ClientError(
+            {"Error": {"Code": "ExpiredToken", "Message": "The provided token has expired."}}, "ListBuckets"
+        ),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_bad_credentials_become_one_sentence_with_the_remedy(raised):
+    with (
+        pytest.raises(OperatorError, match=r"^The AWS credentials .*sign in again .*\./inv up"),
+        aws.aws_errors("./inv up"),
+    ):
+        raise raised

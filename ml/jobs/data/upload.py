@@ -21,9 +21,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ml.jobs.data.manifest import ImageEntry, Manifest
 from ml.jobs.data.parallel import Progress, each, quiet
 from ops import s3
-from ops.aws import CLIENT_CONFIG, error_code
+from ops.aws import error_code
 from ops.environment import Environment
 from ops.errors import OperatorError
+from ops.retries import MAX_POOL_CONNECTIONS
 from ops.text import clause
 
 PREFIX = "datasets"
@@ -187,7 +188,7 @@ def _send(
 
     flush()
     flushed = time.monotonic()
-    workers = min(_MAX_WORKERS, CLIENT_CONFIG.max_pool_connections)
+    workers = min(_MAX_WORKERS, MAX_POOL_CONNECTIONS)
     try:
         for _ in each(put, keys, "uploading", progress, workers):
             if time.monotonic() - flushed > _FLUSH_SECONDS:
