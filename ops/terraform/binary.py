@@ -23,12 +23,18 @@ def find() -> str:
     found = shutil.which("terraform")
     if not found:
         raise OperatorError(f"Terraform is not installed: {_INSTALL}.")
-    version = _version(found, os.stat(found).st_mtime_ns)
-    if tuple(int(part) for part in version.split(".")[:2]) < MINIMUM:
+    number = _version(found, os.stat(found).st_mtime_ns)
+    if tuple(int(part) for part in number.split(".")[:2]) < MINIMUM:
         raise OperatorError(
-            f"{found} is Terraform {version}, too old for S3 native state locking: {_INSTALL}."
+            f"{found} is Terraform {number}, too old for S3 native state locking: {_INSTALL}."
         )
     return found
+
+
+def version() -> str:
+    """Return the version of Terraform, such as 1.11.4. Raises OperatorError as `find` does."""
+    path = find()
+    return _version(path, os.stat(path).st_mtime_ns)
 
 
 @cache

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
-import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import boto3
+
 from ops.paths import ROOT, WORK
+from ops.retries import client_config
 from ops.terraform import events, providers
 from ops.terraform.commands import Commands, Progress, flag
+from ops.terraform.configuration import Configuration
+from ops.terraform.locks import HeldLock, StateLock
+
+_LOCAL_STATE = {"backend_override.tf": 'terraform {\n  backend "local" {}\n}\n'}
 
 
 @dataclass(frozen=True)
@@ -49,6 +57,7 @@ class Stack:
     state_bucket: None: the stack can only be planned, from scratch.
     variables: input variables.
     progress: called with a short text when something starts or ends.
+    s3: client that locks the state; by default one with the credentials and endpoint of the AWS_* variables.
     """
 
     root: str
@@ -57,18 +66,40 @@ class Stack:
     region: str
     variables: dict[str, Any] = field(default_factory=dict)
     progress: Progress = lambda text: None
+    s3: Any = None
+    _held: HeldLock | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.folder = ROOT / "terraform" / self.root
         self.work = WORK / "terraform" / _aws_name() / (self.state_bucket or "no-state") / self.key
         self.work.mkdir(parents=True, exist_ok=True)
-        if self.state_bucket is None:
-            self._use_local_state()
+        generated = _LOCAL_STATE if self.state_bucket is None else {}
+        self.configuration = Configuration(ROOT / "terraform" / self.root, self.work, generated)
 
     @property
     def commands(self) -> Commands:
         """Terraform commands on this stack."""
-        return Commands(self.root, self.folder, self.work, self.progress)
+        return Commands(self.root, self.configuration, self.work, self.progress)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the state's lock. Within the block this stack plans and applies under the same lock.
+
+        Raises:
+            OperatorError: Somebody else holds the lock, or has released this one.
+        """
+        if self.state_bucket is None:
+            yield
+            return
+        if self._held:
+            self._held.verify()
+            yield
+            return
+        self._held = self._lock(self.state_bucket).acquire()
+        try:
+            yield
+        finally:
+            held, self._held = self._held, None
+            held.release()
 
     def plan(self, *, destroy: bool = False, lock: bool = True) -> Plan:
         """Plan the stack, or its destruction.
@@ -78,14 +109,15 @@ class Stack:
         Raises:
             OperatorError: Terraform failed.
         """
+        with self.locked() if lock else contextlib.nullcontext():
+            return self._plan(destroy)
+
+    def _plan(self, destroy: bool) -> Plan:
         self._init()
         variables = self.work / "inputs.tfvars.json"
         variables.write_text(json.dumps(self.variables, indent=2, sort_keys=True))
         file = self.work / "saved.tfplan"
-        options = {} if lock else {"lock": "false"}
-        found = self.commands.run(
-            "plan", out=str(file), var_file=str(variables), destroy=flag(destroy), **options
-        )
+        found = self.commands.run("plan", out=str(file), var_file=str(variables), destroy=flag(destroy))
         planned = [e["change"] for e in found if e["type"] == "planned_change"]
         return Plan(
             file,
@@ -95,23 +127,26 @@ class Stack:
 
     def apply(self, plan: Plan) -> None:
         """Apply a saved plan."""
-        self._init()  # the plan may come from another machine
-        self.commands.run("apply", str(plan.file))
+        with self.locked():
+            self._init()  # the plan may come from another machine
+            self.commands.run("apply", str(plan.file))
 
     def up(self) -> tuple[Change, ...]:
         """Plan, and apply if anything changes. Return the changes made."""
-        plan = self.plan()
-        if plan.tainted and self._keep_tainted(plan):
+        with self.locked():
             plan = self.plan()
-        if plan.changes:
-            self.apply(plan)
+            if plan.tainted and self._keep_tainted(plan):
+                plan = self.plan()
+            if plan.changes:
+                self.apply(plan)
         return plan.changes
 
     def down(self) -> tuple[Change, ...]:
         """Destroy all resources of the stack. Return the changes made."""
-        plan = self.plan(destroy=True)
-        if plan.changes:
-            self.apply(plan)
+        with self.locked():
+            plan = self.plan(destroy=True)
+            if plan.changes:
+                self.apply(plan)
         return plan.changes
 
     def show(self, plan: Plan) -> dict[str, Any]:
@@ -133,14 +168,15 @@ class Stack:
             self.commands.untaint(address)
         return kept
 
-    def _use_local_state(self) -> None:
-        """Use a copy of the configuration with an empty local state."""
-        copy = self.work / "configuration"
-        shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(self.folder.parent, copy / "terraform", ignore=shutil.ignore_patterns(".terraform"))
-        (copy / "policies").symlink_to(ROOT / "policies")  # the configuration reads it by relative path
-        self.folder = copy / "terraform" / self.root
-        (self.folder / "backend_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+    @property
+    def _name(self) -> str:
+        """Name for messages: of the root, and of the endpoint if each has a stack."""
+        folder, _, file = self.key.rpartition("/")
+        return f"serving/{file.removesuffix('.tfstate')}" if folder.endswith("serving") else self.root
+
+    def _lock(self, bucket: str) -> StateLock:
+        s3 = self.s3 or boto3.client("s3", region_name=self.region, config=client_config("s3"))
+        return StateLock(s3, bucket, self.key, self._name, self.commands.log, self.progress)
 
     def _init(self) -> None:
         """Run `terraform init` unless it has run with this backend and these modules and providers."""
@@ -149,7 +185,7 @@ class Stack:
             "bucket": self.state_bucket,
             "key": self.key,
             "region": self.region,
-            "use_lockfile": "true",
+            "use_lockfile": "true",  # for a plain Terraform in this folder; ours runs with -lock=false
         }
         wanted = self._init_fingerprint(backend)
         marker = self.work / "initialized"
@@ -162,8 +198,9 @@ class Stack:
 
     def _init_fingerprint(self, backend: Any) -> str:
         """Return a hash of everything that `terraform init` depends on."""
-        lock_file = (self.folder / ".terraform.lock.hcl").read_bytes()
-        sources = b"\n".join(source.read_bytes() for source in sorted(self.folder.parent.rglob("*.tf")))
+        root = self.configuration.root
+        lock_file = (root / ".terraform.lock.hcl").read_bytes()
+        sources = b"\n".join(source.read_bytes() for source in sorted(root.parent.rglob("*.tf")))
         modules = b"".join(re.findall(rb"^\s*(?:module\s|source\s*=).*$", sources, re.M))
         config = providers.cli_config()
         place = json.dumps([backend, os.environ.get("AWS_ENDPOINT_URL", "")]).encode()

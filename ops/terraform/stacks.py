@@ -179,6 +179,7 @@ def _stack(
         state_bucket=None if without_state else state_bucket.ensure(env),
         region=settings.region,
         progress=progress,
+        s3=env.client("s3"),
         variables={
             "project": settings.project,
             "environment": settings.environment,

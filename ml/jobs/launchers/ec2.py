@@ -164,13 +164,14 @@ class Ec2Launcher:
         if self._keep:  # a person who inspects the host hardly uses its CPU
             variables["lifetime"] = {**variables["lifetime"], "idle_minutes": 0}
         stack = stacks.training_host(self._env, on_status, variables)
-        plan = stack.plan()
-        replaced = any(c.address == INSTANCE and "delete" in c.actions for c in plan.changes)
-        if replaced and (host := self._running_host(name, on_status)):
-            return host  # another command launched it at the same time
         try:
-            if plan.changes:
-                stack.apply(plan)
+            with stack.locked():
+                plan = stack.plan()
+                replaced = any(c.address == INSTANCE and "delete" in c.actions for c in plan.changes)
+                if replaced and (host := self._running_host(name, on_status)):
+                    return host  # another command launched it at the same time
+                if plan.changes:
+                    stack.apply(plan)
         except OperatorError as error:
             if found := NO_CAPACITY.search(str(error)):
                 market = "Spot" if self._settings.spot else "on-demand"

@@ -1,14 +1,21 @@
-"""A stack that a fake Terraform plans and applies."""
+"""A stack that a fake Terraform plans and applies, with a lock in a folder."""
 
 from __future__ import annotations
 
 import pytest
 
 from ops.terraform.stack import Stack
+from tests.ops.terraform.file_s3 import FileS3
 
 
 @pytest.fixture
-def stack(repository, machine, fake_terraform):
+def s3(tmp_path) -> FileS3:
+    """The S3 with the locks of states."""
+    return FileS3(tmp_path / "s3")
+
+
+@pytest.fixture
+def stack(repository, machine, fake_terraform, s3):
     """Return a function that makes stack `foundation`. Its progress texts are in `.texts`."""
 
     def make(**options) -> Stack:
@@ -20,6 +27,7 @@ def stack(repository, machine, fake_terraform):
                 "state_bucket": "states",
                 "region": "eu-west-1",
                 "progress": texts.append,
+                "s3": s3,
                 **options,
             }
         )

@@ -1,10 +1,9 @@
-"""Terraform commands: errors, state locks, concurrent and killed runs, environment variables."""
+"""Terraform commands: errors, concurrent and killed runs, environment variables."""
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -13,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ops.errors import OperatorError
-from tests.ops.terraform.fake_events import ME, diagnostic, locked
+from tests.ops.terraform.fake_events import diagnostic
 
 pytestmark = pytest.mark.filterwarnings("ignore:The 'warn' method")  # of python-terraform
 
@@ -54,63 +53,19 @@ def test_an_unreachable_provider_is_reported_with_a_remedy(stack, fake_terraform
         stack().plan()
 
 
-# ---- state locks ----
+# ---- concurrent and killed runs ----
 
 
-def test_the_state_lock_of_a_killed_run_is_released(stack, fake_terraform):
-    fake_terraform.does("plan", {"signal": signal.SIGKILL}, {"lines": [locked(ME)], "rc": 1}, {})
-    made = stack()
-    with pytest.raises(OperatorError):
-        made.plan()
-    assert made.plan().changes == ()
-    assert "releasing the state lock of a run on this machine that was killed (4711-abc)" in made.texts
-    (call,) = fake_terraform.calls("force-unlock")
-    assert call["arguments"] == ["-force", "-no-color", "4711-abc"]
-    assert not (made.work / "unfinished").exists()
-
-
-def test_a_state_lock_is_released_at_most_once(stack, fake_terraform):
-    fake_terraform.does("plan", {"signal": signal.SIGKILL}, {"lines": [locked(ME)], "rc": 1})
-    made = stack()
-    for _ in range(2):
-        with pytest.raises(OperatorError):
-            made.plan()
-    assert len(fake_terraform.calls("force-unlock")) == 1
-
-
-@pytest.mark.parametrize("who", ["colleague@elsewhere", f"colleague@{socket.gethostname()}", f"{ME}2"])
-def test_the_state_lock_of_another_user_is_kept(stack, fake_terraform, who):
-    fake_terraform.does("plan", {"signal": signal.SIGKILL}, {"lines": [locked(who)], "rc": 1})
-    made = stack()
-    with pytest.raises(OperatorError):
-        made.plan()
-    with pytest.raises(OperatorError, match=rf"Error acquiring the state lock.*{who}"):
-        made.plan()
-    assert fake_terraform.calls("force-unlock") == []
-
-
-def test_a_state_lock_of_this_user_is_kept_unless_a_run_here_was_killed(stack, fake_terraform):
-    """Another clone of the repository may use the same state."""
-    fake_terraform.does("plan", {"lines": [locked(ME)], "rc": 1})
-    with pytest.raises(OperatorError, match="Error acquiring the state lock"):
-        stack().plan()
-    assert fake_terraform.calls("force-unlock") == []
-
-
-def test_a_state_lock_that_cannot_be_released_is_reported(stack, fake_terraform):
-    fake_terraform.does("plan", {"signal": signal.SIGKILL}, {"lines": [locked(ME)], "rc": 1})
-    fake_terraform.does("force-unlock", {"rc": 1})
-    made = stack()
-    with pytest.raises(OperatorError):
-        made.plan()
-    with pytest.raises(OperatorError, match="State lock 4711-abc of foundation could not be released"):
-        made.plan()
+def test_terraform_runs_without_its_own_lock(stack, fake_terraform):
+    stack().up()
+    assert "-lock=false" in fake_terraform.calls("plan")[0]["arguments"]
+    assert not any("lock=" in argument for argument in fake_terraform.calls("init")[0]["arguments"])
 
 
 def test_concurrent_runs_of_a_stack_are_serialized(stack, fake_terraform, until):
     fake_terraform.does("plan", {"wait": "go"})
     first, second = stack(), stack()
-    threads = [threading.Thread(target=first.plan)]
+    threads = [threading.Thread(target=first.plan, kwargs={"lock": False})]
     threads[0].start()
     until(lambda: fake_terraform.calls("plan"))
     threads.append(threading.Thread(target=second.commands.run, args=("apply",)))
@@ -128,9 +83,12 @@ CHILD = """
 import sys
 from pathlib import Path
 from ops.terraform import providers, stack
+sys.path.append("tests/ops/terraform")
+from file_s3 import FileS3
 for module in (stack, providers):
     module.ROOT, module.WORK = Path(sys.argv[1]), Path(sys.argv[1], ".work")
-planned = stack.Stack(root="foundation", key="test/foundation.tfstate", state_bucket="states", region="eu-west-1")
+s3 = FileS3(Path(sys.argv[2]))
+planned = stack.Stack(root="foundation", key="test/foundation.tfstate", state_bucket="states", region="eu-west-1", s3=s3)
 try:
     planned.plan()
 except KeyboardInterrupt:
@@ -139,11 +97,11 @@ except KeyboardInterrupt:
 
 
 @pytest.fixture
-def child(stack, fake_terraform, repository, until):
+def child(stack, fake_terraform, repository, s3, until):
     """Start a process that plans the stack. Its Terraform waits for the file `go`."""
     fake_terraform.does("plan", {"wait": "go"})
     root = Path(__file__).parents[3]
-    process = subprocess.Popen([sys.executable, "-c", CHILD, str(repository)], cwd=root)
+    process = subprocess.Popen([sys.executable, "-c", CHILD, str(repository), str(s3.folder)], cwd=root)
     until(lambda: fake_terraform.calls("plan"))
     yield process
     (fake_terraform.home / "go").touch()

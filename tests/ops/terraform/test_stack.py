@@ -193,10 +193,11 @@ def test_another_aws_gets_its_own_work_folder_and_init(stack, fake_terraform, mo
     assert len(fake_terraform.calls("init")) == 2
 
 
-def test_without_a_state_bucket_a_copy_is_planned_from_scratch(stack, fake_terraform, repository):
+def test_without_a_state_bucket_the_plan_is_from_scratch(stack, fake_terraform, repository, s3):
     made = stack(state_bucket=None)
     made.plan()
-    assert made.folder != repository / "terraform" / "foundation"
-    assert 'backend "local"' in (made.folder / "backend_override.tf").read_text()
+    folder = made.configuration.folder
+    assert 'backend "local"' in (folder / "backend_override.tf").read_text()
     assert not (repository / "terraform" / "foundation" / "backend_override.tf").exists()
     assert not any("backend-config" in a for a in fake_terraform.calls("init")[0]["arguments"])
+    assert list(s3.folder.iterdir()) == []

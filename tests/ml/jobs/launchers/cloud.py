@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -65,7 +66,7 @@ class Cloud:
         def down():
             self.destroyed += 1
 
-        return SimpleNamespace(plan=plan, apply=apply, down=down)
+        return SimpleNamespace(plan=plan, apply=apply, down=down, locked=contextlib.nullcontext)
 
     def find(self, env) -> Host | None:
         found = [self.get(env, identity, peek=True) for identity in self._hosts]
