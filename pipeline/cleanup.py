@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from botocore.exceptions import ClientError, WaiterError
 
-from ops import s3
+from ops import bucket
 from ops.aws import error_code
 from ops.environment import Environment
 from ops.errors import OperatorError
@@ -27,28 +27,6 @@ def wait_until_endpoint_is_deleted(env: Environment, endpoint: str) -> None:
         ) from error
 
 
-def empty_data_bucket(env: Environment) -> None:
-    """Delete every object and version in the data bucket.
-
-    Terraform would decide by the force_destroy of its last apply, not by the current settings.
-    """
-    try:
-        _delete_versions(env, env.data_bucket, "")
-    except ClientError as error:
-        if error_code(error) != "NoSuchBucket":
-            raise
-
-
-def holds_data(env: Environment) -> bool:
-    """Return whether the data bucket has an object or a version."""
-    try:
-        return _has_versions(env, env.data_bucket)
-    except ClientError as error:
-        if error_code(error) == "NoSuchBucket":
-            return False
-        raise
-
-
 def delete_models(env: Environment) -> int:
     """Delete every version in the model package group, as only an empty group can be deleted. Returns how many."""
     sagemaker = env.client("sagemaker")
@@ -68,23 +46,9 @@ def delete_states(env: Environment, access: bool = False) -> None:
     """Delete the environment's states, or that of stack access, and the state bucket once it is empty."""
     prefix = access_key(env.settings) if access else f"{env.settings.environment}/"
     try:
-        _delete_versions(env, env.state_bucket, prefix)
-        if not _has_versions(env, env.state_bucket):
+        bucket.empty(env, env.state_bucket, prefix)
+        if not bucket.holds_anything(env, env.state_bucket):
             env.client("s3").delete_bucket(Bucket=env.state_bucket)
     except ClientError as error:
         if error_code(error) != "NoSuchBucket":
             raise
-
-
-def _has_versions(env: Environment, bucket: str) -> bool:
-    found = env.client("s3").list_object_versions(Bucket=bucket, MaxKeys=1)
-    return bool(found.get("Versions") or found.get("DeleteMarkers"))
-
-
-def _delete_versions(env: Environment, bucket: str, prefix: str) -> None:
-    """Delete every version below a prefix. Raises OperatorError if S3 does not delete one."""
-    pages = env.client("s3").get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix)
-    for page in pages:
-        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        if objects := [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found]:
-            s3.delete(env, bucket, objects)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ml.jobs import running
-from ops import console
+from ops import bucket, console
 from ops.console import Step
 from ops.environment import Environment
 from ops.errors import OperatorError
@@ -102,7 +102,7 @@ def check_foundation(env: Environment, removed: Sequence[str]) -> None:
             f"The foundation of {settings.environment} is still used by {', '.join(needed)}: run ./inv down{flag} to "
             f"remove everything, or first {' and '.join(first)}."
         )
-    if not settings.storage.force_destroy and cleanup.holds_data(env):
+    if not settings.storage.force_destroy and bucket.holds_anything(env, env.data_bucket):
         raise OperatorError(
             f"The bucket {env.data_bucket} holds data and models, and environments/{settings.environment}.toml protects "
             "them: set force_destroy = true under [storage] and run the same command again to delete them."
@@ -124,8 +124,8 @@ def _destroy_serving(env: Environment, endpoint: str, step: Step) -> list[str]:
 
 
 def _destroy_foundation(env: Environment, step: Step) -> list[str]:
-    step("emptying the bucket")
-    cleanup.empty_data_bucket(env)
+    # Terraform would decide by the force_destroy of its last apply, not by the current settings, and slowly.
+    bucket.empty(env, env.data_bucket, progress=step)
     changes = stacks.foundation(env, step).down()
     env.outputs.forget()
     return [change.address for change in changes]

@@ -73,18 +73,6 @@ def test_protected_data_is_refused_before_anything_is_destroyed(dev, prod):
     teardown.check_foundation(dev, removed=[])
 
 
-def test_the_data_bucket_is_emptied_of_all_versions(dev):
-    cleanup.empty_data_bucket(dev)  # there is none
-    s3, bucket = dev.client("s3"), dev.data_bucket
-    s3.create_bucket(Bucket=bucket)
-    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    for key in ("a", "a", "b"):
-        s3.put_object(Bucket=bucket, Key=key)
-    s3.delete_object(Bucket=bucket, Key="b")
-    cleanup.empty_data_bucket(dev)
-    assert s3.list_object_versions(Bucket=bucket).keys() & {"Versions", "DeleteMarkers"} == set()
-
-
 def test_every_model_version_is_deleted(dev, monkeypatch):
     """With a fake deletion: moto has none."""
     real, deleted, group = dev.client("sagemaker"), [], dev.settings.prefix
@@ -135,15 +123,3 @@ def test_states_of_stack_access_and_of_the_environment_are_deleted_separately(de
     assert [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["_access/dev.tfstate"]
     cleanup.delete_states(dev, access=True)
     assert not state_bucket.exists(dev)
-
-
-def test_versions_that_s3_does_not_delete_are_an_error(dev, monkeypatch):
-    s3 = dev.client("s3")
-    s3.create_bucket(Bucket=dev.data_bucket)
-    s3.put_object(Bucket=dev.data_bucket, Key="datasets/a.png")
-    answer = {"Errors": [{"Key": "datasets/a.png", "Code": "AccessDenied", "Message": "Access Denied"}]}
-    monkeypatch.setattr(s3, "delete_objects", lambda **_: answer)
-    with pytest.raises(
-        OperatorError, match=r"did not delete datasets/a\.png in bucket .*\(AccessDenied: Access Denied\)"
-    ):
-        cleanup.empty_data_bucket(dev)
