@@ -6,7 +6,7 @@ import time
 
 from invoke.context import Context
 
-from cli import embedded
+from cli import confirm, embedded
 from cli.task import ENV, JSON, connect, operator_task
 from embedded_aws import client
 from ops import console, settings
@@ -42,8 +42,8 @@ def up(
     emit(everything.run(connect(env), source, skip_bad, began=began), json)
 
 
-@operator_task(help={**ENV, **JSON})
-def down(c: Context, env: str | None = None, json: bool = False) -> None:
+@operator_task(help={**ENV, **JSON, **confirm.YES})
+def down(c: Context, env: str | None = None, yes: bool = False, json: bool = False) -> None:
     """Remove everything of an environment, in order, then look for leftovers; exits non-zero if there are any."""
     from pipeline import teardown
 
@@ -51,6 +51,8 @@ def down(c: Context, env: str | None = None, json: bool = False) -> None:
     if chosen.embedded_aws and not embedded.home().exists():
         say("Nothing exists: the embedded AWS was never started here, or is removed.")
         return emit({"left": []}, json)
+    what = f"remove environment {chosen.environment}"
+    confirm.ask(chosen, yes, what)
     teardown.down(connect(env))
     if chosen.embedded_aws:
         with Step("embedded AWS") as step:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from invoke.context import Context
 
-from cli import embedded
+from cli import confirm, embedded
 from cli.task import ENV, JSON, connect, operator_task, refuse_unused
 from ops import settings
 from ops.console import emit
@@ -132,12 +132,13 @@ def apply(
     emit(changed, json)
 
 
-@operator_task(help={**ENV, **JSON, **STACK, **ENDPOINT})
+@operator_task(help={**ENV, **JSON, **STACK, **ENDPOINT, **confirm.YES})
 def destroy(
     c: Context,
     env: str | None = None,
     stack: str | None = None,
     endpoint: str | None = None,
+    yes: bool = False,
     json: bool = False,
 ) -> None:
     """Destroy a stack; without --stack, an endpoint's stack and then the foundation. `down` also removes what Terraform does not manage."""
@@ -147,4 +148,6 @@ def destroy(
     chosen = [stacks.check_name(stack)] if stack else ["serving", "foundation"]
     if "serving" not in chosen:
         refuse_unused(endpoint=endpoint, reason=ONLY_SERVING)
+    target = settings.load(env)
+    confirm.ask(target, yes, f"destroy {' and '.join(chosen)} of environment {target.environment}")
     emit(teardown.destroy(connect(env), chosen, endpoint), json)

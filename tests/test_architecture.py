@@ -166,7 +166,7 @@ def test_only_the_command_line_reads_the_setting_embedded_aws():
             for node in ast.walk(ast.parse(path.read_text()))
         )
     }
-    assert readers == {"cli/embedded.py", "cli/pipeline.py", "cli/task.py", "cli/terraform.py"}
+    assert readers == {f"cli/{name}.py" for name in ("confirm", "embedded", "pipeline", "task", "terraform")}
 
 
 def test_the_collection_of_tasks_defines_nothing():
