@@ -121,11 +121,11 @@ def deploy(
 
 @operator_task(help={**ENV, **JSON, **ENDPOINT})
 def rollback(c: Context, env: str | None = None, endpoint: str | None = None, json: bool = False) -> None:
-    """Deploy the model that was in service before, with a deployment's checks. A second run returns to the newer one."""
-    from pipeline import deploy
+    """Deploy the model that served well before, with a deployment's checks. A second run goes further back."""
+    from pipeline import rollback as stage
 
     environment = connect(env)
-    result = deploy.roll_back(environment, endpoint)
+    result = stage.run(environment, endpoint)
     flag = environment.settings.flag
     say(f"Next: ./inv status{flag}; ./inv deploy{flag} deploys the newest approved model again")
     emit(result, json)

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from ops.aws import error_code
 from ops.errors import OperatorError
@@ -88,7 +88,11 @@ class KeptVariant(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
+    name: str
+    model_name: str
     model_package_arn: str
+    weight: float
+    shadow: bool
 
 
 class KeptConfiguration(BaseModel):
@@ -101,7 +105,9 @@ class KeptConfiguration(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     key: str
-    variants: list[KeptVariant]
+    execution_role_arn: str
+    network_isolation: bool
+    variants: list[KeptVariant] = Field(min_length=1)
 
 
 class Workbench(BaseModel):
@@ -144,6 +150,12 @@ def endpoint_name(settings: Settings, name: str | None) -> str:
     return full
 
 
+def endpoint_option(settings: Settings, name: str) -> str:
+    """Return the option that names an endpoint in a command, with a space before it; empty for the default endpoint."""
+    suffix = name.removeprefix(settings.prefix).removeprefix("-")
+    return f" --endpoint {suffix}" if suffix else ""
+
+
 class Outputs:
     """Reads the stack outputs of one environment."""
 
@@ -173,7 +185,7 @@ class Outputs:
         Raises MissingOutputs or OutdatedOutputs.
         """
         name = endpoint_name(self._settings, endpoint)
-        command = f"run ./inv deploy{self._settings.flag}{self._endpoint_option(name)}"
+        command = f"run ./inv deploy{self._settings.flag}{endpoint_option(self._settings, name)}"
         value = self._read(f"serving/{name}")
         if value is None:
             raise MissingOutputs(f"There is no endpoint {name} yet: {command}.")
@@ -200,10 +212,10 @@ class Outputs:
         try:
             return _HISTORY.validate_python(value)
         except ValidationError as error:
-            flag, option = self._settings.flag, self._endpoint_option(endpoint)
+            flag, option = self._settings.flag, endpoint_option(self._settings, endpoint)
             raise OutdatedOutputs(
                 f"The configuration history of endpoint {endpoint} was written by another version of this repository: "
-                f"run ./inv destroy --stack serving{flag}{option}, then ./inv deploy{flag}{option}."
+                f"run ./inv deploy{flag}{option}, which writes it again."
             ) from error
 
     def workbench(self) -> Workbench:
@@ -224,10 +236,6 @@ class Outputs:
         settings = self._settings
         command = f"run ./inv workbench.down{settings.flag}, then ./inv workbench.up{settings.flag}"
         return _parse(Workbench, value, f"The workbench of {settings.environment}", command)
-
-    def _endpoint_option(self, name: str) -> str:
-        suffix = name.removeprefix(self._settings.prefix).removeprefix("-")
-        return f" --endpoint {suffix}" if suffix else ""
 
     def _read(self, name: str) -> Any:
         """Return the value of a parameter, or None if there is no such parameter."""

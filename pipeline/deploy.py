@@ -1,18 +1,21 @@
-"""The deployment stages: put a model version into service, check it, roll back to the one before."""
+"""The deployment stage: put a model version into service, check it, record how it went."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ml.jobs import predictions, registry
-from ops import endpoint_history
+from ops import live_endpoint, served_models
 from ops.console import Stage, Step
 from ops.environment import Environment
+from ops.errors import OperatorError
 from ops.facts.instance_types import check_instance_type
-from ops.outputs import endpoint_name
+from ops.live_endpoint import LiveEndpoint
+from ops.outputs import Serving, endpoint_name, endpoint_option
 from ops.terraform import stacks
 from ops.terraform.saved_plans import SavedPlans
-from pipeline import live_checks
+from ops.terraform.stack import Change, Stack
+from pipeline import live_checks, repair
 from pipeline.notes import changes_note
 
 
@@ -22,14 +25,18 @@ def run(
     endpoint: str | None = None,
     *,
     stages: list[Stage] | None = None,
-    name: str = "deploy",
     saved: SavedPlans | None = None,
+    rollback: bool = False,
 ) -> dict[str, Any]:
     """Deploy a model version, check that the endpoint serves it, and make a prediction.
+
+    An endpoint that cannot be updated is repaired first. Only a version that passes all checks enters the history of
+    what has served well.
 
     model: version; by default the newest approved one.
     endpoint: suffix of its name; by default the environment's first endpoint.
     saved: plans of which serving's is applied.
+    rollback: the version served before, and the newer ones are to be forgotten.
     """
     settings = env.settings
     if not settings.serving.serverless:
@@ -40,40 +47,91 @@ def run(
         if variant:
             registry.choose(env, variant.model)
     full_name = endpoint_name(settings, endpoint)
-    with Step(name, stages) as step:
-        step("waiting until the endpoint is stable")
-        if live_checks.wait_until_stable(env, full_name) and (before := env.outputs.find_serving(full_name)):
-            live_checks.check_convertible(settings, before)
+    with Step("deploy", stages) as step:
+        live = repair.make_updatable(env, full_name, step)
+        _check_update(env, full_name, version.arn, live, step)
+        models = served_models.history(env, full_name, live)
         stack = stacks.serving(env, full_name, version.arn, step)
-        changes = saved.carry_out(stack) if saved else stack.up()
+        _report_alarms(stack, step)
+        try:
+            changes = saved.carry_out(stack) if saved else stack.up()
+        except OperatorError as error:
+            raise _with_way_back(env, full_name, version, models, error) from error
         target = env.outputs.serving(full_name)
-        step("comparing the live endpoint with the intended one")
-        live_checks.check_live(env, target)
-        live_checks.check_capacity(env, target)
-        step("smoke prediction")
-        image, label = predictions.example(env)
-        answer = (
-            predictions.invoke(env, target, {"s3": str(image), "top_k": 1})
-            if target.function_name
-            else predictions.invoke_async(env, target, image)
-        )["predictions"][0]
-        step.note = (
-            f"{full_name} serves version {version.number}; smoke prediction {answer['label']} (is {label}); "
-            + changes_note(changes, "endpoint, scaling, function")
-        )
+        try:
+            smoke = _check(env, target, step)
+        except OperatorError as error:
+            served_models.write(env, full_name, models.with_failure(version.arn, str(error)))
+            raise _with_way_back(env, full_name, version, models, error) from error
+        served_models.write(env, full_name, models.with_success(version.arn, rollback=rollback))
+        step.note = f"{full_name} serves version {version.number}; {_note(smoke, changes)}"
     return {
         "endpoint": full_name,
         "model_version": version.number,
         "endpoint_config": target.endpoint_config_name,
         "function": target.function_name,
         "alias": target.function_alias,
-        "smoke": {**answer, "expected": label},
+        "smoke": smoke,
         "changes": [change.address for change in changes],
     }
 
 
-def roll_back(env: Environment, endpoint: str | None = None) -> dict[str, Any]:
-    """Deploy the model that the endpoint served before, with the checks of a deployment."""
-    serving = env.outputs.serving(endpoint)
-    package = endpoint_history.previous_package(env, serving.endpoint_name)
-    return run(env, int(package.rpartition("/")[2]), endpoint, name="rollback")
+def _check_update(
+    env: Environment, endpoint: str, package: str, live: LiveEndpoint | None, step: Step
+) -> None:
+    """Check what SageMaker can update the endpoint to, and wait until it would not roll the update back at once."""
+    before = env.outputs.find_serving(endpoint)
+    if live is None or before is None:
+        return
+    live_checks.check_convertible(env.settings, before)
+    if before.model_package_arn == package and before.endpoint_config_name != live.config:
+        repair.wait_for_recovery(env, endpoint, before.endpoint_config_name, step)
+
+
+def _report_alarms(stack: Stack, step: Step) -> None:
+    """Print which rollback alarms the update goes without."""
+    if left_out := stack.variables["deployed"]["alarms_in_alarm"]:
+        step(
+            f"without the rollback alarm {' and '.join(left_out)}, which is in ALARM already and would roll back any update",
+            important=True,
+        )
+
+
+def _check(env: Environment, target: Serving, step: Step) -> dict[str, Any]:
+    """Check the live endpoint, and return the answer to an example image with its expected label."""
+    step("comparing the live endpoint with the intended one")
+    live_checks.check_live(env, target)
+    live_checks.check_capacity(env, target)
+    step("smoke prediction")
+    image, label = predictions.example(env)
+    answer = (
+        predictions.invoke(env, target, {"s3": str(image), "top_k": 1})
+        if target.function_name
+        else predictions.invoke_async(env, target, image)
+    )["predictions"][0]
+    return {**answer, "expected": label}
+
+
+def _with_way_back(
+    env: Environment,
+    endpoint: str,
+    version: registry.Version,
+    models: served_models.ServedModels,
+    error: OperatorError,
+) -> OperatorError:
+    """Return the error of a deployment, with the way back if the version serves nevertheless."""
+    live = live_endpoint.find(env, endpoint)
+    others = [package for package in models.packages if package != version.arn]
+    if live is None or live.status != "InService" or live.package != version.arn or not others:
+        return error
+    command = f"./inv rollback{env.settings.flag}{endpoint_option(env.settings, endpoint)}"
+    return OperatorError(
+        f"{error} {endpoint} serves version {version.number} now: {command} goes back to version "
+        f"{others[0].rpartition('/')[2]}."
+    )
+
+
+def _note(smoke: dict[str, Any], changes: tuple[Change, ...]) -> str:
+    return f"smoke prediction {smoke['label']} (is {smoke['expected']}); " + changes_note(
+        changes, "endpoint, scaling, function"
+    )

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from ml.jobs import job_inputs
+from ops import live_endpoint
 from ops.environment import Environment
 from ops.errors import OperatorError
-from ops.outputs import Serving
+from ops.live_endpoint import CHANGING, LiveEndpoint
+from ops.outputs import Serving, endpoint_option
 from ops.settings import Settings
 from ops.text import clause
 from ops.waiting import wait_for
 
-CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack")
 UPDATE_SECONDS = 7200  # the longest update, where the settings have no limit
 UPDATE_MARGIN_SECONDS = 900  # to roll back an update that has reached its limit
 CONCURRENCY_SECONDS = 900  # Lambda starts hundreds of environments a minute
@@ -22,35 +24,37 @@ CONCURRENCY_SECONDS = 900  # Lambda starts hundreds of environments a minute
 Description = dict[str, Any]
 
 
-def wait_until_stable(env: Environment, endpoint: str) -> Description | None:
-    """Return the endpoint's description once no update is running; None if there is no such endpoint.
+def wait_until_stable(
+    env: Environment, endpoint: str, progress: Callable[[str], None] = lambda text: None
+) -> LiveEndpoint | None:
+    """Return the endpoint once nothing changes it any more; None if there is no such endpoint, or once it is deleted.
 
     Raises OperatorError if an update takes longer than it may.
     """
-    sagemaker = env.client("sagemaker")
+    sagemaker, status = env.client("sagemaker"), ""
     limit = env.settings.serving.deployment.maximum_execution_seconds or UPDATE_SECONDS
     seconds = limit + UPDATE_MARGIN_SECONDS
-    live: Description = {}
 
     def stable() -> bool | None:
-        nonlocal live
-        live = sagemaker.describe_endpoint(EndpointName=endpoint)
-        return None if live["EndpointStatus"] in CHANGING else True
+        nonlocal status
+        try:
+            status = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointStatus"]
+        except ClientError as error:
+            if job_inputs.is_missing(error):
+                return True
+            raise
+        return None if status in CHANGING else True
 
-    try:
-        wait_for(
-            stable,
-            seconds=seconds,
-            on_timeout=lambda: (
-                f"The endpoint {endpoint} is still {live['EndpointStatus']} after {seconds // 60} minutes: look at the "
-                "SageMaker console, then run the same command again."
-            ),
-        )
-    except ClientError as error:
-        if job_inputs.is_missing(error):
-            return None
-        raise
-    return live
+    wait_for(
+        stable,
+        seconds=seconds,
+        on_timeout=lambda: (
+            f"The endpoint {endpoint} is still {status} after {seconds // 60} minutes: look at the "
+            "SageMaker console, then run the same command again."
+        ),
+        on_wait=lambda: progress(f"waiting until the endpoint is stable: it is {status}"),
+    )
+    return live_endpoint.find(env, endpoint)
 
 
 def check_convertible(settings: Settings, deployed: Serving) -> None:
@@ -89,26 +93,29 @@ def check_live(env: Environment, intended: Serving) -> None:
     (terraform-provider-aws#46663). So compare.
     """
     name, flag = intended.endpoint_name, env.settings.flag
+    command = f"./inv deploy{flag}{endpoint_option(env.settings, name)}"
     live = wait_until_stable(env, name)
     if live is None:
-        raise OperatorError(f"The endpoint {name} does not exist: run ./inv deploy{flag}.")
-    status, config = live["EndpointStatus"], live.get("EndpointConfigName", "")
-    reason = f" ({clause(live['FailureReason'])})" if live.get("FailureReason") else ""
-    if status != "InService":
+        raise OperatorError(f"The endpoint {name} does not exist: run {command}.")
+    reason = f" ({clause(live.reason)})" if live.reason else ""
+    if live.status != "InService":
         raise OperatorError(
-            f"The endpoint {name} is {status}{reason}: its containers' logs are in /aws/sagemaker/Endpoints/{name}."
+            f"The endpoint {name} is {live.status}{reason}: its containers' logs are in /aws/sagemaker/Endpoints/{name}. "
+            f"{command} repairs it."
         )
-    if config != intended.endpoint_config_name:
+    if live.config != intended.endpoint_config_name:
+        version = f"model version {live.package.rpartition('/')[2]}" if live.package else "the old model"
         raise OperatorError(
-            f"The endpoint {name} serves configuration {config}, not {intended.endpoint_config_name}{reason}: the "
-            "update was rolled back, and the old model is in service. Fix the cause and deploy again, or keep the old "
-            f"model with ./inv rollback{flag}."
+            f"SageMaker rolled the update of the endpoint {name} back{reason}: {version} is in service as before, with "
+            f"configuration {live.config}, not {intended.endpoint_config_name}. The containers' logs are in "
+            f"/aws/sagemaker/Endpoints/{name}. Fix the cause and run {command} again."
         )
-    for variant, package in _packages(env, config).items():
+    for variant, package in live.packages.items():
         if package != (wanted := intended.variants.get(variant, "nothing")):
             raise OperatorError(
-                f"Variant {variant} of the endpoint configuration {config} holds {package}, not {wanted}: it was changed "
-                f"outside this repository. Run ./inv deploy{flag} again."
+                f"Variant {variant} of the endpoint configuration {live.config} holds "
+                f"{package or 'a model without a model package'}, not {wanted}: it was changed outside this repository. "
+                f"Run {command} again."
             )
 
 
@@ -166,15 +173,3 @@ def _check_limits(env: Environment, intended: Serving, resource: str) -> None:
             f"{resource} scales {found}, not from {intended.min_capacity} to {intended.max_capacity}: it was changed "
             "outside this repository. Register the scalable target with these capacities, and deploy again."
         )
-
-
-def _packages(env: Environment, config: str) -> dict[str, str]:
-    """Return the model package of each variant of an endpoint configuration."""
-    sagemaker = env.client("sagemaker")
-    described = sagemaker.describe_endpoint_config(EndpointConfigName=config)
-    variants = [*described["ProductionVariants"], *described.get("ShadowProductionVariants", [])]
-    models = {v["VariantName"]: sagemaker.describe_model(ModelName=v["ModelName"]) for v in variants}
-    return {
-        variant: model["PrimaryContainer"].get("ModelPackageName", "a model without a model package")
-        for variant, model in models.items()
-    }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ml.jobs import registry
-from ops import console
+from ops import console, live_endpoint
 from ops.console import Step, say
 from ops.environment import Environment
 from ops.errors import OperatorError
@@ -83,7 +83,10 @@ def as_json(made: dict[str, tuple[Stack, Plan]]) -> dict[str, Any]:
 
 
 def _package(env: Environment, model: int, endpoint: str) -> str:
-    """Return the model package to plan with: version `model`, else the one in service, else the newest approved."""
-    if not model and endpoint in env.outputs.endpoints():
-        return env.outputs.serving(endpoint).model_package_arn
+    """Return the model package to plan with: version `model`, else the one in service, else the newest approved.
+
+    The outputs name the version of the last deployment, which SageMaker may have rolled back.
+    """
+    if not model and (live := live_endpoint.find(env, endpoint)) and live.package:
+        return live.package
     return registry.choose(env, model or None).arn

@@ -165,7 +165,9 @@ class DeploymentSettings(Section):
         None, ge=600, le=28800, description="Time limit of the update. Unset: SageMaker chooses."
     )
     rollback_alarm_names: list[str] = Field(
-        [], max_length=10, description="CloudWatch alarms that roll the update back."
+        [],
+        max_length=8,
+        description="CloudWatch alarms that roll the update back, besides those on the new fleet.",
     )
 
     @model_validator(mode="after")

@@ -16,7 +16,10 @@ module "endpoint" {
   data_capture       = var.data_capture
   autoscaling        = var.autoscaling
   deployment = merge(var.deployment, {
-    rollback_alarm_names = distinct(concat(module.observability.rollback_alarm_names, try(var.deployment.rollback_alarm_names, [])))
+    rollback_thresholds = {
+      error_percent = try(var.observability.thresholds.endpoint_error_percent, null)
+      p99_ms        = try(var.observability.thresholds.endpoint_p99_ms, null)
+    }
   })
   deployed           = var.deployed
   log_retention_days = var.logs.retention_days
@@ -35,4 +38,18 @@ resource "aws_ssm_parameter" "endpoint_history" {
   type        = "String" # names and ARNs, no secret
   tier        = "Intelligent-Tiering"
   value       = jsonencode(module.endpoint.kept_configurations)
+}
+
+# Model versions that have served well, newest first: what a rollback returns to. Only the checks after a deployment know,
+# so the pipeline writes the value.
+resource "aws_ssm_parameter" "served_models" {
+  #checkov:skip=CKV2_AWS_34:ARNs and times, no secret; a key would be one more permission for every reader
+  name        = "/${var.project}/${var.environment}/served_models/${var.endpoint_name}"
+  description = "Model versions that ${var.endpoint_name} has served well, newest first, as JSON"
+  type        = "String" # ARNs and times, no secret
+  value       = jsonencode({ served = [] })
+
+  lifecycle {
+    ignore_changes = [value]
+  }
 }

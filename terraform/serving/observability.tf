@@ -1,4 +1,4 @@
-# Alarms of the endpoint and its function. They are created first: two of them roll back the endpoint's updates.
+# Alarms of the endpoint and its function.
 
 module "observability" {
   source        = "../modules/observability"

@@ -15,7 +15,24 @@ WORKBENCH = {
     "domain_id": "d-1",
     "file_system_id": "fs-1",
 }
-KEPT = [{"key": "abc", "variants": [{"name": "AllTraffic", "model_package_arn": "arn/1", "x": None}], "y": 2}]
+KEPT = [
+    {
+        "key": "abc",
+        "execution_role_arn": "arn:role",
+        "network_isolation": True,
+        "variants": [
+            {
+                "name": "AllTraffic",
+                "model_name": "m",
+                "model_package_arn": "arn/1",
+                "weight": 100,
+                "shadow": False,
+                "x": None,
+            }
+        ],
+        "y": 2,
+    }
+]
 
 
 def test_outputs_of_every_stack_are_read(account, dev, foundation, serving):
@@ -91,7 +108,7 @@ def test_an_outdated_history_names_the_commands(account, dev):
     account.publish("endpoint_history/image-classifier-dev-multi", [{"key": "abc"}])
     with pytest.raises(
         OutdatedOutputs,
-        match=r"run \./inv destroy --stack serving --env dev --endpoint multi, then \./inv deploy --env dev --endpoint multi\.$",
+        match=r"run \./inv deploy --env dev --endpoint multi, which writes it again\.$",
     ):
         dev.outputs.kept_configurations("image-classifier-dev-multi")
 

@@ -196,7 +196,7 @@ resource "aws_sagemaker_endpoint" "this" {
     }
 
     dynamic "auto_rollback_configuration" {
-      for_each = length(var.deployment.rollback_alarm_names) > 0 ? [var.deployment.rollback_alarm_names] : []
+      for_each = length(local.rollback_alarm_names) > 0 ? [local.rollback_alarm_names] : []
 
       content {
         dynamic "alarms" {

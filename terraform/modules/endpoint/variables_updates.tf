@@ -8,7 +8,10 @@ variable "deployment" {
     wait_seconds: Seconds to watch each step.
     termination_wait_seconds: Seconds to keep the old fleet after the last step.
     maximum_execution_seconds: Seconds that the whole update may take; null: SageMaker's limit.
-    rollback_alarm_names: Names of CloudWatch alarms that roll the update back.
+    rollback_thresholds: Thresholds of two alarms that watch only the new fleet and roll the update back; null: no such alarms.
+    rollback_thresholds.error_percent: Percentage of its requests in a minute that fail with 5XX.
+    rollback_thresholds.p99_ms: 99th percentile of its model's latency, in ms.
+    rollback_alarm_names: Names of further CloudWatch alarms that roll the update back.
   EOT
   type = object({
     traffic_shifting          = optional(string, "all_at_once")
@@ -18,6 +21,10 @@ variable "deployment" {
     termination_wait_seconds  = optional(number, 60)
     maximum_execution_seconds = optional(number)
     rollback_alarm_names      = optional(list(string), [])
+    rollback_thresholds = optional(object({
+      error_percent = optional(number, 1)
+      p99_ms        = optional(number, 2000)
+    }))
   })
   default  = {}
   nullable = false
@@ -72,8 +79,8 @@ variable "deployment" {
   }
 
   validation {
-    condition     = length(var.deployment.rollback_alarm_names) <= 10
-    error_message = "deployment.rollback_alarm_names has ${length(var.deployment.rollback_alarm_names)} alarms: SageMaker takes at most 10."
+    condition     = length(var.deployment.rollback_alarm_names) <= (var.deployment.rollback_thresholds == null ? 10 : 8)
+    error_message = "deployment.rollback_alarm_names has ${length(var.deployment.rollback_alarm_names)} alarms: SageMaker takes at most 10, two of which are those of rollback_thresholds."
   }
 
   validation {
@@ -119,6 +126,8 @@ variable "deployed" {
     kept_configurations.variants.serverless.provisioned_concurrency: Requests served at the same time without a cold start.
     live: Key of the configuration that serves.
     instance_counts: Desired number of instances by variant.
+    rollback_alarm_names: Names of the alarms of the last update; null: not known.
+    alarms_in_alarm: Names of alarms that are in ALARM now. An update would be rolled back at once, so they are left out of it.
   EOT
   type = object({
     kept_configurations = optional(list(object({
@@ -158,8 +167,10 @@ variable "deployed" {
         }))
       }))
     })), [])
-    live            = optional(string, "")
-    instance_counts = optional(map(number), {})
+    live                 = optional(string, "")
+    instance_counts      = optional(map(number), {})
+    rollback_alarm_names = optional(list(string))
+    alarms_in_alarm      = optional(list(string), [])
   })
   default  = {}
   nullable = false

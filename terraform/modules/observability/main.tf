@@ -1,14 +1,9 @@
-# Alarms of one endpoint and the function in front of it. They refer to names only, so they exist before the endpoint and
-# can roll back its first update.
+# Alarms of one endpoint and the function in front of it, for people. They refer to names only. The alarms that roll back
+# an update are in module endpoint: they watch one configuration.
 
 locals {
   # Percentage of failed requests; 0 without requests.
   error_rate = "IF(requests > 0, 100 * errors / requests, 0)"
-
-  endpoint_alarms = tolist([
-    aws_cloudwatch_metric_alarm.endpoint_errors.alarm_name,
-    aws_cloudwatch_metric_alarm.endpoint_latency.alarm_name,
-  ])
 }
 
 # ---- endpoint ----

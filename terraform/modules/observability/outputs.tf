@@ -1,12 +1,10 @@
-output "rollback_alarm_names" {
-  description = "Names of the alarms that should roll back an update of the endpoint."
-  value       = local.endpoint_alarms
-}
-
 output "alarm_names" {
   description = "Names of all alarms."
   value = concat(
-    local.endpoint_alarms,
+    [
+      aws_cloudwatch_metric_alarm.endpoint_errors.alarm_name,
+      aws_cloudwatch_metric_alarm.endpoint_latency.alarm_name,
+    ],
     aws_cloudwatch_metric_alarm.no_invocations[*].alarm_name,
     [
       aws_cloudwatch_metric_alarm.function_errors.alarm_name,

@@ -130,6 +130,72 @@ run "rolled_back_configuration_is_deleted_and_the_live_one_kept" {
   }
 }
 
+run "rollback_alarms_watch_only_the_new_fleet" {
+  command = plan
+
+  variables {
+    model_package_arn = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/image-classifier-dev/2"
+    deployment = {
+      rollback_thresholds  = { error_percent = 5 }
+      rollback_alarm_names = ["business", "business", "tripped"]
+    }
+    deployed = {
+      kept_configurations  = run.defaults.kept_configurations
+      live                 = run.defaults.kept_configurations[0].key
+      rollback_alarm_names = ["image-classifier-dev-old-5xx"]
+      alarms_in_alarm      = ["tripped"]
+    }
+  }
+
+  assert {
+    condition = alltrue([
+      for query in one(values(aws_cloudwatch_metric_alarm.new_fleet_errors)).metric_query :
+      query.metric[0].dimensions.EndpointConfigName == output.configuration_name if length(query.metric) > 0
+    ])
+    error_message = "Errors of the old fleet must not count."
+  }
+
+  assert {
+    condition     = one(values(aws_cloudwatch_metric_alarm.new_fleet_latency)).dimensions.EndpointConfigName == output.configuration_name
+    error_message = "The latency of the old fleet must not count."
+  }
+
+  assert {
+    condition = one(values(aws_cloudwatch_metric_alarm.new_fleet_errors)).threshold == 5 && (
+      one(values(aws_cloudwatch_metric_alarm.new_fleet_latency)).threshold == 2000000
+    )
+    error_message = "Thresholds must be the given ones."
+  }
+
+  assert {
+    condition = toset(aws_sagemaker_endpoint.this.deployment_config[0].auto_rollback_configuration[0].alarms[*].alarm_name) == toset([
+      "${output.configuration_name}-5xx", "${output.configuration_name}-latency", "business",
+    ])
+    error_message = "An alarm that is in ALARM before the update would roll it back at once, so it must be left out."
+  }
+}
+
+run "alarms_left_out_of_an_update_are_no_change_afterwards" {
+  command = plan
+
+  variables {
+    deployment = {
+      rollback_thresholds  = {}
+      rollback_alarm_names = ["business", "tripped"]
+    }
+    deployed = {
+      kept_configurations  = run.defaults.kept_configurations
+      live                 = run.defaults.kept_configurations[0].key
+      rollback_alarm_names = ["business"]
+    }
+  }
+
+  assert {
+    condition     = one(aws_sagemaker_endpoint.this.deployment_config[0].auto_rollback_configuration[0].alarms).alarm_name == "business"
+    error_message = "Without a new configuration the alarms must be those of the last update: others would update the endpoint."
+  }
+}
+
 run "without_scaling_the_instance_count_is_initial_count" {
   command = plan
 

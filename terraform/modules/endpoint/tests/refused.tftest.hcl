@@ -226,11 +226,11 @@ run "refuses_rolling_two_variants" {
   expect_failures = [aws_sagemaker_endpoint.this]
 }
 
-run "refuses_eleven_alarms" {
+run "refuses_more_alarms_than_sagemaker_takes" {
   command = plan
 
   variables {
-    deployment = { rollback_alarm_names = [for n in range(11) : "alarm-${n}"] }
+    deployment = { rollback_thresholds = {}, rollback_alarm_names = [for n in range(9) : "alarm-${n}"] }
   }
 
   expect_failures = [var.deployment]

@@ -14,11 +14,6 @@ run "alarm_names_are_known_at_plan" {
   command = plan
 
   assert {
-    condition     = output.rollback_alarm_names == tolist(["image-classifier-dev-5xx", "image-classifier-dev-latency"])
-    error_message = "The alarms on errors and latency must roll an update back."
-  }
-
-  assert {
     condition     = length(output.alarm_names) == 6 && output.dashboard_name == "image-classifier-dev"
     error_message = "There must be six alarms and a dashboard."
   }

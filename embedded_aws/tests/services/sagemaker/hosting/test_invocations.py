@@ -91,13 +91,14 @@ def test_invocations_are_recorded_in_cloudwatch(aws):
         aws.ask("counted", b"bad")
     cloudwatch, now = aws.client("cloudwatch"), datetime.now(timezone.utc)
 
-    def total(metric: str, statistic: str = "Sum") -> float:
+    def total(metric: str, statistic: str = "Sum", **dimensions: str) -> float:
         points = cloudwatch.get_metric_statistics(
             Namespace="AWS/SageMaker",
             MetricName=metric,
             Dimensions=[
                 {"Name": "EndpointName", "Value": "counted"},
                 {"Name": "VariantName", "Value": "AllTraffic"},
+                *({"Name": name, "Value": value} for name, value in dimensions.items()),
             ],
             StartTime=now - timedelta(minutes=5),
             EndTime=now + timedelta(minutes=1),
@@ -108,4 +109,6 @@ def test_invocations_are_recorded_in_cloudwatch(aws):
 
     assert (total("Invocations"), total("InvocationsPerInstance")) == (7, 3.5)
     assert (total("Invocation4XXErrors"), total("Invocation5XXErrors")) == (1, 0)
+    assert total("Invocation4XXErrors", EndpointConfigName="counted") == 1
+    assert total("Invocations", EndpointConfigName="other") == 0
     assert 0 < total("ModelLatency", "Average") < 60e6

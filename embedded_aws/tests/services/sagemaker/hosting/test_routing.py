@@ -44,7 +44,7 @@ class SimulatedFleet:
 
 
 class RecordedMetrics(list):
-    def record(self, key, variant, values):
+    def record(self, key, variant, values, config):
         self.append(values)
 
 

@@ -1,4 +1,4 @@
-# An A/B test with autoscaling, canary deployments that two alarms can roll back, and data capture of 10 % of requests.
+# An A/B test with autoscaling, canary deployments that three alarms can roll back, and data capture of 10 % of requests.
 
 terraform {
   required_version = ">= 1.11"
@@ -57,6 +57,7 @@ module "endpoint" {
     wait_seconds              = 300
     termination_wait_seconds  = 120
     maximum_execution_seconds = 3600
-    rollback_alarm_names      = ["example-5xx", "example-latency"]
+    rollback_thresholds       = { error_percent = 1, p99_ms = 1000 }
+    rollback_alarm_names      = ["example-orders"]
   }
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, NamedTuple
 
 from moto.cloudwatch.models import cloudwatch_backends
 
@@ -35,12 +35,22 @@ UNITS = {
 }
 
 
+class _Series(NamedTuple):
+    """What a datum belongs to. config: set for the metrics of one endpoint configuration."""
+
+    key: EndpointKey
+    variant: str | None
+    config: str | None
+    namespace: str
+    resolution: int
+
+
 class EndpointMetrics:
     """Records samples of endpoint metrics."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._time_scale = runtime.time_scale
-        self._data: dict[tuple[EndpointKey, str | None, str, int], tuple[int, dict[str, Samples]]] = {}
+        self._data: dict[_Series, tuple[int, dict[str, Samples]]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -59,40 +69,49 @@ class EndpointMetrics:
         values: dict[str, float],
         namespace: str = NAMESPACE,
         resolution: int = 60,
+        config: str | None = None,
     ) -> None:
         """Add one sample of each metric to the current period.
 
         variant: None for metrics of the whole endpoint.
         resolution: length of the period, in seconds of service time.
+        config: the endpoint configuration of the fleet that served; the sample then also counts in the metrics with
+            dimension EndpointConfigName, by which an alarm watches only the new fleet of an update.
         """
         seconds = resolution / self._time_scale
         now = int(time.time() / seconds)
         with self._lock:
-            number, data = self._data.get((key, variant, namespace, resolution), (now, None))
-            if data is None or number != now:
-                data = {}
-                self._data[key, variant, namespace, resolution] = now, data
-            for name, value in values.items():
-                datum = data.get(name)
-                if datum is None:
-                    datum = data[name] = _add_datum(key, variant, namespace, name, now * seconds, seconds)
-                datum.add(value)
+            for series in {_Series(key, variant, None, namespace, resolution)} | (
+                {_Series(key, variant, config, namespace, resolution)} if config else set()
+            ):
+                number, data = self._data.get(series, (now, None))
+                if data is None or number != now:
+                    data = {}
+                    self._data[series] = now, data
+                for name, value in values.items():
+                    datum = data.get(name)
+                    if datum is None:
+                        datum = data[name] = _add_datum(series, name, now * seconds, seconds)
+                    datum.add(value)
 
     def forget(self, key: EndpointKey) -> None:
         """Drop a deleted endpoint. Its recorded metrics stay in CloudWatch."""
         with self._lock:
-            for current in [c for c in self._data if c[0] == key]:
+            for current in [c for c in self._data if c.key == key]:
                 del self._data[current]
 
 
-def _add_datum(
-    key: EndpointKey, variant: str | None, namespace: str, name: str, start: float, seconds: float
-) -> Samples:
-    dimensions = {"EndpointName": key.name, "VariantName": variant}
+def _add_datum(series: _Series, name: str, start: float, seconds: float) -> Samples:
+    key = series.key
+    dimensions = {
+        "EndpointName": key.name,
+        "VariantName": series.variant,
+        "EndpointConfigName": series.config,
+    }
     # Slightly after the start: rounding must not move it to the period before. moto compares naive UTC times.
     moment = datetime.fromtimestamp(start + min(0.5, seconds / 2), timezone.utc)
     datum = Samples(
-        namespace,
+        series.namespace,
         name,
         [{"Name": member, "Value": value} for member, value in dimensions.items() if value],
         moment.replace(tzinfo=None),

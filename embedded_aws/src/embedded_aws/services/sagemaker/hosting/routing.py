@@ -170,7 +170,8 @@ class EndpointRouter:
         } | measured
         if deployment.get("AsyncInferenceConfig"):
             values = {name: value for name, value in values.items() if name not in SYNCHRONOUS_ONLY}
-        self._metrics.record(key, variant["VariantName"], values)
+        config = deployment.get("EndpointConfigName")
+        self._metrics.record(key, variant["VariantName"], values, config=config)
 
 
 def _send(

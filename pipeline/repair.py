@@ -1,0 +1,82 @@
+"""Brings an endpoint into a state in which it can be updated, whatever the last change has left."""
+
+from __future__ import annotations
+
+from botocore.exceptions import ClientError
+
+from ops import endpoint_history
+from ops.console import Step
+from ops.environment import Environment
+from ops.errors import OperatorError
+from ops.live_endpoint import LiveEndpoint
+from ops.outputs import endpoint_option
+from ops.text import clause
+from ops.waiting import wait_for
+from pipeline.live_checks import wait_until_stable
+
+RECOVERY_SECONDS = (
+    300  # an alarm of three one-minute periods recovers within four minutes after the last request
+)
+
+
+def make_updatable(env: Environment, endpoint: str, step: Step) -> LiveEndpoint | None:
+    """Return the endpoint in service, or None once it is deleted or if there is none: a deployment then creates it.
+
+    SageMaker allows only to delete a failed endpoint. One whose rollback has failed serves from old and new instances:
+    an update to its own configuration, all at once, ends that without a failed request; only if that fails too is it
+    deleted.
+    """
+    live = wait_until_stable(env, endpoint, step)
+    if live is not None and live.status == "UpdateRollbackFailed":
+        live = _restore(env, live, step)
+    if live is None or live.status == "InService":
+        return live
+    reason = f" ({clause(live.reason)})" if live.reason else ""
+    step(
+        f"deleting {endpoint}, which is {live.status}{reason}: it answers no requests until it is created again",
+        important=True,
+    )
+    env.client("sagemaker").delete_endpoint(EndpointName=endpoint)
+    remains = wait_until_stable(env, endpoint, step)
+    if remains is not None:
+        raise OperatorError(
+            f"The endpoint {endpoint} is {remains.status} although it was deleted: look at the SageMaker console, then "
+            "run the same command again."
+        )
+    return None
+
+
+def wait_for_recovery(env: Environment, endpoint: str, config: str, step: Step) -> None:
+    """Wait until the alarms of a configuration that was rolled back have recovered.
+
+    Without requests to its fleet they recover by themselves. Before that, SageMaker would roll a second attempt back
+    at once.
+    """
+    alarms = [f"{config}-5xx", f"{config}-latency"]
+
+    def recovered() -> bool | None:
+        return None if endpoint_history.alarms_in_alarm(env, alarms) else True
+
+    option = env.settings.flag + endpoint_option(env.settings, endpoint)
+    wait_for(
+        recovered,
+        seconds=RECOVERY_SECONDS,
+        on_timeout=lambda: (
+            f"{' or '.join(alarms)} is still in ALARM after {RECOVERY_SECONDS // 60} minutes, so SageMaker would roll the "
+            f"update back: look at the alarm in CloudWatch, or deploy another version with ./inv deploy{option} --model N."
+        ),
+        on_wait=lambda: step("waiting until the alarms of the last attempt have recovered"),
+    )
+
+
+def _restore(env: Environment, live: LiveEndpoint, step: Step) -> LiveEndpoint | None:
+    """Update an endpoint to the configuration that it has, all at once. Return it as it then is."""
+    step(f"restoring {live.name}, whose last update could not be rolled back", important=True)
+    try:
+        env.client("sagemaker").update_endpoint(
+            EndpointName=live.name, EndpointConfigName=live.config, RetainAllVariantProperties=True
+        )
+    except ClientError as error:
+        step(f"SageMaker refused to update it: {error}", important=True)
+        return live
+    return wait_until_stable(env, live.name, step)
