@@ -32,7 +32,7 @@ def versions(packages: list[str]) -> list[int]:
     ("history", "serving", "attempted", "candidates"),
     [
         pytest.param((2, 1), live(2), 2, [1], id="as intended"),
-        pytest.param((3, 2, 1), live(2), 2, [1], id="after a rollback by hand of the console"),
+        pytest.param((3, 2, 1), live(2), 2, [1], id="version 2 serves although 3 was deployed later"),
         pytest.param((2, 1), live(2), 3, [2, 1], id="SageMaker rolled version 3 back"),
         pytest.param((2, 1), live(3), 3, [2, 1], id="bad version 3 serves, its checks failed"),
         pytest.param((2, 1), live(3), 2, [2, 1], id="version 3 serves, its deployment was interrupted"),
