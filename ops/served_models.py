@@ -92,12 +92,7 @@ def history(env: Environment, endpoint: str, live: LiveEndpoint | None) -> Serve
     try:
         return ServedModels.model_validate_json(_read(env, endpoint) or "")
     except ValidationError:
-        pass
-    kept = endpoint_history.kept(env, endpoint, live)
-    names = [f"{endpoint}-{configuration['key']}" for configuration in kept]
-    first = names.index(live.config) if live and live.config in names else 0
-    packages = [configuration["variants"][0]["model_package_arn"] for configuration in kept[first:]]
-    return ServedModels(served=[ServedModel(package=p, at=_now()) for p in dict.fromkeys(packages)])
+        return _derived(env, endpoint, live)
 
 
 def write(env: Environment, endpoint: str, models: ServedModels) -> None:
@@ -106,6 +101,14 @@ def write(env: Environment, endpoint: str, models: ServedModels) -> None:
         env.client("ssm").put_parameter(
             Name=_parameter(env, endpoint), Value=models.model_dump_json(), Type="String", Overwrite=True
         )
+
+
+def _derived(env: Environment, endpoint: str, live: LiveEndpoint | None) -> ServedModels:
+    kept = endpoint_history.kept(env, endpoint, live)
+    names = [f"{endpoint}-{configuration['key']}" for configuration in kept]
+    first = names.index(live.config) if live and live.config in names else 0
+    packages = [configuration["variants"][0]["model_package_arn"] for configuration in kept[first:]]
+    return ServedModels(served=[ServedModel(package=p, at=_now()) for p in dict.fromkeys(packages)])
 
 
 def _read(env: Environment, endpoint: str) -> str | None:
