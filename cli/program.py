@@ -1,9 +1,11 @@
 """The program behind `./inv`: invoke, with errors about the command line that say what to do next."""
 
+import errno
 import os
 import select
 import signal
 import sys
+from typing import NoReturn
 
 from invoke.exceptions import ParseError
 from invoke.program import Program
@@ -13,7 +15,8 @@ class Inv(Program):
     """invoke's program under our name."""
 
     def run(self, argv: list[str] | None = None, exit: bool = True) -> None:
-        """Run a command line. Exit silently if the reader closes the output, as in `./inv --list | head -3`."""
+        """Run a command line. Exit silently if nobody can read the output: its reader has closed it, as in
+        `./inv --list | head -3`, or the terminal is gone."""
         try:
             try:
                 super().run(argv, exit)
@@ -22,9 +25,11 @@ class Inv(Program):
         except BrokenPipeError:
             if _is_read():  # another pipe is broken
                 raise
-            # Python flushes standard output once more when it exits.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(128 + signal.SIGPIPE)
+            _exit_silently(signal.SIGPIPE)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            _exit_silently(signal.SIGHUP)
 
     def parse_tasks(self) -> None:
         """Parse the tasks of the command line. Raises ParseError."""
@@ -37,6 +42,13 @@ class Inv(Program):
         except ParseError as error:
             hint = "./inv --list shows the tasks, ./inv --help TASK its options."
             raise ParseError(f"{error} {hint}", context=error.context) from error
+
+
+def _exit_silently(number: int) -> NoReturn:
+    """Exit as after a signal."""
+    for stream in (sys.stdout, sys.stderr):  # Python flushes both once more when it exits
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    sys.exit(128 + number)
 
 
 def _is_read() -> bool:

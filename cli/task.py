@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task
 
 from cli import embedded
-from ops import settings
+from ops import interrupts, settings
 from ops.console import say
 from ops.errors import OperatorError
 
@@ -36,14 +37,15 @@ def operator_task(*, help: dict[str, str] | None = None, **options: Any) -> Call
             from ops.aws import aws_errors
 
             try:
-                with aws_errors(f"./inv {body.__name__.replace('_', '.', 1)}"):
+                with interrupts.raised(), aws_errors(f"./inv {body.__name__.replace('_', '.', 1)}"):
                     body(*arguments, **named)
             except (OperatorError, embedded.Error) as error:
                 raise Exit(f"inv: {error}", 1) from error
             except (ClientError, BotoCoreError, OSError) as error:
                 raise Exit(f"inv: {type(error).__name__}: {error}", 1) from error
-            except KeyboardInterrupt:
-                raise Exit("inv: interrupted; run the same command again to resume.", 130) from None
+            except KeyboardInterrupt as interrupt:
+                code = 128 + getattr(interrupt, "signal", signal.SIGINT)
+                raise Exit("inv: interrupted; run the same command again to resume.", code) from None
 
         return Task(run, help=help or {}, **options)
 

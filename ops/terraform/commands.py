@@ -8,8 +8,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import logging
-import os
 import signal
 import threading
 import time
@@ -18,12 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from ops import interrupts, processes
+from ops.console import say
 from ops.errors import OperatorError
-from ops.terraform import binary, events, providers
+from ops.terraform import events, providers
+from ops.terraform.client import Client, flag
 from ops.terraform.configuration import Configuration
 from ops.terraform.events import Event
 
 Progress = Callable[[str], None]
+
+_PROVIDER = "terraform-provi"  # Linux cuts the names of processes off
 
 
 @dataclass(frozen=True)
@@ -68,13 +71,12 @@ class Commands:
         """
         done = self._execute(command, arguments, generated, options)
         if done.code:
-            raise OperatorError(self._failure(command, done.errors))
+            raise OperatorError(self._failure(command, done))
         return done.events
 
     def show(self, plan: Path) -> dict[str, Any]:
         """Return a saved plan as `terraform show -json` prints it."""
-        with self._environment():
-            code, out, error = _terraform(self.configuration.folder).show_cmd(str(plan), json=flag(True))
+        code, out, error = self._client().show_cmd(str(plan), json=flag(True))
         if code:
             raise OperatorError(f"terraform show failed for {self.root}: {error.strip()}")
         shown: dict[str, Any] = json.loads(out)
@@ -82,12 +84,21 @@ class Commands:
 
     def untaint(self, address: str) -> None:
         """Run `terraform untaint` on a resource."""
-        with self._environment():
-            code, _, error = _terraform(self.configuration.folder).untaint_cmd(
-                address, lock="false", no_color=flag(True)
-            )
+        code, error = self._quietly("untaint", address)
         if code:
             raise OperatorError(f"terraform untaint of {address} failed: {error.strip()}")
+
+    def push_state(self, file: Path) -> None:
+        """Replace the state with that of a file, which has the same lineage and is newer."""
+        code, error = self._quietly("state push", str(file))
+        if code:
+            raise OperatorError(f"terraform state push of {file} failed: {' '.join(error.split())}")
+
+    def _quietly(self, command: str, argument: str) -> tuple[int, str]:
+        """Run a command that is not reported. Returns its exit code and standard error."""
+        with self._log(), interrupts.deferred():
+            code, _, error = self._client().cmd(command, argument, lock="false", no_color=flag(True))
+        return code, error
 
     def _execute(
         self,
@@ -99,25 +110,54 @@ class Commands:
         """Run a command once."""
         if command != "init":
             options = {**options, "lock": "false"}
-        with self._log() as log, self._environment(), self.configuration.prepared(generated):
+        with self._log() as log, self.configuration.prepared(generated):
+            self._end_orphans()
+            client = self._client(self._note_session)
             finished = threading.Event()
             found: list[Event] = []
             follower = threading.Thread(target=self._follow, args=(log.name, finished, found))
             follower.start()
             try:
-                with _interruptible(), contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-                    code, _, _ = _terraform(self.configuration.folder).cmd(
+                with interrupts.deferred(lambda: self._interrupt(client)):
+                    code, _, _ = client.cmd(
                         command,
                         *arguments,
+                        output=log,
                         json=flag(True),
                         input=False if command != "apply" else None,
-                        capture_output=False,
                         **options,
                     )
             finally:
                 finished.set()
                 follower.join()
+                self._end_orphans()
         return _Done(code, found)
+
+    def _interrupt(self, client: Client) -> None:
+        """Interrupt Terraform, and say so. The terminal may be gone."""
+        client.interrupt()
+        with contextlib.suppress(OSError):
+            say(
+                "  waiting for Terraform to finish what it is doing and save its state; another Ctrl-C changes nothing"
+            )
+
+    def _note_session(self, process: int) -> None:
+        self._unfinished.write_text(f"{process} {processes.boot()}")
+
+    def _end_orphans(self) -> None:
+        """End the provider processes of a Terraform that was killed: they would go on changing AWS.
+
+        Terraform of this stack does not run: its flock on the log is ours.
+        """
+        try:
+            session, _, boot = self._unfinished.read_text().partition(" ")
+        except FileNotFoundError:
+            return
+        if session.isdigit() and boot == processes.boot():
+            ended = processes.end_session(int(session), _PROVIDER)
+            if ended:
+                self.progress(f"ended {_processes(len(ended))} that a killed Terraform left")
+        self._unfinished.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _log(self) -> Iterator[IO[str]]:
@@ -144,8 +184,14 @@ class Commands:
         """The file that is Terraform's standard output, and locked as long as it runs."""
         return self.work / "run.jsonl"
 
+    @property
+    def _unfinished(self) -> Path:
+        """File with the session of Terraform while it runs. It remains if this process is killed."""
+        return self.work / "unfinished"
+
     def _follow(self, path: str, finished: threading.Event, found: list[Event]) -> None:
-        """Read events from the log and report progress until Terraform has finished."""
+        """Read events from the log and report progress until Terraform has finished, also without a terminal."""
+        reports = True
         with open(path) as lines:
             pending = ""
             while True:
@@ -155,14 +201,22 @@ class Commands:
                 for line in complete:
                     event = events.parse(line)
                     found.append(event)
-                    if text := events.progress_text(event):
-                        self.progress(text)
+                    text = events.progress_text(event)
+                    if text and reports:
+                        try:
+                            self.progress(text)
+                        except OSError:  # the terminal is gone
+                            reports = False
                 if last:
                     return
                 finished.wait(0.1)
 
-    def _failure(self, command: str, errors: list[Event]) -> str:
-        """Return the message for a failed command: its first three errors, or the end of its log."""
+    def _failure(self, command: str, done: _Done) -> str:
+        """Return the message for a failed command: the signal that ended it, its first three errors, or its log's end."""
+        if done.code < 0:
+            name = signal.Signals(-done.code).name
+            return f"{name} ended Terraform during {command} of {self.root}: run the same command again to resume."
+        errors = done.errors
         if not errors:
             return f"terraform {command} of {self.root} failed: {_tail(self.log)}"
         texts = []
@@ -176,71 +230,21 @@ class Commands:
             return f"{providers.HOW_TO} Terraform reported: {text}"
         return f"terraform {command} of {self.root} failed: {text}"
 
-    @contextlib.contextmanager
-    def _environment(self) -> Iterator[None]:
-        """Set Terraform's environment variables. python-terraform passes on those of this process."""
-        changed = {"TF_DATA_DIR": str(self.work / "data"), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+    def _client(self, on_start: Callable[[int], None] = lambda process: None) -> Client:
+        variables = {
+            "TF_DATA_DIR": str(self.work / "data"),
+            "TF_IN_AUTOMATION": "1",
+            "CHECKPOINT_DISABLE": "1",
+        }
         if config := providers.cli_config():
-            changed["TF_CLI_CONFIG_FILE"] = str(config)
-        before = {name: os.environ.get(name) for name in changed}
-        os.environ.update(changed)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    os.environ.pop(name)
-                else:
-                    os.environ[name] = value
+            variables["TF_CLI_CONFIG_FILE"] = str(config)
+        return Client(self.configuration.folder, variables, on_start)
 
 
-def flag(on: bool) -> Any:
-    """Return python-terraform's value for an option without an argument."""
-    from python_terraform import IsFlagged
-
-    return IsFlagged if on else None
-
-
-def _terraform(folder: Path) -> Any:
-    """Return python-terraform for a folder."""
-    from python_terraform import Terraform
-
-    # It would repeat Terraform's output.
-    logging.getLogger("python_terraform").setLevel(logging.ERROR)
-
-    class Client(Terraform):  # type: ignore[misc]  # python-terraform has no types
-        """python-terraform that reads no local state."""
-
-        def read_state_file(self, file_path: str | None = None) -> None:
-            self.tfstate = None
-
-    return Client(working_dir=str(folder), terraform_bin_path=binary.find())
+def _processes(count: int) -> str:
+    return "a process" if count == 1 else f"{count} processes"
 
 
 def _tail(log: Path) -> str:
     lines = [events.parse(line).get("@message", "") for line in log.read_text().splitlines()]
     return " ".join(line for line in lines if line.strip())[-600:] or "it printed nothing"
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """On Ctrl-C wait for Terraform, then raise KeyboardInterrupt.
-
-    Terraform gets the signal too, as it has the same terminal, and stops cleanly.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    interrupted = False
-
-    def record(*_: object) -> None:
-        nonlocal interrupted
-        interrupted = True
-
-    before = signal.signal(signal.SIGINT, record)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if interrupted:
-        raise KeyboardInterrupt

@@ -14,10 +14,12 @@ from typing import Any
 
 import boto3
 
+from ops import interrupts
 from ops.paths import ROOT, WORK
 from ops.retries import client_config
 from ops.terraform import events, providers
-from ops.terraform.commands import Commands, Progress, flag
+from ops.terraform.client import flag
+from ops.terraform.commands import Commands, Progress
 from ops.terraform.configuration import Configuration
 from ops.terraform.locks import HeldLock, StateLock
 
@@ -99,7 +101,8 @@ class Stack:
             yield
         finally:
             held, self._held = self._held, None
-            held.release()
+            with interrupts.deferred():
+                held.release()
 
     def plan(self, *, destroy: bool = False, lock: bool = True) -> Plan:
         """Plan the stack, or its destruction.

@@ -16,6 +16,7 @@ from cli.program import Inv
 from embedded_aws import client
 from ops import console
 from ops.errors import OperatorError
+from ops.interrupts import Interrupted
 from ops.paths import ROOT
 from pipeline import status
 
@@ -200,6 +201,7 @@ DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not authoriz
         (DENIED, 1, "inv: AWS refused during ./inv status: AccessDenied: not authorized."),
         (OSError(28, "No space left on device"), 1, "inv: OSError: [Errno 28] No space left on device"),
         (KeyboardInterrupt(), 130, "inv: interrupted; run the same command again to resume."),
+        (Interrupted(15), 143, "inv: interrupted; run the same command again to resume."),
     ],
 )
 def test_an_error_of_a_task_is_one_sentence(inv, monkeypatch, raised, code, message):

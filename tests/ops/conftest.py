@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -12,15 +13,27 @@ import pytest
 from ops.terraform import providers, stack
 
 PROGRAM = """#!{python} -SE
-import json, os, sys, time
+import json, os, signal, subprocess, sys, time
+folder = os.getcwd()
 os.chdir({home!r})
+def note(number, frame):
+    with open("signals", "a") as signals:
+        signals.write(str(number) + "\\n")
+signal.signal(signal.SIGINT, note)
 command = sys.argv[1]
 environment = {{k: v for k, v in os.environ.items() if k.startswith(("TF_", "CHECKPOINT"))}}
-with open("calls.jsonl", "a") as calls:
-    calls.write(json.dumps({{"command": command, "arguments": sys.argv[2:], "environment": environment}}) + "\\n")
+call = {{"command": command, "arguments": sys.argv[2:], "environment": environment, "process": os.getpid()}}
 steps = json.load(open("steps.json")).get(command, [{{}}])
 count = sum(json.loads(line)["command"] == command for line in open("calls.jsonl"))
-step = steps[min(count, len(steps)) - 1]
+step = steps[min(count, len(steps) - 1)]
+if step.get("provider"):
+    nothing = subprocess.DEVNULL
+    provider = subprocess.Popen(["./terraform-provider-aws", "600"], stdout=nothing, stderr=nothing)
+    open("provider", "w").write(str(provider.pid))
+for file, text in step.get("writes", {{}}).items():
+    open(os.path.join(folder, file), "w").write(text)
+with open("calls.jsonl", "a") as calls:
+    calls.write(json.dumps(call) + "\\n")
 for line in step.get("lines", []):
     print(line if isinstance(line, str) else json.dumps(line), flush=True)
 while step.get("wait") and not os.path.exists(step["wait"]):
@@ -43,23 +56,31 @@ class FakeTerraform:
         self.program = home / "bin" / "terraform"
         self.program.write_text(PROGRAM.format(python=sys.executable, home=str(home)))
         self.program.chmod(0o755)
+        (home / "calls.jsonl").touch()
+        shutil.copy(shutil.which("sleep"), home / "terraform-provider-aws")
         self.does("version", {"lines": ['{"terraform_version": "1.11.4"}']})
 
     def does(self, command: str, *steps: dict) -> None:
         """Set what successive calls of a command do. The last step repeats.
 
-        steps: with `lines` to print, a file in home to `wait` for, a `signal` to send itself, an exit code `rc`.
+        steps: with a process `provider` to start, whose ID is in home/provider; files that it `writes` to its working
+        folder; `lines` to print; a file in home to `wait` for; a `signal` to send itself; an exit code `rc`.
         """
         self.steps[command] = list(steps)
         (self.home / "steps.json").write_text(json.dumps(self.steps))
 
     def calls(self, command: str | None = None) -> list[dict]:
-        """Return the calls so far: command, arguments, environment variables TF_*."""
-        log = self.home / "calls.jsonl"
-        found = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        """Return the calls so far: command, arguments, environment variables TF_*, process ID."""
+        found = [json.loads(line) for line in (self.home / "calls.jsonl").read_text().splitlines()]
         return [
             c for c in found if c["command"] == command or (command is None and c["command"] != "version")
         ]
+
+    @property
+    def signals(self) -> list[int]:
+        """The interrupts that it got."""
+        log = self.home / "signals"
+        return [int(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
 @pytest.fixture

@@ -1,11 +1,8 @@
-"""Terraform commands: errors, concurrent and killed runs, environment variables."""
+"""Terraform commands: errors, concurrent runs, environment variables."""
 
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -53,7 +50,7 @@ def test_an_unreachable_provider_is_reported_with_a_remedy(stack, fake_terraform
         stack().plan()
 
 
-# ---- concurrent and killed runs ----
+# ---- concurrent runs ----
 
 
 def test_terraform_runs_without_its_own_lock(stack, fake_terraform):
@@ -77,60 +74,6 @@ def test_concurrent_runs_of_a_stack_are_serialized(stack, fake_terraform, until)
     for thread in threads:
         thread.join(10)
     assert len(fake_terraform.calls("apply")) == 1
-
-
-CHILD = """
-import sys
-from pathlib import Path
-from ops.terraform import providers, stack
-sys.path.append("tests/ops/terraform")
-from file_s3 import FileS3
-for module in (stack, providers):
-    module.ROOT, module.WORK = Path(sys.argv[1]), Path(sys.argv[1], ".work")
-s3 = FileS3(Path(sys.argv[2]))
-planned = stack.Stack(root="foundation", key="test/foundation.tfstate", state_bucket="states", region="eu-west-1", s3=s3)
-try:
-    planned.plan()
-except KeyboardInterrupt:
-    sys.exit(130)
-"""
-
-
-@pytest.fixture
-def child(stack, fake_terraform, repository, s3, until):
-    """Start a process that plans the stack. Its Terraform waits for the file `go`."""
-    fake_terraform.does("plan", {"wait": "go"})
-    root = Path(__file__).parents[3]
-    process = subprocess.Popen([sys.executable, "-c", CHILD, str(repository), str(s3.folder)], cwd=root)
-    until(lambda: fake_terraform.calls("plan"))
-    yield process
-    (fake_terraform.home / "go").touch()
-    process.kill()
-    process.wait()
-
-
-def test_terraform_finishes_after_its_parent_is_killed(child, stack, fake_terraform, until):
-    child.kill()
-    child.wait()
-    assert not (fake_terraform.home / "plan.ended").exists()
-    made = stack()
-    thread = threading.Thread(target=made.commands.run, args=("apply",))
-    thread.start()
-    until(lambda: made.texts)  # it waits for the orphan, which inherited the lock
-    assert fake_terraform.calls("apply") == []
-    (fake_terraform.home / "go").touch()
-    thread.join(10)
-    assert (fake_terraform.home / "plan.ended").exists()
-    assert len(fake_terraform.calls("apply")) == 1
-
-
-def test_an_interrupted_run_waits_for_terraform(child, fake_terraform):
-    child.send_signal(signal.SIGINT)
-    with pytest.raises(subprocess.TimeoutExpired):
-        child.wait(0.3)
-    (fake_terraform.home / "go").touch()
-    assert child.wait(10) == 130
-    assert (fake_terraform.home / "plan.ended").exists()
 
 
 # ---- environment ----
