@@ -122,23 +122,27 @@ def check_live(env: Environment, intended: Serving) -> None:
 def check_capacity(env: Environment, intended: Serving) -> None:
     """Raise OperatorError if scaling limits or provisioned concurrency differ from the intended ones.
 
-    Where a schedule sets the provisioned concurrency, compare with what it requested last.
+    Where a schedule sets the provisioned concurrency, any number will do.
     """
     for variant in intended.scaled_variants:
         _check_limits(env, intended, f"endpoint/{intended.endpoint_name}/variant/{variant}")
     if not intended.provisioned_concurrency:
         return
     config = _allocated_concurrency(env, intended)
-    by_schedule = intended.provisioned_qualifier == intended.function_alias
-    wanted = (
-        config["RequestedProvisionedConcurrentExecutions"]
-        if by_schedule
-        else intended.provisioned_concurrency
-    )
-    if config["Status"] != "READY" or config["AvailableProvisionedConcurrentExecutions"] != wanted:
+    name = f"{intended.function_name}:{intended.provisioned_qualifier}"
+    if config["Status"] != "READY":
         raise OperatorError(
-            f"Provisioned concurrency of {intended.function_name} is {config['Status']} "
-            f"({clause(config.get('StatusReason') or 'no reason given')}), not READY with {wanted}."
+            f"Provisioned concurrency of {name} is {config['Status']} "
+            f"({clause(config.get('StatusReason') or 'no reason given')}), not READY: see /aws/lambda/"
+            f"{intended.function_name}, then deploy again."
+        )
+    # Not AvailableProvisionedConcurrentExecutions: it leaves out those that are serving a request.
+    requested = config["RequestedProvisionedConcurrentExecutions"]
+    by_schedule = intended.provisioned_qualifier == intended.function_alias
+    if not by_schedule and requested != intended.provisioned_concurrency:
+        raise OperatorError(
+            f"Provisioned concurrency of {name} is {requested}, not {intended.provisioned_concurrency}: it was changed "
+            "outside this repository, or by another deployment at the same time. Deploy again."
         )
 
 
