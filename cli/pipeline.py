@@ -42,23 +42,39 @@ def up(
     emit(everything.run(connect(env), source, skip_bad, began=began), json)
 
 
-@operator_task(help={**ENV, **JSON, **confirm.YES})
-def down(c: Context, env: str | None = None, yes: bool = False, json: bool = False) -> None:
-    """Remove everything of an environment, in order, then look for leftovers; exits non-zero if there are any."""
-    from pipeline import teardown
+KEEP = {
+    "keep": "what stays: data (the bucket with its key), models (the registry with the artifacts), or data,models"
+}
 
-    chosen = settings.load(env)
+
+@operator_task(help={**ENV, **JSON, **KEEP, **confirm.YES})
+def down(
+    c: Context, env: str | None = None, keep: str | None = None, yes: bool = False, json: bool = False
+) -> None:
+    """Remove everything of an environment, then look for leftovers; exits non-zero if there are any.
+
+    It locks all stacks and plans their destruction, shows what will be removed, and asks for the environment's name
+    outside `local`. Data and models go last. An interrupted run is resumed by the same command.
+    """
+    from pipeline import removal, teardown
+
+    chosen, kept = settings.load(env), removal.parse_keep(keep)
     if chosen.embedded_aws and not embedded.home().exists():
         say("Nothing exists: the embedded AWS was never started here, or is removed.")
-        return emit({"left": []}, json)
+        return emit({"left": [], "kept": []}, json)
     what = f"remove environment {chosen.environment}"
-    confirm.ask(chosen, yes, what)
-    teardown.down(connect(env))
-    if chosen.embedded_aws:
+    confirm.check(chosen, yes, what)
+
+    def approve(planned: removal.Removal) -> None:
+        planned.show(f"To be removed from {chosen.environment}")
+        confirm.ask(chosen, yes, what)
+
+    stays = teardown.down(connect(env), kept, approve)
+    if chosen.embedded_aws and not stays:
         with Step("embedded AWS") as step:
             client.destroy(embedded.home())
             step.note = "stopped; its state is removed"
-    emit({"left": []}, json)
+    emit({"left": [], "kept": stays}, json)
 
 
 @operator_task(help={**ENV, **JSON})

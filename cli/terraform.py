@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
@@ -13,6 +14,9 @@ from ops import settings
 from ops.console import emit
 from ops.errors import OperatorError
 from ops.paths import WORK
+
+if TYPE_CHECKING:
+    from pipeline.removal import Removal
 
 STACK = {"stack": "foundation, serving (default: both) or access"}
 MODEL = {"model": "model version for serving"}
@@ -149,5 +153,11 @@ def destroy(
     if "serving" not in chosen:
         refuse_unused(endpoint=endpoint, reason=ONLY_SERVING)
     target = settings.load(env)
-    confirm.ask(target, yes, f"destroy {' and '.join(chosen)} of environment {target.environment}")
-    emit(teardown.destroy(connect(env), chosen, endpoint), json)
+    what = f"destroy {' and '.join(chosen)} of environment {target.environment}"
+    confirm.check(target, yes, what)
+
+    def approve(planned: Removal) -> None:
+        planned.show(f"To be destroyed in {target.environment}")
+        confirm.ask(target, yes, what)
+
+    emit(teardown.destroy(connect(env), chosen, endpoint, approve), json)

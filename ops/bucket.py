@@ -87,6 +87,7 @@ def empty(
     bucket: str,
     prefix: str = "",
     *,
+    chosen: Callable[[str], bool] = lambda key: True,
     expected: int | None = None,
     progress: Progress = lambda text: None,
 ) -> int:
@@ -94,6 +95,7 @@ def empty(
 
     A bucket that does not exist is empty.
 
+    chosen: whether to delete what a key names.
     expected: number of versions, for the progress.
 
     Raises:
@@ -102,9 +104,10 @@ def empty(
     deletion = _Deletion(env, bucket, expected, progress)
     try:
         for upload in _uploads(env, bucket, prefix):
-            _abort(env, bucket, upload)
+            if chosen(upload["Key"]):
+                _abort(env, bucket, upload)
         for _ in range(PASSES):
-            if not deletion.run(_pages(env, bucket, prefix)):
+            if not deletion.run(_pages(env, bucket, prefix), chosen):
                 return deletion.deleted
     except ClientError as error:
         if error_code(error) == "NoSuchBucket":
@@ -130,13 +133,13 @@ class _Deletion:
     deleted: int = 0
     _began: float = field(default_factory=time.monotonic)
 
-    def run(self, pages: Iterator[dict[str, Any]]) -> int:
-        """Delete what pages of versions list. Returns how many were listed."""
+    def run(self, pages: Iterator[dict[str, Any]], chosen: Callable[[str], bool]) -> int:
+        """Delete the chosen versions that pages list. Returns how many there were."""
         listed = 0
         with ThreadPoolExecutor(WORKERS, thread_name_prefix="delete") as pool:
             running: set[Future[int]] = set()
             try:
-                for batch in _batches(pages):
+                for batch in _batches(pages, chosen):
                     listed += len(batch)
                     running.add(pool.submit(self._delete, batch))
                     if len(running) >= 2 * WORKERS:
@@ -199,11 +202,13 @@ class _Deletion:
         )
 
 
-def _batches(pages: Iterator[dict[str, Any]]) -> Iterator[list[Version]]:
-    """Yield the versions of pages, at most DELETE_LIMIT at once."""
+def _batches(pages: Iterator[dict[str, Any]], chosen: Callable[[str], bool]) -> Iterator[list[Version]]:
+    """Yield the chosen versions of pages, at most DELETE_LIMIT at once."""
     for page in pages:
         found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        versions = [{"Key": item["Key"], "VersionId": item["VersionId"]} for item in found]
+        versions = [
+            {"Key": item["Key"], "VersionId": item["VersionId"]} for item in found if chosen(item["Key"])
+        ]
         for start in range(0, len(versions), DELETE_LIMIT):
             yield versions[start : start + DELETE_LIMIT]
 

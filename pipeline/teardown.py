@@ -1,8 +1,13 @@
-"""Remove an environment, or one stack of it, in the order that its dependencies require."""
+"""Remove an environment, or one stack of it, in the order that its dependencies require.
+
+Nothing is removed before the locks of all stacks are held and all destructions are planned. Data and models go last: a
+failure before leaves them untouched.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 from ml.jobs import running
 from ops import bucket, console
@@ -10,79 +15,97 @@ from ops.console import Step
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.outputs import endpoint_name
-from ops.terraform import stacks
-from pipeline import cleanup, leftovers
+from ops.terraform import dependencies, stacks, state_bucket
+from ops.terraform.stack import Plan
+from pipeline import cleanup, leftovers, removal
+from pipeline.leftovers import Leftover
+from pipeline.removal import PlannedStack, Removal
 from pipeline.workbench import workbench
 
 ON_DEMAND = {"training_host": "./inv ec2.down", "workbench": "./inv workbench.down"}
 """Stacks that are created on demand, and the task that removes each."""
 
+Approve = Callable[[Removal], None]
+"""Called with what is to be removed, before anything is. Raises OperatorError to refuse."""
 
-def down(env: Environment) -> None:
-    """Remove everything of an environment, then look for leftovers. Raises OperatorError if there are any."""
-    deployed, endpoints = stacks.deployed(env), stacks.deployed_endpoints(env)
-    check_foundation(env, [*endpoints, *ON_DEMAND])
-    with Step("jobs") as step:
-        stopped = running.stop_all(env, step)
-        step.note = f"{len(stopped)} stopped"
-    if "training_host" in deployed:
-        with Step("training host") as step:
-            step.note = f"{len(stacks.training_host(env, step).down())} resources removed"
-    if "workbench" in deployed:
-        with Step("workbench") as step:
-            step.note = f"{len(workbench.remove(env, step))} resources removed"
-    for endpoint in endpoints:
-        with Step("serving") as step:
-            step.note = f"{endpoint}: {len(_destroy_serving(env, endpoint, step))} resources removed"
-    with Step("models") as step:
-        step.note = f"{cleanup.delete_models(env)} versions removed"
-    with Step("foundation") as step:
-        step.note = f"{len(_destroy_foundation(env, step))} resources removed"
-    with Step("leftovers") as step:
-        left = leftovers.find(env)
-        if not left:
-            cleanup.delete_states(env)
-        step.note = (
-            f"{len(left)} resources left"
-            if left
-            else "none (the KMS key is pending deletion, free of charge)"
-        )
+
+def down(
+    env: Environment, keep: frozenset[str] = frozenset(), approve: Approve = lambda planned: None
+) -> list[str]:
+    """Remove everything of an environment but what `keep` names, then look for leftovers. Returns what is kept.
+
+    keep: of `removal.KEEP`.
+
+    Raises:
+        OperatorError: Somebody else holds a lock, a removal failed, or something is left.
+    """
+    _check_protection(env, keep)
+    with ExitStack() as held:
+        planned = removal.prepare(env, _names(env), keep, held)
+        approve(planned)
+        _stop_jobs(env)
+        for name, stack in planned.stacks.items():
+            if name != "foundation":
+                _remove_stack(env, stack)
+        kept = _remove_foundation(env, planned)
+        with Step("leftovers") as step:
+            left = [item for item in leftovers.find(env) if not _is_kept(item, kept)]
+            if not left and not kept and planned.stacks:  # the locks are held
+                cleanup.delete_states(env)
+            step.note = f"{len(left)} resources left" if left else _NOTHING_LEFT
     if left:
         rows = [(found.kind, found.name, "yes" if found.billable else "no") for found in left]
         console.table("Leftovers", ["kind", "name", "bills"], rows)
         raise OperatorError(
             f"{len(left)} resources are left: delete them manually, or run ./inv down{env.settings.flag} again."
         )
+    if kept:
+        contents = bucket.contents(env, env.data_bucket)
+        console.say(f"Kept: {removal.kept_cost(planned, contents)}.")
+        console.say(f"./inv up{env.settings.flag} uses it again; ./inv down{env.settings.flag} removes it.")
+    else:
+        cleanup.delete_state_bucket(env)
+    return sorted(keep if kept else ())
 
 
 def destroy(
-    env: Environment, chosen: Sequence[str] = ("serving", "foundation"), endpoint: str | None = None
+    env: Environment,
+    chosen: Sequence[str] = ("serving", "foundation"),
+    endpoint: str | None = None,
+    approve: Approve = lambda planned: None,
 ) -> dict[str, list[str]]:
     """Destroy stacks. Returns the addresses of the removed resources, by stack.
 
-    Raises OperatorError, before anything is removed, if another stack still needs one of them.
-
     chosen: names of stacks.
     endpoint: which endpoint's stack serving; by default the environment's first endpoint.
+
+    Raises:
+        OperatorError: Another stack still needs one of them, somebody else holds a lock, or a removal failed.
     """
     full_name = endpoint_name(env.settings, endpoint)
     if "foundation" in chosen:
+        _check_protection(env)
         check_foundation(env, removed=[full_name] if "serving" in chosen else [])
     if "access" in chosen:
         check_access(env)
-    removed = {}
-    for name in chosen:
-        with Step(name) as step:
-            if name == "serving":
-                removed[name] = _destroy_serving(env, full_name, step)
-            elif name == "access":
-                removed[name] = [change.address for change in stacks.access(env, step).down()]
-                cleanup.delete_states(env, access=True)
+    names = [f"serving/{full_name}" if name == "serving" else name for name in chosen]
+    with ExitStack() as held:
+        planned = removal.prepare(env, names, frozenset(), held, data="foundation" in chosen)
+        approve(planned)
+        for name, stack in planned.stacks.items():
+            if name == "foundation":
+                _stop_jobs(env)
+                _remove_foundation(env, planned)
             else:
-                cleanup.delete_models(env)
-                removed[name] = _destroy_foundation(env, step)
-            step.note = f"{len(removed[name])} resources removed"
-    return removed
+                _remove_stack(env, stack)
+        if "access" in chosen:
+            cleanup.delete_states(env, access=True)
+    if "access" in chosen:
+        cleanup.delete_state_bucket(env, access=True)
+    return {
+        name.partition("/")[0]: [change.address for change in found.plan.changes]
+        for name, found in planned.stacks.items()
+    }
 
 
 def check_foundation(env: Environment, removed: Sequence[str]) -> None:
@@ -102,11 +125,6 @@ def check_foundation(env: Environment, removed: Sequence[str]) -> None:
             f"The foundation of {settings.environment} is still used by {', '.join(needed)}: run ./inv down{flag} to "
             f"remove everything, or first {' and '.join(first)}."
         )
-    if not settings.storage.force_destroy and bucket.holds_anything(env, env.data_bucket):
-        raise OperatorError(
-            f"The bucket {env.data_bucket} holds data and models, and environments/{settings.environment}.toml protects "
-            "them: set force_destroy = true under [storage] and run the same command again to delete them."
-        )
 
 
 def check_access(env: Environment) -> None:
@@ -117,23 +135,124 @@ def check_access(env: Environment) -> None:
         )
 
 
-def _destroy_serving(env: Environment, endpoint: str, step: Step) -> list[str]:
-    changes = stacks.serving(env, endpoint, _any_package(env), step).down()
-    cleanup.wait_until_endpoint_is_deleted(env, endpoint)
-    return [change.address for change in changes]
+_NOTHING_LEFT = "none (a deleted KMS key is pending deletion, free of charge)"
 
 
-def _destroy_foundation(env: Environment, step: Step) -> list[str]:
-    # Terraform would decide by the force_destroy of its last apply, not by the current settings, and slowly.
-    bucket.empty(env, env.data_bucket, progress=step)
-    changes = stacks.foundation(env, step).down()
-    env.outputs.forget()
-    return [change.address for change in changes]
-
-
-def _any_package(env: Environment) -> str:
-    """Return a well-formed ARN: Terraform needs every input to destroy, but does not use this one."""
+def _check_protection(env: Environment, keep: frozenset[str] = frozenset()) -> None:
+    """Raise OperatorError if the settings protect the data, and there is any."""
     settings = env.settings
-    return (
-        f"arn:{env.partition}:sagemaker:{settings.region}:{env.account_id}:model-package/{settings.prefix}/1"
-    )
+    protected = not settings.storage.force_destroy and "data" not in keep
+    if protected and bucket.holds_anything(env, env.data_bucket):
+        raise OperatorError(
+            f"The bucket {env.data_bucket} holds data and models, and environments/{settings.environment}.toml protects "
+            "them: keep them with ./inv down --keep data,models, or set force_destroy = true under [storage] and run the "
+            "same command again to delete them."
+        )
+
+
+def _names(env: Environment) -> list[str]:
+    """Return the stacks to remove, in the order of their removal.
+
+    A locked stack counts: somebody may be creating it. The foundation counts as soon as there is a place for states: its
+    lock keeps others from creating anything meanwhile.
+    """
+    if not state_bucket.exists(env):
+        return []
+    found = {*stacks.deployed(env), *stacks.locked(env)} - {"foundation"}
+    first = [name for name in ON_DEMAND if name in found]
+    return [*first, *sorted(found - set(first)), "foundation"]
+
+
+def _stop_jobs(env: Environment) -> None:
+    with Step("jobs") as step:
+        step.note = f"{len(running.stop_all(env, step))} stopped"
+
+
+def _remove_stack(env: Environment, planned: PlannedStack) -> None:
+    """Remove any stack but the foundation."""
+    kind, _, endpoint = planned.name.partition("/")
+    with Step(kind.replace("_", " ")) as step:
+        planned.stack.progress = step
+        if kind == "serving":
+            cleanup.wait_until_endpoint_can_be_deleted(env, endpoint, step)
+            _apply(planned)
+            cleanup.wait_until_endpoint_is_deleted(env, endpoint, step)
+        elif kind == "workbench":
+            workbench.remove(env, step, lambda: _apply(planned))
+        else:
+            _apply(planned)
+        prefix = f"{endpoint}: " if endpoint else ""
+        step.note = f"{prefix}{len(planned.plan.changes)} resources removed"
+
+
+def _apply(planned: PlannedStack) -> None:
+    if planned.plan.changes:
+        planned.stack.apply(planned.plan)
+
+
+def _remove_foundation(env: Environment, planned: Removal) -> frozenset[str]:
+    """Remove the foundation: first what holds no data, then models, objects, and what holds them.
+
+    Returns the IDs, names and ARNs of the resources that are kept.
+    """
+    found = planned.stacks.get("foundation")
+    if found is None or not found.plan.changes:
+        return frozenset()
+    stack = found.stack
+    with Step("foundation") as step:
+        stack.progress = step
+        if found.early is None:
+            _apply(found)
+            env.outputs.forget()
+            step.note = f"{len(found.plan.changes)} resources removed"
+            return frozenset()
+        if found.early.changes:
+            stack.apply(found.early)
+            env.outputs.forget()
+        step.note = f"{len(found.early.changes)} resources removed"
+    with Step("data") as step:
+        stack.progress = step
+        late = _plan_late(planned, found)
+        deleted = _delete_data(env, planned, step)
+        if late.changes:
+            stack.apply(late)
+        step.note = f"{deleted}{len(late.changes)} resources removed"
+    return dependencies.identifiers(removal.state(stack)) if planned.keep else frozenset()
+
+
+def _plan_late(planned: Removal, found: PlannedStack) -> Plan:
+    """Plan the destruction of what is left of the foundation, without what is kept."""
+    if not planned.keep:
+        return found.stack.plan(destroy=True)
+    kept = dependencies.needed(removal.state(found.stack), planned.kept_addresses)
+    early = {change.address for change in found.early.changes} if found.early else set()
+    targets = [
+        change.address
+        for change in found.plan.changes
+        if change.address not in early and dependencies.configuration_address(change.address) not in kept
+    ]
+    # Without a target Terraform would destroy everything.
+    return found.stack.plan(destroy=True, targets=targets) if targets else Plan(found.plan.file, ())
+
+
+def _delete_data(env: Environment, planned: Removal, step: Step) -> str:
+    """Delete model versions and objects, but what is kept. Returns how many, for the step's note."""
+    keep, texts = planned.keep, []
+    if "data" not in keep:
+        kept = cleanup.model_objects(env) if "models" in keep else frozenset()
+        # Terraform would decide by the force_destroy of its last apply, not by the current settings, and slowly.
+        deleted = bucket.empty(
+            env,
+            env.data_bucket,
+            chosen=lambda key: key not in kept,
+            expected=planned.contents.versions,
+            progress=step,
+        )
+        texts.append(f"{deleted:,} object versions, ")
+    if "models" not in keep:
+        texts.insert(0, f"{cleanup.delete_models(env, step):,} model versions, ")
+    return "".join(texts)
+
+
+def _is_kept(item: Leftover, kept: frozenset[str]) -> bool:
+    return item.name in kept

@@ -38,6 +38,13 @@ def progress_text(event: Event) -> str:
         return ""
     if event["type"] == "apply_start":
         return f"{_STARTED.get(action, 'changing')} {resource}"
+    if event["type"] == "apply_progress":  # every ten seconds
+        return f"{_STARTED.get(action, 'changing')} {resource} ({_duration(hook.get('elapsed_seconds', 0))})"
     if event["type"] == "apply_complete":
         return f"{_COMPLETED.get(action, 'changed')} {resource}"
     return ""
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,23 +104,27 @@ class Stack:
             with interrupts.deferred():
                 held.release()
 
-    def plan(self, *, destroy: bool = False, lock: bool = True) -> Plan:
+    def plan(self, *, destroy: bool = False, lock: bool = True, targets: Sequence[str] = ()) -> Plan:
         """Plan the stack, or its destruction.
 
         lock: lock the state, which needs write permission. A plan that is not applied needs no lock.
+        targets: addresses of resources; only these, and what depends on them, are planned. Empty: all.
 
         Raises:
             OperatorError: Terraform failed.
         """
         with self.locked() if lock else contextlib.nullcontext():
-            return self._plan(destroy)
+            return self._plan(destroy, targets)
 
-    def _plan(self, destroy: bool) -> Plan:
+    def _plan(self, destroy: bool, targets: Sequence[str]) -> Plan:
         self._init()
         variables = self.work / "inputs.tfvars.json"
         variables.write_text(json.dumps(self.variables, indent=2, sort_keys=True))
         file = self.work / "saved.tfplan"
-        found = self.commands.run("plan", out=str(file), var_file=str(variables), destroy=flag(destroy))
+        options: dict[str, Any] = {"target": list(targets)} if targets else {}
+        found = self.commands.run(
+            "plan", out=str(file), var_file=str(variables), destroy=flag(destroy), **options
+        )
         planned = [e["change"] for e in found if e["type"] == "planned_change"]
         return Plan(
             file,

@@ -155,6 +155,21 @@ def deployed_endpoints(env: Environment) -> list[str]:
     return [name.removeprefix("serving/") for name in deployed(env) if name.startswith("serving/")]
 
 
+def locked(env: Environment) -> list[str]:
+    """Return the stacks whose state is locked, by the names that `deployed` uses. A new stack has a lock, but no state."""
+    prefix, end = f"{env.settings.environment}/", ".tfstate.tflock"
+    try:
+        pages = (
+            env.client("s3").get_paginator("list_objects_v2").paginate(Bucket=env.state_bucket, Prefix=prefix)
+        )
+        keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    except ClientError as error:
+        if error_code(error) == "NoSuchBucket":
+            return []
+        raise
+    return sorted(key.removeprefix(prefix).removesuffix(end) for key in keys if key.endswith(end))
+
+
 def check_name(name: str) -> str:
     """Return the name of a stack. Raises OperatorError for any other name."""
     if name not in NAMES:

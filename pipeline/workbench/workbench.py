@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,6 +14,7 @@ from ops.outputs import Workbench
 from ops.settings import Settings
 from ops.settings.workbench import WorkbenchSettings
 from ops.terraform import stacks
+from ops.terraform.stack import Change
 from pipeline.workbench import jupyter_lab, notebook, repository, studio
 from pipeline.workbench.studio import Progress
 
@@ -122,15 +124,21 @@ def open_url(env: Environment, progress: Progress) -> str:
     return str(answer["AuthorizedUrl"])
 
 
-def remove(env: Environment, progress: Progress) -> list[str]:
+def remove(env: Environment, progress: Progress, destroy: Callable[[], object] | None = None) -> list[str]:
     """Remove the workbench, also a partly created one, with the file system and security groups of its domain.
+
+    destroy: destroys the stack; by default it is planned and destroyed.
 
     Returns the addresses of the removed resources. Raises OperatorError if anything is left.
     """
     studio.delete_apps(env, progress)
     notebook.wait_until_stable(env, progress)  # Terraform deletes it without waiting
     domains = [domain.arn for domain in studio.own_domains(env)]
-    changes = stacks.workbench(env, progress).down() if "workbench" in stacks.deployed(env) else ()
+    changes: tuple[Change, ...] = ()
+    if destroy:
+        destroy()
+    elif "workbench" in stacks.deployed(env):
+        changes = stacks.workbench(env, progress).down()
     _wait_until_file_systems_are_deleted(env, progress)
     left = [f"Studio domain {domain.id}" for domain in studio.own_domains(env)]
     if notebook.find(env):

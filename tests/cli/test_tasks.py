@@ -30,7 +30,7 @@ SURFACE = {
     "ec2.train": "--again --env --instance-type --json --keep --spot",
     "deploy": "--endpoint --env --json --model",
     "destroy": "--endpoint --env --json --stack --yes",
-    "down": "--env --json --yes",
+    "down": "--env --json --keep --yes",
     "local.down": "--forget",
     "local.interrupt": "--job --seconds",
     "local.status": "--json",
@@ -281,7 +281,7 @@ def test_status_reports_an_endpoint_url(inv, monkeypatch):
 
 def test_down_before_anything_was_started(inv):
     code, out, error = inv("down", "--json")
-    assert (code, json.loads(out)) == (0, {"left": []})
+    assert (code, json.loads(out)) == (0, {"kept": [], "left": []})
     assert "Nothing exists" in error
 
 

@@ -302,7 +302,7 @@ def test_second_teardown_finishes_a_killed_one(inv, demo, granted):
     inv.kill("✓ serving|serving: delet", "down")
     inv.succeed("status")
     finished = inv.succeed("down")
-    assert finished.json == {"left": []}
+    assert finished.json == {"kept": [], "left": []}
     assert re.search(r"✓ leftovers .* none", finished.messages)
     assert inv("status", "--json", role="").json == {"embedded_aws": {"running": False}}
     assert not inv.home.exists()

@@ -1,33 +1,66 @@
 """The removal of what Terraform does not own, and the refusals before anything is destroyed."""
 
 import pytest
+from botocore.exceptions import ClientError
 
 from ops.errors import OperatorError
 from ops.terraform import stacks, state_bucket
 from pipeline import cleanup, teardown
-from tests.pipeline.test_leftovers import endpoint
+from tests.environments import with_clients
 
 pytestmark = pytest.mark.usefixtures("moto_aws")
 
 
-def test_the_deletion_of_an_endpoint_is_waited_for(dev, monkeypatch):
-    cleanup.wait_until_endpoint_is_deleted(dev, "image-classifier-dev")  # there is none
-    sagemaker, pauses = dev.client("sagemaker"), []
-    endpoint(dev, "image-classifier-dev")
+class Endpoint:
+    """A fake SageMaker with one endpoint: the status of each description in turn, None once it is gone."""
 
-    def pause(seconds):
-        pauses.append(seconds)
-        if len(pauses) == 3:
-            sagemaker.delete_endpoint(EndpointName="image-classifier-dev")
+    def __init__(self, *statuses):
+        self.statuses = list(statuses)
 
-    monkeypatch.setattr("botocore.waiter.time.sleep", pause)
-    cleanup.wait_until_endpoint_is_deleted(dev, "image-classifier-dev")
-    assert pauses == [5, 5, 5]
-    endpoint(dev, "image-classifier-dev-multi")
+    def describe_endpoint(self, EndpointName):
+        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        if status is None:
+            raise ClientError({"Error": {"Code": "ValidationException"}}, "DescribeEndpoint")
+        return {"EndpointStatus": status}
+
+
+def test_the_deletion_of_an_endpoint_is_waited_for(dev, fast_clock):
+    texts = []
+    env = with_clients(dev, sagemaker=Endpoint("Deleting", "Deleting", "Deleting", None))
+    cleanup.wait_until_endpoint_is_deleted(env, "image-classifier-dev", texts.append)
+    assert len(fast_clock) == 3
+    assert texts[0].startswith("waiting until image-classifier-dev is deleted (")
+    env = with_clients(dev, sagemaker=Endpoint("InService"))
     with pytest.raises(
-        OperatorError, match="image-classifier-dev-multi still exists 15 minutes after its deletion"
+        OperatorError, match="image-classifier-dev still exists 15 minutes after its deletion"
     ):
-        cleanup.wait_until_endpoint_is_deleted(dev, "image-classifier-dev-multi")
+        cleanup.wait_until_endpoint_is_deleted(env, "image-classifier-dev", texts.append)
+
+
+@pytest.mark.parametrize(
+    "statuses", [[None], ["InService"], ["Failed"], ["UpdateRollbackFailed"], ["Deleting"]]
+)
+def test_an_endpoint_without_a_deployment_can_be_deleted_at_once(dev, fast_clock, statuses):
+    env = with_clients(dev, sagemaker=Endpoint(*statuses))
+    cleanup.wait_until_endpoint_can_be_deleted(env, "image-classifier-dev", lambda text: None)
+    assert fast_clock == []
+
+
+def test_the_end_of_a_deployment_is_waited_for(dev, fast_clock):
+    texts = []
+    env = with_clients(
+        dev, sagemaker=Endpoint("Creating", "Updating", "RollingBack", "SystemUpdating", "InService")
+    )
+    cleanup.wait_until_endpoint_can_be_deleted(env, "image-classifier-dev", texts.append)
+    assert [text.partition("(")[2].partition(",")[0] for text in texts] == [
+        "Creating",
+        "Updating",
+        "RollingBack",
+        "SystemUpdating",
+    ]
+    env = with_clients(dev, sagemaker=Endpoint("Updating"))
+    with pytest.raises(OperatorError, match="has been Updating for 60 minutes"):
+        cleanup.wait_until_endpoint_can_be_deleted(env, "image-classifier-dev", texts.append)
 
 
 def hold(env, key: str, body: bytes) -> None:
@@ -63,14 +96,16 @@ def test_a_foundation_with_a_host_or_a_workbench_is_not_destroyed(dev):
 
 def test_protected_data_is_refused_before_anything_is_destroyed(dev, prod):
     s3 = prod.client("s3")
-    teardown.check_foundation(prod, removed=[])  # no bucket
     bucket = prod.data_bucket
     s3.create_bucket(Bucket=bucket)
-    teardown.check_foundation(prod, removed=[])  # an empty bucket
     s3.put_object(Bucket=bucket, Key="datasets/current.json")
-    with pytest.raises(OperatorError, match=f"{bucket} holds data .*prod.toml .* force_destroy = true"):
-        teardown.check_foundation(prod, removed=[])
-    teardown.check_foundation(dev, removed=[])
+    for remove in (teardown.down, teardown.destroy):
+        with pytest.raises(
+            OperatorError, match=f"{bucket} holds data .*prod.toml .*--keep data.*force_destroy = true"
+        ):
+            remove(prod)
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1
+    assert not state_bucket.exists(prod)
 
 
 def test_every_model_version_is_deleted(dev, monkeypatch):
@@ -81,12 +116,18 @@ def test_every_model_version_is_deleted(dev, monkeypatch):
     monkeypatch.setattr(
         real, "delete_model_package", lambda ModelPackageName: deleted.append(ModelPackageName)
     )
-    assert cleanup.delete_models(dev) == 3
+    assert cleanup.delete_models(dev, lambda text: None) == 3
     assert sorted(deleted) == sorted(arns)
 
 
 def test_without_a_model_package_group_no_model_is_deleted(dev):
-    assert cleanup.delete_models(dev) == 0
+    assert cleanup.delete_models(dev, lambda text: None) == 0
+
+
+def states(env) -> set[str]:
+    """Return the keys of all versions and delete markers in the state bucket."""
+    found = env.client("s3").list_object_versions(Bucket=env.state_bucket)
+    return {v["Key"] for v in [*found.get("Versions", []), *found.get("DeleteMarkers", [])]}
 
 
 def test_the_state_bucket_is_deleted_with_the_last_environment(dev, prod):
@@ -95,12 +136,26 @@ def test_the_state_bucket_is_deleted_with_the_last_environment(dev, prod):
         s3.put_object(Bucket=bucket, Key=f"{environment}/foundation.tfstate", Body=b"{}")
     s3.delete_object(Bucket=bucket, Key="prod/foundation.tfstate")  # leaves a delete marker
 
-    cleanup.delete_states(dev)
-    kept = s3.list_object_versions(Bucket=bucket)
-    assert {v["Key"] for v in [*kept["Versions"], *kept["DeleteMarkers"]]} == {"prod/foundation.tfstate"}
-    cleanup.delete_states(prod)
+    for env in (dev, prod):
+        cleanup.delete_states(env)
+        assert states(dev) == ({"prod/foundation.tfstate"} if env is dev else set())
+        cleanup.delete_state_bucket(env)
     assert not state_bucket.exists(dev)
     cleanup.delete_states(prod)  # there is nothing to delete
+    cleanup.delete_state_bucket(prod)
+
+
+def test_locks_outlive_the_states_until_they_are_released(dev):
+    bucket, s3, lock = state_bucket.ensure(dev), dev.client("s3"), "dev/foundation.tfstate.tflock"
+    for key in ("dev/foundation.tfstate", lock):
+        s3.put_object(Bucket=bucket, Key=key, Body=b"{}")
+    cleanup.delete_states(dev)
+    assert states(dev) == {lock}
+    cleanup.delete_state_bucket(dev)  # somebody holds a lock
+    assert states(dev) == {lock}
+    s3.delete_object(Bucket=bucket, Key=lock)
+    cleanup.delete_state_bucket(dev)
+    assert not state_bucket.exists(dev)
 
 
 def test_stack_access_is_not_destroyed_while_roles_use_its_boundary(dev):
@@ -121,5 +176,7 @@ def test_states_of_stack_access_and_of_the_environment_are_deleted_separately(de
         s3.put_object(Bucket=bucket, Key=key, Body=b"{}")
     cleanup.delete_states(dev)
     assert [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["_access/dev.tfstate"]
+    cleanup.delete_state_bucket(dev)
     cleanup.delete_states(dev, access=True)
+    cleanup.delete_state_bucket(dev, access=True)
     assert not state_bucket.exists(dev)

@@ -41,6 +41,34 @@ def test_a_plan_lists_its_changes(stack, fake_terraform):
     assert '"force_destroy": true' in Path(inputs).read_text()
 
 
+def test_a_destruction_can_be_limited_to_some_resources(stack, fake_terraform):
+    fake_terraform.does("plan", {"lines": [planned("delete", 'module.a[0].aws_x.b["k"]')]})
+    stack().plan(destroy=True, targets=['module.a[0].aws_x.b["k"]', "aws_x.c"])
+    (call,) = fake_terraform.calls("plan")
+    assert "-destroy" in call["arguments"]
+    assert [a for a in call["arguments"] if a.startswith("-target=")] == [
+        '-target=module.a[0].aws_x.b["k"]',
+        "-target=aws_x.c",
+    ]
+
+
+def test_long_operations_report_their_time(stack, fake_terraform):
+    def after(seconds: int, action: str) -> dict:
+        event = hook("apply_progress", action, "aws_sagemaker_endpoint.this")
+        event["hook"]["elapsed_seconds"] = seconds
+        return event
+
+    fake_terraform.does("plan", {"lines": [planned("delete", "aws_sagemaker_endpoint.this")]})
+    fake_terraform.does("apply", {"lines": [after(10, "delete"), after(70, "delete"), after(130, "create")]})
+    made = stack()
+    made.down()
+    assert made.texts[1:] == [
+        "deleting aws_sagemaker_endpoint.this (10 s)",
+        "deleting aws_sagemaker_endpoint.this (1 min 10 s)",
+        "creating aws_sagemaker_endpoint.this (2 min 10 s)",
+    ]
+
+
 def test_up_applies_the_saved_plan_and_reports_progress(stack, fake_terraform):
     fake_terraform.does("plan", {"lines": [planned("create", "aws_s3_bucket.main")]})
     lines = [
