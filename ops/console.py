@@ -87,6 +87,10 @@ class Step:
                 self._last = (now, text)
                 console().print(f"  [dim]{self.name}: {escape(text)}[/]", soft_wrap=True)
 
+    def remark(self, text: str) -> None:
+        """Show a text that stays visible."""
+        self(text, important=True)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

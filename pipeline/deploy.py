@@ -15,7 +15,7 @@ from ops.outputs import Serving, endpoint_name, endpoint_option
 from ops.terraform import stacks
 from ops.terraform.saved_plans import SavedPlans
 from ops.terraform.stack import Change, Stack
-from pipeline import live_checks, repair
+from pipeline import live_checks, preflight, repair
 from pipeline.notes import changes_note
 
 
@@ -48,6 +48,8 @@ def run(
             registry.choose(env, variant.model)
     full_name = endpoint_name(settings, endpoint)
     with Step("deploy", stages) as step:
+        command = f"./inv {'rollback' if rollback else 'deploy'}{settings.flag}"
+        preflight.check_deployment(env, command, step.remark, full_name, version.arn)
         live = repair.make_updatable(env, full_name, step)
         _check_update(env, full_name, version.arn, live, step)
         models = served_models.history(env, full_name, live)

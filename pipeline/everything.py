@@ -6,10 +6,11 @@ import time
 from typing import Any
 
 from ops import console
-from ops.console import Stage, say
+from ops.console import Stage, Step, say
 from ops.environment import Environment
+from ops.outputs import MissingOutputs, OutdatedOutputs
 from ops.settings import Settings
-from pipeline import data, deploy, foundation, predict, train, tune
+from pipeline import data, deploy, foundation, predict, preflight, train, tune
 
 
 def run(
@@ -21,12 +22,17 @@ def run(
     began: time.monotonic() when the task started, before it may have started the embedded AWS.
     """
     stages: list[Stage] = []
+    is_new = not _has_foundation(env)
+    if is_new:  # before the key, which costs a dollar a month
+        _check_quotas(env, stages)
     results: dict[str, Any] = {
         "foundation": foundation.apply(env, stages),
         "data": data.run(env, source, skip_bad, stages),
-        "tune": tune.run(env, stages=stages),
-        "train": train.run(env, stages=stages),
     }
+    if not is_new:  # now it is known which stages have something to do
+        _check_quotas(env, stages)
+    results["tune"] = tune.run(env, stages=stages)
+    results["train"] = train.run(env, stages=stages)
     # The model of this run if it is approved, not a newer version of somebody else's.
     trained = results["train"]
     version = trained["model_version"] if trained["approval"] == "Approved" else None
@@ -35,6 +41,21 @@ def run(
     seconds = time.monotonic() - began
     _summarize(env.settings, stages, seconds)
     return {"seconds": round(seconds, 1), **results}
+
+
+def _has_foundation(env: Environment) -> bool:
+    try:
+        return bool(env.outputs.foundation.bucket)
+    except (MissingOutputs, OutdatedOutputs):
+        return False
+
+
+def _check_quotas(env: Environment, stages: list[Stage]) -> None:
+    """Check the quotas of all stages, before the first of them costs money."""
+    with Step("quotas", stages) as step:
+        step("checking the account's quotas")
+        preflight.check_everything(env, f"./inv up{env.settings.flag}", step.remark)
+        step.note = "enough for tuning, training and the endpoint"
 
 
 def _summarize(settings: Settings, stages: list[Stage], seconds: float) -> None:

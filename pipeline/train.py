@@ -10,6 +10,7 @@ from ml.jobs.launchers.base import Launcher
 from ops import console
 from ops.console import Stage, Step, say
 from ops.environment import Environment
+from pipeline import preflight
 from pipeline.report import comparison
 
 
@@ -39,6 +40,7 @@ def run(
             again=again,
             on_status=step,
             on_line=lambda line: _show_log_line(step, line),
+            before_start=lambda count: _check_quotas(env, launcher, step, count),
         )
         model = result.model
         accuracy = result.metrics.get("test:accuracy", float("nan"))
@@ -69,6 +71,12 @@ def stop(env: Environment, kind: str) -> dict[str, Any]:
     stopped = running.stop(env, kind)
     say(f"Stopping: {', '.join(stopped) or 'no job is running'}.")
     return {"stopped": stopped}
+
+
+def _check_quotas(env: Environment, launcher: Launcher, step: Step, instances: int) -> None:
+    """Check the quotas of SageMaker. The EC2 launcher checks its own before each launch."""
+    if launcher.name == "sagemaker":
+        preflight.check_training(env, f"./inv train{env.settings.flag}", step.remark, instances)
 
 
 def _show_log_line(step: Step, line: str) -> None:

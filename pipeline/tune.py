@@ -10,6 +10,7 @@ from ops import console
 from ops.console import Stage, Step, say
 from ops.environment import Environment
 from ops.facts.instance_types import check_instance_type
+from pipeline import preflight
 from pipeline.notes import local_time, number
 
 
@@ -21,6 +22,7 @@ def run(env: Environment, again: bool = False, stages: list[Stage] | None = None
         result, trials, ran = search.run(
             env,
             again=again,
+            before_start=lambda: preflight.check_tuning(env, f"./inv tune{env.settings.flag}", step.remark),
             on_progress=lambda status, done, total: step(f"{status}: {done} of {total} trials ended"),
         )
         unchanged = "" if ran else " (unchanged)"

@@ -176,16 +176,21 @@ def git_commit() -> str:
         return "unknown"
 
 
-def create_with_new_role(create: Callable[[], None], patience: float = 90) -> None:
-    """Create a job; retry while SageMaker cannot assume its role, as IAM takes seconds to propagate a new role.
+def create(request: Callable[[], None], patience: float = 90) -> None:
+    """Create a job, unless another command has created it in the same moment: equal inputs have an equal name.
 
+    Retries while SageMaker cannot assume the job's role, as IAM takes seconds to propagate a new role.
+
+    request: creates the job.
     patience: seconds after which the error is raised.
     """
     pause = Pause(shortest=3)
     while True:
         try:
-            return create()
+            return request()
         except ClientError as error:
+            if error_code(error) == "ResourceInUse":
+                return
             refused = error_code(error) == "ValidationException" and "assume" in str(error)
             if not refused or pause.waited > patience:
                 raise

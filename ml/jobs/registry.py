@@ -81,11 +81,11 @@ def register(
     run_stats: machines and seconds, stored with the lineage.
     """
     minimum = env.settings.training.minimum_accuracy
-    for version in versions(env):
-        if version.lineage.get("training_job") == training_job:
-            if meets_minimum(metrics, minimum) and version.approval == PENDING:
-                return _approve(env, version, metrics, minimum)
-            return version
+    if existing := _of_job(env, training_job):
+        version = existing[-1]
+        if meets_minimum(metrics, minimum) and version.approval == PENDING:
+            return _approve(env, version, metrics, minimum)
+        return version
     body = json.dumps(metrics, indent=2, sort_keys=True).encode()
     s3.put(env, _metrics_key(training_job), body, ContentType="application/json")
     # Not by the SDK: its ModelPackage.create expects a name in AWS's answer, which only has the ARN.
@@ -93,7 +93,24 @@ def register(
     package = env.client("sagemaker").create_model_package(
         **with_results(wanted, metrics, minimum, run_stats)
     )
-    return _version(env, package["ModelPackageArn"])
+    return _first_of_job(env, training_job, package["ModelPackageArn"])
+
+
+def _of_job(env: Environment, training_job: str) -> list[Version]:
+    """Return the versions of a training job, newest first. More than one: two commands register it now."""
+    return [version for version in versions(env) if version.lineage.get("training_job") == training_job]
+
+
+def _first_of_job(env: Environment, training_job: str, arn: str) -> Version:
+    """Return the version that was just registered, or the one that another command registered in the same moment.
+
+    Of two versions of one training job, the second deletes itself.
+    """
+    mine = _version(env, arn)
+    first = min([mine, *_of_job(env, training_job)], key=lambda version: version.number)
+    if first.number != mine.number:
+        env.client("sagemaker").delete_model_package(ModelPackageName=arn)
+    return first
 
 
 def versions(env: Environment) -> list[Version]:

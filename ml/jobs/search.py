@@ -63,8 +63,11 @@ def run(
     *,
     again: bool = False,
     on_progress: OnProgress = lambda status, done, total: None,
+    before_start: Callable[[], None] = lambda: None,
 ) -> tuple[SearchResult, list[Trial], bool]:
     """Search, or resume the search for the same data, program and ranges.
+
+    before_start: called before a new search is started.
 
     Returns the result, its trials, and whether anything ran. Raises OperatorError if there is no data or the search
     fails.
@@ -72,6 +75,27 @@ def run(
     submitter = as_submitter(env)
     manifest = data.current(submitter)
     source = job_inputs.upload_source(submitter)
+    name, job = _find(submitter, manifest, source, again)
+    ran = job is None or job["status"] != "Completed"
+    if job is None:
+        before_start()
+        job_inputs.create(lambda: _create(submitter, manifest, source, name))
+    if ran:
+        _follow(submitter, name, on_progress)
+    return _finish(submitter, manifest, name), trials(submitter, name), ran
+
+
+def is_due(env: Environment) -> bool:
+    """Return whether `run` would start a new search. Raises OperatorError if there is no data."""
+    submitter = as_submitter(env)
+    _, job = _find(submitter, data.current(submitter), job_inputs.upload_source(submitter), again=False)
+    return job is None
+
+
+def _find(
+    env: Environment, manifest: Manifest, source: job_inputs.Source, again: bool
+) -> tuple[str, dict[str, Any] | None]:
+    """Return the name of the search for these inputs, and its description if it is running or has succeeded."""
     settings = env.settings
     digest = job_inputs.fingerprint(
         data=manifest.hash,
@@ -82,13 +106,7 @@ def run(
         weight_decay=settings.training.weight_decay,
         seed=settings.training.seed,
     )
-    name, job = names.attempt(settings.prefix, digest, lambda n: _describe(submitter, n), again=again)
-    ran = job is None or job["status"] != "Completed"
-    if job is None:
-        job_inputs.create_with_new_role(lambda: _create(submitter, manifest, source, name))
-    if ran:
-        _follow(submitter, name, on_progress)
-    return _finish(submitter, manifest, name), trials(submitter, name), ran
+    return names.attempt(settings.prefix, digest, lambda n: _describe(env, n), again=again)
 
 
 def find_result(env: Environment) -> SearchResult | None:

@@ -35,23 +35,20 @@ def run(
     again: bool = False,
     on_status: OnStatus = lambda text, important=False: None,
     on_line: Callable[[str], None] = lambda line: None,
+    before_start: Callable[[int], None] = lambda instances: None,
 ) -> tuple[Result, bool]:
     """Train and register a model, or resume the job for the same inputs.
 
     instances: how many machines train together; by default, as many as the settings say for SageMaker, else one.
+    before_start: called with the number of machines before a new job is started.
 
     Returns the result and whether anything ran. Raises OperatorError if an earlier stage is missing or the job fails.
     """
     training = _training(env, launcher, instances)
     launcher.check(training)
-    digest = job_inputs.fingerprint(
-        data=training.manifest.hash,
-        source=training.source.digest,
-        hyperparameters=training.tuned.hyperparameters,
-        model=env.settings.model.model_dump(),
-        **launcher.fingerprint_inputs(training),
-    )
-    name, job = names.attempt(launcher.job_prefix(training), digest, launcher.describe, again=again)
+    name, job = _find(training, launcher, again)
+    if job is None:
+        before_start(training.instances)
     done = job is not None and job["status"] == "Completed"
     outcome = launcher.outcome(name) if done else launcher.run(training, name, on_status, on_line)
     version = registry.register(
@@ -63,6 +60,24 @@ def run(
         run_stats=outcome.run_stats,
     )
     return Result(name, version, outcome.metrics, outcome.seconds, outcome.billable_seconds), not done
+
+
+def is_due(env: Environment, launcher: Launcher) -> bool:
+    """Return whether `run` would start a new job. Raises OperatorError if an earlier stage is missing."""
+    _, job = _find(_training(env, launcher, None), launcher, again=False)
+    return job is None
+
+
+def _find(training: Training, launcher: Launcher, again: bool) -> tuple[str, names.Job | None]:
+    """Return the name of the job for these inputs, and its description if it is running or has succeeded."""
+    digest = job_inputs.fingerprint(
+        data=training.manifest.hash,
+        source=training.source.digest,
+        hyperparameters=training.tuned.hyperparameters,
+        model=training.env.settings.model.model_dump(),
+        **launcher.fingerprint_inputs(training),
+    )
+    return names.attempt(launcher.job_prefix(training), digest, launcher.describe, again=again)
 
 
 def _training(env: Environment, launcher: Launcher, instances: int | None) -> Training:

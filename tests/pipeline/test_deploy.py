@@ -7,7 +7,7 @@ from ops import console, served_models
 from ops.errors import OperatorError
 from ops.outputs import parameter
 from ops.terraform import stacks
-from pipeline import deploy, live_checks, rollback
+from pipeline import deploy, live_checks, preflight, rollback
 from tests.environments import with_clients
 from tests.pipeline.deployment_kit import ENDPOINT, World, config, package, versions
 
@@ -22,6 +22,7 @@ def world(account, dev, serving, fast_clock, monkeypatch) -> World:
     made.publish_history(2, 1)
     monkeypatch.setattr(registry, "versions", lambda env: versions(1, 2, 3, 4))
     monkeypatch.setattr(stacks, "serving", made.stack)
+    monkeypatch.setattr(preflight, "check_deployment", lambda *_: None)
     monkeypatch.setattr(live_checks, "check_capacity", lambda env, target: None)
     monkeypatch.setattr(predictions, "example", lambda env: ("s3://bucket/cat.png", "cat"))
     monkeypatch.setattr(predictions, "invoke", made.invoke)

@@ -13,9 +13,9 @@ from ml.jobs.launchers import hosts, jobs_in_s3
 from ml.jobs.launchers.base import OnLine, OnStatus, Outcome, Training
 from ml.jobs.launchers.hosts import ALIVE, ENDING, Host
 from ml.runner.job import Status
-from ops import quotas
 from ops.environment import Environment
 from ops.errors import OperatorError
+from ops.quotas import vcpus
 from ops.settings.ec2 import HostSettings
 from ops.terraform import stacks
 from ops.text import clause
@@ -152,7 +152,7 @@ class Ec2Launcher:
     def _launch(self, training: Training, name: str, launch: int, on_status: OnStatus) -> Host:
         """Launch a host. launch: how many were launched for the job; each goes to the next zone. Raises NoCapacity."""
         on_status(f"checking the quota of {self._settings.instance_type}")
-        note = quotas.check_vcpus(self._env, self._settings.instance_type, spot=self._settings.spot)
+        note = vcpus.check_vcpus(self._env, self._settings.instance_type, spot=self._settings.spot)
         if note:
             on_status(note, important=True)
         variables = self._settings.variables() | {

@@ -59,7 +59,7 @@ class SageMakerLauncher:
 
     def run(self, training: Training, name: str, on_status: OnStatus, on_line: OnLine) -> Outcome:
         if self.describe(name) is None:
-            job_inputs.create_with_new_role(lambda: submit(self._submitter, training, name))
+            job_inputs.create(lambda: submit(self._submitter, training, name))
         job = follow.training_job(self._submitter, name, on_status, on_line)
         if job["TrainingJobStatus"] != "Completed":
             raise OperatorError(_failure(self._settings, job))

@@ -220,7 +220,7 @@ def refusing(times: int, message: str):
 
 def test_creation_is_retried_while_the_role_cannot_be_assumed(fast_clock):
     create, calls = refusing(2, UNASSUMABLE)
-    job_inputs.create_with_new_role(create)
+    job_inputs.create(create)
     assert len(calls) == 3
     assert fast_clock == [3, 3]
 
@@ -229,5 +229,12 @@ def test_creation_is_retried_while_the_role_cannot_be_assumed(fast_clock):
 def test_creation_is_not_retried_after_the_patience_or_for_another_refusal(fast_clock, message, patience):
     create, calls = refusing(99, message)
     with pytest.raises(ClientError):
-        job_inputs.create_with_new_role(create, patience)
+        job_inputs.create(create, patience)
     assert len(calls) == 1
+
+
+def test_a_job_that_another_command_created_in_the_same_moment_is_shared():
+    def create():
+        raise ClientError({"Error": {"Code": "ResourceInUse", "Message": "exists"}}, "CreateTrainingJob")
+
+    job_inputs.create(create)

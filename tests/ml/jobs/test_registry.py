@@ -76,6 +76,23 @@ def register(env, job: str, **metrics: float) -> registry.Version:
     )
 
 
+def test_two_commands_that_register_one_training_at_once_make_one_version(group, dev, monkeypatch):
+    listed = registry.versions
+    answers = [[], None]  # the second command has looked before the first has registered
+
+    def versions(env):
+        answer = answers.pop(0)
+        return listed(env) if answer is None else answer
+
+    first = register(dev, "job-1", test_accuracy=0.95)
+    deleted = []
+    delete = lambda ModelPackageName: deleted.append(ModelPackageName)  # noqa: E731 (moto cannot delete)
+    monkeypatch.setattr(dev.client("sagemaker"), "delete_model_package", delete)
+    monkeypatch.setattr(registry, "versions", versions)
+    assert register(dev, "job-1", test_accuracy=0.95) == first
+    assert deleted == [first.arn.removesuffix("1") + "2"]
+
+
 def test_a_version_has_metrics_and_lineage(group, dev):
     made = register(dev, "job-1", test_accuracy=0.75)
     assert made.number == 1

@@ -108,6 +108,33 @@ def test_a_running_search_is_resumed(sagemaker, env, monkeypatch):
     assert (result.tuning_job, ran) == (name, True)
 
 
+def test_quotas_are_checked_before_a_new_search_only(sagemaker, env):
+    checks = []
+
+    def check() -> None:
+        checks.append(len(sagemaker.jobs))
+
+    assert search.is_due(env)
+    search.run(env, before_start=check)
+    assert checks == [0]  # before it was created
+    assert not search.is_due(env)
+    search.run(env, before_start=check)
+    sagemaker.jobs = {name: ["InProgress", "Completed"] for name in sagemaker.jobs}
+    assert not search.is_due(env)
+    search.run(env, before_start=check)
+    assert checks == [0]
+
+
+def test_a_search_that_another_command_started_in_the_same_moment_is_followed(sagemaker, env, monkeypatch):
+    def taken(*arguments) -> None:
+        sagemaker.jobs[arguments[-1]] = ["InProgress", "Completed"]
+        raise ClientError({"Error": {"Code": "ResourceInUse"}}, "CreateHyperParameterTuningJob")
+
+    monkeypatch.setattr(search, "_create", taken)
+    result, _, ran = search.run(env)
+    assert (list(sagemaker.jobs), ran) == ([result.tuning_job], True)
+
+
 @pytest.mark.parametrize("change", [{"epochs": 99}, {"seed": 7}, {"max_jobs": 3}])
 def test_other_settings_start_another_search(env, change):
     first, _, _ = search.run(env)

@@ -14,7 +14,7 @@ from moto.ec2.models.instance_types import INSTANCE_TYPES
 from embedded_aws.errors import EmbeddedAwsError
 from embedded_aws.services.servicequotas import quotas
 from embedded_aws.services.servicequotas.quotas import Quotas
-from hosting_kit import Hosting, variant
+from hosting_kit import Hosting, serverless, variant
 
 pytestmark = pytest.mark.slow
 
@@ -33,11 +33,11 @@ TRUST = json.dumps(
 
 
 @contextmanager
-def limits(aws, ec2: dict[str, float]) -> Iterator[None]:
-    """Set the quotas of EC2; all others are those of a new account."""
+def limits(aws, **services: dict[str, float]) -> Iterator[None]:
+    """Set quotas; all others are those of a new account."""
     path = aws.home / "quotas.json"
     before = path.read_text()
-    path.write_text(json.dumps({"ec2": ec2}))
+    path.write_text(json.dumps(services))
     try:
         yield
     finally:
@@ -152,6 +152,9 @@ def test_training_and_tuning_beyond_the_quota_are_refused(aws) -> None:
         TrainingJobDefinition=definition,
     )
     assert code == "ResourceLimitExceeded" and "a request delta of 25 Instances" in message
+    with limits(aws, sagemaker={quotas.ALL_TRAINING: 1}):
+        message = _refused(sagemaker.create_training_job, **_training("ml.m5.large", 2))[1]
+    assert f"'{quotas.ALL_TRAINING}' is 1 Instances" in message and "delta of 2" in message
     assert sagemaker.list_training_jobs(NameContains="beyond-quota")["TrainingJobSummaries"] == []
 
 
@@ -180,6 +183,28 @@ def test_endpoints_share_a_quota(aws) -> None:
     sagemaker.delete_endpoint(EndpointName="quota")
 
 
+def test_serverless_endpoints_share_their_concurrency(aws) -> None:
+    sagemaker = aws.client("sagemaker")
+    Hosting(aws).model("quota-serverless", isolated=False)
+    for name, concurrency in (("quota-serverless", 1), ("quota-serverless-more", 4)):
+        sagemaker.create_endpoint_config(
+            EndpointConfigName=name, ProductionVariants=[serverless("quota-serverless", concurrency)]
+        )
+    endpoint = {"EndpointName": "quota-serverless"}
+    with limits(aws, sagemaker={quotas.SERVERLESS_CONCURRENCY: 3, quotas.ALL_ENDPOINTS: 0}):
+        sagemaker.create_endpoint(**endpoint, EndpointConfigName="quota-serverless")  # needs no instance
+        more = {"EndpointConfigName": "quota-serverless-more"}
+        code, message = _refused(sagemaker.create_endpoint, EndpointName="quota-serverless-2", **more)
+        sagemaker.get_waiter("endpoint_in_service").wait(**endpoint, WaiterConfig={"Delay": 1})
+        update = _refused(sagemaker.update_endpoint, **endpoint, **more)[1]
+    assert code == "ResourceLimitExceeded"
+    assert message.startswith(
+        f"The account-level service limit '{quotas.SERVERLESS_CONCURRENCY}' is 3, with "
+    )
+    assert "with current utilization of 0 and a request delta of 4." in update  # its own is replaced
+    sagemaker.delete_endpoint(**endpoint)
+
+
 def test_instances_of_a_family_share_the_vcpu_quota(aws) -> None:
     ec2 = aws.client("ec2")
     image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
@@ -199,9 +224,9 @@ def test_p5_has_a_separate_quota_on_spot_only(aws) -> None:
     image = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     run = {"ImageId": image, "MinCount": 1, "MaxCount": 1, "InstanceType": "p5.4xlarge"}
     spot = {"InstanceMarketOptions": {"MarketType": "spot"}}
-    with limits(aws, {"L-7212CCBC": 96}):
+    with limits(aws, ec2={"L-7212CCBC": 96}):
         assert _refused(ec2.run_instances, **run, **spot)[0] == "MaxSpotInstanceCountExceeded"
-    with limits(aws, {"L-C4BD4855": 16}):
+    with limits(aws, ec2={"L-C4BD4855": 16}):
         assert _refused(ec2.run_instances, **run)[0] == "VcpuLimitExceeded"
         made = ec2.run_instances(**run, **spot)["Instances"][0]["InstanceId"]
         assert _refused(ec2.run_instances, **run, **spot)[0] == "MaxSpotInstanceCountExceeded"

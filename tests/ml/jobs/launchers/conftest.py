@@ -9,7 +9,7 @@ import pytest
 from ml.jobs import job_inputs, search
 from ml.jobs.launchers import hosts
 from ml.jobs.launchers.base import Training
-from ops import quotas
+from ops.quotas import vcpus
 from ops.terraform import stacks
 from tests.ml.jobs.launchers.cloud import NAME, Cloud
 
@@ -37,7 +37,7 @@ def cloud(dev, foundation, account, monkeypatch, fast_clock) -> Cloud:
     monkeypatch.setattr(hosts, "find", made.find)
     monkeypatch.setattr(hosts, "console_output", lambda *_: [])
     monkeypatch.setattr(
-        quotas, "check_vcpus", lambda env, *given, **named: made.checked.append((*given, named)) or None
+        vcpus, "check_vcpus", lambda env, *given, **named: made.checked.append((*given, named)) or None
     )
     logs = dev.client("logs")
     logs.create_log_group(logGroupName=foundation.ec2_log_group)

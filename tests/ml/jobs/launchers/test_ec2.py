@@ -9,8 +9,8 @@ import pytest
 from ml.jobs import follow, job_inputs
 from ml.jobs.launchers import ec2, hosts, jobs_in_s3
 from ml.runner.job import Job, Status
-from ops import quotas
 from ops.errors import OperatorError
+from ops.quotas import vcpus
 from ops.settings.ec2 import HostSettings
 from tests.environments import with_settings
 from tests.ml.jobs.launchers.cloud import COMPLETED, GONE, NAME, run
@@ -302,7 +302,7 @@ def test_without_quota_no_host_is_launched(cloud, training, dev, monkeypatch):
     def refuse(*_, **__):
         raise OperatorError("quota L-DB2E81BA is 0")
 
-    monkeypatch.setattr(quotas, "check_vcpus", refuse)
+    monkeypatch.setattr(vcpus, "check_vcpus", refuse)
     with pytest.raises(OperatorError, match="L-DB2E81BA"):
         run(ec2.Ec2Launcher(dev), training)
     assert cloud.launched == []

@@ -13,6 +13,11 @@ from embedded_aws.services.sagemaker.tuning.backend import TuningBackend
 from embedded_aws.services.servicequotas import quotas
 from embedded_aws.services.servicequotas.quotas import Quotas
 
+_TOTALS = {
+    "training job": quotas.ALL_TRAINING,
+    "spot training job": quotas.ALL_SPOT_TRAINING,
+    "endpoint": quotas.ALL_ENDPOINTS,
+}
 Use = tuple[str, str]  # instance type, and purpose: "training job", "spot training job" or "endpoint"
 
 
@@ -32,6 +37,7 @@ class SageMakerLimits(TuningBackend, EndpointsBackend):
         if request["HyperParameterTuningJobName"] not in self.tuning_records:
             parallel = request["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxParallelTrainingJobs"]
             wanted = _of_training(request.get("TrainingJobDefinition") or {})
+            self._refuse_over(quotas.PARALLEL_TRIALS, 0, parallel)
             self._require(Counter({use: count * parallel for use, count in wanted.items()}))
         return super().start_tuning(request)
 
@@ -39,6 +45,7 @@ class SageMakerLimits(TuningBackend, EndpointsBackend):
         config = self.hosted_configs.get(request["EndpointConfigName"])
         if config is not None and request["EndpointName"] not in self.hosted_endpoints:
             self._require(_of_config(config))
+            self._require_concurrency(request["EndpointName"], config)
         return super().create_hosted_endpoint(request)
 
     def update_hosted_endpoint(self, request: dict[str, Any]) -> str:
@@ -50,6 +57,7 @@ class SageMakerLimits(TuningBackend, EndpointsBackend):
                 size = policy["MaximumBatchSize"]
                 wanted = Counter({use: shifting.batch(size, count) for use, count in wanted.items()})
             self._require(wanted)
+            self._require_concurrency(request["EndpointName"], config)
         return super().update_hosted_endpoint(request)
 
     def resize_hosted_endpoint(self, name: str, wanted: list[dict[str, Any]], *args: Any) -> str:
@@ -80,17 +88,42 @@ class SageMakerLimits(TuningBackend, EndpointsBackend):
         """Raise ResourceLimitExceeded if the account cannot have that many more instances."""
         used = self._in_use()
         for (kind, purpose), count in wanted.items():
-            quota = quotas.named("sagemaker", f"{kind} for {purpose} usage")
-            if quota is None or not count:
-                continue
-            limit = self.runtime.get(Quotas).value(quota)
-            if used[kind, purpose] + count > limit:
-                raise ResourceLimitExceeded(
-                    f"The account-level service limit '{quota.name}' is {limit:g} Instances, with current utilization "
-                    f"of {used[kind, purpose]} Instances and a request delta of {count} Instances. Please use AWS "
-                    "Service Quotas to request an increase for this quota. If AWS Service Quotas is not available, "
-                    "contact AWS support to request an increase for this quota."
-                )
+            self._refuse_over(f"{kind} for {purpose} usage", used[kind, purpose], count)
+        for purpose, name in _TOTALS.items():
+            more, now = (sum(n for (_, use), n in c.items() if use == purpose) for c in (wanted, used))
+            self._refuse_over(name, now, more)
+
+    def _require_concurrency(self, endpoint: str, config: dict[str, Any]) -> None:
+        """Raise ResourceLimitExceeded if the account's serverless endpoints cannot have that concurrency.
+
+        endpoint: its own concurrency is replaced.
+        """
+        deployed = [
+            found["Deployed"]
+            for name, found in list(self.hosted_endpoints.items())
+            if name != endpoint and found["Deployed"]
+        ]
+        used = sum(_concurrency(variants.of(deployment)) for deployment in deployed)
+        more = _concurrency(config["ProductionVariants"])
+        self._refuse_over(quotas.SERVERLESS_CONCURRENCY, used, more, "")
+
+    def _refuse_over(self, name: str, used: int, more: int, unit: str = " Instances") -> None:
+        """Raise ResourceLimitExceeded if a quota allows no more than is used."""
+        quota = quotas.named("sagemaker", name)
+        if quota is None or not more:
+            return
+        limit = self.runtime.get(Quotas).value(quota)
+        if used + more > limit:
+            raise ResourceLimitExceeded(
+                f"The account-level service limit '{quota.name}' is {limit:g}{unit}, with current utilization "
+                f"of {used}{unit} and a request delta of {more}{unit}. Please use AWS "
+                "Service Quotas to request an increase for this quota. If AWS Service Quotas is not available, "
+                "contact AWS support to request an increase for this quota."
+            )
+
+
+def _concurrency(every: list[dict[str, Any]]) -> int:
+    return sum(variant.get("ServerlessConfig", {}).get("MaxConcurrency", 0) for variant in every)
 
 
 def _of_training(request: dict[str, Any]) -> Counter[Use]:

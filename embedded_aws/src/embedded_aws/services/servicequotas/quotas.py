@@ -32,6 +32,21 @@ _USES = {  # use of an instance type: the shape in SageMaker's model that lists 
     "endpoint": "ProductionVariantInstanceType",
 }
 _INSTANCES = 20  # per instance type without accelerator
+# Quotas of all instance types together. AWS gives a new account 4 to 20 instances and a concurrency of 10.
+ALL_TRAINING = "Number of instances across all training jobs"
+ALL_SPOT_TRAINING = "Number of instances across all spot training jobs"
+ALL_ENDPOINTS = "Number of instances across active endpoints"
+PARALLEL_TRIALS = (
+    "Maximum number of training jobs each hyper parameter tuning job can run in parallel at once"
+)
+SERVERLESS_CONCURRENCY = "Maximum total concurrency that can be allocated across all serverless endpoints"
+_TOTALS = {  # name: code as AWS publishes it, default
+    ALL_TRAINING: ("L-00C91CB5", 100),
+    ALL_SPOT_TRAINING: ("", 100),
+    ALL_ENDPOINTS: ("L-7A3DF611", 100),
+    PARALLEL_TRIALS: ("L-11294128", 10),
+    SERVERLESS_CONCURRENCY: ("L-96300102", 200),
+}
 _STANDARD_VCPUS = 32  # per market; AWS starts at 5 and raises it as an account is used
 _STANDARD = ("a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z")
 # Instance families (letters of their types) → On-Demand and Spot quota: code and name as AWS publishes them.
@@ -89,7 +104,7 @@ class Quota:
 def of_service(service: str) -> dict[str, Quota]:
     """Return the quotas of a service by code; empty for a service without quotas here.
 
-    AWS publishes no list of SageMaker's quota codes. The codes here are derived from the names: find quotas by name.
+    AWS publishes no list of SageMaker's quota codes. Most codes here are derived from the names: find quotas by name.
     """
     if service == "sagemaker":
         found = [
@@ -97,7 +112,7 @@ def of_service(service: str) -> dict[str, Quota]:
             for use, shape in _USES.items()
             for kind in get_service_model("sagemaker").shape_for(shape).enum
             for name in [f"{kind} for {use} usage"]
-        ]
+        ] + [Quota(service, code or _code(name), name, value) for name, (code, value) in _TOTALS.items()]
     elif service == "ec2":
         found = [
             Quota(service, *quota, _STANDARD_VCPUS if families == _STANDARD else 0)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -13,19 +11,7 @@ from ops.aws import aws_errors, error_code
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.facts.vcpu_quotas import codes_of
-
-_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
-_UNDECIDED = ("PENDING", "CASE_OPENED")
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """A quota of the account in a region. service: AWS's code of the service, e.g. "ec2"."""
-
-    service: str
-    code: str
-    name: str
-    value: float
+from ops.quotas.quota import Quota, remedy, unchecked
 
 
 def check_vcpus(env: Environment, instance_type: str, *, spot: bool = False, count: int = 1) -> str | None:
@@ -52,10 +38,10 @@ def check_vcpus(env: Environment, instance_type: str, *, spot: bool = False, cou
             raise OperatorError(
                 f"The account's quota {quota.code} ({quota.name}) in {region} is {quota.value:g} vCPUs, of which {used} "
                 f"are in use, and {count} more {instance_type} would need {used + wanted}: "
-                f"{_remedy(env, quota, used + wanted)}."
+                f"{remedy(env, quota, used + wanted)}."
             )
         except ClientError as error:
-            return _unchecked(f"The vCPU quota of {instance_type}", error)
+            return unchecked(f"The vCPU quota of {instance_type}", error)
 
 
 def _vcpus(env: Environment, types: set[str]) -> dict[str, int]:
@@ -130,47 +116,3 @@ def _quota(env: Environment, code: str) -> Quota | None:
         else:
             return Quota(found["ServiceCode"], found["QuotaCode"], found["QuotaName"], found["Value"])
     return None
-
-
-def _remedy(env: Environment, quota: Quota, needed: int) -> str:
-    """Return what to do about a quota that is too small, as the end of a sentence."""
-    command = (
-        f"`aws service-quotas request-service-quota-increase --service-code {quota.service} "
-        f"--quota-code {quota.code} --desired-value {needed} --region {env.settings.region}`"
-    )
-    request = _open_request(env, quota)
-    if request is None:
-        return f"request an increase with {command}"
-    value, status = request
-    if value >= needed:
-        return f"a request for {value:g} is already open ({status}), so wait until AWS has granted it"
-    return f"a request for {value:g} is already open ({status}); after AWS has answered it, request more with {command}"
-
-
-def _open_request(env: Environment, quota: Quota) -> tuple[float, str] | None:
-    """Return value and status of an open request; None if there is none, or if the caller may not read requests."""
-    history = env.client("service-quotas").get_paginator(
-        "list_requested_service_quota_change_history_by_quota"
-    )
-    try:
-        return max(
-            (
-                (request["DesiredValue"], request["Status"])
-                for page in history.paginate(ServiceCode=quota.service, QuotaCode=quota.code)
-                for request in page["RequestedQuotas"]
-                if request["Status"] in _UNDECIDED
-            ),
-            default=None,
-        )
-    except ClientError as error:
-        if error_code(error) not in _DENIED:
-            raise
-        return None
-
-
-def _unchecked(what: str, error: ClientError) -> str:
-    """Return the note for a caller without permission to check. Raises any other error."""
-    if error_code(error) not in _DENIED:
-        raise error
-    action: Any = error.operation_name
-    return f"{what} was not checked, as the caller may not call {action}: AWS decides at the launch."

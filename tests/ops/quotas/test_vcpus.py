@@ -11,10 +11,11 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
-from ops import quotas, settings
+from ops import settings
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.facts import vcpu_quotas
+from ops.quotas import vcpus
 from tests.environments import with_clients, with_settings
 
 REGION = "eu-west-1"
@@ -141,7 +142,7 @@ def refused(env):
 
     def check(instance_type: str, **more) -> str:
         with pytest.raises(OperatorError) as caught:
-            quotas.check_vcpus(env, instance_type, **more)
+            vcpus.check_vcpus(env, instance_type, **more)
         return str(caught.value)
 
     return check
@@ -158,7 +159,7 @@ def test_a_new_account_is_refused_gpus_with_the_command_to_request_them(account,
 
 def test_the_value_of_the_account_overrides_the_default(account, env, refused):
     account.applied["L-DB2E81BA"] = 8.0
-    assert quotas.check_vcpus(env, "g5.xlarge", count=2) is None
+    assert vcpus.check_vcpus(env, "g5.xlarge", count=2) is None
     assert "is 8 vCPUs" in refused("g5.xlarge", count=3) and "desired-value 12 " in refused(
         "g5.xlarge", count=3
     )
@@ -170,10 +171,10 @@ def test_running_instances_count_by_market_and_family(account, env, refused):
     account.runs("g4dn.xlarge", 3)
     account.runs("t3.large", Placement={"Tenancy": "host"})
     account.runs("m5.large", InstanceLifecycle="capacity-block")
-    assert quotas.check_vcpus(env, "t3.medium") is None
+    assert vcpus.check_vcpus(env, "t3.medium") is None
     account.runs("m5.large", Placement={"Tenancy": "default"})
     assert "is 5 vCPUs, of which 4 are in use, and 1 more t3.medium would need 6:" in refused("t3.medium")
-    assert quotas.check_vcpus(env, "t3.medium", spot=True) is None
+    assert vcpus.check_vcpus(env, "t3.medium", spot=True) is None
     account.runs("t3.large", InstanceLifecycle="spot")
     assert "(All Standard Spot) in eu-west-1 is 5 vCPUs, of which 4" in refused("t3.medium", spot=True)
 
@@ -181,7 +182,7 @@ def test_running_instances_count_by_market_and_family(account, env, refused):
 def test_p5_spot_counts_by_its_quota_or_by_that_of_all_p_instances(account, env, refused):
     account.applied |= {"L-C4BD4855": 192.0, "L-7212CCBC": 96.0}
     account.runs("p4d.24xlarge", InstanceLifecycle="spot")
-    assert quotas.check_vcpus(env, "p5.48xlarge", spot=True) is None
+    assert vcpus.check_vcpus(env, "p5.48xlarge", spot=True) is None
     account.runs("p5.48xlarge", InstanceLifecycle="spot")
     assert "L-C4BD4855" in refused("p5.48xlarge", spot=True)
     assert "of which 96 are in use" in refused("p4d.24xlarge", spot=True)
@@ -233,7 +234,7 @@ def test_an_unknown_type_is_refused_with_suggestions(refused, asked, near):
 )
 def test_a_caller_without_permission_gets_a_note(account, env, operation, code):
     account.denied[operation] = code
-    note = quotas.check_vcpus(env, "g5.xlarge")
+    note = vcpus.check_vcpus(env, "g5.xlarge")
     assert note == (
         f"The vCPU quota of g5.xlarge was not checked, as the caller may not call {operation}: "
         "AWS decides at the launch."
@@ -255,7 +256,7 @@ def test_other_errors_of_aws_end_the_check(account, env, refused):
 
 
 def test_a_type_without_a_quota_is_accepted_with_a_note(account, env, refused):
-    note = quotas.check_vcpus(env, "mac2.metal")
+    note = vcpus.check_vcpus(env, "mac2.metal")
     assert note and note.startswith(
         "AWS lists no vCPU quota for mac2.metal as an On-Demand Instance in eu-west-1"
     )
@@ -306,7 +307,7 @@ def refused_there(local):
 
     def check(instance_type: str, **more) -> str:
         with pytest.raises(OperatorError) as caught:
-            quotas.check_vcpus(local, instance_type, **more)
+            vcpus.check_vcpus(local, instance_type, **more)
         return str(caught.value)
 
     return check
@@ -352,7 +353,7 @@ def test_the_check_and_ec2_agree_on_one_more_instance(running, local, refused_th
 
     before = used()  # other tests may have left instances
     limit(running, ec2={"L-1216C47A": before + 2})
-    assert quotas.check_vcpus(local, "t3.medium") is None
+    assert vcpus.check_vcpus(local, "t3.medium") is None
     run = {"ImageId": image, "MinCount": 1, "MaxCount": 1, "InstanceType": "t3.medium"}
     made = ec2.run_instances(**run)["Instances"][0]["InstanceId"]
     assert (
@@ -361,7 +362,7 @@ def test_the_check_and_ec2_agree_on_one_more_instance(running, local, refused_th
     )
     with pytest.raises(ClientError, match="VcpuLimitExceeded"):
         ec2.run_instances(**run)
-    assert quotas.check_vcpus(local, "t3.medium", spot=True) is None
+    assert vcpus.check_vcpus(local, "t3.medium", spot=True) is None
     ec2.terminate_instances(InstanceIds=[made])
     until(lambda: used() == before)
 
@@ -377,5 +378,5 @@ def test_a_role_without_permissions_gets_a_note(running, monkeypatch):
     keys = running.session_of("blind")
     for name in ("aws_access_key_id", "aws_secret_access_key", "aws_session_token"):
         monkeypatch.setenv(name.upper(), keys[name])
-    note = quotas.check_vcpus(Environment(settings.load("local")), "g5.xlarge")
+    note = vcpus.check_vcpus(Environment(settings.load("local")), "g5.xlarge")
     assert "may not call DescribeInstanceTypes" in note

@@ -1,0 +1,1 @@
+"""Service quotas of the account, checked before anything that costs money is created."""
