@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ml.jobs import predictions, registry
-from ops import live_endpoint, served_models
+from ops import endpoint_history, live_endpoint, served_models
 from ops.console import Stage, Step
 from ops.environment import Environment
 from ops.errors import OperatorError
@@ -14,9 +15,11 @@ from ops.live_endpoint import LiveEndpoint
 from ops.outputs import Serving, endpoint_name, endpoint_option
 from ops.terraform import stacks
 from ops.terraform.saved_plans import SavedPlans
-from ops.terraform.stack import Change, Stack
+from ops.terraform.stack import Stack
 from pipeline import live_checks, preflight, repair
 from pipeline.notes import changes_note
+
+Choose = Callable[[LiveEndpoint | None], registry.Version]
 
 
 def run(
@@ -26,7 +29,6 @@ def run(
     *,
     stages: list[Stage] | None = None,
     saved: SavedPlans | None = None,
-    rollback: bool = False,
 ) -> dict[str, Any]:
     """Deploy a model version, check that the endpoint serves it, and make a prediction.
 
@@ -36,39 +38,82 @@ def run(
     model: version; by default the newest approved one.
     endpoint: suffix of its name; by default the environment's first endpoint.
     saved: plans of which serving's is applied.
+    """
+    version = registry.choose(env, model)
+    return put_into_service(env, endpoint, lambda live: version, stages=stages, saved=saved)
+
+
+def put_into_service(
+    env: Environment,
+    endpoint: str | None,
+    choose: Choose,
+    *,
+    stages: list[Stage] | None = None,
+    name: str = "deploy",
+    saved: SavedPlans | None = None,
+    rollback: bool = False,
+) -> dict[str, Any]:
+    """Deploy the version that `choose` returns, under the state's lock from the first look at the endpoint to the record.
+
+    A second command thus sees what the first one has made, and not what was there before.
+
+    choose: called with the endpoint once it can be updated, or None if there is none.
+    stages, saved: as of `run`. name: of the stage.
     rollback: the version served before, and the newer ones are to be forgotten.
     """
     settings = env.settings
     if not settings.serving.serverless:
         check_instance_type(settings.serving.instance_type, "hosting")
-    version = registry.choose(env, model)
-    live_checks.check_image(env, version.arn)
     for variant in (settings.serving.second, settings.serving.shadow):
         if variant:
             registry.choose(env, variant.model)
     full_name = endpoint_name(settings, endpoint)
-    with Step("deploy", stages) as step:
-        command = f"./inv {'rollback' if rollback else 'deploy'}{settings.flag}"
-        preflight.check_deployment(env, command, step.remark, full_name, version.arn)
-        live = repair.make_updatable(env, full_name, step)
-        _check_update(env, full_name, version.arn, live, step)
-        models = served_models.history(env, full_name, live)
-        stack = stacks.serving(env, full_name, version.arn, step)
-        _report_alarms(stack, step)
-        try:
-            changes = saved.carry_out(stack) if saved else stack.up()
-        except OperatorError as error:
-            raise _with_way_back(env, full_name, version, models, error) from error
-        target = env.outputs.serving(full_name)
-        try:
-            smoke = _check(env, target, step)
-        except OperatorError as error:
-            served_models.write(env, full_name, models.with_failure(version.arn, str(error)))
-            raise _with_way_back(env, full_name, version, models, error) from error
-        served_models.write(env, full_name, models.with_success(version.arn, rollback=rollback))
-        step.note = f"{full_name} serves version {version.number}; {_note(smoke, changes)}"
+    with Step(name, stages) as step:
+        stack = stacks.serving(env, full_name, registry.registered(env)[0].arn, step)
+        with stack.locked():
+            live = repair.make_updatable(env, full_name, step)
+            version = choose(live)
+            live_checks.check_image(env, version.arn)
+            command = f"./inv {name}{settings.flag}"
+            preflight.check_deployment(env, command, step.remark, full_name, version.arn)
+            _check_update(env, full_name, version.arn, live, step)
+            deployed = endpoint_history.deployed(env, full_name)
+            stack.variables |= {"model_package_arn": version.arn, "deployed": deployed}
+            _report_alarms(deployed["alarms_in_alarm"], step)
+            result = _carry_out(env, stack, version, live, step, saved=saved, rollback=rollback)
+    return result
+
+
+def _carry_out(
+    env: Environment,
+    stack: Stack,
+    version: registry.Version,
+    live: LiveEndpoint | None,
+    step: Step,
+    *,
+    saved: SavedPlans | None,
+    rollback: bool,
+) -> dict[str, Any]:
+    """Apply the stack, check what serves, and record it."""
+    endpoint = str(stack.variables["endpoint_name"])
+    models = served_models.history(env, endpoint, live)
+    try:
+        changes = saved.carry_out(stack) if saved else stack.up()
+    except OperatorError as error:
+        raise _with_way_back(env, endpoint, version, models, error) from error
+    target = env.outputs.serving(endpoint)
+    try:
+        smoke = _check(env, target, step)
+    except OperatorError as error:
+        served_models.write(env, endpoint, models.with_failure(version.arn, str(error)))
+        raise _with_way_back(env, endpoint, version, models, error) from error
+    served_models.write(env, endpoint, models.with_success(version.arn, rollback=rollback))
+    step.note = (
+        f"{endpoint} serves version {version.number}; smoke prediction {smoke['label']} (is {smoke['expected']}); "
+        + changes_note(changes, "endpoint, scaling, function")
+    )
     return {
-        "endpoint": full_name,
+        "endpoint": endpoint,
         "model_version": version.number,
         "endpoint_config": target.endpoint_config_name,
         "function": target.function_name,
@@ -90,9 +135,9 @@ def _check_update(
         repair.wait_for_recovery(env, endpoint, before.endpoint_config_name, step)
 
 
-def _report_alarms(stack: Stack, step: Step) -> None:
+def _report_alarms(left_out: list[str], step: Step) -> None:
     """Print which rollback alarms the update goes without."""
-    if left_out := stack.variables["deployed"]["alarms_in_alarm"]:
+    if left_out:
         step(
             f"without the rollback alarm {' and '.join(left_out)}, which is in ALARM already and would roll back any update",
             important=True,
@@ -130,10 +175,4 @@ def _with_way_back(
     return OperatorError(
         f"{error} {endpoint} serves version {version.number} now: {command} goes back to version "
         f"{others[0].rpartition('/')[2]}."
-    )
-
-
-def _note(smoke: dict[str, Any], changes: tuple[Change, ...]) -> str:
-    return f"smoke prediction {smoke['label']} (is {smoke['expected']}); " + changes_note(
-        changes, "endpoint, scaling, function"
     )

@@ -6,12 +6,11 @@ from typing import Any
 
 from ml.jobs import registry
 from ops import served_models
-from ops.console import Step
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.live_endpoint import LiveEndpoint
 from ops.outputs import endpoint_name, endpoint_option
-from pipeline import deploy, repair
+from pipeline import deploy
 
 
 def run(env: Environment, endpoint: str | None = None) -> dict[str, Any]:
@@ -21,23 +20,16 @@ def run(env: Environment, endpoint: str | None = None) -> dict[str, Any]:
     removes what the failed one left. A second rollback goes further back.
     """
     full_name = endpoint_name(env.settings, endpoint)
-    with Step("rollback") as step:
-        live = repair.make_updatable(env, full_name, step)
-        version = target(env, full_name, live)
-        serving = live.package.rpartition("/")[2] if live else ""
-        step.note = (
-            f"{full_name} is back at version {version} already"
-            if serving == str(version)
-            else f"{full_name} goes back to version {version}" + (f" from {serving}" if serving else "")
-        )
-    return deploy.run(env, version, endpoint, rollback=True)
+    return deploy.put_into_service(
+        env, endpoint, lambda live: target(env, full_name, live), name="rollback", rollback=True
+    )
 
 
-def target(env: Environment, endpoint: str, live: LiveEndpoint | None) -> int:
+def target(env: Environment, endpoint: str, live: LiveEndpoint | None) -> registry.Version:
     """Return the version that a rollback deploys. Raises OperatorError if none has served well before."""
     last = env.outputs.find_serving(endpoint)
     models = served_models.history(env, endpoint, live)
-    registered = {version.arn: version.number for version in registry.versions(env)}
+    registered = {version.arn: version for version in registry.versions(env)}
     for package in models.rollback_candidates(live, last.model_package_arn if last else None):
         if package in registered:
             return registered[package]

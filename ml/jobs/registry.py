@@ -125,12 +125,18 @@ def versions(env: Environment) -> list[Version]:
     return sorted(found, key=lambda v: -v.number)
 
 
+def registered(env: Environment) -> list[Version]:
+    """Return all versions, newest first. Raises OperatorError if there is none."""
+    found = versions(env)
+    if not found:
+        raise OperatorError(f"No model is registered yet: run ./inv train{env.settings.flag}.")
+    return found
+
+
 def choose(env: Environment, number: int | None) -> Version:
     """Return version `number`, or the newest approved one. Raises OperatorError if there is no such version."""
-    found = versions(env)
+    found = registered(env)
     flag = env.settings.flag
-    if not found:
-        raise OperatorError(f"No model is registered yet: run ./inv train{flag}.")
     if number is not None:
         chosen = next((v for v in found if v.number == number), None)
         if chosen is None:

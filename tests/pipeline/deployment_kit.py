@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime, timezone
 from types import SimpleNamespace
 
@@ -33,6 +34,8 @@ class World:
     answers_500: versions that start and fail every request.
     in_alarm: alarms in ALARM, each for so many questions.
     restorable: whether an update ends the status UpdateRollbackFailed.
+    locked: whether a command holds the lock of the state.
+    deployed: the facts that the last deployment gave to Terraform.
     """
 
     def __init__(self, account, serving):
@@ -46,16 +49,29 @@ class World:
         self.in_alarm: dict[str, int] = {}
         self.restorable = True
         self.calls: list[str] = []
+        self.locked = False
+        self.deployed: dict = {}
 
     # ---- stack serving ----
 
     def stack(self, env, endpoint, package_arn, step):
-        version = int(package_arn.rpartition("/")[2])
-        return SimpleNamespace(
-            variables={"deployed": {"alarms_in_alarm": []}}, up=lambda: self._apply(version)
-        )
+        assert not self.locked
+        variables = {"endpoint_name": endpoint, "model_package_arn": package_arn}
+        stack = SimpleNamespace(variables=variables, locked=self._lock)
+        stack.up = lambda: self._apply(stack.variables)
+        return stack
 
-    def _apply(self, version: int) -> tuple:
+    @contextlib.contextmanager
+    def _lock(self):
+        self.locked = True
+        try:
+            yield
+        finally:
+            self.locked = False
+
+    def _apply(self, variables: dict) -> tuple:
+        version = int(variables["model_package_arn"].rpartition("/")[2])
+        self.deployed = variables["deployed"]
         if self.serving is None:
             self.calls.append(f"create {version}")
             self.serving, self.status = version, "InService"
@@ -124,6 +140,7 @@ class World:
         return {"PrimaryContainer": container, "ExecutionRoleArn": "arn:role"}
 
     def delete_endpoint(self, EndpointName):
+        assert self.locked
         self.calls.append("delete")
         self.passing, self.after = ["Deleting"], self._disappear
 

@@ -1,5 +1,7 @@
 """Deployment and rollback work in every state that an update can leave, in one command."""
 
+import contextlib
+
 import pytest
 
 from ml.jobs import predictions, registry
@@ -276,3 +278,28 @@ def test_an_endpoint_that_cannot_be_deleted_is_an_error(world, env, monkeypatch)
     monkeypatch.setattr(world, "delete_endpoint", lambda EndpointName: None)
     with pytest.raises(OperatorError, match="is Failed although it was deleted"):
         deploy.run(env, 4)
+
+
+def test_nothing_registered_names_the_command(world, env, monkeypatch):
+    monkeypatch.setattr(registry, "versions", lambda env: [])
+    for command in (deploy.run, rollback.run):
+        with pytest.raises(OperatorError, match=r"No model is registered yet: run \./inv train --env dev"):
+            command(env)
+
+
+def test_a_deployment_that_waited_for_another_sees_what_that_one_has_made(world, env, monkeypatch):
+    """The facts for Terraform are read under the lock: with older ones it would delete the live configuration."""
+    take = world._lock
+
+    @contextlib.contextmanager
+    def wait_for_the_other():
+        world.serving = 4
+        world.publish_outputs(4)
+        world.publish_history(4, 2, 1)
+        with take():
+            yield
+
+    monkeypatch.setattr(world, "_lock", wait_for_the_other)
+    deploy.run(env, 1)
+    assert world.deployed["live"] == config(4).removeprefix(f"{ENDPOINT}-")
+    assert served_models.history(env, ENDPOINT, None).packages == [package(v) for v in (1, 4, 2)]
