@@ -2,7 +2,7 @@
 
 from invoke.collection import Collection
 
-from cli import check, ec2, local, pipeline, policies, repository, steps, terraform, workbench
+from cli import check, ec2, local, pipeline, policies, repository, steps, terraform, unlock, workbench
 
 namespace = Collection(
     pipeline.demo,
@@ -20,6 +20,7 @@ namespace = Collection(
     terraform.plan,
     terraform.apply,
     terraform.destroy,
+    unlock.unlock,
     check.check,
     policies.policies,
     repository.test,

@@ -216,19 +216,26 @@ class Commands:
         if done.code < 0:
             name = signal.Signals(-done.code).name
             return f"{name} ended Terraform during {command} of {self.root}: run the same command again to resume."
-        errors = done.errors
-        if not errors:
-            return f"terraform {command} of {self.root} failed: {_tail(self.log)}"
+        text = self._diagnostics(done.errors) or _tail(self.log)
+        if command == "apply" and self.configuration.errored_state.exists():
+            return (
+                f"AWS could not be reached to save the state of {self.root}. It is in "
+                f"{self.configuration.errored_state}: run the same command again on this machine, which saves it and "
+                f"resumes. Terraform reported: {text}"
+            )
+        if providers.is_unreachable(text):
+            return f"{providers.HOW_TO} Terraform reported: {text}"
+        return f"terraform {command} of {self.root} failed: {text}"
+
+    def _diagnostics(self, errors: list[Event]) -> str:
+        """Return the first three errors on one line."""
         texts = []
         for error in errors[:3]:
             address = f" ({error['address']})" if error.get("address") else ""
             detail = " ".join(error.get("detail", "").split())
             texts.append(f"{error['summary'].rstrip('.')}{address}{': ' + detail if detail else ''}")
         more = f" (and {len(errors) - 3} more, in {self.log})" if len(errors) > 3 else ""
-        text = "; ".join(texts) + more
-        if providers.is_unreachable(text):
-            return f"{providers.HOW_TO} Terraform reported: {text}"
-        return f"terraform {command} of {self.root} failed: {text}"
+        return "; ".join(texts) + more
 
     def _client(self, on_start: Callable[[int], None] = lambda process: None) -> Client:
         variables = {

@@ -17,7 +17,7 @@ import boto3
 from ops import interrupts
 from ops.paths import ROOT, WORK
 from ops.retries import client_config
-from ops.terraform import events, providers
+from ops.terraform import errored_state, events, providers
 from ops.terraform.client import flag
 from ops.terraform.commands import Commands, Progress
 from ops.terraform.configuration import Configuration
@@ -98,6 +98,8 @@ class Stack:
             return
         self._held = self._lock(self.state_bucket).acquire()
         try:
+            if self.configuration.errored_state.exists():
+                self._recover(self.state_bucket)
             yield
         finally:
             held, self._held = self._held, None
@@ -182,8 +184,17 @@ class Stack:
         return f"serving/{file.removesuffix('.tfstate')}" if folder.endswith("serving") else self.root
 
     def _lock(self, bucket: str) -> StateLock:
-        s3 = self.s3 or boto3.client("s3", region_name=self.region, config=client_config("s3"))
-        return StateLock(s3, bucket, self.key, self._name, self.commands.log, self.progress)
+        return StateLock(self._client, bucket, self.key, self._name, self.commands.log, self.progress)
+
+    def _recover(self, bucket: str) -> None:
+        """Save the state that the run before could not save."""
+        self._init()
+        file = self.configuration.errored_state
+        errored_state.recover(file, self._client, bucket, self.key, self.commands.push_state, self.progress)
+
+    @property
+    def _client(self) -> Any:
+        return self.s3 or boto3.client("s3", region_name=self.region, config=client_config("s3"))
 
     def _init(self) -> None:
         """Run `terraform init` unless it has run with this backend and these modules and providers."""

@@ -22,6 +22,7 @@ from ops.terraform import state_bucket
 from ops.terraform.stack import Stack
 
 NAMES = ("access", "foundation", "serving")
+ALL = (*NAMES, "training_host", "workbench")
 DEFAULT = ("foundation", "serving")  # without access, which an administrator applies
 
 ACCESS_PATH = "/access/"  # the IAM path of what stack access creates
@@ -170,10 +171,10 @@ def locked(env: Environment) -> list[str]:
     return sorted(key.removeprefix(prefix).removesuffix(end) for key in keys if key.endswith(end))
 
 
-def check_name(name: str) -> str:
-    """Return the name of a stack. Raises OperatorError for any other name."""
-    if name not in NAMES:
-        raise OperatorError(f"There is no stack {name!r}: choose {', '.join(NAMES[:-1])} or {NAMES[-1]}.")
+def check_name(name: str, names: tuple[str, ...] = NAMES) -> str:
+    """Return the name of a stack. Raises OperatorError for any other name. names: the possible ones."""
+    if name not in names:
+        raise OperatorError(f"There is no stack {name!r}: choose {', '.join(names[:-1])} or {names[-1]}.")
     return name
 
 

@@ -1,6 +1,5 @@
 provider "aws" {
-  region      = var.region
-  max_retries = 3
+  region = var.region
 
   default_tags {
     tags = merge(var.tags, {
