@@ -2,7 +2,19 @@
 
 from invoke.collection import Collection
 
-from cli import check, ec2, local, pipeline, policies, repository, steps, terraform, unlock, workbench
+from cli import (
+    check,
+    ec2,
+    faults,
+    local,
+    pipeline,
+    policies,
+    repository,
+    steps,
+    terraform,
+    unlock,
+    workbench,
+)
 
 namespace = Collection(
     pipeline.demo,
@@ -24,6 +36,7 @@ namespace = Collection(
     check.check,
     policies.policies,
     repository.test,
+    faults.faults,
     ec2,
     workbench,
     local,

@@ -106,8 +106,13 @@ def load(environment: str | None = None) -> Settings:
         raise OperatorError(
             f"Unknown environment {environment!r}: choose one of {', '.join(names())}, or create {path}."
         )
+    return parse(path.read_text(), environment, str(path))
+
+
+def parse(text: str, environment: str, path: str) -> Settings:
+    """Return the settings in the text of a file. path: of the file, for messages. Raises OperatorError."""
     try:
-        return Settings(**{**tomllib.loads(path.read_text()), "environment": environment})
+        return Settings(**{**tomllib.loads(text), "environment": environment})
     except tomllib.TOMLDecodeError as error:
         raise OperatorError(f"{path} is not valid TOML: {error}.") from error
     except ValidationError as error:

@@ -31,6 +31,7 @@ SURFACE = {
     "deploy": "--endpoint --env --json --model",
     "destroy": "--endpoint --env --json --stack --yes",
     "down": "--env --json --keep --yes",
+    "faults": "--json --only --parallel --seeds --write",
     "local.down": "--forget",
     "local.interrupt": "--job --seconds",
     "local.status": "--json",
@@ -106,7 +107,9 @@ def test_every_task_and_every_option_has_help(name):
 
 @pytest.mark.parametrize(
     "name",
-    sorted(name for name in CONTEXTS if name not in ("test", "demo") and not name.startswith("local.")),
+    sorted(
+        name for name in CONTEXTS if name not in ("test", "demo", "faults") and not name.startswith("local.")
+    ),
 )
 def test_every_task_of_an_environment_takes_env_and_json(name):
     assert {"--env", "--json"} <= set(CONTEXTS[name].flags)

@@ -32,10 +32,14 @@ def test_health_reports_home_process_and_port(embedded_aws) -> None:
     [
         {"Host": "rebound.example.com"},
         {"Host": "127.0.0.1"},
-        {"Host": "127.0.0.1:1"},
+        {"Host": "127.0.0.1.example.com:5005"},
         {"Origin": "https://example.com"},
         {"Origin": "null"},
     ],
 )
 def test_requests_from_web_pages_are_refused(embedded_aws, headers: dict[str, str]) -> None:
     assert _get(embedded_aws, **headers)[0] == 403
+
+
+def test_requests_through_a_proxy_on_this_machine_are_served(embedded_aws) -> None:
+    assert _get(embedded_aws, Host="127.0.0.1:1")[0] == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -16,13 +17,14 @@ from embedded_aws.services.apigatewayv2 import apis
 from embedded_aws.services.lambda_ import urls, web
 from embedded_aws.wsgi import Application, Environ, StartResponse
 
+_LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost):[0-9]+")
+
 
 class Front:
     """WSGI application in front of the gate. Refuses requests that a web page made a browser send."""
 
     def __init__(self, app: Application, runtime: Runtime):
         self._app, self._runtime = app, runtime
-        self._hosts = {f"{name}:{runtime.port}" for name in ("127.0.0.1", "localhost")}
         self._started = time.time()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -32,8 +34,9 @@ class Front:
                 status, headers, body = part.answer(environ, self._runtime, *named)
                 start_response(status, headers)
                 return [body]
-        # A web page can reach loopback through its own host name (DNS rebinding) or through a form.
-        if environ.get("HTTP_HOST") not in self._hosts or "HTTP_ORIGIN" in environ:
+        # A web page can reach loopback through its own host name (DNS rebinding) or through a form. The port may be that
+        # of a proxy on this machine.
+        if not _LOOPBACK.fullmatch(environ.get("HTTP_HOST", "")) or "HTTP_ORIGIN" in environ:
             return _page(
                 start_response, "403 Forbidden", {"message": "Only tools on this machine are served."}
             )

@@ -1,0 +1,67 @@
+"""The embedded AWS that `./inv faults` breaks, on a free port and with a home folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+from embedded_aws import client
+from ops.errors import OperatorError
+
+_KILL_SECONDS = 10.0
+
+
+class FaultAccount:
+    """An embedded AWS. home: its folder. region: of its variables."""
+
+    def __init__(self, home: Path, region: str) -> None:
+        self.home, self._region = home, region
+
+    def start(self) -> str:
+        """Start it, unless it is running. Return its URL."""
+        found = client.status(self.home)
+        address = client.start(self.home, found.port if found.running else _free_port())
+        return address.endpoint_url
+
+    def stop(self) -> None:
+        """Stop it; the state stays in its home folder."""
+        client.stop(self.home)
+
+    def kill(self) -> None:
+        """Kill its server with SIGKILL. Its guardian ends the other processes."""
+        found = client.status(self.home)
+        if found.pid is None:
+            return
+        os.kill(found.pid, signal.SIGKILL)
+        deadline = time.monotonic() + _KILL_SECONDS
+        while client.status(self.home).running:
+            if time.monotonic() > deadline:
+                raise OperatorError(
+                    f"Process {found.pid}, the embedded AWS of {self.home}, cannot be killed."
+                )
+            time.sleep(0.02)
+
+    def destroy(self) -> None:
+        """Stop it and remove its home folder."""
+        client.destroy(self.home)
+
+    def variables(self) -> dict[str, str]:
+        """Return the AWS_* variables of its root user."""
+        return client.variables(self.home, self._region)
+
+    def set_quota(self, service: str, name: str, value: float) -> None:
+        """Set a service quota by its name."""
+        file = self.home / "quotas.json"
+        quotas = json.loads(file.read_text()) if file.exists() else {}
+        quotas.setdefault(service, {})[name] = value
+        file.write_text(json.dumps(quotas))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,62 @@
+"""The table of a campaign: on the terminal, and in a document between its markers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ops.errors import OperatorError
+from pipeline.faults.case import Row
+
+COLUMNS = ("fault", "stage", "lost", "next run", "message")
+BEGIN, END = "<!-- faults: begin -->", "<!-- faults: end -->"
+
+
+def merge(rows: Iterable[Row]) -> list[Row]:
+    """Return the rows with equal cells as one, whose stages are all of theirs, with how often each was run."""
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.fault, row.lost, row.next_run), []).append(row)
+    return [
+        Row(fault, _stages(group), lost, next_run, _message(group), sum(row.seconds for row in group))
+        for (fault, lost, next_run), group in groups.items()
+    ]
+
+
+def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
+    """Return the cells of the rows."""
+    return [(row.fault, row.stage, row.lost, row.next_run, row.message) for row in rows]
+
+
+def render(rows: Sequence[Row]) -> str:
+    """Return the table as Markdown."""
+    lines = [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
+    lines += [f"| {' | '.join(_escape(cell) for cell in row)} |" for row in cells(rows)]
+    return "\n".join(lines)
+
+
+def write(rows: Sequence[Row], document: Path) -> Path:
+    """Put the table between the markers of a document. Raises OperatorError without markers."""
+    text = document.read_text()
+    if BEGIN not in text or END not in text:
+        raise OperatorError(f"{document} has no lines {BEGIN} and {END}: add them where the table belongs.")
+    head, rest = text.split(BEGIN, 1)
+    document.write_text(f"{head}{BEGIN}\n\n{render(rows)}\n\n{END}{rest.split(END, 1)[1]}")
+    return document
+
+
+def _stages(rows: list[Row]) -> str:
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.stage] = counts.get(row.stage, 0) + 1
+    return ", ".join(f"{stage} ({count} times)" if count > 1 else stage for stage, count in counts.items())
+
+
+def _message(rows: list[Row]) -> str:
+    """Return the messages without repetition; the first of the longest ones is enough in a table."""
+    messages = list(dict.fromkeys(row.message for row in rows))
+    return messages[0] if len(messages) == 1 else "; ".join(messages[:2])
+
+
+def _escape(cell: str) -> str:
+    return cell.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
