@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Sequence
 from datetime import datetime
 
+from ops.terraform.adoption import adopt as adoption
+from ops.terraform.stack import Change
 
-def changes_note(changes: Sized, what: str) -> str:
-    """Return how many resources of a stack changed, or that `what` is unchanged."""
-    return f"{len(changes)} resources changed" if changes else f"{what} unchanged"
+
+def changes_note(changes: Sequence[Change], what: str) -> str:
+    """Return how many resources of a stack changed, and how many of them were adopted, or that `what` is unchanged."""
+    if not changes:
+        return f"{what} unchanged"
+    adopted = sum("import" in change.actions for change in changes)
+    note = f"adopted {adoption.summary(adopted)}"
+    return f"{len(changes)} resources changed" + (f" ({note})" if adopted else "")
 
 
 def local_time(moment: datetime | None) -> str | None:

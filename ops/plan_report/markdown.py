@@ -13,7 +13,7 @@ from ops.plan_report.permissions import Difference, Grant
 from ops.plan_report.resources import KINDS, Change
 
 LIMIT = 60_000  # characters; GitHub accepts 65,536 in a comment
-SIGNS = {"destroy": "−", "replace": "±", "update": "~", "create": "+"}
+SIGNS = {"destroy": "−", "replace": "±", "update": "~", "create": "+", "import": "←"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,13 @@ def _count(plans: Sequence[StackPlan], kind: str) -> int:
 
 
 def _summary(plans: Sequence[StackPlan]) -> str:
-    verbs = {"destroy": "to destroy", "replace": "to replace", "update": "to change", "create": "to add"}
+    verbs = {
+        "destroy": "to destroy",
+        "replace": "to replace",
+        "update": "to change",
+        "create": "to add",
+        "import": "to import",
+    }
     counts = [f"{count} {verbs[kind]}" for kind in KINDS if (count := _count(plans, kind))]
     return ", ".join(counts) or "no changes"
 
@@ -96,7 +102,7 @@ def _destructive(plans: Sequence[StackPlan]) -> str:
 
 
 def _overview(plans: Sequence[StackPlan]) -> str:
-    header = ["stack", "destroy", "replace", "change", "add"]
+    header = ["stack", "destroy", "replace", "change", "add", "import"]
     rows = [[f"`{plan.stack}`", *(str(_count([plan], kind) or "") for kind in KINDS)] for plan in plans]
     return _table(header, rows, None)
 

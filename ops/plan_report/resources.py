@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # Most severe first.
-KINDS = ("destroy", "replace", "update", "create")
+KINDS = ("destroy", "replace", "update", "create", "import")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def changes(plan: dict[str, Any]) -> list[Change]:
     found = []
     for item in plan.get("resource_changes", []):
         change = item["change"]
-        if item["mode"] != "managed" or not (kind := _kind(change["actions"])):
+        if item["mode"] != "managed" or not (kind := _kind(change)):
             continue
         found.append(
             Change(
@@ -76,7 +76,11 @@ def unknown(plan: dict[str, Any], attribute: str) -> list[str]:
     ]
 
 
-def _kind(actions: list[str]) -> str:
+def _kind(change: dict[str, Any]) -> str:
+    """Return the kind of a change, empty for a no-op. A resource that is imported and updated is an update."""
+    actions = change["actions"]
+    if "importing" in change and actions == ["no-op"]:
+        return "import"
     if "create" in actions and "delete" in actions:
         return "replace"
     return {"create": "create", "update": "update", "delete": "destroy", "forget": "destroy"}.get(

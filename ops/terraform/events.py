@@ -11,9 +11,10 @@ _STARTED = {"create": "creating", "delete": "deleting", "update": "updating"}
 _COMPLETED = {"create": "created", "delete": "deleted", "update": "updated"}
 
 
-def actions(action: str) -> list[str]:
-    """Return the steps of a planned action."""
-    return ["delete", "create"] if action == "replace" else [action]
+def actions(change: Event) -> list[str]:
+    """Return the steps of a planned change."""
+    steps = ["delete", "create"] if change["action"] == "replace" else [change["action"]]
+    return ["import", *(step for step in steps if step != "import")] if "importing" in change else steps
 
 
 def parse(line: str) -> Event:

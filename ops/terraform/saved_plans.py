@@ -31,6 +31,7 @@ class SavedStack(BaseModel):
     inputs: digest of each input variable.
     plan: digest of the plan file.
     changes: addresses of the changed resources.
+    adopted: those of them that are imported, because an interrupted apply left them.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -39,6 +40,7 @@ class SavedStack(BaseModel):
     inputs: dict[str, str]
     plan: str
     changes: list[str]
+    adopted: list[str] = []
 
 
 class Manifest(BaseModel):
@@ -84,7 +86,10 @@ class SavedPlans:
             raise OperatorError(
                 f"{name} is for {saved.state}, not {_state(stack)}. To plan again: {self.again}."
             )
-        plan = Plan(self.folder / f"{stack.root}.tfplan", tuple(Change(c, ()) for c in saved.changes))
+        plan = Plan(
+            self.folder / f"{stack.root}.tfplan",
+            tuple(Change(c, ("import",) if c in saved.adopted else ()) for c in saved.changes),
+        )
         if not plan.changes:
             return ()
         now = _inputs(stack)
@@ -149,6 +154,7 @@ def save(
                 inputs=_inputs(stack),
                 plan=_digest((folder / f"{name}.tfplan").read_bytes()),
                 changes=[change.address for change in plan.changes],
+                adopted=[change.address for change in plan.changes if "import" in change.actions],
             )
             for name, (stack, plan) in kept.items()
         },

@@ -18,6 +18,8 @@ from ops import interrupts
 from ops.paths import ROOT, WORK
 from ops.retries import client_config
 from ops.terraform import errored_state, events, providers
+from ops.terraform.adoption import adopt, state
+from ops.terraform.adoption.search import Import
 from ops.terraform.client import flag
 from ops.terraform.commands import Commands, Progress
 from ops.terraform.configuration import Configuration
@@ -30,7 +32,7 @@ _LOCAL_STATE = {"backend_override.tf": 'terraform {\n  backend "local" {}\n}\n'}
 class Change:
     """A planned change of one resource.
 
-    actions: as Terraform names them: create, update, delete, ...
+    actions: as Terraform names them: import, create, update, delete, ...
     """
 
     address: str
@@ -43,11 +45,13 @@ class Plan:
 
     changes: planned changes without no-ops.
     tainted: addresses of resources that are replaced because their creation failed or was interrupted.
+    adopted: resources that are imported because an interrupted apply left them.
     """
 
     file: Path
     changes: tuple[Change, ...]
     tainted: tuple[str, ...] = ()
+    adopted: tuple[Import, ...] = ()
 
 
 @dataclass(kw_only=True)
@@ -60,6 +64,7 @@ class Stack:
     variables: input variables.
     progress: called with a short text when something starts or ends.
     s3: client that locks the state; by default one with the credentials and endpoint of the AWS_* variables.
+    search: finds on AWS what a plan would create; None: nothing is adopted.
     """
 
     root: str
@@ -69,6 +74,7 @@ class Stack:
     variables: dict[str, Any] = field(default_factory=dict)
     progress: Progress = lambda text: None
     s3: Any = None
+    search: adopt.Find | None = None
     _held: HeldLock | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -119,19 +125,41 @@ class Stack:
             return self._plan(destroy, targets)
 
     def _plan(self, destroy: bool, targets: Sequence[str]) -> Plan:
+        """Plan until nothing is created that an interrupted apply left: some ids are only known after an import."""
         self._init()
+        plan = self._plan_once(destroy, targets)
+        while not destroy and self.search and any(change.actions == ("create",) for change in plan.changes):
+            found = self.search(adopt.created(self.show(plan)))
+            known = {item.address for item in plan.adopted}
+            new = [item for item in found if item.address not in known]
+            if not new:
+                break
+            self.progress(f"found {adopt.summary(len(new))}")
+            plan = self._plan_once(destroy, targets, (*plan.adopted, *new))
+        if plan.adopted:
+            adopt.check_replacements(self.show(plan), plan.adopted)
+            self.progress(f"adopting {adopt.summary(len(plan.adopted))}: {adopt.names(plan.adopted)}")
+        return plan
+
+    def _plan_once(self, destroy: bool, targets: Sequence[str], imports: tuple[Import, ...] = ()) -> Plan:
         variables = self.work / "inputs.tfvars.json"
         variables.write_text(json.dumps(self.variables, indent=2, sort_keys=True))
         file = self.work / "saved.tfplan"
-        options: dict[str, Any] = {"target": list(targets)} if targets else {}
         found = self.commands.run(
-            "plan", out=str(file), var_file=str(variables), destroy=flag(destroy), **options
+            "plan",
+            generated=adopt.import_blocks(imports),
+            out=str(file),
+            var_file=str(variables),
+            destroy=flag(destroy),
+            target=list(targets),
+            replace=[item.address for item in imports if item.replace],
         )
         planned = [e["change"] for e in found if e["type"] == "planned_change"]
         return Plan(
             file,
-            tuple(Change(c["resource"]["addr"], tuple(events.actions(c["action"]))) for c in planned),
+            tuple(Change(c["resource"]["addr"], tuple(events.actions(c))) for c in planned),
             tuple(c["resource"]["addr"] for c in planned if c.get("reason") == "tainted"),
+            imports,
         )
 
     def apply(self, plan: Plan) -> None:
@@ -139,6 +167,10 @@ class Stack:
         with self.locked():
             self._init()  # the plan may come from another machine
             self.commands.run("apply", str(plan.file))
+            if plan.adopted and self.state_bucket:
+                state.record(self._client, self.state_bucket, self.key, plan.adopted)
+        if plan.adopted:
+            self.progress(f"adopted {adopt.summary(len(plan.adopted))}")
 
     def up(self) -> tuple[Change, ...]:
         """Plan, and apply if anything changes. Return the changes made."""

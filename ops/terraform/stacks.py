@@ -19,6 +19,7 @@ from ops.paths import ROOT, WORK
 from ops.settings import Settings
 from ops.settings.serving import ServingSettings
 from ops.terraform import state_bucket
+from ops.terraform.adoption.search import Search
 from ops.terraform.stack import Stack
 
 NAMES = ("access", "foundation", "serving")
@@ -196,6 +197,7 @@ def _stack(
         region=settings.region,
         progress=progress,
         s3=env.client("s3"),
+        search=None if without_state else Search(env, progress),
         variables={
             "project": settings.project,
             "environment": settings.environment,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.terraform.lost_state import check_adoption
 from tests.terraform.serving_kit import BROKEN, PREFIX, Callers, Endpoint, make_foundation
 
 pytestmark = pytest.mark.slow
@@ -36,6 +37,7 @@ def test_an_update_keeps_capacity_and_destroying_leaves_nothing(endpoint, until)
     first, second = endpoint.register(), endpoint.register()
     endpoint.stack(first).up()
     assert endpoint.stack(first).plan().changes == ()
+    check_adoption(endpoint.aws, endpoint.stack(first))
     before = endpoint.outputs()
     assert endpoint.invoke_function() == "first"
     (model,) = endpoint.sagemaker.list_models(NameContains=endpoint.name)["Models"]

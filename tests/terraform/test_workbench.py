@@ -7,6 +7,7 @@ import pytest
 
 from ops.errors import OperatorError
 from ops.terraform.stack import Stack
+from tests.terraform.lost_state import check_adoption
 
 pytestmark = pytest.mark.slow
 
@@ -106,6 +107,7 @@ def test_a_training_host_runs_its_script_and_is_destroyed_without_inputs(aws, un
     host = stack("training_host", host={"user_data": TRAIN, "spot": True, "instance_type": "t3.large"})
     host.up()
     assert host.plan().changes == ()
+    check_adoption(aws, host)
     instance = outputs(aws, "training_host")["instance_id"]
 
     def described() -> dict:
@@ -130,6 +132,7 @@ def test_a_studio_workbench_is_destroyed_without_inputs_and_with_its_file_system
     workbench = stack("workbench", workbench={"repository_uri": repository})
     workbench.up()
     assert workbench.plan().changes == ()
+    check_adoption(aws, workbench)
     made = outputs(aws, "workbench")  # a later apply compares its inputs with these
     assert (made["internet_access"], made["repository_uri"]) == (False, repository)
     domain = made["domain_id"]
@@ -149,7 +152,9 @@ def test_a_studio_workbench_is_destroyed_without_inputs_and_with_its_file_system
 
 def test_a_notebook_instance_outside_a_private_network_is_destroyed_without_inputs(aws, without_network):
     """Without inputs, a plan of this workbench fails; destroying it must not need them."""
-    stack("workbench", workbench={"kind": "notebook", "internet_access": True}).up()
+    workbench = stack("workbench", workbench={"kind": "notebook", "internet_access": True})
+    workbench.up()
+    check_adoption(aws, workbench)
     assert outputs(aws, "workbench")["kind"] == "notebook"
     with pytest.raises(OperatorError, match="Without internet_access"):
         stack("workbench").plan()

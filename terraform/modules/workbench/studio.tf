@@ -25,6 +25,9 @@ resource "aws_sagemaker_domain" "this" {
   }
 
   lifecycle {
+    # An import cannot read it, and the provider would replace the domain: ops/terraform/adoption writes it into the state.
+    ignore_changes = [retention_policy]
+
     # A validation of the variable would also run when everything is destroyed, without these inputs.
     precondition {
       condition     = local.network_has_group

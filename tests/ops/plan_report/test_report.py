@@ -52,7 +52,7 @@ def test_a_report_has_all_sections_in_order():
     order = [
         "> Planned without credentials.",
         "- **destroys** `aws_s3_bucket.this` (foundation)",
-        "| `foundation` | 1 |  | 1 | 1 |",
+        "| `foundation` | 1 |  | 1 | 1 |  |",
         "**New permissions** (1)",
         "| `trainer` | `s3:GetObject` | `arn:aws:s3:::pictures/*` |  |",
         "| **USD** | 0.00 | 1.00 | +1.00 |",
