@@ -136,8 +136,9 @@ class Stack:
                 break
             self.progress(f"found {adopt.summary(len(new))}")
             plan = self._plan_once(destroy, targets, (*plan.adopted, *new))
-        if plan.adopted:
+        if any(item.replace for item in plan.adopted):
             adopt.check_replacements(self.show(plan), plan.adopted)
+        if plan.adopted:
             self.progress(f"adopting {adopt.summary(len(plan.adopted))}: {adopt.names(plan.adopted)}")
         return plan
 
@@ -166,9 +167,11 @@ class Stack:
         """Apply a saved plan."""
         with self.locked():
             self._init()  # the plan may come from another machine
-            self.commands.run("apply", str(plan.file))
-            if plan.adopted and self.state_bucket:
-                state.record(self._client, self.state_bucket, self.key, plan.adopted)
+            try:
+                self.commands.run("apply", str(plan.file))
+            finally:  # a failed apply has imported, too
+                if self.state_bucket and any(item.unread for item in plan.adopted):
+                    state.record(self._client, self.state_bucket, self.key, plan.adopted)
         if plan.adopted:
             self.progress(f"adopted {adopt.summary(len(plan.adopted))}")
 
