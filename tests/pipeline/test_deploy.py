@@ -9,7 +9,7 @@ from ops import console, served_models
 from ops.errors import OperatorError
 from ops.outputs import parameter
 from ops.terraform import stacks
-from pipeline import deploy, live_checks, preflight, rollback
+from pipeline import deploy, live_checks, models, preflight, rollback
 from tests.environments import with_clients
 from tests.pipeline.deployment_kit import ENDPOINT, World, config, package, versions
 
@@ -303,3 +303,14 @@ def test_a_deployment_that_waited_for_another_sees_what_that_one_has_made(world,
     deploy.run(env, 1)
     assert world.deployed["live"] == config(4).removeprefix(f"{ENDPOINT}-")
     assert served_models.history(env, ENDPOINT, None).packages == [package(v) for v in (1, 4, 2)]
+
+
+def test_the_models_name_the_version_in_service_and_the_failed_one(world, env):
+    """Of SageMaker, not of the outputs, which name the version of the last deployment."""
+    with pytest.raises(OperatorError):
+        world.fails_to_start = {3}
+        deploy.run(env, 3)
+    assert env.outputs.serving().model_package_arn == package(3)
+    used = {row["number"]: row["in_service"] for row in models.show(env)}
+    assert used[2] == [ENDPOINT] and used[1] == used[4] == []
+    assert used[3][0].startswith(f"{ENDPOINT}: deployment failed 20")
