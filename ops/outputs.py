@@ -5,16 +5,16 @@ Terraform writes each as JSON into one parameter below /<project>/<environment>/
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from ops.aws import error_code
+from ops.documents import UnreadableDocument, decode
 from ops.errors import OperatorError
 from ops.settings import Settings
 
@@ -27,8 +27,8 @@ class MissingOutputs(OperatorError):
     """A stack has left no outputs: it is not applied yet."""
 
 
-class OutdatedOutputs(OperatorError):
-    """A stack was applied by another version of this repository: fields are missing or of another type."""
+class OutdatedOutputs(UnreadableDocument):
+    """A stack was applied by another version of this repository, or its outputs were changed since."""
 
 
 class Network(BaseModel):
@@ -128,7 +128,7 @@ class Workbench(BaseModel):
     file_system_id: str | None = None
 
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model")
 _HISTORY = TypeAdapter(list[KeptConfiguration])
 
 
@@ -173,7 +173,7 @@ class Outputs:
             raise MissingOutputs(
                 f"Environment {settings.environment} has no foundation (bucket, key, roles) yet: {command}."
             )
-        return _parse(Foundation, value, f"The foundation of {settings.environment}", command)
+        return self._decode(Foundation, "foundation", value, "The foundation", command)
 
     def forget(self) -> None:
         """Read the foundation again when it is next used: it was applied or destroyed."""
@@ -189,7 +189,7 @@ class Outputs:
         value = self._read(f"serving/{name}")
         if value is None:
             raise MissingOutputs(f"There is no endpoint {name} yet: {command}.")
-        return _parse(Serving, value, f"The endpoint {name}", command)
+        return self._decode(Serving, f"serving/{name}", value, f"The endpoint {name}", command)
 
     def find_serving(self, endpoint: str) -> Serving | None:
         """Return the outputs of an endpoint's stack; None if they are missing or outdated, as before a deployment."""
@@ -209,14 +209,10 @@ class Outputs:
         value = self._read(f"endpoint_history/{endpoint}")
         if value is None:
             return []
-        try:
-            return _HISTORY.validate_python(value)
-        except ValidationError as error:
-            flag, option = self._settings.flag, endpoint_option(self._settings, endpoint)
-            raise OutdatedOutputs(
-                f"The configuration history of endpoint {endpoint} was written by another version of this repository: "
-                f"run ./inv deploy{flag}{option}, which writes it again."
-            ) from error
+        option = endpoint_option(self._settings, endpoint)
+        command = f"run ./inv deploy{self._settings.flag}{option}, which writes it again"
+        what = f"The configuration history of endpoint {endpoint}"
+        return self._decode(_HISTORY, f"endpoint_history/{endpoint}", value, what, command)
 
     def workbench(self) -> Workbench:
         """Return the outputs of stack workbench. Raises MissingOutputs or OutdatedOutputs."""
@@ -235,21 +231,20 @@ class Outputs:
             return None
         settings = self._settings
         command = f"run ./inv workbench.down{settings.flag}, then ./inv workbench.up{settings.flag}"
-        return _parse(Workbench, value, f"The workbench of {settings.environment}", command)
+        return self._decode(Workbench, "workbench", value, "The workbench", command)
 
-    def _read(self, name: str) -> Any:
-        """Return the value of a parameter, or None if there is no such parameter."""
+    def _read(self, name: str) -> str | None:
+        """Return the text of a parameter, or None if there is no such parameter."""
         try:
             answer = self._ssm().get_parameter(Name=parameter(self._settings, name))
         except ClientError as error:
             if error_code(error) == "ParameterNotFound":
                 return None
             raise
-        return json.loads(answer["Parameter"]["Value"])
+        return str(answer["Parameter"]["Value"])
 
-
-def _parse(model: type[Model], value: Any, what: str, command: str) -> Model:
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        raise OutdatedOutputs(f"{what} was made by another version of this repository: {command}.") from error
+    def _decode(
+        self, kind: type[Model] | TypeAdapter[Model], name: str, text: str, what: str, command: str
+    ) -> Model:
+        path = parameter(self._settings, name)
+        return decode(kind, text, what=f"{what} (parameter {path})", remedy=command, error=OutdatedOutputs)

@@ -5,14 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 
-from ops.aws import error_code
+from ops.aws import error_code, remedy
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.text import clause
 
 DELETE_LIMIT = 1000  # objects in one DeleteObjects request
+ATTEMPTS = 5  # to read an object whose transfer is cut off
+_CUT_OFF = (ConnectionClosedError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError)
 
 
 @dataclass(frozen=True)
@@ -76,14 +84,36 @@ def put_once(env: Environment, key: str, body: bytes) -> S3Uri:
 
 
 def get(env: Environment, uri: S3Uri) -> bytes | None:
-    """Return the content of an object, or None if there is no such object."""
-    try:
-        body: bytes = env.client("s3").get_object(Bucket=uri.bucket, Key=uri.key)["Body"].read()
-    except ClientError as error:
-        if error_code(error) != "NoSuchKey":
-            raise
-        return None
-    return body
+    """Return the content of an object, or None if there is no such object. Raises OperatorError if it is not readable."""
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            body: bytes = env.client("s3").get_object(Bucket=uri.bucket, Key=uri.key)["Body"].read()
+        except ClientError as error:
+            if error_code(error) == "NoSuchKey":
+                return None
+            if remedy(str(error)):  # of the credentials: it is the same for every request
+                raise
+            raise OperatorError(_unreadable(env, uri, error)) from error
+        except _CUT_OFF:  # botocore repeats a request that fails, but not the transfer of its answer
+            if attempt == ATTEMPTS:
+                raise
+        else:
+            return body
+    raise AssertionError
+
+
+def _unreadable(env: Environment, uri: S3Uri, error: ClientError) -> str:
+    code, message = error_code(error), clause(error.response.get("Error", {}).get("Message", ""))
+    if code == "NoSuchBucket":
+        advice = f"run ./inv apply --stack foundation{env.settings.flag} first"
+    elif code.startswith("KMS.") or "kms" in message.lower():
+        advice = (
+            "check that the KMS key that encrypts it is enabled (aws kms enable-key, or aws kms cancel-key-deletion) and "
+            "that your role may use it, then run the same command again"
+        )
+    else:
+        advice = "check that your role may read it (aws sts get-caller-identity shows your role)"
+    return f"{uri} could not be read ({code}: {message}): {advice}."
 
 
 def exists(env: Environment, uri: S3Uri) -> bool:

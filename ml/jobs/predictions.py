@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from ml.jobs import data
 from ops import s3
+from ops.documents import decode
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.outputs import Serving
@@ -61,18 +64,67 @@ def invoke(env: Environment, target: Serving, request: dict[str, Any]) -> dict[s
         Qualifier=target.function_alias,
         Payload=json.dumps(request).encode(),
     )
-    payload = json.loads(answer["Payload"].read() or b"null")
+    what = f"The answer of the function {target.function_name}"
+    redeploy = (
+        f"its log is in /aws/lambda/{target.function_name}; run ./inv deploy{env.settings.flag} to replace it"
+    )
+    content = answer["Payload"].read() or b"null"
     if answer.get("FunctionError"):
-        reason = clause(f"{payload.get('errorType')}: {payload.get('errorMessage')}")
+        crash = decode(_Crash, content, what=what, remedy=redeploy)
         raise OperatorError(
-            f"The function {target.function_name} failed: {reason}. Its log is in /aws/lambda/{target.function_name}."
+            f"The function {target.function_name} failed: {clause(f'{crash.errorType}: {crash.errorMessage}')}. Its log "
+            f"is in /aws/lambda/{target.function_name}."
         )
-    if payload["statusCode"] != 200:
-        error = payload["body"]["error"]
-        reason = sentence(f"{error['type']}: {error['message']}")
-        raise OperatorError(f"The function {target.function_name} answered {payload['statusCode']} {reason}")
-    body: dict[str, Any] = payload["body"]
-    return body
+    response = decode(_Response, content, what=what, remedy=redeploy)
+    if isinstance(response.body, _Refusal):
+        error = response.body.error
+        reason = sentence(f"{error.type}: {error.message}")
+        raise OperatorError(f"The function {target.function_name} answered {response.statusCode} {reason}")
+    return response.body.model_dump()
+
+
+class _Crash(BaseModel):
+    """What Lambda returns for a function that raised an exception or ended."""
+
+    errorType: str | None = None
+    errorMessage: str | None = None
+
+
+class _Error(BaseModel):
+    """Why the function refused an event."""
+
+    type: str
+    message: str
+
+
+class _Refusal(BaseModel):
+    """The body of a response with another status than 200."""
+
+    error: _Error
+
+
+class Prediction(BaseModel):
+    """A class and its probability, 0 to 1."""
+
+    model_config = ConfigDict(extra="allow")
+
+    label: str
+    probability: float
+
+
+class _Answer(BaseModel):
+    """What the endpoint returns, as ml/container writes it; the likeliest class first."""
+
+    model_config = ConfigDict(extra="allow")
+
+    predictions: list[Prediction] = Field(min_length=1)
+
+
+class _Response(BaseModel):
+    """What the function returns."""
+
+    statusCode: int
+    body: _Answer | _Refusal
 
 
 def invoke_async(env: Environment, target: Serving, image: s3.S3Uri, top_k: int = 1) -> dict[str, Any]:
@@ -96,10 +148,13 @@ def invoke_async(env: Environment, target: Serving, image: s3.S3Uri, top_k: int 
     )
     output, failure = (s3.S3Uri.parse(request[name]) for name in ("OutputLocation", "FailureLocation"))
 
+    redeploy = f"run ./inv deploy{env.settings.flag} to replace its model"
+
     def answer() -> dict[str, Any] | None:
         if (content := s3.get(env, output)) is not None:
-            found: dict[str, Any] = json.loads(content)
-            return found
+            return decode(
+                _Answer, content, what=f"The answer {output} of the endpoint", remedy=redeploy
+            ).model_dump()
         if (message := s3.get(env, failure)) is not None:
             raise OperatorError(
                 f"The endpoint {target.endpoint_name} failed: {sentence(message.decode(errors='replace'))}"

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from ml.jobs import data, job_inputs, names
 from ml.jobs.data.manifest import Manifest
@@ -17,6 +17,7 @@ from ml.jobs.follow import LOG_GROUP, TERMINAL
 from ml.jobs.sdk import sdk
 from ml.jobs.submitter import as_submitter
 from ops import s3
+from ops.documents import decode
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.settings.jobs import TuningSettings
@@ -112,18 +113,14 @@ def _find(
 def find_result(env: Environment) -> SearchResult | None:
     """Return the latest result, whatever it was tuned on; None if there is none.
 
-    Raises OperatorError if another version of this repository wrote it.
+    Raises UnreadableDocument if another version of this repository wrote it.
     """
-    content = s3.get(env, s3.in_data_bucket(env, RESULT))
-    if content is None:
+    uri = s3.in_data_bucket(env, RESULT)
+    if (content := s3.get(env, uri)) is None:
         return None
-    try:
-        return SearchResult.model_validate_json(content)
-    except ValidationError as error:
-        raise OperatorError(
-            "The tuning result was written by another version of this repository: "
-            f"run ./inv tune{env.settings.flag}."
-        ) from error
+    return decode(
+        SearchResult, content, what=f"The tuning result {uri}", remedy=f"run ./inv tune{env.settings.flag}"
+    )
 
 
 def latest(env: Environment) -> SearchResult:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from ops.documents import decode
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,16 @@ class Decision:
 
 
 def read(path: Path) -> list[Decision]:
-    """Return the decisions in a file and in its predecessor, oldest first. A missing file is empty."""
-    known = [field.name for field in fields(Decision)]
-    found = []
-    for file in (path.with_name(f"{path.name}.1"), path):
-        for line in file.read_text().splitlines() if file.exists() else ():
-            entry = json.loads(line)
-            entry["statements"] = tuple(entry["statements"])
-            found.append(Decision(**{name: entry[name] for name in known}))
-    return found
+    """Return the decisions in a file and in its predecessor, oldest first. A missing file is empty. Raises UnreadableDocument."""
+    kind = TypeAdapter(Decision)
+    return [
+        decode(
+            kind,
+            line,
+            what=f"Line {number} of {file}",
+            remedy="run ./inv local.down --forget, then ./inv demo to record again",
+        )
+        for file in (path.with_name(f"{path.name}.1"), path)
+        if file.exists()
+        for number, line in enumerate(file.read_bytes().splitlines(), 1)
+    ]

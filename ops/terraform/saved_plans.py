@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
+from ops.documents import decode
 from ops.errors import OperatorError
 from ops.paths import ROOT
 from ops.settings import Settings
@@ -170,17 +171,14 @@ def load(folder: Path, settings: Settings) -> SavedPlans:
     Raises:
         OperatorError: They are incomplete, or for another environment or other sources.
     """
-    try:
-        manifest = Manifest.model_validate_json((folder / MANIFEST).read_text())
-    except FileNotFoundError:
-        raise OperatorError(
-            f"{folder} has no saved plan: make one with ./inv plan{settings.flag} --save {folder}."
-        ) from None
-    except ValidationError as error:
-        raise OperatorError(
-            f"{folder / MANIFEST} is not a valid manifest ({error.error_count()} errors): plan again."
-        ) from error
     again = f"./inv plan{settings.flag} --save {folder}"
+    try:
+        content = (folder / MANIFEST).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise OperatorError(f"{folder} has no saved plan: make one with {again}.") from None
+    manifest = decode(
+        Manifest, content, what=f"The plan's manifest {folder / MANIFEST}", remedy=f"plan again with {again}"
+    )
     if manifest.environment != settings.environment:
         raise OperatorError(
             f"The plan in {folder} is for environment {manifest.environment}, not {settings.environment}: use "

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from botocore.exceptions import ClientError
+from pydantic import BaseModel
 
-from ops import endpoint_history, packaging
+from ops import endpoint_history, packaging, s3
 from ops.aws import error_code
+from ops.documents import decode
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.facts import images
@@ -133,23 +134,43 @@ def workbench(env: Environment, progress: Progress, notebooks: Variables | None 
     return _stack(env, "workbench", key, progress, variables)
 
 
+class _State(BaseModel):
+    """A Terraform state, as far as it is read here."""
+
+    version: Literal[4] = 4
+    resources: list[dict[str, Any]] | None
+
+
 def deployed(env: Environment) -> list[str]:
     """Return the stacks whose state holds resources, partly applied ones included: `foundation`, `serving/<endpoint>`,
-    `training_host`, `workbench`."""
-    prefix, bucket, s3 = f"{env.settings.environment}/", env.state_bucket, env.client("s3")
+    `training_host`, `workbench`. Raises UnreadableDocument for a damaged state."""
+    return [name for name in states(env) if has_resources(env, name)]
+
+
+def states(env: Environment) -> list[str]:
+    """Return the stacks that have a state, with or without resources, sorted."""
+    prefix, bucket, s3_client = f"{env.settings.environment}/", env.state_bucket, env.client("s3")
     try:
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        pages = s3_client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
     except ClientError as error:
         if error_code(error) == "NoSuchBucket":
             return []
         raise
-    return sorted(
-        key.removeprefix(prefix).removesuffix(".tfstate")
-        for key in keys
-        if key.endswith(".tfstate")
-        and json.load(s3.get_object(Bucket=bucket, Key=key)["Body"]).get("resources")
+    suffix = ".tfstate"
+    return sorted(key.removeprefix(prefix).removesuffix(suffix) for key in keys if key.endswith(suffix))
+
+
+def has_resources(env: Environment, name: str) -> bool:
+    """Return whether the state of a stack, as `states` names it, holds resources. Raises UnreadableDocument."""
+    uri = s3.S3Uri(env.state_bucket, f"{env.settings.environment}/{name}.tfstate")
+    if not (content := s3.get(env, uri)):  # an empty object is no state to Terraform
+        return False
+    remedy = (
+        f"restore an older version (`aws s3api list-object-versions --bucket {uri.bucket} --prefix {uri.key}` lists "
+        f"them), or remove it with `aws s3 rm {uri}` and run ./inv up{env.settings.flag}"
     )
+    return bool(decode(_State, content, what=f"The Terraform state {uri}", remedy=remedy).resources)
 
 
 def deployed_endpoints(env: Environment) -> list[str]:

@@ -36,8 +36,7 @@ def rows(env: Environment) -> list[Row]:
     found: dict[tuple[str, str], Row] = {}
     for version in registry.versions(env):  # newest first
         lineage = version.lineage
-        if lineage.get("data_hash") == manifest.hash and "billable_seconds" in lineage:
-            row = _row(version)
+        if lineage.get("data_hash") == manifest.hash and (row := _row(version)):
             found.setdefault((row.on, row.machines), row)
     return sorted(found.values(), key=lambda row: (row.usd is None, row.usd, row.seconds))
 
@@ -58,16 +57,21 @@ def cells(found: list[Row]) -> list[tuple[str, ...]]:
     ]
 
 
-def _row(version: registry.Version) -> Row:
+def _row(version: registry.Version) -> Row | None:
+    """Return the row of a version; None for one whose metadata are not of this repository's trainings."""
     lineage = version.lineage
+    try:
+        seconds, billed = float(lineage["training_seconds"]), float(lineage["billable_seconds"])
+    except (KeyError, ValueError):
+        return None
     on, instance_type = lineage.get("launcher", "sagemaker"), lineage.get("instance_type", "")
     count = lineage.get("instance_count", "1")
-    spot, billed = lineage.get("spot") == "true", float(lineage["billable_seconds"])
+    spot = lineage.get("spot") == "true"
     price = 0.0 if on == "here" else hourly(instance_type)
     return Row(
         on=on,
         machines=instance_type if on == "here" else f"{count} × {instance_type}{' Spot' if spot else ''}",
-        seconds=float(lineage["training_seconds"]),
+        seconds=seconds,
         billed=billed,
         usd=None if price is None else round(price * billed / 3600, 6),
         spot=spot,

@@ -99,7 +99,8 @@ def test_a_missing_workbench_names_the_command(account, dev):
 def test_outdated_outputs_name_the_command(account, dev, name, read, command):
     account.publish(name, {"bucket": "b"})
     with pytest.raises(
-        OutdatedOutputs, match=rf"another version of this repository: run \./inv {command} --env dev\.$"
+        OutdatedOutputs,
+        match=rf"another version of this repository \(.*\): run \./inv {command} --env dev\.$",
     ):
         read(dev.outputs)
 

@@ -1,7 +1,9 @@
 """S3 URIs, and objects that are written encrypted with the environment's key."""
 
+from types import SimpleNamespace
+
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ResponseStreamingError
 
 from ops import s3
 from ops.errors import OperatorError
@@ -72,7 +74,11 @@ def test_other_errors_are_raised(account, dev):
 
     env = with_clients(dev, s3=Refusing())
     uri = S3Uri("bucket", "key")
-    for call in (s3.get, s3.exists, s3.has_objects):
+    with pytest.raises(
+        OperatorError, match=r"^s3://bucket/key could not be read \(403: Forbidden\): check .* role"
+    ):
+        s3.get(env, uri)
+    for call in (s3.exists, s3.has_objects):
         with pytest.raises(ClientError, match="Forbidden"):
             call(env, uri)
 
@@ -86,3 +92,53 @@ def test_objects_that_are_not_deleted_are_an_error(account, dev):
         OperatorError, match=r"did not delete a and 1 other objects in bucket b \(AccessDenied: no message\)"
     ):
         s3.delete(with_clients(dev, s3=Refusing()), "b", [{"Key": "a"}, {"Key": "c"}])
+
+
+class Reads:
+    """An S3 client whose successive reads return or raise these."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+
+    def get_object(self, Bucket, Key):
+        answer = self.answers.pop(0)
+        if isinstance(answer, ClientError):
+            raise answer
+        return {"Body": SimpleNamespace(read=answer)}
+
+
+def refusal(code, message):
+    return ClientError({"Error": {"Code": code, "Message": message}}, "GetObject")
+
+
+def cut_off():
+    raise ResponseStreamingError(error="Connection broken")
+
+
+def test_a_transfer_that_is_cut_off_is_repeated(dev):
+    uri = S3Uri("b", "k")
+    assert s3.get(with_clients(dev, s3=Reads(cut_off, cut_off, lambda: b"x")), uri) == b"x"
+    with pytest.raises(ResponseStreamingError):
+        s3.get(with_clients(dev, s3=Reads(*[cut_off] * s3.ATTEMPTS)), uri)
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "advice"),
+    [
+        ("KMS.DisabledException", "arn:aws:kms:…:key/1 is disabled.", "aws kms enable-key"),
+        ("KMS.KMSInvalidStateException", "key/1 is pending deletion.", "aws kms cancel-key-deletion"),
+        ("AccessDenied", "User: x is not authorized to perform: kms:Decrypt", "your role may use it"),
+        ("AccessDenied", "Access Denied", "check that your role may read it"),
+        ("NoSuchBucket", "none", r"run \./inv apply --stack foundation --env dev first"),
+    ],
+)
+def test_an_object_that_cannot_be_read_is_named(dev, code, message, advice):
+    env = with_clients(dev, s3=Reads(refusal(code, message)))
+    with pytest.raises(OperatorError, match=rf"^s3://b/k could not be read \({code}: .*{advice}"):
+        s3.get(env, S3Uri("b", "k"))
+
+
+def test_expired_credentials_are_not_the_object_s_fault(dev):
+    env = with_clients(dev, s3=Reads(refusal("ExpiredToken", "The provided token has expired.")))
+    with pytest.raises(ClientError, match="ExpiredToken"):
+        s3.get(env, S3Uri("b", "k"))

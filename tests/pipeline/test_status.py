@@ -189,14 +189,15 @@ def test_an_endpoint_with_outdated_outputs_is_reported_with_the_command(account,
     account.publish("serving/image-classifier-dev-multi", serving.model_dump())
     found = [row for row in rows(env) if row[0] == "endpoint"]
     assert [name for _, name, _ in found] == ["image-classifier-dev", "image-classifier-dev-multi"]
-    assert found[0][2].endswith("made by another version of this repository: run ./inv deploy --env dev.")
+    assert found[0][2].endswith("(provisioned_qualifier: Field required): run ./inv deploy --env dev.")
     assert found[1][2] == "InService, 2 × ml.m5.large, model 1"
 
 
 def test_a_workbench_with_outdated_outputs_is_reported_with_the_command(account, env):
     account.publish("workbench", {"name": "w"})
     assert [state for what, _, state in rows(env) if what == "workbench"] == [
-        "The workbench of dev was made by another version of this repository: "
+        "The workbench (parameter /image-classifier/dev/workbench) is damaged, or of another version of this "
+        "repository (kind: Field required; 4 more): "
         "run ./inv workbench.down --env dev, then ./inv workbench.up --env dev."
     ]
 
@@ -204,7 +205,8 @@ def test_a_workbench_with_outdated_outputs_is_reported_with_the_command(account,
 def test_an_outdated_tuning_result_is_reported_with_the_command(account, env):
     s3.put(env, search.RESULT, b'{"tuning_job": "search"}')
     assert [state for what, _, state in rows(env) if what == "tuning"] == [
-        "The tuning result was written by another version of this repository: run ./inv tune --env dev."
+        "The tuning result s3://image-classifier-dev-123456789012-us-east-1/results/tuning.json is damaged, or of "
+        "another version of this repository (model: Field required; 5 more): run ./inv tune --env dev."
     ]
 
 

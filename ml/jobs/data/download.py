@@ -59,8 +59,7 @@ def download(url: str, target: Path, progress: Progress = quiet) -> Path:
 def _attempt(url: str, part: Path, version: Path, progress: Progress) -> None:
     have = part.stat().st_size if part.exists() else 0
     headers = {"User-Agent": "image-classifier-ops", "Accept-Encoding": "identity"}
-    tag = json.loads(version.read_text()).get("tag") if have and version.exists() else None
-    if tag:
+    if have and version.exists() and (tag := _tag(version)):
         # The server sends the remaining bytes only if the file has not changed.
         headers |= {"Range": f"bytes={have}-", "If-Range": tag}
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=_TIMEOUT) as response:
@@ -83,3 +82,12 @@ def _attempt(url: str, part: Path, version: Path, progress: Progress) -> None:
                 progress("downloading", have, total)
         if total and have < total:
             raise http.client.IncompleteRead(b"", total - have)
+
+
+def _tag(version: Path) -> str | None:
+    """Return the version that a partial download belongs to; None if it is not known, as then it starts again."""
+    try:
+        tag = json.loads(version.read_bytes())["tag"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return tag if isinstance(tag, str) and tag.isascii() and tag.isprintable() else None

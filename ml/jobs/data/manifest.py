@@ -6,9 +6,13 @@ import re
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, model_validator
 
 from ml.jobs.data.layout import SPLITS, scan
 from ml.jobs.data.parallel import Progress, each, quiet
+from ops.documents import decode
 from ops.errors import OperatorError
 
 
@@ -75,18 +79,29 @@ class Manifest:
         return json.dumps(document, indent=1, ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> "Manifest":
-        """Read a manifest. Raises ValueError if the text is no manifest, or its hash does not match its files."""
-        try:
-            document = json.loads(text)
-            files = {key: ImageEntry(**image) for key, image in document["files"].items()}
-            manifest = cls(document["dataset"], files)
-            intact = document["hash"] == manifest.hash
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"it is not a data manifest: {error!r}") from error
-        if not intact:
+    def from_json(
+        cls, text: str | bytes, *, what: str = "The manifest", remedy: str = "run ./inv data"
+    ) -> "Manifest":
+        """Read a manifest. what, remedy: as of `documents.decode`, whose error it raises, also for a wrong hash."""
+        found = decode(_Document, text, what=what, remedy=remedy)
+        return found.manifest()
+
+
+class _Document(BaseModel):
+    """The content of manifest.json."""
+
+    dataset: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,200}$")]
+    hash: str
+    files: dict[Annotated[str, Field(pattern=rf"^({'|'.join(SPLITS)})/[^/]+/[^/]+$")], ImageEntry]
+
+    @model_validator(mode="after")
+    def _is_intact(self) -> "_Document":
+        if self.hash != self.manifest().hash:
             raise ValueError("its hash does not match its files")
-        return manifest
+        return self
+
+    def manifest(self) -> Manifest:
+        return Manifest(self.dataset, self.files)
 
 
 def manifest(

@@ -79,7 +79,7 @@ def _from_path(source: str, workdir: Path, progress: Progress) -> Path:
 def _once(folder: Path, origin: dict[str, Any], make: Callable[[Path], None]) -> Path:
     """Create a folder, unless it was completely created from the same source."""
     mark = folder / _ORIGIN
-    if mark.exists() and json.loads(mark.read_text()) == origin:
+    if mark.exists() and _read(mark) == origin:
         return folder
     if folder.exists() and not mark.exists():
         raise OperatorError(
@@ -97,6 +97,14 @@ def _once(folder: Path, origin: dict[str, Any], make: Callable[[Path], None]) ->
     shutil.rmtree(folder, ignore_errors=True)
     new.replace(folder)
     return folder
+
+
+def _read(mark: Path) -> Any:
+    """Return the content of the mark; None if it is damaged, as then the folder is made again."""
+    try:
+        return json.loads(mark.read_bytes())
+    except (ValueError, RecursionError):
+        return None
 
 
 def _folder_name(archive: str) -> str:

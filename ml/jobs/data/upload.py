@@ -10,18 +10,21 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-import json
 import mimetypes
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import BaseModel, Field
 
 from ml.jobs.data.manifest import ImageEntry, Manifest
 from ml.jobs.data.parallel import Progress, each, quiet
 from ops import s3
 from ops.aws import error_code
+from ops.documents import UnreadableDocument, decode
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.retries import MAX_POOL_CONNECTIONS
@@ -45,6 +48,14 @@ class Uploaded:
     sent_bytes: int
     unchanged: int
     deleted: int
+
+
+class _Pointer(BaseModel):
+    """The content of current.json: which data set is the current one, and the hash of its manifest."""
+
+    dataset: str
+    manifest_key: Annotated[str, Field(pattern=rf"^{PREFIX}/[a-z0-9-]{{1,200}}/{re.escape(MANIFEST)}$")]
+    hash: str
 
 
 def upload(env: Environment, manifest: Manifest, progress: Progress = quiet) -> Uploaded:
@@ -72,16 +83,14 @@ def upload(env: Environment, manifest: Manifest, progress: Progress = quiet) -> 
             store.delete(stale, progress)
         result = manifest.stored(etags)
         store.put(MANIFEST, result.to_json().encode())
-        pointer = {
-            "dataset": manifest.dataset,
-            "manifest_key": f"{store.prefix}{MANIFEST}",
-            "hash": manifest.hash,
-        }
-        _Store(env, f"{PREFIX}/").put(CURRENT, json.dumps(pointer).encode())
+        pointer = _Pointer(
+            dataset=manifest.dataset, manifest_key=f"{store.prefix}{MANIFEST}", hash=manifest.hash
+        )
+        _Store(env, f"{PREFIX}/").put(CURRENT, pointer.model_dump_json().encode())
         if to_send or stale or JOURNAL in listed:
             store.delete([JOURNAL])
     sent_bytes = sum(manifest.files[key].size for key in to_send)
-    return Uploaded(result, pointer["manifest_key"], len(to_send), sent_bytes, unchanged, len(stale))
+    return Uploaded(result, pointer.manifest_key, len(to_send), sent_bytes, unchanged, len(stale))
 
 
 def current(env: Environment) -> Manifest:
@@ -91,27 +100,19 @@ def current(env: Environment) -> Manifest:
     """
     name, command = env.settings.environment, f"./inv data{env.settings.flag}"
     with _operator_errors(env):
-        pointer_text = s3.get(env, s3.in_data_bucket(env, f"{PREFIX}/{CURRENT}"))
-        if pointer_text is None:
+        uri = s3.in_data_bucket(env, f"{PREFIX}/{CURRENT}")
+        content = s3.get(env, uri)
+        if content is None:
             raise OperatorError(f"Environment {name} has no data: run {command} first.")
-        try:
-            pointer = json.loads(pointer_text)
-            manifest_key = str(pointer["manifest_key"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise OperatorError(
-                f"{PREFIX}/{CURRENT} of environment {name} is damaged: run {command} again."
-            ) from error
-        text = s3.get(env, s3.in_data_bucket(env, manifest_key))
-        if text is None:
-            raise OperatorError(f"Environment {name} has no data: run {command} first.")
-        try:
-            found = Manifest.from_json(text)
-        except ValueError as error:
-            raise OperatorError(
-                f"{manifest_key} of environment {name} is damaged ({error}): run {command} again."
-            ) from error
+        again = f"run {command} again"
+        pointer = decode(_Pointer, content, what=f"The pointer to the current data, {uri},", remedy=again)
+        uri = s3.in_data_bucket(env, pointer.manifest_key)
+        content = s3.get(env, uri)
+        if content is None:
+            raise OperatorError(f"Environment {name} has no data (there is no {uri}): run {command} first.")
+        found = Manifest.from_json(content, what=f"The data manifest {uri}", remedy=again)
         journal = s3.in_data_bucket(env, f"{PREFIX}/{found.dataset}/{JOURNAL}")
-        if s3.has_objects(env, journal) or found.hash != pointer.get("hash"):
+        if s3.has_objects(env, journal) or found.hash != pointer.hash:
             raise OperatorError(
                 f"The upload of data set {found.dataset} of environment {name} was interrupted: run {command} again to "
                 "finish it."
@@ -142,7 +143,7 @@ class _Store:
         content = s3.get(self.env, s3.in_data_bucket(self.env, f"{self.prefix}{key}"))
         try:
             return None if content is None else Manifest.from_json(content)
-        except ValueError:
+        except UnreadableDocument:
             return None
 
     def listed(self) -> dict[str, tuple[str, int]]:

@@ -10,6 +10,7 @@ from ml.jobs.launchers.base import Outcome, Training
 from ml.jobs.submitter import as_submitter
 from ml.runner.job import STATUS_FILE, Job, Status
 from ops import packaging, s3
+from ops.documents import decode
 from ops.environment import Environment
 
 RUNNER = Path(__file__).resolve().parents[2] / "runner"
@@ -28,9 +29,15 @@ def describe(env: Environment, name: str) -> dict[str, Any] | None:
 
 
 def read_status(env: Environment, name: str) -> Status | None:
-    """Return the job's status; None until a machine has started it."""
-    content = s3.get(env, s3.in_data_bucket(env, f"training/{name}/{STATUS_FILE}"))
-    return None if content is None else Status.from_json(content)
+    """Return the job's status; None until a machine has started it. Raises UnreadableDocument."""
+    uri = s3.in_data_bucket(env, f"training/{name}/{STATUS_FILE}")
+    content = s3.get(env, uri)
+    if content is None:
+        return None
+    remedy = (
+        f"remove it with `aws s3 rm {uri}`, then start the training again, which resumes from its checkpoint"
+    )
+    return decode(Status, content, what=f"The status {uri} of a training", remedy=remedy)
 
 
 def outcome(env: Environment, name: str, status: Status) -> Outcome:

@@ -93,8 +93,10 @@ def test_the_largest_image_fits_a_synchronous_payload():
 
 
 def test_invoke_returns_the_body(function, env, serving):
-    function.answer = lambda event: {"statusCode": 200, "body": {"predictions": [event["s3"]]}}
-    assert predictions.invoke(env, serving, {"s3": "s3://b/k"}) == {"predictions": ["s3://b/k"]}
+    body = {"predictions": [{"label": "cat", "probability": 0.5}], "scores": {"cat": 0.1}}
+    function.answer = lambda event: {"statusCode": 200, "body": body}
+    assert predictions.invoke(env, serving, {"s3": "s3://b/k"}) == body
+    assert function.events == [{"s3": "s3://b/k"}]
 
 
 def test_an_error_of_the_function_is_reported_in_its_words(function, env, serving):
@@ -167,7 +169,7 @@ class AsyncEndpoint:
 
     def __init__(self, env):
         self._env = env
-        self.answers = {"out": b'{"predictions": []}'}
+        self.answers = {"out": b'{"predictions": [{"label": "0", "probability": 1}]}'}
         self.request: dict = {}
 
     def invoke_endpoint_async(self, **request):
@@ -201,7 +203,7 @@ def target(serving):
 
 
 def test_an_asynchronous_endpoint_is_invoked_through_the_bucket(async_env, endpoint, target, image):
-    assert predictions.invoke_async(async_env, target, image) == {"predictions": []}
+    assert predictions.invoke_async(async_env, target, image)["predictions"][0]["label"] == "0"
     key = "async/image-classifier-dev/input/a.png"
     assert endpoint.request["InputLocation"] == f"s3://{async_env.data_bucket}/{key}"
     assert s3.get(async_env, s3.in_data_bucket(async_env, key)) == b"image"

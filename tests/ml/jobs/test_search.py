@@ -212,5 +212,8 @@ def test_a_result_for_another_network_is_refused(env):
 
 def test_a_result_of_another_version_is_refused(env):
     s3.put(env, search.RESULT, b'{"job": "x"}')
-    with pytest.raises(OperatorError, match=r"another version of this repository: run \./inv tune"):
+    with pytest.raises(
+        OperatorError,
+        match=r"s3://.*/results/tuning\.json .*another version of this repository .*: run \./inv tune",
+    ):
         search.latest(env)

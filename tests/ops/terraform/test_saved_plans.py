@@ -108,7 +108,9 @@ def test_a_folder_without_a_plan_is_refused(prod, work):
     ):
         saved_plans.load(work / "nowhere", prod)
     (work / "manifest.json").write_text("{}")
-    with pytest.raises(OperatorError, match=r"is not a valid manifest"):
+    with pytest.raises(
+        OperatorError, match=r"manifest .*/manifest\.json is damaged.*: plan again with \./inv plan"
+    ):
         saved_plans.load(work, prod)
 
 

@@ -232,7 +232,7 @@ def test_a_manifest_is_read_back_unless_it_was_changed(pets):
     assert Manifest.from_json(made.to_json()) == made
     tampered = made.to_json().replace("train/cat/0.png", "train/cat/x.png")
     for text in (tampered, "[]", "{}", '{"dataset": "a", "files": {"x": {}}, "hash": ""}'):
-        with pytest.raises(ValueError):
+        with pytest.raises(OperatorError, match="damaged"):
             Manifest.from_json(text)
 
 
