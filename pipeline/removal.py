@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -16,7 +15,7 @@ from ops.console import Step
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.facts.prices import prices
-from ops.terraform import dependencies, stacks
+from ops.terraform import dependencies, stacks, state_contents
 from ops.terraform.stack import Plan, Stack
 from pipeline import cleanup
 
@@ -157,13 +156,13 @@ def prepare(
 
 
 def state(stack: Stack) -> dict[str, Any]:
-    """Return the content of a stack's state; empty if there is none."""
+    """Return the resources in a stack's state; empty if there is none. Raises UnreadableDocument."""
     s3 = stack.s3
     try:
-        found: dict[str, Any] = json.load(s3.get_object(Bucket=stack.state_bucket, Key=stack.key)["Body"])
+        content = s3.get_object(Bucket=stack.state_bucket, Key=stack.key)["Body"].read()
     except s3.exceptions.NoSuchKey:
         return {}
-    return found
+    return {"resources": state_contents.resources(content, f"s3://{stack.state_bucket}/{stack.key}")}
 
 
 def kept_cost(removal: Removal, kept: Contents) -> str:

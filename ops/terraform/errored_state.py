@@ -56,7 +56,7 @@ def _parse(content: bytes) -> dict[str, Any] | None:
         state = json.loads(content)
         valid = isinstance(state["serial"], int) and isinstance(state["lineage"], str)
         return state if valid and isinstance(state["resources"], list) else None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -278,7 +278,7 @@ def _parse(text: str, etag: str, modified: datetime) -> Lock:
             operation=str(info.get("Operation", "")),
             owner=lock_owner.parse(str(info.get("Info", ""))),
         )
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Lock(id="", etag=etag, who="", since=modified)
 
 

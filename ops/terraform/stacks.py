@@ -5,21 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from botocore.exceptions import ClientError
-from pydantic import BaseModel
 
 from ops import endpoint_history, packaging, s3
 from ops.aws import error_code
-from ops.documents import decode
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.facts import images
 from ops.paths import ROOT, WORK
 from ops.settings import Settings
 from ops.settings.serving import ServingSettings
-from ops.terraform import state_bucket
+from ops.terraform import state_bucket, state_contents
 from ops.terraform.adoption.search import Search
 from ops.terraform.stack import Stack
 
@@ -134,13 +132,6 @@ def workbench(env: Environment, progress: Progress, notebooks: Variables | None 
     return _stack(env, "workbench", key, progress, variables)
 
 
-class _State(BaseModel):
-    """A Terraform state, as far as it is read here."""
-
-    version: Literal[4] = 4
-    resources: list[dict[str, Any]] | None
-
-
 def deployed(env: Environment) -> list[str]:
     """Return the stacks whose state holds resources, partly applied ones included: `foundation`, `serving/<endpoint>`,
     `training_host`, `workbench`. Raises UnreadableDocument for a damaged state."""
@@ -164,13 +155,7 @@ def states(env: Environment) -> list[str]:
 def has_resources(env: Environment, name: str) -> bool:
     """Return whether the state of a stack, as `states` names it, holds resources. Raises UnreadableDocument."""
     uri = s3.S3Uri(env.state_bucket, f"{env.settings.environment}/{name}.tfstate")
-    if not (content := s3.get(env, uri)):  # an empty object is no state to Terraform
-        return False
-    remedy = (
-        f"restore an older version (`aws s3api list-object-versions --bucket {uri.bucket} --prefix {uri.key}` lists "
-        f"them), or remove it with `aws s3 rm {uri}` and run ./inv up{env.settings.flag}"
-    )
-    return bool(decode(_State, content, what=f"The Terraform state {uri}", remedy=remedy).resources)
+    return bool(state_contents.resources(s3.get(env, uri) or b"", str(uri)))
 
 
 def deployed_endpoints(env: Environment) -> list[str]:

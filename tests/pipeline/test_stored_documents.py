@@ -274,9 +274,9 @@ def test_every_json_that_is_read_is_decoded_in_one_place():
     root = Path(__file__).parents[2]
     found = {
         str(path.relative_to(root))
-        for folder in ("cli", "pipeline", "ml/jobs", "ops")
+        for folder in ("pipeline", "ml/jobs", "ops")
         for path in (root / folder).rglob("*.py")
-        if "checks" not in path.parts  # they read what other tools print
+        if not {"checks", "faults"} & set(path.parts)  # they read what programs print
         and any(call in path.read_text() for call in ("json.load", "validate_json", "validate_python"))
     }
     assert found == {
@@ -285,8 +285,14 @@ def test_every_json_that_is_read_is_decoded_in_one_place():
         "ops/documents.py",
         "ops/plan_report/markdown.py",
         "ops/plan_report/permissions.py",
+        "ops/terraform/adoption/functions.py",
+        "ops/terraform/adoption/state.py",  # just written by Terraform
         "ops/terraform/binary.py",
         "ops/terraform/commands.py",
+        "ops/served_models.py",  # derives a damaged history again
+        "ops/terraform/errored_state.py",  # anything else is set aside
         "ops/terraform/events.py",
+        "ops/terraform/lock_owner.py",  # anything else is another program's lock
+        "ops/terraform/locks.py",
         "ops/terraform/state_bucket.py",
     }
