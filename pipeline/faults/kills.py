@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.faults import processes
-from pipeline.faults.case import Case, Moment, References
+from pipeline.faults.case import Case, Moment, References, Unexpected
+from pipeline.faults.command import Command
 from pipeline.faults.lab import Lab
 from pipeline.faults.stages import DEPLOY, DOWN, FOUNDATION, SECOND, Stage
 
 TERRAFORM, ACCOUNT = "Terraform", "AWS"
 VICTIMS = ((TERRAFORM,), (ACCOUNT,), (TERRAFORM, ACCOUNT))
+_TRIES = 4
 STAGES = (FOUNDATION, DEPLOY, SECOND, DOWN)
 
 
@@ -27,9 +29,19 @@ class Kill(Case):
     moment: Moment
 
     def disturb(self, lab: Lab, references: References) -> str:
-        command = lab.start(*self.stage.command)
-        if not self.moment.wait(command, references(self.stage)):
-            return f"(ended before the kill) {command.message}"
+        moment = self.moment
+        for _ in range(_TRIES):
+            command = lab.start(*self.stage.command)
+            if moment.wait(command, references(self.stage)):
+                self._kill(lab, command)
+                command.wait()
+                return command.message
+            # This run was faster than the undisturbed one.
+            moment = replace(moment, share=moment.share / 2)
+            lab.restore(self.first.name if self.first else "")
+        raise Unexpected(f"{command.title} ended before every kill.")
+
+    def _kill(self, lab: Lab, command: Command) -> None:
         if TERRAFORM in self.victims:
             command.wait_until(lambda: bool(_terraform(lab)))
         running = _terraform(lab)
@@ -38,8 +50,6 @@ class Kill(Case):
             lab.account.kill()
         if TERRAFORM in self.victims:
             processes.kill(running)
-        command.wait()
-        return command.message
 
 
 def _terraform(lab: Lab) -> list[processes.Process]:

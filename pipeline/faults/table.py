@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ops.errors import OperatorError
 from pipeline.faults.case import Row
 
+_LENGTH = 400  # of a message in a cell
+_VARIABLE = (
+    (re.compile(r"(?:/[\w.-]+)+/(?=[\w.-]*)"), "…/"),
+    (re.compile(r"https?://\S+"), "…"),
+    (re.compile(r"\bprocess \d+"), "process …"),
+    (re.compile(r"\b[\w-]+@[\w.-]+"), "user@host"),
+    (re.compile(r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \([^)]*\)"), "since …"),
+    (re.compile(r"RequestID: [\w-]+"), "RequestID: …"),
+)
 COLUMNS = ("fault", "stage", "lost", "next run", "message")
 BEGIN, END = "<!-- faults: begin -->", "<!-- faults: end -->"
 
@@ -53,9 +63,11 @@ def _stages(rows: list[Row]) -> str:
 
 
 def _message(rows: list[Row]) -> str:
-    """Return the messages without repetition; the first of the longest ones is enough in a table."""
-    messages = list(dict.fromkeys(row.message for row in rows))
-    return messages[0] if len(messages) == 1 else "; ".join(messages[:2])
+    """Return the first message, without what differs from run to run."""
+    text = rows[0].message
+    for pattern, replacement in _VARIABLE:
+        text = pattern.sub(replacement, text)
+    return text if len(text) <= _LENGTH else text[: text.rindex(" ", 0, _LENGTH)] + " …"
 
 
 def _escape(cell: str) -> str:
