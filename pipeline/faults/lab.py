@@ -161,6 +161,7 @@ class Lab:
         """Return to a saved state, or with an empty name to an empty account."""
         self.end_commands()
         self.account.kill()
+        self._remove(self.folder / "second-work")
         for part in ("aws", "work"):
             self._remove(self.folder / part)
             if name and (self.states / name / part).exists():

@@ -17,10 +17,10 @@ _TYPE = "ml.m5.large"
 
 @dataclass(frozen=True, kw_only=True)
 class FullDisk(Case):
-    """No file of the operator's machine grows beyond a few kilobytes, as on a full disk."""
+    """No file of the operator's machine grows beyond a few kilobytes, as on a full disk; its terminal works."""
 
     def disturb(self, lab: Lab, references: References) -> str:
-        return require(lab.start(*self.stage.command, file_blocks=_FILE_BLOCKS), fails=True)
+        return require(lab.start(*self.stage.command, file_blocks=_FILE_BLOCKS, terminal=True), fails=True)
 
 
 @dataclass(frozen=True, kw_only=True)
