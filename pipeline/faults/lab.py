@@ -54,7 +54,9 @@ class Lab:
     def __enter__(self) -> Lab:
         processes.check()
         self.folder.mkdir(parents=True, exist_ok=True)
-        for kept in ("aws", "work", "checkout", "second"):
+        self.end_commands()  # of a campaign that was killed
+        self.account.destroy()
+        for kept in ("work", "checkout", "second", "second-work", "output"):
             self._remove(self.folder / kept)
         self.checkout = self.copy_checkout("checkout")
         return self
