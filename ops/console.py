@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,6 +39,16 @@ def emit(result: object, as_json: bool) -> None:
     """Print a task's result as JSON on standard output if `--json` is given."""
     if as_json:
         print(json.dumps(result, indent=2, sort_keys=True, default=str))
+
+
+class Progress(Protocol):
+    """Shows a short text while a command runs. important: as of `Step`."""
+
+    def __call__(self, text: str, important: bool = False) -> None: ...
+
+
+def quiet(text: str, important: bool = False) -> None:
+    """Show no progress."""
 
 
 @dataclass

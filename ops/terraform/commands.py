@@ -17,14 +17,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from ops import interrupts, processes
-from ops.console import say
+from ops.console import Progress, say
 from ops.errors import OperatorError
 from ops.terraform import events, providers
 from ops.terraform.client import Client, flag
 from ops.terraform.configuration import Configuration
 from ops.terraform.events import Event
-
-Progress = Callable[[str], None]
 
 _PROVIDER = "terraform-provi"  # Linux cuts the names of processes off
 
@@ -156,7 +154,7 @@ class Commands:
         if session.isdigit() and boot == processes.boot():
             ended = processes.end_session(int(session), _PROVIDER)
             if ended:
-                self.progress(f"ended {_processes(len(ended))} that a killed Terraform left")
+                self.progress(f"ended {_processes(len(ended))} that a killed Terraform left", important=True)
         self._unfinished.unlink(missing_ok=True)
 
     @contextlib.contextmanager
@@ -173,7 +171,10 @@ class Commands:
                     break
                 except BlockingIOError:
                     if not waiting:
-                        self.progress(f"waiting for another Terraform run of {self.root} on this machine")
+                        self.progress(
+                            f"waiting for another Terraform run of {self.root} on this machine",
+                            important=True,
+                        )
                         waiting = True
                     time.sleep(0.2)
             log.truncate(0)

@@ -11,10 +11,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ops.aws import error_code
+from ops.console import Progress
 
 
 def recover(
-    file: Path, s3: Any, bucket: str, key: str, push: Callable[[Path], None], progress: Callable[[str], None]
+    file: Path, s3: Any, bucket: str, key: str, push: Callable[[Path], None], progress: Progress
 ) -> None:
     """Save an errored state if it continues the saved one; else keep it under another name. Call it under the lock.
 
@@ -35,7 +36,8 @@ def recover(
             return _set_aside(file, "another state has been saved since", progress)
         if saved["serial"] >= errored["serial"]:
             return _set_aside(file, "a newer state has been saved since", progress)
-    progress(f"saving the state that an earlier run could not save ({len(errored['resources'])} resources)")
+    count = len(errored["resources"])
+    progress(f"saving the state that an earlier run could not save ({count} resources)", important=True)
     push(file)
     file.unlink()
 
@@ -60,7 +62,10 @@ def _parse(content: bytes) -> dict[str, Any] | None:
         return None
 
 
-def _set_aside(file: Path, reason: str, progress: Callable[[str], None]) -> None:
+def _set_aside(file: Path, reason: str, progress: Progress) -> None:
     time = datetime.fromtimestamp(file.stat().st_mtime, timezone.utc)
     kept = file.rename(file.with_name(f"{file.name}.{time:%Y%m%dT%H%M%SZ}"))
-    progress(f"the state that an earlier run could not save is not used, as {reason}; it is kept in {kept}")
+    progress(
+        f"the state that an earlier run could not save is not used, as {reason}; it is kept in {kept}",
+        important=True,
+    )

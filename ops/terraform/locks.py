@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ops import waiting
 from ops.aws import error_code
+from ops.console import Progress
 from ops.errors import OperatorError
 from ops.terraform import binary, lock_owner
 from ops.terraform.lock_owner import Liveness, Owner
@@ -88,7 +89,7 @@ class StateLock:
     stack: name for messages.
     log: standard output of this stack's Terraform, which it locks.
     progress: called with a short text.
-    unlock: command that lists and releases locks.
+    unlock: command that shows and releases locks.
     """
 
     s3: Any
@@ -96,8 +97,8 @@ class StateLock:
     key: str
     stack: str
     log: Path
-    progress: Callable[[str], None]
-    unlock: str = "./inv unlock"
+    progress: Progress
+    unlock: str
 
     @property
     def lock_key(self) -> str:
@@ -122,7 +123,7 @@ class StateLock:
             if found is None or found.owner is None:
                 continue
             self._wait_for_terraform(found.owner)
-            self.progress(f"taking over the state lock of {self.stack} from {found}")
+            self.progress(f"taking over the state lock of {self.stack} from {found}", important=True)
             delete(self.s3, self.bucket, self.lock_key, found)
 
     def _take(self) -> tuple[HeldLock | None, Lock | None] | None:
@@ -171,7 +172,7 @@ class StateLock:
             if tens > shown[0] and (found := read(self.s3, self.bucket, self.lock_key)):
                 shown[0] = tens
                 left = max(0, SECONDS - 10 * tens)
-                self.progress(f"{self.stack} is locked by {found}; waiting {left} s")
+                self.progress(f"{self.stack} is locked by {found}; waiting {left} s", important=True)
 
         return show
 
@@ -187,7 +188,8 @@ class StateLock:
             ),
             on_wait=lambda: self.progress(
                 f"waiting for the Terraform of `{owner.command}`, which was killed, to finish {self.stack} "
-                f"({_duration(int(pause.waited) // 10 * 10)})"
+                f"({_duration(int(pause.waited) // 10 * 10)})",
+                important=True,
             ),
             shortest=0.2,
         )
@@ -234,13 +236,15 @@ class HeldLock:
             found = read(place.s3, place.bucket, place.lock_key)
             if found is None or found.id != self.lock.id:
                 place.progress(
-                    f"the state lock of {place.stack} was released by somebody else in the meantime"
+                    f"the state lock of {place.stack} was released by somebody else in the meantime",
+                    important=True,
                 )
             else:
                 delete(place.s3, place.bucket, place.lock_key, found)
         except (BotoCoreError, ClientError) as error:
             place.progress(
-                f"the state lock of {place.stack} could not be released ({error}): your next command takes it over"
+                f"the state lock of {place.stack} could not be released ({error}): your next command takes it over",
+                important=True,
             )
 
 

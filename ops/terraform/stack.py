@@ -15,13 +15,14 @@ from typing import Any
 import boto3
 
 from ops import interrupts
+from ops.console import Progress, quiet
 from ops.paths import ROOT, WORK
 from ops.retries import client_config
 from ops.terraform import errored_state, events, providers
 from ops.terraform.adoption import adopt, state
 from ops.terraform.adoption.search import Import
 from ops.terraform.client import flag
-from ops.terraform.commands import Commands, Progress
+from ops.terraform.commands import Commands
 from ops.terraform.configuration import Configuration
 from ops.terraform.locks import HeldLock, StateLock
 
@@ -65,6 +66,7 @@ class Stack:
     progress: called with a short text when something starts or ends.
     s3: client that locks the state; by default one with the credentials and endpoint of the AWS_* variables.
     search: finds on AWS what a plan would create; None: nothing is adopted.
+    unlock: command that shows and releases locks, for messages.
     """
 
     root: str
@@ -72,9 +74,10 @@ class Stack:
     state_bucket: str | None
     region: str
     variables: dict[str, Any] = field(default_factory=dict)
-    progress: Progress = lambda text: None
+    progress: Progress = quiet
     s3: Any = None
     search: adopt.Find | None = None
+    unlock: str = "./inv unlock"
     _held: HeldLock | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -139,7 +142,9 @@ class Stack:
         if any(item.replace for item in plan.adopted):
             adopt.check_replacements(self.show(plan), plan.adopted)
         if plan.adopted:
-            self.progress(f"adopting {adopt.summary(len(plan.adopted))}: {adopt.names(plan.adopted)}")
+            self.progress(
+                f"adopting {adopt.summary(len(plan.adopted))}: {adopt.names(plan.adopted)}", important=True
+            )
         return plan
 
     def _plan_once(self, destroy: bool, targets: Sequence[str], imports: tuple[Import, ...] = ()) -> Plan:
@@ -173,7 +178,7 @@ class Stack:
                 if self.state_bucket and any(item.unread for item in plan.adopted):
                     state.record(self._client, self.state_bucket, self.key, plan.adopted)
         if plan.adopted:
-            self.progress(f"adopted {adopt.summary(len(plan.adopted))}")
+            self.progress(f"adopted {adopt.summary(len(plan.adopted))}", important=True)
 
     def up(self) -> tuple[Change, ...]:
         """Plan, and apply if anything changes. Return the changes made."""
@@ -208,7 +213,7 @@ class Stack:
             if change["address"] in plan.tainted and change["change"]["actions"] == ["create", "delete"]
         ]
         for address in kept:
-            self.progress(f"keeping {address}, which an interrupted run created")
+            self.progress(f"keeping {address}, which an interrupted run created", important=True)
             self.commands.untaint(address)
         return kept
 
@@ -219,7 +224,9 @@ class Stack:
         return f"serving/{file.removesuffix('.tfstate')}" if folder.endswith("serving") else self.root
 
     def _lock(self, bucket: str) -> StateLock:
-        return StateLock(self._client, bucket, self.key, self._name, self.commands.log, self.progress)
+        return StateLock(
+            self._client, bucket, self.key, self._name, self.commands.log, self.progress, self.unlock
+        )
 
     def _recover(self, bucket: str) -> None:
         """Save the state that the run before could not save."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from ops import endpoint_history, packaging, s3
 from ops.aws import error_code
+from ops.console import Progress
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.facts import images
@@ -27,7 +27,6 @@ DEFAULT = ("foundation", "serving")  # without access, which an administrator ap
 
 ACCESS_PATH = "/access/"  # the IAM path of what stack access creates
 
-Progress = Callable[[str], None]
 Variables = dict[str, Any]
 
 
@@ -204,6 +203,7 @@ def _stack(
         progress=progress,
         s3=env.client("s3"),
         search=None if without_state else Search(env, progress),
+        unlock=f"./inv unlock{settings.flag}{' --stack access' if root == 'access' else ''}",
         variables={
             "project": settings.project,
             "environment": settings.environment,

@@ -7,11 +7,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ops.aws import error_code
+from ops.console import Progress
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.outputs import Workbench
 from ops.text import clause
-from pipeline.workbench.studio import Progress, wait
+from pipeline.workbench.studio import wait
 
 
 def start(env: Environment, workbench: Workbench, progress: Progress) -> None:

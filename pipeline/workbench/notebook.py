@@ -7,10 +7,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ops.aws import error_code
+from ops.console import Progress
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.text import clause
-from pipeline.workbench.studio import Progress, name, wait
+from pipeline.workbench.studio import name, wait
 
 STABLE = ("missing", "InService", "Stopped", "Failed")
 

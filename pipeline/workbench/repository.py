@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ml.jobs.submitter import as_submitter
 from ops import packaging, s3
+from ops.console import Progress
 from ops.environment import Environment
 from ops.paths import ROOT, WORK
 from ops.settings.workbench import WorkbenchSettings
 from pipeline.workbench import wheels
-from pipeline.workbench.studio import Progress
 
 ARCHIVE = "repository.tar.gz"
 

@@ -9,11 +9,10 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ops.aws import error_code
+from ops.console import Progress
 from ops.environment import Environment
 from ops.settings import Settings
 from ops.waiting import wait_for
-
-Progress = Callable[[str], None]
 
 OWNER_TAG = (
     "ManagedByAmazonSageMakerResource"  # of a domain's file system and security groups: the domain's ARN

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ops.console import Progress
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.facts.instance_types import check_instance_type
@@ -16,7 +17,6 @@ from ops.settings.workbench import WorkbenchSettings
 from ops.terraform import stacks
 from ops.terraform.stack import Change
 from pipeline.workbench import jupyter_lab, notebook, repository, studio
-from pipeline.workbench.studio import Progress
 
 URL_SECONDS = 300  # AWS's limit for opening a presigned URL
 STOPPED = "stopped"

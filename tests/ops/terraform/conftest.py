@@ -26,7 +26,7 @@ def stack(repository, machine, fake_terraform, s3):
                 "key": "test/foundation.tfstate",
                 "state_bucket": "states",
                 "region": "eu-west-1",
-                "progress": texts.append,
+                "progress": lambda text, important=False: texts.append(text),
                 "s3": s3,
                 **options,
             }

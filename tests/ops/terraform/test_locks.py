@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from ops import processes
+from ops import console, processes
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.terraform import lock_owner, locks
@@ -29,7 +29,15 @@ def lock(s3, tmp_path, fake_terraform):
     texts: list[str] = []
 
     def make(client=s3) -> StateLock:
-        return StateLock(client, "states", KEY, "foundation", tmp_path / "run.jsonl", texts.append)
+        return StateLock(
+            client,
+            "states",
+            KEY,
+            "foundation",
+            tmp_path / "run.jsonl",
+            lambda text, important=False: texts.append(text),
+            "./inv unlock",
+        )
 
     make.texts = texts
     return make
@@ -302,6 +310,6 @@ def test_locks_use_the_operator_s_s3(moto_aws, dev: Environment, monkeypatch, tm
 
     monkeypatch.setattr("ops.terraform.stack.WORK", tmp_path)
     s3 = dev.client("s3")
-    with stacks.foundation(dev, lambda text: None).locked():
+    with stacks.foundation(dev, console.quiet).locked():
         listed = s3.list_objects_v2(Bucket=dev.state_bucket)["Contents"]
         assert [item["Key"] for item in listed] == ["dev/foundation.tfstate.tflock"]
