@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ml.jobs import search
+from ml.jobs.trials import FAILED, Trial
 from ops import console
 from ops.console import Stage, Step, say
 from ops.environment import Environment
 from ops.facts.instance_types import check_instance_type
+from ops.text import clause
 from pipeline import preflight
 from pipeline.notes import local_time, number
 
@@ -26,7 +28,10 @@ def run(env: Environment, again: bool = False, stages: list[Stage] | None = None
             on_progress=lambda status, done, total: step(f"{status}: {done} of {total} trials ended"),
         )
         unchanged = "" if ran else " (unchanged)"
-        step.note = f"{result.tuning_job}: validation accuracy {result.best_objective:.4f}{unchanged}"
+        for line in (failures := _failures(trials)):
+            step.remark(line)
+        failed = f"; {len(failures)} of {_asked_for(trials)} trials failed" if failures else ""
+        step.note = f"{result.tuning_job}: validation accuracy {result.best_objective:.4f}{unchanged}{failed}"
     _show_trials(trials)
     best = {k: v for k, v in result.hyperparameters.items() if not k.startswith("_")}
     shown = ", ".join(f"[bold]{name}[/]={value}" for name, value in sorted(best.items()))
@@ -41,7 +46,30 @@ def run(env: Environment, again: bool = False, stages: list[Stage] | None = None
     }
 
 
-def _show_trials(trials: Sequence[search.Trial]) -> None:
+def _asked_for(trials: Sequence[Trial]) -> int:
+    """Return the number of trials without the repeated ones."""
+    return sum(not trial.retry_of for trial in trials)
+
+
+def _failures(trials: Sequence[Trial]) -> list[str]:
+    """Return a line for each failed trial: its reason, and how it ended when it was repeated."""
+    repeated = {trial.retry_of: trial for trial in trials if trial.retry_of}
+    lines = []
+    for trial in trials:
+        if trial.status != FAILED or trial.retry_of:
+            continue
+        again = repeated.get(trial.name)
+        if again is None:
+            outcome = "not repeated, as another failed trial failed again"
+        elif again.objective is None:
+            outcome = f"repeated as {again.name}, {again.status}: {clause(again.failure or 'no objective')}"
+        else:
+            outcome = f"repeated as {again.name}, validation accuracy {again.objective:.4f}"
+        lines.append(f"trial {trial.name} failed: {clause(trial.failure or 'no reason given')}; {outcome}")
+    return lines
+
+
+def _show_trials(trials: Sequence[Trial]) -> None:
     """Print a table with the columns of the SageMaker SDK's table of a search."""
     names = sorted({name for trial in trials for name in trial.hyperparameters if not name.startswith("_")})
     columns = [

@@ -28,6 +28,7 @@ CONTAINER = Path(__file__).resolve().parent.parent / "container"
 OBJECTIVE = "validation:accuracy"
 PROGRAM = "train.py"
 ARCHIVE = "source.tar.gz"
+RETRY_STRATEGY = {"maximum_retry_attempts": 1}  # after an error of SageMaker itself only
 CODE = "code"  # the channel that brings the program to a container, which has no network to fetch it with
 
 _NUMBER = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"

@@ -4,47 +4,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
-from ml.jobs import data, job_inputs, names
+from ml.jobs import data, job_inputs, names, retries, trials
 from ml.jobs.data.manifest import Manifest
 from ml.jobs.follow import LOG_GROUP, TERMINAL
 from ml.jobs.sdk import sdk
 from ml.jobs.submitter import as_submitter
+from ml.jobs.trials import Trial
 from ops import s3
 from ops.documents import decode
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.settings.jobs import TuningSettings
-from ops.text import sentence
+from ops.text import clause, sentence
 from ops.waiting import Pause
 
 RESULT = "results/tuning.json"  # the key of the latest result in the data bucket
 
 OnProgress = Callable[[str, int, int], None]
 """Called as on_progress(status, trials ended, trials in all)."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One training job of a search.
-
-    objective: accuracy on the validation split, 0 to 1.
-    elapsed: seconds.
-    """
-
-    hyperparameters: dict[str, str]
-    name: str
-    status: str
-    objective: float | None
-    start: datetime | None
-    end: datetime | None
-    elapsed: float | None
 
 
 class SearchResult(BaseModel):
@@ -68,10 +50,12 @@ def run(
 ) -> tuple[SearchResult, list[Trial], bool]:
     """Search, or resume the search for the same data, program and ranges.
 
+    Trials that failed are repeated once, by `retries`.
+
     before_start: called before a new search is started.
 
-    Returns the result, its trials, and whether anything ran. Raises OperatorError if there is no data or the search
-    fails.
+    Returns the result, its trials with the repeated ones, and whether anything ran. Raises OperatorError if there is no
+    data, or if no trial succeeds.
     """
     submitter = as_submitter(env)
     manifest = data.current(submitter)
@@ -81,9 +65,20 @@ def run(
     if job is None:
         before_start()
         job_inputs.create(lambda: _create(submitter, manifest, source, name))
-    if ran:
-        _follow(submitter, name, on_progress)
-    return _finish(submitter, manifest, name), trials(submitter, name), ran
+    described = _follow(submitter, name, on_progress)
+    found = trials.of_search(submitter, name)
+    known = {trial.name for trial in retries.existing(submitter, found)}
+    repeated = retries.run(
+        submitter,
+        _trial_definition(submitter, manifest, source),
+        found,
+        parallel=env.settings.tuning.max_parallel_jobs,
+        tags=job_inputs.tags(env.settings, manifest),
+        on_progress=on_progress,
+    )
+    ran = ran or any(trial.name not in known for trial in repeated)
+    best = _best(env, described, found, repeated)
+    return _write_result(submitter, manifest, name, best), trials.in_order([*found, *repeated]), ran
 
 
 def is_due(env: Environment) -> bool:
@@ -140,17 +135,6 @@ def latest(env: Environment) -> SearchResult:
             f"{_listed(model)}: {command}."
         )
     return result
-
-
-def trials(env: Environment, tuning_job: str) -> list[Trial]:
-    """Return the trials of a search: the best first, those without an objective last."""
-    pages = env.client("sagemaker").get_paginator("list_training_jobs_for_hyper_parameter_tuning_job")
-    found = [
-        _trial(summary)
-        for page in pages.paginate(HyperParameterTuningJobName=tuning_job)
-        for summary in page["TrainingJobSummaries"]
-    ]
-    return sorted(found, key=lambda t: (t.objective is None, -(t.objective or 0.0), t.name))
 
 
 def parameter_ranges(tuning: TuningSettings) -> dict[str, Any]:
@@ -216,6 +200,7 @@ def _trial_definition(env: Environment, manifest: Manifest, source: job_inputs.S
         "resource_config": job_inputs.resources(env, 1),
         **job_inputs.network_settings(env, 1),
         "stopping_condition": {"max_runtime_in_seconds": settings.training.max_runtime_seconds},
+        "retry_strategy": job_inputs.RETRY_STRATEGY,
     }
 
 
@@ -226,46 +211,83 @@ def _describe(env: Environment, name: str) -> dict[str, Any] | None:
         if job_inputs.is_missing(error):
             return None
         raise
-    return {"status": job["HyperParameterTuningJobStatus"], "usable": "BestTrainingJob" in job, **job}
+    status, usable = job["HyperParameterTuningJobStatus"], "BestTrainingJob" in job
+    if status == "Failed" and _is_rescued(env, name):
+        status, usable = "Completed", True
+    return {"status": status, "usable": usable, **job}
 
 
-def _follow(env: Environment, name: str, on_progress: OnProgress) -> None:
-    """Wait until the tuning job ends, which its own time limit ensures. Raises OperatorError if it fails."""
+def _is_rescued(env: Environment, name: str) -> bool:
+    """Return whether a repeated trial of a failed search has succeeded, or is running."""
+    repeated = retries.existing(env, trials.of_search(env, name))
+    return any(trial.objective is not None or trial.status not in TERMINAL for trial in repeated)
+
+
+def _follow(env: Environment, name: str, on_progress: OnProgress) -> dict[str, Any]:
+    """Wait until the tuning job ends, which its own time limit ensures. Returns its description.
+
+    Raises OperatorError if it was stopped, or failed before its trials.
+    """
     sagemaker = env.client("sagemaker")
     pause = Pause()
     while True:
-        job = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        job: dict[str, Any] = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
         status, counts = job["HyperParameterTuningJobStatus"], job["TrainingJobStatusCounters"]
         ended = sum(counts.get(kind, 0) for kind in ("Completed", "NonRetryableError", "Stopped"))
         on_progress(status, ended, env.settings.tuning.max_jobs)
         if status in TERMINAL:
             break
         pause()
-    if status != "Completed":
-        reason = sentence(job.get("FailureReason") or "it was stopped")
-        stream = next((t.name for t in trials(env, name)), name)
-        raise OperatorError(
-            f"The tuning job {name} ended as {status}: {reason} The logs of its trials are in {LOG_GROUP}, streams "
-            f"{stream}/…. Run ./inv tune{env.settings.flag} to try again."
-        )
+    failed_trials = status == "Failed" and counts.get("NonRetryableError")
+    if status != "Completed" and not failed_trials:
+        stream = next((t.name for t in trials.of_search(env, name)), name)
+        raise OperatorError(_failure(env, name, status, job.get("FailureReason") or "it was stopped", stream))
+    return job
 
 
-def _finish(env: Environment, manifest: Manifest, name: str) -> SearchResult:
-    """Write the result of a completed search for the training."""
-    job = env.client("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
-    best = job.get("BestTrainingJob")
-    if not best:
-        raise OperatorError(
-            f"No trial of {name} reported {job_inputs.OBJECTIVE}: read their logs in {LOG_GROUP}."
-        )
+def _failure(env: Environment, name: str, status: str, reason: str, stream: str) -> str:
+    return (
+        f"The tuning job {name} ended as {status}: {sentence(reason)} The logs of its trials are in {LOG_GROUP}, streams "
+        f"{stream}/…. Run ./inv tune{env.settings.flag} to try again."
+    )
+
+
+def _best(env: Environment, job: dict[str, Any], found: list[Trial], repeated: list[Trial]) -> Trial:
+    """Return the best trial. Raises OperatorError if none has an objective.
+
+    job: the description of the search.
+    found: its trials.
+    repeated: the failed ones that were run again.
+    """
+    name = job["HyperParameterTuningJobName"]
+    candidates = [trial for trial in repeated if trial.objective is not None]
+    if best := job.get("BestTrainingJob"):
+        candidates.append(trials.of_summary(best))
+    if candidates:
+        return trials.in_order(candidates)[0]
+    if repeated:
+        again = repeated[0]
+        reason = f"{clause(again.failure or again.status)} (trial {again.retry_of}, which ran twice)"
+        raise OperatorError(_failure(env, name, "Failed", reason, again.name))
+    if job["HyperParameterTuningJobStatus"] == "Failed":
+        reason = job.get("FailureReason", "no reason given")
+        raise OperatorError(_failure(env, name, "Failed", reason, found[0].name if found else name))
+    raise OperatorError(
+        f"No trial of {name} reported {job_inputs.OBJECTIVE}: read their logs in {LOG_GROUP}."
+    )
+
+
+def _write_result(env: Environment, manifest: Manifest, name: str, best: Trial) -> SearchResult:
+    """Write the result of a search for the training."""
+    assert best.objective is not None
     result = SearchResult(
         tuning_job=name,
         model=env.settings.model.model_dump(),
         data_hash=manifest.hash,
         dataset=manifest.dataset,
-        best_training_job=best["TrainingJobName"],
-        best_objective=best["FinalHyperParameterTuningJobObjectiveMetric"]["Value"],
-        hyperparameters=best["TunedHyperParameters"],
+        best_training_job=best.name,
+        best_objective=best.objective,
+        hyperparameters=best.hyperparameters,
     )
     body = json.dumps(result.model_dump(), indent=2, sort_keys=True).encode()
     s3.put(env, RESULT, body, ContentType="application/json")
@@ -274,17 +296,3 @@ def _finish(env: Environment, manifest: Manifest, name: str) -> SearchResult:
 
 def _listed(model: dict[str, Any]) -> str:
     return ", ".join(f"{name} {value}" for name, value in model.items())
-
-
-def _trial(summary: dict[str, Any]) -> Trial:
-    start, end = summary.get("TrainingStartTime"), summary.get("TrainingEndTime")
-    objective = summary.get("FinalHyperParameterTuningJobObjectiveMetric")
-    return Trial(
-        hyperparameters=summary["TunedHyperParameters"],
-        name=summary["TrainingJobName"],
-        status=summary["TrainingJobStatus"],
-        objective=objective["Value"] if objective else None,
-        start=start,
-        end=end,
-        elapsed=(end - start).total_seconds() if start and end else None,
-    )

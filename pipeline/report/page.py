@@ -8,7 +8,7 @@ from typing import Any
 
 import jinja2
 
-from ml.jobs import data, registry, search
+from ml.jobs import data, registry, search, trials
 from ops.console import Step
 from ops.environment import Environment
 from ops.errors import OperatorError
@@ -45,7 +45,7 @@ def collect(env: Environment) -> dict[str, Any]:
         "images": {split: sum(n.values()) for split, n in manifest.counts.items()},
         "comparison": comparison.rows(env),
         "search": result,
-        "trials": search.trials(env, result.tuning_job) if result else [],
+        "trials": trials.of_search(env, result.tuning_job) if result else [],
         "versions": registry.versions(env),
         "prices": {"region": prices()["region"], "as_of": prices()["as_of"]},
     }

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from ml.jobs import registry, search
+from ml.jobs import registry, search, trials
 from ops.errors import OperatorError
 from pipeline.report import comparison, page
 
@@ -19,8 +19,8 @@ ROWS = [
     comparison.Row("ec2", "1 × x9.huge", 60, 50, None, False, "0.9", 4),
 ]
 TRIALS = [
-    search.Trial({"batch-size": "64", "_objective": "x"}, "trial-1", "Completed", 0.95, None, None, 12.4),
-    search.Trial({"batch-size": "16"}, "trial-2", "Failed", None, None, None, None),
+    trials.Trial({"batch-size": "64", "_objective": "x"}, "trial-1", "Completed", 0.95, None, None, 12.4),
+    trials.Trial({"batch-size": "16"}, "trial-2", "Failed", None, None, None, None),
 ]
 SEARCH = search.SearchResult(
     tuning_job="search-1",

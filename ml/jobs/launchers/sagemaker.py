@@ -98,6 +98,7 @@ def submit(env: Environment, training: Training, name: str) -> None:
         resource_config=job_inputs.resources(env, training.instances),
         **job_inputs.network_settings(env, training.instances),
         stopping_condition=stopping,
+        retry_strategy=job_inputs.RETRY_STRATEGY,
         enable_managed_spot_training=settings.training.spot,
         checkpoint_config={"s3_uri": str(s3.in_data_bucket(env, f"checkpoints/{name}/"))},
         tags=job_inputs.tags(settings, training.manifest),

@@ -7,9 +7,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from ml.jobs import job_inputs, search
+from ml.jobs import job_inputs, retries, search
 from ml.jobs.launchers import sagemaker
 from ml.jobs.launchers.base import Training
+from ml.jobs.trials import Trial
 from ops.environment import Environment
 from ops.outputs import Network
 from ops.settings.jobs import ContinuousRange
@@ -30,6 +31,7 @@ TUNED = search.SearchResult(
         "_tuning_objective_metric": "x",
     },
 )
+FAILED = Trial(TUNED.hyperparameters, "image-classifier-dev-abc-001-f", "Failed", None, None, None, None)
 
 
 class Sent(Exception):
@@ -66,6 +68,9 @@ def create(account, session, dev, foundation, manifest):
             if kind == "training":
                 training = Training(env, manifest, SOURCE, TUNED, count)
                 sagemaker.submit(env, training, "image-classifier-dev-train")
+            elif kind == "repeated":
+                definition = search._trial_definition(env, manifest, SOURCE)
+                retries._create(env, definition, FAILED, job_inputs.tags(env.settings, manifest))
             else:
                 search._create(env, manifest, SOURCE, "image-classifier-dev-abcdefg")
         return sent.value.args[0]
@@ -124,6 +129,21 @@ def test_tuning_request(create, foundation):
     assert definition["OutputDataConfig"]["KmsKeyId"] == foundation.kms_key_arn
     assert definition["RoleArn"] == foundation.training_role_arn
     assert definition["StoppingCondition"]["MaxRuntimeInSeconds"] > 0
+
+
+def test_a_repeated_trial_is_the_training_job_that_the_search_ran(create):
+    request, definition = create("repeated"), create("tuning")["TrainingJobDefinition"]
+    assert request.pop("TrainingJobName") == "image-classifier-dev-abc-001-f-retry"
+    assert request.pop("Tags")
+    given, static = request.pop("HyperParameters"), definition.pop("StaticHyperParameters")
+    assert given == {**static, "learning-rate": "0.01", "batch-size": "64", "optimizer": "sgd"}
+    assert request == definition
+
+
+@pytest.mark.parametrize("kind", ["training", "tuning", "repeated"])
+def test_sagemaker_repeats_a_job_after_an_error_of_its_own(create, kind):
+    request = create(kind)
+    assert request.get("TrainingJobDefinition", request)["RetryStrategy"] == {"MaximumRetryAttempts": 1}
 
 
 def test_tuning_does_not_get_the_test_split(create):

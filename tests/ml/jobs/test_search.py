@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from botocore.exceptions import ClientError
 
-from ml.jobs import search
+from ml.jobs import retries, search, trials
 from ops import s3
 from ops.errors import OperatorError
 from tests.environments import with_clients, with_settings
@@ -35,6 +35,17 @@ class Sagemaker:
         self.jobs: dict[str, list[str]] = {}
         self.trials = [trial("t1", 0.8), trial("t2", 0.9)]
         self.reason = None
+        self.repeated: dict[str, list[dict]] = {}
+        self.outcomes: dict[str, dict] = {}
+
+    def repeat(self, env, definition, failed, tags):
+        """Create the training job that repeats a trial."""
+        assert (
+            sum(len(states) > 1 for states in self.repeated.values()) < env.settings.tuning.max_parallel_jobs
+        )
+        outcome = self.outcomes.get(failed.name, {"TrainingJobStatus": "Failed", "FailureReason": "again."})
+        running = {"TrainingJobStatus": "InProgress"}
+        self.repeated[f"{failed.name}-retry"] = [running, running, outcome]
 
     def describe_hyper_parameter_tuning_job(self, HyperParameterTuningJobName):
         if HyperParameterTuningJobName not in self.jobs:
@@ -43,6 +54,7 @@ class Sagemaker:
         statuses = self.jobs[HyperParameterTuningJobName]
         status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
         job = {
+            "HyperParameterTuningJobName": HyperParameterTuningJobName,
             "HyperParameterTuningJobStatus": status,
             "TrainingJobStatusCounters": {
                 "Completed": len(self.trials),
@@ -54,6 +66,14 @@ class Sagemaker:
         if status == "Completed" and scored:
             job["BestTrainingJob"] = scored[-1]
         return job | ({"FailureReason": self.reason} if self.reason else {})
+
+    def describe_training_job(self, TrainingJobName):
+        """Return a repeated trial, which ends with its second description."""
+        if TrainingJobName not in self.repeated:
+            error = {"Code": "ValidationException", "Message": "Requested resource not found."}
+            raise ClientError({"Error": error}, "DescribeTrainingJob")
+        states = self.repeated[TrainingJobName]
+        return states.pop(0) if len(states) > 1 else states[0]
 
     def get_paginator(self, operation):
         assert operation == "list_training_jobs_for_hyper_parameter_tuning_job"
@@ -69,6 +89,7 @@ def sagemaker(account, monkeypatch, fast_clock):
     monkeypatch.setattr(
         search, "_create", lambda *arguments: fake.jobs.update({arguments[-1]: ["InProgress", "Completed"]})
     )
+    monkeypatch.setattr(retries, "_create", fake.repeat)
     return fake
 
 
@@ -167,14 +188,101 @@ def test_a_failed_search_reports_reason_log_and_command(sagemaker, env, monkeypa
 
 
 def test_a_search_without_any_objective_is_an_error(sagemaker, env):
-    sagemaker.trials = [trial("t1", None, "Failed")]
+    sagemaker.trials = [trial("t1", None, "Completed")]
     with pytest.raises(OperatorError, match=r"No trial of .* reported validation:accuracy"):
         search.run(env)
 
 
+# ---- failed trials ----
+
+
+def succeeded(accuracy: float) -> dict:
+    return {
+        "TrainingJobStatus": "Completed",
+        "FinalMetricDataList": [{"MetricName": "validation:accuracy", "Value": accuracy}],
+        "TrainingStartTime": START,
+        "TrainingEndTime": START + timedelta(seconds=9),
+    }
+
+
+def failed(name: str) -> dict:
+    return {**trial(name, None, "Failed"), "FailureReason": "AlgorithmError: killed, exit code: 137"}
+
+
+def test_a_failed_trial_is_repeated_once_and_can_be_the_best(sagemaker, env):
+    sagemaker.trials = [failed("t1"), trial("t2", 0.9)]
+    sagemaker.outcomes = {"t1": succeeded(0.95)}
+    result, found, ran = search.run(env)
+    assert ran
+    assert (result.best_training_job, result.best_objective) == ("t1-retry", 0.95)
+    assert result.hyperparameters == {"learning-rate": "0.01"}
+    assert [(t.name, t.objective, t.retry_of, t.failure) for t in found] == [
+        ("t1-retry", 0.95, "t1", ""),
+        ("t2", 0.9, "", ""),
+        ("t1", None, "", "AlgorithmError: killed, exit code: 137"),
+    ]
+    assert found[0].elapsed == 9
+
+
+def test_a_trial_that_fails_twice_leaves_the_search_with_the_good_one(sagemaker, env):
+    sagemaker.trials = [failed("t1"), trial("t2", 0.9)]
+    result, found, _ = search.run(env)
+    assert result.best_training_job == "t2"
+    assert {t.name: t.failure for t in found if t.retry_of} == {"t1-retry": "again."}
+    sagemaker.outcomes = {"t1": succeeded(0.95)}
+    again, _, ran = search.run(env)
+    assert (again, ran) == (result, False)  # once
+
+
+def test_a_repeated_trial_that_was_interrupted_is_followed(sagemaker, env):
+    search.run(env)
+    sagemaker.trials = [failed("t1"), trial("t2", 0.9)]
+    sagemaker.repeated = {"t1-retry": [{"TrainingJobStatus": "InProgress"}, succeeded(0.99)]}
+    assert search.run(env)[0].best_training_job == "t1-retry"
+
+
+def test_repeated_trials_run_no_more_at_a_time_than_those_of_the_search(sagemaker, env):
+    sagemaker.trials = [*(failed(f"t{number}") for number in range(5)), trial("good", 0.9)]
+    sagemaker.outcomes = {f"t{number}": succeeded(number / 10) for number in range(5)}
+    parallel = with_settings(env, tuning={"max_jobs": 6, "max_parallel_jobs": 2})
+    seen = []
+    found = search.run(
+        with_clients(parallel, sagemaker=sagemaker), on_progress=lambda *progress: seen.append(progress)
+    )[1]
+    assert sum(bool(t.retry_of) for t in found) == 5
+    assert seen[-1] == ("repeating failed trials", 5, 5)
+
+
+def all_fail(sagemaker, monkeypatch) -> None:
+    sagemaker.trials = [failed("t1"), failed("t2")]
+    sagemaker.reason = "All training jobs failed."
+    monkeypatch.setattr(
+        search, "_create", lambda *arguments: sagemaker.jobs.update({arguments[-1]: ["InProgress", "Failed"]})
+    )
+
+
+def test_if_all_trials_failed_one_is_repeated_to_see_whether_it_was_chance(sagemaker, env, monkeypatch):
+    all_fail(sagemaker, monkeypatch)
+    with pytest.raises(
+        OperatorError, match=r"ended as Failed: again \(trial t1, which ran twice\)\. The logs"
+    ) as error:
+        search.run(env)
+    assert "streams t1-retry/…" in str(error.value)
+    assert list(sagemaker.repeated) == ["t1-retry"]
+
+
+def test_if_that_one_succeeds_the_others_are_repeated_and_the_search_counts(sagemaker, env, monkeypatch):
+    all_fail(sagemaker, monkeypatch)
+    sagemaker.outcomes = {"t1": succeeded(0.8), "t2": succeeded(0.7)}
+    result, found, _ = search.run(env)
+    assert result.best_training_job == "t1-retry" and len(found) == 4
+    same, _, ran = search.run(env)
+    assert (same, ran, len(sagemaker.jobs)) == (result, False, 1)
+
+
 def test_trials_are_sorted_by_objective_those_without_last(sagemaker, env):
     sagemaker.trials = [trial("a", None, "Failed"), trial("b", 0.0), trial("c", 0.7)]
-    found = search.trials(env, "search")
+    found = trials.of_search(env, "search")
     assert [(t.name, t.objective, t.elapsed) for t in found] == [
         ("c", 0.7, 42.0),
         ("b", 0.0, 42.0),
@@ -185,7 +293,7 @@ def test_trials_are_sorted_by_objective_those_without_last(sagemaker, env):
 def test_a_running_trial_has_no_elapsed_time():
     summary = trial("t1", None, "InProgress")
     del summary["TrainingEndTime"]
-    assert search._trial(summary).elapsed is None
+    assert trials.of_summary(summary).elapsed is None
 
 
 def test_without_a_search_the_command_is_named(env):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from embedded_aws.services.sagemaker.training.run import failure_reason
+from embedded_aws.services.sagemaker.training.records import TrainingJob
+from embedded_aws.services.sagemaker.training.run import INTERNAL_ERROR, TrainingRun, failure_reason
 
 
 @pytest.mark.parametrize(
@@ -28,3 +31,41 @@ def test_failure_reason_has_the_message_and_the_exit_code(
     text = failure_reason(tmp_path, status)
     assert len(text) <= 1024
     assert re.search(reason, text)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "errors", "attempts", "status"),
+    [
+        ({}, 1, 1, "Failed"),
+        ({"RetryStrategy": {"MaximumRetryAttempts": 1}}, 1, 2, "Completed"),
+        ({"RetryStrategy": {"MaximumRetryAttempts": 2}}, 9, 3, "Failed"),
+    ],
+)
+def test_a_job_starts_again_after_an_internal_error_as_often_as_requested(
+    tmp_path: Path, strategy: dict[str, Any], errors: int, attempts: int, status: str
+) -> None:
+    runs: list[int] = []
+    endings: list[Any] = []
+
+    class Breaking(TrainingRun):
+        def _train(self, folder: Path) -> Any:
+            folder.rmdir()
+            runs.append(1)
+            if len(runs) <= errors:
+                raise RuntimeError("a defect of the embedded AWS")
+            return "Completed", None, None
+
+    def folder(*parts: str) -> Path:
+        path = tmp_path.joinpath(*parts)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    request = {"TrainingJobName": "job", "AlgorithmSpecification": {}, **strategy}
+    job = TrainingJob(request, "123456789012", "us-east-1", "arn")
+    run = Breaking(job, SimpleNamespace(folder=folder), endings.append)  # type: ignore[arg-type]
+    run.start()
+    run.join(30)
+    ((ended, _, reason),) = endings
+    assert (ended, len(runs)) == (status, attempts)
+    assert reason == (INTERNAL_ERROR if status == "Failed" else None)
+    assert [t["Status"] for t in job.transitions].count("Restarting") == attempts - 1

@@ -22,7 +22,7 @@ MESSAGES = {
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
     "MaxWaitTimeExceeded": "Training job wait time exceeded MaxWaitTimeInSeconds provided",
     "Interrupted": "The spot instances were interrupted: waiting for capacity",
-    "Restarting": "Restarting the training job from the beginning: the embedded AWS was restarted",
+    "Restarting": "Restarting the training job from the beginning",
 }
 ENDED = ("Completed", "Failed", "Stopped")
 DEFAULT_MAX_RUNTIME = 86400  # seconds, of AWS
@@ -106,7 +106,7 @@ class TrainingJob:
         self.seconds_before, self.attempt_time = self.seconds, None
 
     def restart(self) -> None:
-        """Run from the beginning: the processes ended with the embedded AWS."""
+        """Run from the beginning: the processes ended with the embedded AWS, or it had an internal error."""
         self.metrics.clear()
         self.start_time, self.attempt_time, self.seconds_before = None, None, 0.0
         self.enter("Restarting")

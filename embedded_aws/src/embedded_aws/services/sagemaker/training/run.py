@@ -90,10 +90,24 @@ class TrainingRun:
         self._thread.join(timeout)
 
     def _run(self) -> None:
+        retries = self.job.request.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0)
+        ending = self._ending()
+        while ending[2] == INTERNAL_ERROR and retries and not self._stop.is_set():
+            retries -= 1
+            self.job.restart()
+            ending = self._ending()
+        shutil.rmtree(self._folder(), ignore_errors=True)
+        if not self._halt.is_set():
+            self._finish(ending)
+
+    def _folder(self) -> Path:
+        return self._runtime.folder("training", self.job.region, self.job.name)
+
+    def _ending(self) -> Ending:
+        """Run the job. Return the final status."""
         ending: Ending
-        folder = self._runtime.folder("training", self.job.region, self.job.name)
         try:
-            ending = self._train(folder)
+            ending = self._train(self._folder())
         except Cancelled:
             ending = "Stopped", None, None
         except JobFailure as failure:
@@ -104,9 +118,7 @@ class TrainingRun:
             if not self._halt.is_set():
                 log.exception("training job %s", self.job.name)
             ending = "Failed", None, INTERNAL_ERROR
-        shutil.rmtree(folder, ignore_errors=True)
-        if not self._halt.is_set():
-            self._finish(ending)
+        return ending
 
     def _train(self, folder: Path) -> Ending:
         """Run attempts until one is not interrupted. Return the final status."""

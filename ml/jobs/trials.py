@@ -1,0 +1,70 @@
+"""The trials of a search: its training jobs, with hyperparameters, objective and reason of a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from ops.environment import Environment
+
+FAILED = "Failed"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training job of a search.
+
+    objective: accuracy on the validation split, 0 to 1.
+    elapsed: seconds.
+    failure: why it failed; empty if it did not.
+    retry_of: name of the failed trial that it repeats; empty for the trials that the search itself ran.
+    """
+
+    hyperparameters: dict[str, str]
+    name: str
+    status: str
+    objective: float | None
+    start: datetime | None
+    end: datetime | None
+    elapsed: float | None
+    failure: str = ""
+    retry_of: str = ""
+
+
+def of_search(env: Environment, tuning_job: str) -> list[Trial]:
+    """Return the trials that a tuning job has run: the best first, those without an objective last."""
+    pages = env.client("sagemaker").get_paginator("list_training_jobs_for_hyper_parameter_tuning_job")
+    return in_order(
+        of_summary(summary)
+        for page in pages.paginate(HyperParameterTuningJobName=tuning_job)
+        for summary in page["TrainingJobSummaries"]
+    )
+
+
+def in_order(trials: Iterable[Trial]) -> list[Trial]:
+    """Return trials with the best first, those without an objective last."""
+    return sorted(trials, key=lambda t: (t.objective is None, -(t.objective or 0.0), t.name))
+
+
+def elapsed(start: datetime | None, end: datetime | None) -> float | None:
+    """Return the seconds of a trial that has ended."""
+    return (end - start).total_seconds() if start and end else None
+
+
+def of_summary(summary: dict[str, Any]) -> Trial:
+    """Return a trial from AWS's description of it in a search."""
+    start, end = summary.get("TrainingStartTime"), summary.get("TrainingEndTime")
+    status = summary["TrainingJobStatus"]
+    objective = summary.get("FinalHyperParameterTuningJobObjectiveMetric")
+    return Trial(
+        hyperparameters=summary["TunedHyperParameters"],
+        name=summary["TrainingJobName"],
+        status=status,
+        objective=objective["Value"] if objective else None,
+        start=start,
+        end=end,
+        elapsed=elapsed(start, end),
+        failure=summary.get("FailureReason", "") if status == FAILED else "",
+    )
