@@ -140,7 +140,9 @@ class Commands:
             )
 
     def _note_session(self, process: int) -> None:
-        self._unfinished.write_text(f"{process} {processes.boot()}")
+        """Record the session of Terraform, which runs by now and is waited for, even if the disk is full."""
+        with contextlib.suppress(OSError):
+            self._unfinished.write_text(f"{process} {processes.boot()}")
 
     def _end_orphans(self) -> None:
         """End the provider processes of a Terraform that was killed: they would go on changing AWS.

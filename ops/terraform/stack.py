@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from ops import interrupts
 from ops.console import Progress, quiet
+from ops.errors import OperatorError
 from ops.paths import ROOT, WORK
 from ops.retries import client_config
 from ops.terraform import errored_state, events, providers
@@ -82,7 +84,7 @@ class Stack:
 
     def __post_init__(self) -> None:
         self.work = WORK / "terraform" / _aws_name() / (self.state_bucket or "no-state") / self.key
-        self.work.mkdir(parents=True, exist_ok=True)
+        self.work.mkdir(mode=0o700, parents=True, exist_ok=True)  # plans and states may hold secrets
         generated = _LOCAL_STATE if self.state_bucket is None else {}
         self.configuration = Configuration(ROOT / "terraform" / self.root, self.work, generated)
 
@@ -174,11 +176,21 @@ class Stack:
             self._init()  # the plan may come from another machine
             try:
                 self.commands.run("apply", str(plan.file))
-            finally:  # a failed apply has imported, too
-                if self.state_bucket and any(item.unread for item in plan.adopted):
-                    state.record(self._client, self.state_bucket, self.key, plan.adopted)
+            except (
+                OperatorError,
+                KeyboardInterrupt,
+            ):  # an apply that failed or was interrupted has imported, too
+                with contextlib.suppress(BotoCoreError, ClientError):
+                    self._record(plan)
+                raise
+            self._record(plan)
         if plan.adopted:
             self.progress(f"adopted {adopt.summary(len(plan.adopted))}", important=True)
+
+    def _record(self, plan: Plan) -> None:
+        """Write unread arguments into the state, unless a newer state waits to be saved."""
+        if self.state_bucket and plan.adopted and not self.configuration.errored_state.exists():
+            state.record(self._client, self.state_bucket, self.key, plan.adopted)
 
     def up(self) -> tuple[Change, ...]:
         """Plan, and apply if anything changes. Return the changes made."""

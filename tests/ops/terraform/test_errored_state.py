@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from ops.errors import OperatorError
-from ops.terraform.stack import Stack
+from ops.terraform.adoption.search import Import
+from ops.terraform.stack import Change, Plan, Stack
 from tests.ops.terraform.fake_events import diagnostic, planned
 
 KEY = "test/foundation.tfstate"
@@ -97,6 +98,20 @@ def test_a_plan_that_is_only_read_leaves_it(interrupted):
     made = interrupted(state(5))
     made.plan(lock=False)
     assert made.configuration.errored_state.exists()
+
+
+def test_arguments_that_imports_do_not_read_are_not_written_over_it(stack, fake_terraform, s3):
+    """A higher serial of the saved state would make the errored one look outdated."""
+    s3.put_object(Bucket="states", Key=KEY, Body=state(4).encode())
+    fake_terraform.does("apply", {"writes": {"errored.tfstate": state(5)}, "rc": 1})
+    made = stack()
+    imported = Import("aws_x.y", "id", False, {"argument": 1})
+    plan = Plan(made.work / "saved.tfplan", (Change("aws_x.y", ("import",)),), adopted=(imported,))
+    with made.locked():
+        made.plan()
+        with pytest.raises(OperatorError, match="to save the state of foundation"):
+            made.apply(plan)
+    assert s3.get_object(Bucket="states", Key=KEY)["Body"].read().decode() == state(4)
 
 
 def test_the_error_of_a_run_that_cannot_save_its_state_names_the_remedy(stack, fake_terraform):
