@@ -53,7 +53,7 @@ def kept(env: Environment, endpoint: str, live: LiveEndpoint | None) -> list[Des
     """
     try:
         found = [configuration.model_dump() for configuration in env.outputs.kept_configurations(endpoint)]
-    except (OperatorError, ValueError):
+    except OperatorError:  # damaged, or of another version of this repository
         found = []
     key = live.config.removeprefix(f"{endpoint}-") if live else ""
     if re.fullmatch(KEY, key) and key not in (configuration["key"] for configuration in found):

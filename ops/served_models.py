@@ -9,10 +9,11 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from botocore.exceptions import ClientError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from ops import endpoint_history
 from ops.aws import error_code
+from ops.documents import UnreadableDocument, decode
 from ops.environment import Environment
 from ops.live_endpoint import LiveEndpoint
 from ops.outputs import parameter
@@ -89,9 +90,12 @@ def history(env: Environment, endpoint: str, live: LiveEndpoint | None) -> Serve
     If the parameter is missing or not valid, it is derived from the kept endpoint configurations: those newer than the
     live one failed.
     """
+    content = _read(env, endpoint)
+    if content is None:
+        return _derived(env, endpoint, live)
     try:
-        return ServedModels.model_validate_json(_read(env, endpoint) or "")
-    except ValidationError:
+        return decode(ServedModels, content, what=_parameter(env, endpoint), remedy="run ./inv deploy")
+    except UnreadableDocument:
         return _derived(env, endpoint, live)
 
 

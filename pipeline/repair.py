@@ -14,9 +14,7 @@ from ops.text import clause
 from ops.waiting import wait_for
 from pipeline.live_checks import wait_until_stable
 
-RECOVERY_SECONDS = (
-    300  # an alarm of three one-minute periods recovers within four minutes after the last request
-)
+RECOVERY_SECONDS = 600  # an alarm of three periods of a minute recovers within minutes
 
 
 def make_updatable(env: Environment, endpoint: str, step: Step) -> LiveEndpoint | None:

@@ -257,7 +257,7 @@ def test_alarms_that_do_not_recover_are_named(world, env):
     rolled_back_by_sagemaker(world, env)
     world.in_alarm = {f"{config(3)}-5xx": 10_000}
     with pytest.raises(
-        OperatorError, match=r"00000003-latency is still in ALARM after 5 minutes, .*--model N"
+        OperatorError, match=r"00000003-latency is still in ALARM after 10 minutes, .*--model N"
     ):
         deploy.run(env, 3)
     deploy.run(env, 4)  # another version does not wait for them

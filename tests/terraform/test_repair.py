@@ -2,7 +2,19 @@
 
 import pytest
 
-from tests.terraform.serving_kit import APP, PREFIX, Callers, Endpoint, make_foundation
+from ops.console import Step
+from ops.environment import Environment
+from ops.errors import OperatorError
+from pipeline import repair
+from tests.terraform.serving_kit import (
+    APP,
+    BROKEN,
+    PREFIX,
+    SETTINGS,
+    Callers,
+    Endpoint,
+    make_foundation,
+)
 
 FAILING = APP.replace('return {"predictions": []}', 'raise RuntimeError("bad model")')
 WATCHED = {
@@ -30,8 +42,13 @@ def in_alarm(endpoint: Endpoint) -> set[str]:
 
 
 def test_a_bad_model_under_load_is_replaced_and_a_second_one_is_rolled_back(endpoint, until):
-    good, bad = endpoint.register(), endpoint.register(FAILING)
+    good, bad, broken = endpoint.register(), endpoint.register(FAILING), endpoint.register(BROKEN)
+    with pytest.raises(OperatorError):
+        endpoint.stack(broken, **WATCHED).up()
+    assert endpoint.describe()["EndpointStatus"] == "Failed"
+    assert repair.make_updatable(Environment(SETTINGS), endpoint.name, Step("repair")) is None
     endpoint.stack(good, **WATCHED).up()
+    assert len(endpoint.scaling("ScalingPolicies")) == 1
     first = endpoint.describe()["EndpointConfigName"]
     endpoint.stack(bad, **WATCHED).up()  # without requests no alarm sees that it is bad
     second = endpoint.describe()["EndpointConfigName"]
