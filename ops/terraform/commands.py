@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +18,7 @@ from typing import IO, Any
 from ops import interrupts, processes
 from ops.console import Progress, say
 from ops.errors import OperatorError
-from ops.terraform import events, providers
+from ops.terraform import events, failures, providers
 from ops.terraform.client import Client, flag
 from ops.terraform.configuration import Configuration
 from ops.terraform.events import Event
@@ -69,7 +68,10 @@ class Commands:
         """
         done = self._execute(command, arguments, generated, options)
         if done.code:
-            raise OperatorError(self._failure(command, done))
+            errored = self.configuration.errored_state
+            raise OperatorError(
+                failures.message(command, self.root, done.code, done.errors, self.log, errored)
+            )
         return done.events
 
     def show(self, plan: Path) -> dict[str, Any]:
@@ -214,32 +216,6 @@ class Commands:
                     return
                 finished.wait(0.1)
 
-    def _failure(self, command: str, done: _Done) -> str:
-        """Return the message for a failed command: the signal that ended it, its first three errors, or its log's end."""
-        if done.code < 0:
-            name = signal.Signals(-done.code).name
-            return f"{name} ended Terraform during {command} of {self.root}: run the same command again to resume."
-        text = self._diagnostics(done.errors) or _tail(self.log)
-        if command == "apply" and self.configuration.errored_state.exists():
-            return (
-                f"AWS could not be reached to save the state of {self.root}. It is in "
-                f"{self.configuration.errored_state}: run the same command again on this machine, which saves it and "
-                f"resumes. Terraform reported: {text}"
-            )
-        if providers.is_unreachable(text):
-            return f"{providers.HOW_TO} Terraform reported: {text}"
-        return f"terraform {command} of {self.root} failed: {text}"
-
-    def _diagnostics(self, errors: list[Event]) -> str:
-        """Return the first three errors on one line."""
-        texts = []
-        for error in errors[:3]:
-            address = f" ({error['address']})" if error.get("address") else ""
-            detail = " ".join(error.get("detail", "").split())
-            texts.append(f"{error['summary'].rstrip('.')}{address}{': ' + detail if detail else ''}")
-        more = f" (and {len(errors) - 3} more, in {self.log})" if len(errors) > 3 else ""
-        return "; ".join(texts) + more
-
     def _client(self, on_start: Callable[[int], None] = lambda process: None) -> Client:
         variables = {
             "TF_DATA_DIR": str(self.work / "data"),
@@ -253,8 +229,3 @@ class Commands:
 
 def _processes(count: int) -> str:
     return "a process" if count == 1 else f"{count} processes"
-
-
-def _tail(log: Path) -> str:
-    lines = [events.parse(line).get("@message", "") for line in log.read_text().splitlines()]
-    return " ".join(line for line in lines if line.strip())[-600:] or "it printed nothing"

@@ -50,6 +50,28 @@ def test_an_unreachable_provider_is_reported_with_a_remedy(stack, fake_terraform
         stack().plan()
 
 
+@pytest.mark.parametrize(
+    ("detail", "beginning"),
+    [
+        ("ExpiredToken: the security token has expired", "The AWS credentials have expired: sign in again"),
+        ("StatusCode: 403, RequestTimeTooSkewed", "This machine's clock differs from AWS's"),
+        (
+            "dial tcp 10.0.0.1:443: connect: connection refused",
+            "AWS did not answer during terraform plan of foundation: check the network",
+        ),
+        ("lookup sts.eu-west-1.amazonaws.com: no such host", "AWS did not answer during terraform plan"),
+    ],
+)
+def test_an_error_with_a_known_remedy_names_it(stack, fake_terraform, monkeypatch, detail, beginning):
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    fake_terraform.does("plan", {"lines": [diagnostic("reading role", detail)] * 9, "rc": 1})
+    with pytest.raises(OperatorError) as failed:
+        stack().plan()
+    assert str(failed.value).startswith(beginning)
+    assert f"Terraform reported: reading role: {detail}" in str(failed.value)
+    assert len(str(failed.value)) < 1100
+
+
 # ---- concurrent runs ----
 
 

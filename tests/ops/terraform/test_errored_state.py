@@ -109,7 +109,7 @@ def test_arguments_that_imports_do_not_read_are_not_written_over_it(stack, fake_
     plan = Plan(made.work / "saved.tfplan", (Change("aws_x.y", ("import",)),), adopted=(imported,))
     with made.locked():
         made.plan()
-        with pytest.raises(OperatorError, match="to save the state of foundation"):
+        with pytest.raises(OperatorError, match="state of foundation could not be saved"):
             made.apply(plan)
     assert s3.get_object(Bucket="states", Key=KEY)["Body"].read().decode() == state(4)
 
@@ -122,7 +122,7 @@ def test_the_error_of_a_run_that_cannot_save_its_state_names_the_remedy(stack, f
     with pytest.raises(OperatorError) as failed:
         made.up()
     assert str(failed.value) == (
-        "AWS could not be reached to save the state of foundation. It is in "
+        "The state of foundation could not be saved on AWS. It is in "
         f"{made.configuration.errored_state}: run the same command again on this machine, which saves it and resumes. "
-        "Terraform reported: Failed to save state: connection refused"
+        "Terraform reported: Failed to save state: connection refused."
     )

@@ -1,0 +1,70 @@
+"""The sentence for a Terraform command that failed: what happened, the remedy, and what Terraform reported."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+from ops.aws import remedy
+from ops.terraform import events, providers
+from ops.terraform.events import Event
+from ops.text import sentence
+
+_SHOWN = 3  # errors
+_LONGEST = 700  # characters of what Terraform reported, where a remedy is known
+_NO_ANSWER = re.compile(
+    r"connection refused|connection reset|no such host|i/o timeout|TLS handshake timeout|network is unreachable|"
+    r"no route to host|context deadline exceeded"
+)
+
+
+def message(command: str, root: str, code: int, errors: list[Event], log: Path, errored_state: Path) -> str:
+    """Return the message for a failed command.
+
+    code: exit code; negative if a signal ended Terraform.
+    log: its output.
+    errored_state: where Terraform leaves a state that it could not save.
+    """
+    if code < 0:
+        name = signal.Signals(-code).name
+        return f"{name} ended Terraform during {command} of {root}: run the same command again to resume."
+    text = _diagnostics(errors, log) or _tail(log)
+    if command == "apply" and errored_state.exists():
+        advice = (
+            f"The state of {root} could not be saved on AWS. It is in {errored_state}: run the same command again on this "
+            "machine, which saves it and resumes."
+        )
+    elif providers.is_unreachable(text):
+        advice = providers.HOW_TO
+    elif found := remedy(text):
+        advice = found
+    elif _NO_ANSWER.search(text):
+        advice = f"AWS did not answer during terraform {command} of {root}: {_network()}, then run the same command again to resume."
+    else:
+        return f"terraform {command} of {root} failed: {text}"
+    return f"{advice} Terraform reported: {sentence(text, _LONGEST)}"
+
+
+def _diagnostics(errors: list[Event], log: Path) -> str:
+    """Return the first errors on one line."""
+    texts = []
+    for error in errors[:_SHOWN]:
+        address = f" ({error['address']})" if error.get("address") else ""
+        detail = " ".join(error.get("detail", "").split())
+        texts.append(f"{error['summary'].rstrip('.')}{address}{': ' + detail if detail else ''}")
+    more = f" (and {len(errors) - _SHOWN} more, in {log})" if len(errors) > _SHOWN else ""
+    return "; ".join(texts) + more
+
+
+def _tail(log: Path) -> str:
+    lines = [events.parse(line).get("@message", "") for line in log.read_text().splitlines()]
+    return " ".join(line for line in lines if line.strip())[-600:] or "it printed nothing"
+
+
+def _network() -> str:
+    """Return what to check."""
+    if os.environ.get("AWS_ENDPOINT_URL"):
+        return "./inv local.status shows whether the embedded AWS is running"
+    return "check the network, and the service on health.aws.amazon.com"
