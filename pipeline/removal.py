@@ -150,7 +150,7 @@ def prepare(
             jobs = tuple(name for kind in ("tuning", "training") for name in running.running(env, kind))
             foundation = planned.get("foundation")
             if foundation and foundation.plan.changes and (contents or models or keep):
-                planned["foundation"] = _in_two_parts(foundation)
+                planned["foundation"] = in_two_parts(foundation)
         step.note = f"{sum(len(found.plan.changes) for found in planned.values())} resources"
     return Removal(planned, jobs, models, contents, keep)
 
@@ -185,7 +185,7 @@ def _size(count: int) -> str:
     return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
 
 
-def _in_two_parts(planned: PlannedStack) -> PlannedStack:
+def in_two_parts(planned: PlannedStack) -> PlannedStack:
     """Return the stack with a plan that leaves data, models, and what these need."""
     late = dependencies.needed(state(planned.stack), (*_DATA, _MODELS))
     early = [

@@ -88,7 +88,8 @@ def destroy(
         check_foundation(env, removed=[full_name] if "serving" in chosen else [])
     if "access" in chosen:
         check_access(env)
-    names = [f"serving/{full_name}" if name == "serving" else name for name in chosen]
+    by_stack = {f"serving/{full_name}" if name == "serving" else name: name for name in chosen}
+    names = list(by_stack) if state_bucket.exists(env) else []
     with ExitStack() as held:
         planned = removal.prepare(env, names, frozenset(), held, data="foundation" in chosen)
         approve(planned)
@@ -102,10 +103,12 @@ def destroy(
             cleanup.delete_states(env, access=True)
     if "access" in chosen:
         cleanup.delete_state_bucket(env, access=True)
-    return {
-        name.partition("/")[0]: [change.address for change in found.plan.changes]
-        for name, found in planned.stacks.items()
+    found = {
+        name: planned.stacks[stack].plan.changes
+        for stack, name in by_stack.items()
+        if stack in planned.stacks
     }
+    return {name: [change.address for change in found.get(name, ())] for name in chosen}
 
 
 def check_foundation(env: Environment, removed: Sequence[str]) -> None:

@@ -259,6 +259,11 @@ def test_one_endpoint_is_destroyed_without_data(account, dev):
     assert objects(dev) == 3
 
 
+def test_without_a_state_nothing_is_destroyed(dev):
+    assert teardown.destroy(dev) == {"serving": [], "foundation": []}
+    assert not state_bucket.exists(dev)
+
+
 def test_a_foundation_without_data_is_destroyed_at_once(account, dev, monkeypatch):
     monkeypatch.setattr(cleanup, "model_versions", lambda env: [])
     cleanup.bucket.empty(dev, dev.data_bucket)

@@ -6,6 +6,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ops.terraform.stack import Stack
+from pipeline import removal
+from pipeline.removal import PlannedStack
 
 pytestmark = pytest.mark.slow
 
@@ -124,12 +126,35 @@ def test_resources_have_the_tags(aws, outputs):
     }
 
 
-def test_foundation_is_destroyed_with_all_versions_of_its_objects(aws, foundation, outputs):
+def test_foundation_is_destroyed_in_two_parts_the_data_last(aws, foundation, outputs, monkeypatch):
     s3, sagemaker = aws.client("s3"), aws.client("sagemaker")
     for body in (b"old", b"new"):
         s3.put_object(Bucket=outputs["bucket"], Key="datasets/a", Body=body)
     s3.delete_object(Bucket=outputs["bucket"], Key="datasets/a")
     packages = sagemaker.list_model_packages(ModelPackageGroupName=outputs["model_package_group_name"])
+    monkeypatch.setattr(foundation, "s3", s3)
+
+    with foundation.locked():
+        plan = foundation.plan(destroy=True)
+        planned = removal.in_two_parts(PlannedStack("foundation", foundation, plan))
+        foundation.apply(planned.early)
+
+    # Everything but the data is gone, and the roles without which the key's policy is invalid.
+    kept = {change.address for change in foundation.plan(destroy=True).changes}
+    assert {address.rpartition(".aws_")[0] or address for address in kept} == {
+        "aws_sagemaker_model_package_group.this",
+        "module.storage",
+        "module.key",
+        "module.ec2_host_role",
+        "module.endpoint_role",
+        "module.training_role",
+        "module.tuning_role",
+    }
+    assert len(s3.list_object_versions(Bucket=outputs["bucket"])["Versions"]) == 2
+    assert aws.client("kms").describe_key(KeyId=outputs["kms_key_arn"])["KeyMetadata"]["Enabled"]
+    tagged = [{"Name": "tag:Project", "Values": ["stacks"]}]
+    assert aws.client("ec2").describe_vpcs(Filters=tagged)["Vpcs"] == []
+
     for package in packages["ModelPackageSummaryList"]:  # a group with versions in it cannot be deleted
         sagemaker.delete_model_package(ModelPackageName=package["ModelPackageArn"])
 
@@ -141,5 +166,3 @@ def test_foundation_is_destroyed_with_all_versions_of_its_objects(aws, foundatio
     assert aws.client("kms").describe_key(KeyId=outputs["kms_key_arn"])["KeyMetadata"]["KeyState"] == (
         "PendingDeletion"
     )
-    vpcs = aws.client("ec2").describe_vpcs(Filters=[{"Name": "tag:Project", "Values": ["stacks"]}])["Vpcs"]
-    assert vpcs == []
