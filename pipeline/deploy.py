@@ -15,9 +15,12 @@ from ops.live_endpoint import LiveEndpoint
 from ops.outputs import Serving, endpoint_name, endpoint_option
 from ops.terraform import stacks
 from ops.terraform.saved_plans import SavedPlans
-from ops.terraform.stack import Stack
+from ops.terraform.stack import Change, Stack
 from pipeline import live_checks, preflight, repair
 from pipeline.notes import changes_note
+
+ATTEMPTS = 5
+IN_PROGRESS = "Cannot update in-progress endpoint"  # AWS's words
 
 Choose = Callable[[LiveEndpoint | None], registry.Version]
 
@@ -98,7 +101,7 @@ def _carry_out(
     endpoint = str(stack.variables["endpoint_name"])
     models = served_models.history(env, endpoint, live)
     try:
-        changes = saved.carry_out(stack) if saved else stack.up()
+        changes = saved.carry_out(stack) if saved else _apply(env, stack, step)
     except OperatorError as error:
         raise _with_way_back(env, endpoint, version, models, error) from error
     target = env.outputs.serving(endpoint)
@@ -121,6 +124,21 @@ def _carry_out(
         "smoke": smoke,
         "changes": [change.address for change in changes],
     }
+
+
+def _apply(env: Environment, stack: Stack, step: Step) -> tuple[Change, ...]:
+    """Apply the stack. Autoscaling may change the endpoint between the plan and the update: then wait, and plan again."""
+    endpoint = str(stack.variables["endpoint_name"])
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return stack.up()
+        except OperatorError as error:
+            if IN_PROGRESS not in str(error):
+                raise
+            step(f"{endpoint} is being scaled: waiting before the update", important=True)
+            live_checks.wait_until_stable(env, endpoint, step)
+            stack.variables["deployed"] = endpoint_history.deployed(env, endpoint)
+    return stack.up()
 
 
 def _check_update(

@@ -34,6 +34,7 @@ class World:
     answers_500: versions that start and fail every request.
     in_alarm: alarms in ALARM, each for so many questions.
     restorable: whether an update ends the status UpdateRollbackFailed.
+    scalings: how often autoscaling changes the endpoint between a plan and its update.
     locked: whether a command holds the lock of the state.
     deployed: the facts that the last deployment gave to Terraform.
     """
@@ -49,6 +50,7 @@ class World:
         self.in_alarm: dict[str, int] = {}
         self.restorable = True
         self.calls: list[str] = []
+        self.scalings = 0
         self.locked = False
         self.deployed: dict = {}
 
@@ -72,6 +74,10 @@ class World:
     def _apply(self, variables: dict) -> tuple:
         version = int(variables["model_package_arn"].rpartition("/")[2])
         self.deployed = variables["deployed"]
+        if self.scalings:
+            self.scalings -= 1
+            self.passing = ["Updating"]
+            raise OperatorError(f'ValidationException: Cannot update in-progress endpoint "{ENDPOINT}".')
         if self.serving is None:
             self.calls.append(f"create {version}")
             self.serving, self.status = version, "InService"

@@ -314,3 +314,12 @@ def test_the_models_name_the_version_in_service_and_the_failed_one(world, env):
     used = {row["number"]: row["in_service"] for row in models.show(env)}
     assert used[2] == [ENDPOINT] and used[1] == used[4] == []
     assert used[3][0].startswith(f"{ENDPOINT}: deployment failed 20")
+
+
+def test_an_update_waits_for_autoscaling_that_starts_after_the_plan(world, env):
+    world.scalings = 2
+    deploy.run(env, 4)
+    assert (world.serving, world.calls) == (4, ["update to 4"])
+    world.scalings = 100
+    with pytest.raises(OperatorError, match="Cannot update in-progress endpoint"):
+        deploy.run(env, 1)
