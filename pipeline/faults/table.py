@@ -19,6 +19,7 @@ _VARIABLE = (
     (re.compile(r"RequestID: [\w-]+"), "RequestID: …"),
 )
 COLUMNS = ("fault", "stage", "lost", "next run", "message")
+_HEAD_LINES = 4  # of the text between the markers: the rest of a line, an empty line, heading, rule
 BEGIN, END = "<!-- faults: begin -->", "<!-- faults: end -->"
 
 
@@ -38,20 +39,22 @@ def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
     return [(row.fault, row.stage, row.lost, row.next_run, row.message) for row in rows]
 
 
-def render(rows: Sequence[Row]) -> str:
-    """Return the table as Markdown."""
-    lines = [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
-    lines += [f"| {' | '.join(_escape(cell) for cell in row)} |" for row in cells(rows)]
-    return "\n".join(lines)
-
-
 def write(rows: Sequence[Row], document: Path) -> Path:
-    """Put the table between the markers of a document. Raises OperatorError without markers."""
+    """Put the table between the markers of a document; rows of other faults stay. Raises OperatorError without markers."""
     text = document.read_text()
     if BEGIN not in text or END not in text:
         raise OperatorError(f"{document} has no lines {BEGIN} and {END}: add them where the table belongs.")
     head, rest = text.split(BEGIN, 1)
-    document.write_text(f"{head}{BEGIN}\n\n{render(rows)}\n\n{END}{rest.split(END, 1)[1]}")
+    table, tail = rest.split(END, 1)
+    new = [f"| {' | '.join(_escape(cell) for cell in row)} |" for row in cells(rows)]
+    replaced = {_escape(row.fault) for row in rows}
+    kept = [
+        line
+        for line in table.splitlines()[_HEAD_LINES:]
+        if line.startswith("| ") and line.split(" | ")[0].removeprefix("| ") not in replaced
+    ]
+    heading = [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
+    document.write_text("\n".join([f"{head}{BEGIN}\n", *heading, *kept, *new, f"\n{END}{tail}"]))
     return document
 
 

@@ -32,6 +32,19 @@ def test_the_table_is_written_between_its_markers(tmp_path):
     assert "| Ctrl-C twice | tune | nothing | succeeds | a \\| b |" in text
 
 
+def test_rows_of_other_faults_stay(tmp_path):
+    document = tmp_path / "operations.md"
+    document.write_text(f"{table.BEGIN}\n{table.END}\n")
+    other = Row("a <fault>", "data", NOTHING, SUCCEEDS, "m", 1)
+    table.write([row("tune"), other], document)
+    table.write([row("down")], document)
+    rows = [line for line in document.read_text().splitlines() if line.startswith("| ")]
+    assert rows[2:] == [
+        "| a &lt;fault> | data | nothing | succeeds | m |",
+        "| Ctrl-C twice | down | nothing | succeeds | a \\| b |",
+    ]
+
+
 def test_a_document_without_markers_is_refused(tmp_path):
     document = tmp_path / "operations.md"
     document.write_text("# Head\n")
