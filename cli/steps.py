@@ -127,7 +127,9 @@ def rollback(c: Context, env: str | None = None, endpoint: str | None = None, js
     environment = connect(env)
     result = stage.run(environment, endpoint)
     flag = environment.settings.flag
-    say(f"Next: ./inv status{flag}; ./inv deploy{flag} deploys the newest approved model again")
+    say(
+        f"Next: ./inv status{flag}; ./inv deploy{flag} --model N deploys another version, by default the newest approved"
+    )
     emit(result, json)
 
 
