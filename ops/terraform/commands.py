@@ -9,7 +9,6 @@ import contextlib
 import fcntl
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,10 @@ from ops.terraform import events, failures, providers
 from ops.terraform.client import Client, flag
 from ops.terraform.configuration import Configuration
 from ops.terraform.events import Event
+from ops.waiting import wait_for
+
+LONGEST_RUN_SECONDS = 3600
+"""How long a run waits for another one, which may be creating an endpoint."""
 
 _PROVIDER = "terraform-provi"  # Linux cuts the names of processes off
 
@@ -168,19 +171,18 @@ class Commands:
         A file and not a pipe: if this process is killed, Terraform finishes. It inherits the file and its flock, so the next run knows whether Terraform still works on this stack.
         """
         with self.log.open("a+") as log:
-            waiting = False
-            while True:
-                try:
-                    fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if not waiting:
-                        self.progress(
-                            f"waiting for another Terraform run of {self.root} on this machine",
-                            important=True,
-                        )
-                        waiting = True
-                    time.sleep(0.2)
+            wait_for(
+                lambda: _lock(log) or None,
+                seconds=LONGEST_RUN_SECONDS,
+                on_timeout=lambda: (
+                    f"Another Terraform run of {self.root} on this machine has not ended within "
+                    f"{LONGEST_RUN_SECONDS // 60} minutes: it writes {self.log}. End it, then run the same command again."
+                ),
+                on_wait=lambda: self.progress(
+                    f"waiting for another Terraform run of {self.root} on this machine"
+                ),
+                shortest=0.2,
+            )
             log.truncate(0)
             yield log
 
@@ -229,3 +231,12 @@ class Commands:
 
 def _processes(count: int) -> str:
     return "a process" if count == 1 else f"{count} processes"
+
+
+def _lock(log: IO[str]) -> bool:
+    """Lock a file, unless another process has locked it."""
+    try:
+        fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -22,13 +22,11 @@ from ops.aws import error_code
 from ops.console import Progress
 from ops.errors import OperatorError
 from ops.terraform import binary, lock_owner
+from ops.terraform.commands import LONGEST_RUN_SECONDS
 from ops.terraform.lock_owner import Liveness, Owner
 
 SECONDS = 60
 """How long a command waits for a lock."""
-
-TERRAFORM_SECONDS = 3600
-"""How long a command waits for the Terraform of a killed command, which may be creating an endpoint."""
 
 _TAKEN = ("PreconditionFailed", "412")
 _TRY_AGAIN = ("ConditionalRequestConflict", "409", "OperationAborted")
@@ -181,7 +179,7 @@ class StateLock:
         pause = waiting.Pause()
         waiting.wait_for(
             lambda: None if owner.terraform_runs() else True,
-            seconds=TERRAFORM_SECONDS,
+            seconds=LONGEST_RUN_SECONDS,
             on_timeout=lambda: (
                 f"Terraform of `{owner.command}`, which was killed, still works on {self.stack}: it writes {owner.log}. "
                 "Run the same command again when it has ended."

@@ -90,7 +90,7 @@ def test_concurrent_runs_of_a_stack_are_serialized(stack, fake_terraform, until)
     threads.append(threading.Thread(target=second.commands.run, args=("apply",)))
     threads[1].start()
     until(lambda: second.texts)
-    assert second.texts == ["waiting for another Terraform run of foundation on this machine"]
+    assert second.texts[0] == "waiting for another Terraform run of foundation on this machine"
     assert fake_terraform.calls("apply") == []
     (fake_terraform.home / "go").touch()
     for thread in threads:
