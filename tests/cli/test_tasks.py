@@ -141,6 +141,15 @@ def test_a_list_of_tasks_loads_nothing_heavy():
         ("check --env nowhere", "inv: Unknown environment 'nowhere'"),
         ("check --stack nowhere", "inv: There is no stack 'nowhere'"),
         ("plan --stack nowhere", "inv: There is no stack 'nowhere': choose access, foundation or serving."),
+        (
+            "down --env dev",
+            "inv: To remove environment dev, the environment's name has to be typed, and there is no terminal",
+        ),
+        (
+            "destroy --env dev",
+            "inv: To destroy serving and foundation of environment dev, the environment's name has",
+        ),
+        ("down --keep date", "inv: --keep date: choose data, models, or data,models."),
         ("destroy --stack nowhere", "inv: There is no stack 'nowhere'"),
         ("workbench.up --kind office", "inv: --kind office: choose studio or notebook."),
         ("workbench.up --instance-type ml.t3.meduim", "did you mean ml.t3.medium"),
