@@ -61,6 +61,12 @@ SERVICES = (
     Service("sns", FIXED, "sns", "functions and endpoints on this machine are subscribers"),
     Service("ssm", FIXED, "ssm", "public parameters of the Deep Learning AMIs"),
     Service("budgets", FIXED, "budgets", "subscribers, tags and updates of budgets"),
+    Service(
+        "resourcegroupstaggingapi",
+        FIXED,
+        "resourcegroupstaggingapi",
+        "resources of all services in this table, with AWS's ARNs",
+    ),
     Service("ecr", MOTO, "", "records only"),
     Service("efs", MOTO, "", "records only"),
     Service("kms", MOTO, "", "records only: data on disk is not encrypted"),
