@@ -47,16 +47,28 @@ KEEP = {
 }
 
 
-@operator_task(help={**ENV, **JSON, **KEEP, **confirm.YES})
+SWEEP = {
+    "sweep": "also delete what this repository did not create but carries the environment's tags, in every region"
+}
+
+
+@operator_task(help={**ENV, **JSON, **KEEP, **SWEEP, **confirm.YES})
 def down(
-    c: Context, env: str | None = None, keep: str | None = None, yes: bool = False, json: bool = False
+    c: Context,
+    env: str | None = None,
+    keep: str | None = None,
+    sweep: bool = False,
+    yes: bool = False,
+    json: bool = False,
 ) -> None:
     """Remove everything of an environment, then look for leftovers; exits non-zero if there are any.
 
     It locks all stacks and plans their destruction, shows what will be removed, and asks for the environment's name
-    outside `local`. Data and models go last. An interrupted run is resumed by the same command.
+    outside `local`. Data and models go last. An interrupted run is resumed by the same command. Without a state, it
+    finds by names and tags what this repository created. What else carries the environment's tags is listed with its
+    cost; --sweep deletes it, after showing it and asking.
     """
-    from pipeline import removal, teardown
+    from pipeline import leftovers, removal, teardown
 
     chosen, kept = settings.load(env), removal.parse_keep(keep)
     if chosen.embedded_aws and not embedded.home().exists():
@@ -69,7 +81,10 @@ def down(
         planned.show(f"To be removed from {chosen.environment}")
         confirm.ask(chosen, yes, what)
 
-    stays = teardown.down(connect(env), kept, approve)
+    def approve_sweep(found: list[leftovers.Leftover]) -> None:
+        confirm.ask(chosen, yes, f"delete these {len(found)} resources")
+
+    stays = teardown.down(connect(env), kept, approve, approve_sweep if sweep else None)
     if chosen.embedded_aws and not stays:
         with Step("embedded AWS") as step:
             client.destroy(embedded.home())

@@ -27,22 +27,21 @@ class Environment:
         self.settings = settings
         self.session = session or boto3.Session(region_name=settings.region)
         self.outputs = Outputs(settings, lambda: self.client("ssm"))
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
         self._roles: dict[str, Environment] = {}
         self._retry_budget = RetryBudget()
         self._lock = threading.RLock()
         self._caller = self
 
-    def client(self, service: str) -> Any:
-        """Return the boto3 client of a service; the same one on every call."""
+    def client(self, service: str, region: str | None = None) -> Any:
+        """Return the boto3 client of a service in a region, by default the environment's; the same one on every call."""
+        key = service, region or self.settings.region
         with self._lock:
-            if service not in self._clients:
-                client = self.session.client(
-                    service, region_name=self.settings.region, config=client_config(service)
-                )
+            if key not in self._clients:
+                client = self.session.client(service, region_name=key[1], config=client_config(service))
                 self._retry_budget.attach(client)
-                self._clients[service] = client
-            return self._clients[service]
+                self._clients[key] = client
+            return self._clients[key]
 
     def acting_as(self, role_arn: str) -> Environment:
         """Return this environment with clients that act as a role. The caller's own permissions read the outputs."""

@@ -1,171 +1,117 @@
-"""Find every resource of an environment that still exists, by its name or tags."""
+"""Find every resource of an environment that still exists, by its name or tags, and remove it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
-from ml.jobs import running
+from ops import console
 from ops.environment import Environment
-from ops.outputs import parameter
-from ops.terraform.stacks import ACCESS_PATH
+from ops.inventory import prices, removal, search
 from pipeline.workbench import studio
 
-Names = Callable[[], list[str]]
+Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """A resource that still exists. billable: whether AWS bills for its existence."""
+    """A resource that still exists.
+
+    kind, name: for people.
+    region: where it is; "global" if it belongs to no region.
+    arn: empty for what has none.
+    monthly: cost of its existence in USD per month; None if it is unknown.
+    managed: whether the environment's commands created it, or AWS for them. Anything else has only the environment's
+        tags, or holds data that somebody may miss.
+    reason: why it was not removed.
+    """
 
     kind: str
     name: str
-    billable: bool
+    region: str = ""
+    arn: str = ""
+    monthly: float | None = None
+    managed: bool = False
+    found: search.Found | None = None
+    reason: str = ""
+
+    @property
+    def billable(self) -> bool:
+        """Whether AWS bills for its existence, or may."""
+        return self.monthly != 0
 
 
-def find(env: Environment) -> list[Leftover]:
-    """Return every resource of the environment that still exists."""
-    prefix, path = re.escape(env.settings.prefix), re.escape(parameter(env.settings))
-    # image-classifier-dev matches neither image-classifier-dev2 nor my-image-classifier-dev.
-    ours = re.compile(rf"(?<![a-z0-9-]){prefix}(?![a-z0-9])|^{path}/")
-    return [
-        Leftover(kind, name, billable)
-        for billable, kinds in ((True, _billed(env)), (False, _free(env)))
-        for kind, names in kinds.items()
-        for name in names()
-        if ours.search(name)
-    ]
+def find(
+    env: Environment, progress: Progress = lambda text: None, only: Collection[str] | None = None
+) -> list[Leftover]:
+    """Return every resource of the environment that exists, in the order in which they can be removed.
 
+    Resources whose deletion has begun are left out, but for endpoints and jobs, which bill until they are gone.
 
-def _billed(env: Environment) -> dict[str, Names]:
-    """Return a function that lists names, for each kind of resource that AWS bills for."""
-    prefix = env.settings.prefix
-    named = partial(_listed, env, "sagemaker", NameContains=prefix)
-    # What AWS gives no name is listed as "<prefix> <id>" if its tags or its VPC are the environment's.
-    return {
-        "endpoint": named("list_endpoints", "Endpoints", "EndpointName"),
-        "running tuning job": lambda: list(running.running(env, "tuning")),
-        "running training job": lambda: list(running.running(env, "training")),
-        "instance": lambda: _instances(env),
-        "notebook instance": named("list_notebook_instances", "NotebookInstances", "NotebookInstanceName"),
-        "Studio application": lambda: _apps(env),
-        "file system of Studio": lambda: [f"{prefix} {system}" for system in studio.file_systems(env)],
-        "VPC endpoint": lambda: _network(env, "vpc_endpoints", "VpcEndpointId"),
-        "NAT gateway": lambda: _network(env, "nat_gateways", "NatGatewayId", in_vpc=True),
-        "Elastic IP address": lambda: _network(env, "addresses", "AllocationId"),
-        "bucket": lambda: [bucket["Name"] for bucket in env.client("s3").list_buckets()["Buckets"]],
-        "KMS key": lambda: _enabled_keys(env),
-        "log group": _listed(env, "logs", "describe_log_groups", "logGroups", "logGroupName"),
-        "alarm": _listed(env, "cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
-    }
-
-
-def _free(env: Environment) -> dict[str, Names]:
-    """Return a function that lists names, for each kind of resource that costs nothing by itself."""
-    prefix = env.settings.prefix
-    named = partial(_listed, env, "sagemaker", NameContains=prefix)
-    return {
-        "Studio domain": lambda: [f"{domain.name} {domain.id}" for domain in studio.domains(env)],
-        "security group of Studio": lambda: [
-            f"{prefix} {group['GroupName']} {group['GroupId']}" for group in studio.security_groups(env)
-        ],
-        "VPC": lambda: _network(env, "vpcs", "VpcId"),
-        "function": _listed(env, "lambda", "list_functions", "Functions", "FunctionName"),
-        "endpoint configuration": named("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName"),
-        "model": named("list_models", "Models", "ModelName"),
-        "model package group": named(
-            "list_model_package_groups", "ModelPackageGroupSummaryList", "ModelPackageGroupName"
-        ),
-        "scalable target": _listed(
-            env,
-            "application-autoscaling",
-            "describe_scalable_targets",
-            "ScalableTargets",
-            "ResourceId",
-            ServiceNamespace="sagemaker",
-        ),
-        "role": lambda: _roles(env),
-        "parameter": _listed(
-            env,
-            "ssm",
-            "get_parameters_by_path",
-            "Parameters",
-            "Name",
-            Recursive=True,
-            Path=parameter(env.settings),
-        ),
-    }
-
-
-def _listed(env: Environment, service: str, operation: str, items: str, name: str, **arguments: Any) -> Names:
-    """Return a function that calls a paginated operation and returns the field `name` of its `items`."""
-
-    def names() -> list[str]:
-        pages = env.client(service).get_paginator(operation).paginate(**arguments)
-        return [item[name] for page in pages for item in page[items]]
-
-    return names
-
-
-def _apps(env: Environment) -> list[str]:
-    """Return the applications of all users in the environment's Studio domains."""
-    return [
-        f"{domain.name} {app.owner[1]}/{app.kind}/{app.name}"
-        for domain in studio.domains(env)
-        if domain.name.startswith(f"{env.settings.prefix}-")
-        for app in studio.apps(env, domain.id)
-    ]
-
-
-def _roles(env: Environment) -> list[str]:
-    """Return the IAM roles, without those of stack access: these remove environments, and outlive them."""
-    pages = env.client("iam").get_paginator("list_roles").paginate()
-    return [role["RoleName"] for page in pages for role in page["Roles"] if role["Path"] != ACCESS_PATH]
-
-
-def _instances(env: Environment) -> list[str]:
-    states = ["pending", "running", "stopping", "stopped"]
-    filters = [*studio.tag_filters(env.settings), {"Name": "instance-state-name", "Values": states}]
-    pages = env.client("ec2").get_paginator("describe_instances").paginate(Filters=filters)
-    found = [
-        instance["InstanceId"]
-        for page in pages
-        for reservation in page["Reservations"]
-        for instance in reservation["Instances"]
-    ]
-    return [f"{env.settings.prefix} {instance}" for instance in found]
-
-
-def _network(env: Environment, kind: str, id_name: str, in_vpc: bool = False) -> list[str]:
-    """Return the resources of a network that have the environment's tags, or are in a VPC that has them.
-
-    They are few: one answer holds them.
+    only: kinds to look for, in the environment's region; by default all, in every region.
     """
-    ec2, filters = env.client("ec2"), studio.tag_filters(env.settings)
-    if in_vpc:
-        vpcs = [vpc["VpcId"] for vpc in ec2.describe_vpcs(Filters=filters)["Vpcs"]]
-        if not vpcs:
-            return []
-        filters = [{"Name": "vpc-id", "Values": vpcs}]
-    answer = getattr(ec2, f"describe_{kind}")(Filters=filters)
-    items = answer["".join(word.capitalize() for word in kind.split("_"))]
-    return [
-        f"{env.settings.prefix} {item[id_name]}"
-        for item in items
-        if item.get("State", "").lower() not in ("deleted", "deleting")
-    ]
+    found = search.search(env, _claimed(env) if only is None else {}, progress, only)
+    return [_leftover(item) for item in found if not item.resource.ending or _bills_to_the_end(item)]
 
 
-def _enabled_keys(env: Environment) -> list[str]:
-    """Return the aliases of keys that are not pending deletion, which costs nothing."""
-    kms = env.client("kms")
-    aliases = [alias for page in kms.get_paginator("list_aliases").paginate() for alias in page["Aliases"]]
-    return [
-        alias["AliasName"]
-        for alias in aliases
-        if env.settings.prefix in alias["AliasName"]
-        and kms.describe_key(KeyId=alias["TargetKeyId"])["KeyMetadata"]["KeyState"] != "PendingDeletion"
-    ]
+def remove(env: Environment, found: Sequence[Leftover], progress: Progress) -> list[Leftover]:
+    """Delete resources, and wait until they are gone. Returns those that remain, each with its reason."""
+    remaining = removal.remove([item.found for item in found if item.found], progress)
+    return [replace(_leftover(item.found), reason=item.reason) for item in remaining]
+
+
+def look_again(found: Sequence[Leftover]) -> list[Leftover]:
+    """Return those resources that still exist."""
+    return [_leftover(item) for item in search.look_again(item.found for item in found if item.found)]
+
+
+def show(title: str, found: Sequence[Leftover]) -> None:
+    """Print a table of resources with the cost of each, and the sum."""
+    rows = [(item.kind, item.name, item.region, _price(item.monthly)) for item in found]
+    console.table(title, ["kind", "name", "region", "USD a month"], rows)
+    console.say(f"Together: {cost(found)}.")
+    for item in found:
+        if item.reason:
+            console.say(f"{item.kind} {item.name}: {item.reason}.")
+
+
+def cost(found: Sequence[Leftover]) -> str:
+    """Return what resources cost together, e.g. "35.85 USD a month, and 2 of unknown cost"."""
+    known, unknown = prices.total([item.monthly for item in found])
+    more = f", and {unknown} of unknown cost" if unknown else ""
+    return f"{known:.2f} USD a month{more}"
+
+
+def _price(monthly: float | None) -> str:
+    if monthly is None:
+        return "unknown"
+    return "0" if monthly == 0 else f"{monthly:.2f}" if monthly >= 0.01 else "< 0.01"
+
+
+def _leftover(item: search.Found) -> Leftover:
+    resource, kind = item.resource, item.kind
+    return Leftover(
+        kind=kind.name if kind else search.unknown_kind(resource),
+        name=resource.name,
+        region="global" if kind and kind.is_global else item.place.region,
+        arn=resource.arn,
+        monthly=resource.monthly,
+        managed=item.managed,
+        found=item,
+    )
+
+
+def _bills_to_the_end(item: search.Found) -> bool:
+    return item.kind is not None and item.kind.name in (
+        "endpoint",
+        "running tuning job",
+        "running training job",
+    )
+
+
+def _claimed(env: Environment) -> dict[str, set[str]]:
+    """Return what SageMaker created for the environment's Studio domains, with tags of its own."""
+    return {
+        "file system": set(studio.file_systems(env)),
+        "security group": {group["GroupId"] for group in studio.security_groups(env)},
+    }

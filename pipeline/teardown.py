@@ -17,8 +17,7 @@ from ops.errors import OperatorError
 from ops.outputs import endpoint_name
 from ops.terraform import dependencies, stacks, state_bucket
 from ops.terraform.stack import Plan
-from pipeline import cleanup, leftovers, removal
-from pipeline.leftovers import Leftover
+from pipeline import cleanup, removal, sweep
 from pipeline.removal import PlannedStack, Removal
 from pipeline.workbench import workbench
 
@@ -30,11 +29,17 @@ Approve = Callable[[Removal], None]
 
 
 def down(
-    env: Environment, keep: frozenset[str] = frozenset(), approve: Approve = lambda planned: None
+    env: Environment,
+    keep: frozenset[str] = frozenset(),
+    approve: Approve = lambda planned: None,
+    approve_sweep: sweep.Approve | None = None,
 ) -> list[str]:
     """Remove everything of an environment but what `keep` names, then look for leftovers. Returns what is kept.
 
+    What is in no state, because it is lost, is removed by its names and tags.
+
     keep: of `removal.KEEP`.
+    approve_sweep: also remove what only carries the environment's tags, once this approves it.
 
     Raises:
         OperatorError: Somebody else holds a lock, a removal failed, or something is left.
@@ -42,23 +47,19 @@ def down(
     _check_protection(env, keep)
     with ExitStack() as held:
         planned = removal.prepare(env, _names(env), keep, held)
+        if not _has_state(planned):
+            sweep.check_state(env, keep)
         approve(planned)
         _stop_jobs(env)
         for name, stack in planned.stacks.items():
             if name != "foundation":
                 _remove_stack(env, stack)
+        if _has_state(planned):
+            sweep.remove_users(env)
         kept = _remove_foundation(env, planned)
-        with Step("leftovers") as step:
-            left = [item for item in leftovers.find(env) if not _is_kept(item, kept)]
-            if not left and not kept and planned.stacks:  # the locks are held
-                cleanup.delete_states(env)
-            step.note = f"{len(left)} resources left" if left else _NOTHING_LEFT
-    if left:
-        rows = [(found.kind, found.name, "yes" if found.billable else "no") for found in left]
-        console.table("Leftovers", ["kind", "name", "bills"], rows)
-        raise OperatorError(
-            f"{len(left)} resources are left: delete them manually, or run ./inv down{env.settings.flag} again."
-        )
+        sweep.remove_rest(env, kept, approve_sweep)
+        if not kept and planned.stacks:  # the locks are held
+            cleanup.delete_states(env)
     if kept:
         contents = bucket.contents(env, env.data_bucket)
         console.say(f"Kept: {removal.kept_cost(planned, contents)}.")
@@ -138,7 +139,9 @@ def check_access(env: Environment) -> None:
         )
 
 
-_NOTHING_LEFT = "none (a deleted KMS key is pending deletion, free of charge)"
+def _has_state(planned: Removal) -> bool:
+    """Return whether the state of the foundation has resources."""
+    return "foundation" in planned.stacks and bool(planned.stacks["foundation"].plan.changes)
 
 
 def _check_protection(env: Environment, keep: frozenset[str] = frozenset()) -> None:
@@ -255,7 +258,3 @@ def _delete_data(env: Environment, planned: Removal, step: Step) -> str:
     if "models" not in keep:
         texts.insert(0, f"{cleanup.delete_models(env, step):,} model versions, ")
     return "".join(texts)
-
-
-def _is_kept(item: Leftover, kept: frozenset[str]) -> bool:
-    return item.name in kept

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -10,6 +11,7 @@ import pytest
 from moto import mock_aws
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
+from moto.sagemaker.responses import SageMakerResponse
 
 from ops.environment import Environment
 
@@ -70,7 +72,19 @@ class _CachingSession(boto3.Session):
 @pytest.fixture(scope="session")
 def moto_session() -> boto3.Session:
     """One session for all tests, as it caches clients and service models."""
-    return _CachingSession("test", "test", region_name="us-east-1")
+    session = _CachingSession("test", "test", region_name="us-east-1")
+    nothing = SimpleNamespace(status_code=200), {"ProvisionedConcurrencyConfigs": []}  # unknown to moto
+    session.events.register("before-call.lambda.ListProvisionedConcurrencyConfigs", lambda **_: nothing)
+    return session
+
+
+_UNKNOWN_TO_MOTO = (
+    "list_apps",
+    "list_notebook_instance_lifecycle_configs",
+    "list_spaces",
+    "list_studio_lifecycle_configs",
+    "list_user_profiles",
+)
 
 
 @pytest.fixture
@@ -78,6 +92,8 @@ def moto_aws(monkeypatch):
     """An empty AWS account inside this process."""
     # moto treats conditions of bucket policies that it does not know as met: a denial of plain HTTP would deny everything.
     monkeypatch.setattr(FakeBucket, "get_permission", lambda *_: PermissionResult.PERMITTED)
+    for operation in _UNKNOWN_TO_MOTO:
+        monkeypatch.setattr(SageMakerResponse, operation, lambda *_: "{}", raising=False)
     monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")  # 500 images that no test needs
     with mock_aws():
         yield

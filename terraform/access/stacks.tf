@@ -1,9 +1,9 @@
-# Permissions to apply the stacks, one managed policy per area. The operator's role has all of them; CI's role has those of
-# the stacks that are not made on demand.
+# Permissions to apply the stacks, one managed policy per area, and to sweep up what they and others left. The operator's
+# role has all of them; CI's role has those of the stacks that are not made on demand, and does not sweep.
 
 locals {
   areas     = toset([for file in fileset("${local.policies}/stacks", "*.json") : trimsuffix(file, ".json")])
-  on_demand = ["training_host", "workbench"]
+  on_demand = ["sweep", "training_host", "workbench"]
 
   # Known at plan; refers to the policies, so that a role waits for them.
   stack_policy_arns = {

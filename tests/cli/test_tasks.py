@@ -30,7 +30,7 @@ SURFACE = {
     "ec2.train": "--again --env --instance-type --json --keep --spot",
     "deploy": "--endpoint --env --json --model",
     "destroy": "--endpoint --env --json --stack --yes",
-    "down": "--env --json --keep --yes",
+    "down": "--env --json --keep --sweep --yes",
     "faults": "--json --only --parallel --seeds --write",
     "local.down": "--forget",
     "local.interrupt": "--job --seconds",

@@ -28,7 +28,7 @@ ROLES = {
     "ci-apply": "ci_apply",
 }
 APPLYING = {"operator", "ci-apply"}  # roles that also have the policies in policies/stacks
-ON_DEMAND = {"training_host", "workbench"}  # stacks that CI does not apply
+ON_DEMAND = {"sweep", "training_host", "workbench"}  # policies that CI does not have
 REFUSED = {"s3": "AccessDenied", "iam": "AccessDenied", "sts": "AccessDenied", "ec2": "UnauthorizedOperation"}
 ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
 ANYTHING = json.dumps(

@@ -3,7 +3,7 @@
 import pytest
 
 from ml.jobs import running
-from ops import console
+from ops import bucket, console
 from ops.bucket import Contents
 from ops.errors import OperatorError
 from ops.terraform import stacks, state_bucket
@@ -56,7 +56,7 @@ def account(dev, monkeypatch) -> Account:
         cleanup, "model_objects", lambda env: frozenset({"training/model.tar.gz"} if models else ())
     )
     monkeypatch.setattr(cleanup, "delete_models", delete_models)
-    monkeypatch.setattr(leftovers, "find", lambda env: [])
+    monkeypatch.setattr(leftovers, "find", lambda env, *_: [])
     return account
 
 
@@ -219,15 +219,15 @@ def test_protected_data_can_be_kept(account, dev):
 
 
 def test_leftovers_keep_the_states(account, dev, monkeypatch):
-    queue = Leftover("queue", "image-classifier-dev-x", True)
-    monkeypatch.setattr(leftovers, "find", lambda env: [queue])
+    queue = Leftover("queue", "image-classifier-dev-x")
+    monkeypatch.setattr(leftovers, "find", lambda env, *_: [queue])
     with pytest.raises(OperatorError, match="1 resources are left"):
         teardown.down(dev)
     assert state_bucket.exists(dev)
 
 
 def test_what_is_kept_is_no_leftover(account, dev, monkeypatch):
-    monkeypatch.setattr(leftovers, "find", lambda env: [Leftover("bucket", "b", True)])
+    monkeypatch.setattr(leftovers, "find", lambda env, *_: [Leftover("bucket", "b")])
     teardown.down(dev, frozenset({"data"}))
     with pytest.raises(OperatorError, match="1 resources are left"):
         teardown.down(dev)
@@ -286,3 +286,41 @@ def test_counts_say_when_they_are_lower_limits():
         ("object versions", "more than 1,000,000"),
         ("size of the objects", "more than 2.5 GB"),
     ]
+
+
+def test_the_sweep_removes_what_it_shows_at_once(account, dev, monkeypatch):
+    ours, foreign = (
+        Leftover("queue", name, "us-east-1", f"arn:{name}", 0.0, managed)
+        for name, managed in (("ours", True), ("mine", False))
+    )
+    exists, asked = [ours, foreign], []
+
+    def remove(env, found, progress):
+        for item in found:
+            exists.remove(item)
+        return []
+
+    monkeypatch.setattr(leftovers, "find", lambda env, *rest: [] if len(rest) > 1 else list(exists))
+    monkeypatch.setattr(leftovers, "remove", remove)
+    monkeypatch.setattr(leftovers, "look_again", list)
+
+    def refuse(found):
+        raise OperatorError("not this name")
+
+    with pytest.raises(OperatorError, match="not this name"):
+        teardown.down(dev, approve_sweep=refuse)
+    assert exists == [ours, foreign]
+    with pytest.raises(OperatorError, match=r"1 resources are left .* --sweep deletes them"):
+        teardown.down(dev)
+    assert exists == [foreign]
+    teardown.down(dev, approve_sweep=asked.extend)
+    assert (exists, asked) == ([], [foreign])
+
+
+def test_a_lost_state_refuses_to_keep_a_part(account, dev, monkeypatch):
+    bucket.empty(dev, dev.state_bucket)
+    found = Leftover("bucket", dev.data_bucket, managed=True)
+    monkeypatch.setattr(leftovers, "find", lambda env, *_: [found])
+    with pytest.raises(OperatorError, match="state of dev is lost"):
+        teardown.down(dev, frozenset({"data"}))
+    assert objects(dev) == 3

@@ -79,7 +79,7 @@ run "ci_of_a_repository" {
   }
 
   assert {
-    condition     = setsubtract(keys(local.stack_policy_arns), keys(local.ci_policy_arns)) == toset(["training_host", "workbench"])
+    condition     = setsubtract(keys(local.stack_policy_arns), keys(local.ci_policy_arns)) == toset(["sweep", "training_host", "workbench"])
     error_message = "CI must not apply the stacks that are made on demand."
   }
 

@@ -10,7 +10,6 @@ from botocore.exceptions import ClientError
 from ml.jobs import running
 from ops import waiting
 from ops.errors import OperatorError
-from pipeline import leftovers
 from tests.environments import with_clients
 
 KINDS = {"HyperParameterTuningJob": "tuning", "TrainingJob": "training"}
@@ -103,9 +102,3 @@ def test_a_job_that_does_not_stop_is_an_error(account_with):
     env, _ = account_with({("training", MINE): "Stopping"}, ends=False)
     with pytest.raises(OperatorError, match=f"{MINE} did not stop within 20 minutes"):
         running.stop_all(env)
-
-
-def test_leftovers_list_running_and_stopping_jobs(account_with):
-    env, _ = account_with({("tuning", MINE): "InProgress", ("training", MINE): "Stopping"})
-    kinds = leftovers._billed(env)
-    assert (kinds["running tuning job"](), kinds["running training job"]()) == ([MINE], [MINE])
