@@ -46,7 +46,8 @@ def test_a_bad_model_under_load_is_replaced_and_a_second_one_is_rolled_back(endp
     with pytest.raises(OperatorError):
         endpoint.stack(broken, **WATCHED).up()
     assert endpoint.describe()["EndpointStatus"] == "Failed"
-    assert repair.make_updatable(Environment(SETTINGS), endpoint.name, Step("repair")) is None
+    with Step("repair") as step:
+        assert repair.make_updatable(Environment(SETTINGS), endpoint.name, step) is None
     endpoint.stack(good, **WATCHED).up()
     assert len(endpoint.scaling("ScalingPolicies")) == 1
     first = endpoint.describe()["EndpointConfigName"]
