@@ -156,12 +156,12 @@ def prepare(
 
 
 def state(stack: Stack) -> dict[str, Any]:
-    """Return the resources in a stack's state; empty if there is none. Raises UnreadableDocument."""
+    """Return a stack's state as far as it matters here: its resources. Raises UnreadableDocument for a damaged state."""
     s3 = stack.s3
     try:
         content = s3.get_object(Bucket=stack.state_bucket, Key=stack.key)["Body"].read()
     except s3.exceptions.NoSuchKey:
-        return {}
+        content = b""
     return {"resources": state_contents.resources(content, f"s3://{stack.state_bucket}/{stack.key}")}
 
 

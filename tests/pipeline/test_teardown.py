@@ -104,6 +104,16 @@ def test_nothing_is_removed_if_one_stack_is_locked_or_cannot_be_planned(account,
     assert len(locked) == len([line for line in account.log if line.startswith("release")])
 
 
+def test_nothing_is_removed_if_a_state_is_damaged(account, dev):
+    broken = {"Bucket": dev.state_bucket, "Key": "dev/foundation.tfstate"}
+    dev.client("s3").put_object(**broken, Body=b'{"resources": [')
+    for remove in (teardown.down, lambda env: teardown.destroy(env, ["foundation"])):
+        with pytest.raises(OperatorError, match=r"dev/foundation\.tfstate .*list-object-versions"):
+            remove(dev)
+    assert objects(dev) == 3
+    assert account.log == []
+
+
 def test_a_stack_that_somebody_is_creating_is_locked_as_well(account, dev):
     lock = {"Bucket": dev.state_bucket, "Key": "dev/serving/image-classifier-dev-new.tfstate.tflock"}
     dev.client("s3").put_object(**lock)
