@@ -37,6 +37,11 @@ def is_gone(error: ClientError) -> bool:
     return code == "ValidationException" and any(words in message for words in _GONE)
 
 
+def is_denied(error: ClientError) -> bool:
+    """Return whether an error says that the caller lacks a permission."""
+    return error_code(error) in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+
+
 def is_in_use(error: ClientError) -> bool:
     """Return whether an error may end by itself: another resource uses this one, or it is being changed."""
     return error_code(error) in _IN_USE or error_code(error) == "ValidationException"

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from ops.environment import Environment
 from ops.inventory import kinds, tagging
 from ops.inventory.belonging import Belonging
-from ops.inventory.errors import is_gone
+from ops.inventory.errors import is_denied, is_gone
 from ops.inventory.model import Kind, Place, Resource, Tags
 
 Progress = Callable[[str], None]
@@ -191,7 +191,9 @@ def _inspect(item: Found) -> Found | None:
     except ClientError as error:
         if is_gone(error):
             return None  # deleted since it was listed
-        raise
+        if not is_denied(error):
+            raise
+        resource = replace(item.resource, monthly=None)  # listed, and no more
     return replace(item, resource=resource) if resource else None
 
 

@@ -48,3 +48,10 @@ def test_what_the_operator_may_not_delete_remains_with_the_reason(account, opera
     (found,) = [item for item in leftovers.find(operated) if item.arn.endswith(api["ApiId"])]
     (left,) = leftovers.remove(operated, [found], lambda text: None)
     assert left.arn == found.arn and "AccessDenied" in left.reason
+
+
+def test_what_the_operator_may_not_look_into_is_found_with_unknown_cost(account, operated):
+    name = f"{account.prefix}-archive"
+    account._aws.client("s3").create_bucket(Bucket=name)
+    (found,) = [item for item in leftovers.find(operated) if item.name == name]
+    assert (found.kind, found.monthly, found.managed) == ("bucket", None, False)
