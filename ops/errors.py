@@ -6,3 +6,7 @@ class OperatorError(Exception):
 
     Tasks print it without a traceback and exit with 1.
     """
+
+
+class Unfinished(OperatorError):
+    """A command ended in the middle of its work, which the same command resumes: nothing is to be undone."""

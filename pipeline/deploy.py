@@ -16,7 +16,7 @@ from ops.outputs import Serving, endpoint_name, endpoint_option
 from ops.terraform import stacks
 from ops.terraform.saved_plans import SavedPlans
 from ops.terraform.stack import Change, Stack
-from pipeline import live_checks, preflight, repair
+from pipeline import live_checks, preflight, repair, take_back
 from pipeline.notes import changes_note
 
 ATTEMPTS = 5
@@ -83,7 +83,8 @@ def put_into_service(
             deployed = endpoint_history.deployed(env, full_name)
             stack.variables |= {"model_package_arn": version.arn, "deployed": deployed}
             _report_alarms(deployed["alarms_in_alarm"], step)
-            result = _carry_out(env, stack, version, live, step, saved=saved, rollback=rollback)
+            with take_back.if_first(env, stack):
+                result = _carry_out(env, stack, version, live, step, saved=saved, rollback=rollback)
     return result
 
 

@@ -72,9 +72,7 @@ class Commands:
         done = self._execute(command, arguments, generated, options)
         if done.code:
             errored = self.configuration.errored_state
-            raise OperatorError(
-                failures.message(command, self.root, done.code, done.errors, self.log, errored)
-            )
+            raise failures.error(command, self.root, done.code, done.errors, self.log, errored)
         return done.events
 
     def show(self, plan: Path) -> dict[str, Any]:

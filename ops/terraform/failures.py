@@ -1,4 +1,4 @@
-"""The sentence for a Terraform command that failed: what happened, the remedy, and what Terraform reported."""
+"""The error of a Terraform command that failed: what happened, the remedy, and what Terraform reported."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 from ops.aws import remedy
+from ops.errors import OperatorError, Unfinished
 from ops.terraform import events, providers
 from ops.terraform.events import Event
 from ops.text import sentence
@@ -18,10 +19,17 @@ _NO_ANSWER = re.compile(
     r"connection refused|connection reset|no such host|i/o timeout|TLS handshake timeout|network is unreachable|"
     r"no route to host|context deadline exceeded"
 )
+# How the AWS SDK in the provider reports a refusal.
+_REFUSAL = re.compile(
+    r"operation error [\w ]+: (\w+), https response error StatusCode: \d+, RequestID: [^,]*,(?: HostID: [^,]*,)?"
+    r"(?: api error)? "
+)
 
 
-def message(command: str, root: str, code: int, errors: list[Event], log: Path, errored_state: Path) -> str:
-    """Return the message for a failed command.
+def error(
+    command: str, root: str, code: int, errors: list[Event], log: Path, errored_state: Path
+) -> OperatorError:
+    """Return the error of a failed command; Unfinished if the same command resumes it as soon as AWS allows.
 
     code: exit code; negative if a signal ended Terraform.
     log: its output.
@@ -29,7 +37,9 @@ def message(command: str, root: str, code: int, errors: list[Event], log: Path, 
     """
     if code < 0:
         name = signal.Signals(-code).name
-        return f"{name} ended Terraform during {command} of {root}: run the same command again to resume."
+        return Unfinished(
+            f"{name} ended Terraform during {command} of {root}: run the same command again to resume."
+        )
     text = _diagnostics(errors, log) or _tail(log)
     if command == "apply" and errored_state.exists():
         advice = (
@@ -43,8 +53,8 @@ def message(command: str, root: str, code: int, errors: list[Event], log: Path, 
     elif _NO_ANSWER.search(text):
         advice = f"AWS did not answer during terraform {command} of {root}: {_network()}, then run the same command again to resume."
     else:
-        return f"terraform {command} of {root} failed: {text}"
-    return f"{advice} Terraform reported: {sentence(text, _LONGEST)}"
+        return OperatorError(f"terraform {command} of {root} failed: {text}")
+    return Unfinished(f"{advice} Terraform reported: {sentence(text, _LONGEST)}")
 
 
 def _diagnostics(errors: list[Event], log: Path) -> str:
@@ -52,10 +62,15 @@ def _diagnostics(errors: list[Event], log: Path) -> str:
     texts = []
     for error in errors[:_SHOWN]:
         address = f" ({error['address']})" if error.get("address") else ""
-        detail = " ".join(error.get("detail", "").split())
-        texts.append(f"{error['summary'].rstrip('.')}{address}{': ' + detail if detail else ''}")
+        detail = _plain(error.get("detail", ""))
+        texts.append(f"{_plain(error['summary']).rstrip('.')}{address}{': ' + detail if detail else ''}")
     more = f" (and {len(errors) - _SHOWN} more, in {log})" if len(errors) > _SHOWN else ""
     return "; ".join(texts) + more
+
+
+def _plain(text: str) -> str:
+    """Return a text on one line, with AWS's operation, code and message in place of the SDK's report of a response."""
+    return _REFUSAL.sub(r"AWS refused \1: ", " ".join(text.split()))
 
 
 def _tail(log: Path) -> str:

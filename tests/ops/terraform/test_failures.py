@@ -1,0 +1,45 @@
+"""The error of a failed Terraform command: which are to be resumed, and AWS's refusals without the SDK's report."""
+
+import signal
+
+import pytest
+
+from ops.errors import OperatorError, Unfinished
+from ops.terraform import failures
+
+QUOTA = (
+    "creating SageMaker AI Endpoint (x): operation error SageMaker: CreateEndpoint, https response error StatusCode: 400, "
+    "RequestID: 3b5b-1,{}ResourceLimitExceeded: The account-level service limit is 0 Instances."
+)
+
+
+def failed(tmp_path, code: int = 1, summary: str = "", errored: bool = False) -> OperatorError:
+    log, state = tmp_path / "log", tmp_path / "errored.tfstate"
+    log.write_text("")
+    if errored:
+        state.write_text("{}")
+    errors = [{"summary": summary, "address": "aws_sagemaker_endpoint.this"}] if summary else []
+    return failures.error("apply", "serving", code, errors, log, state)
+
+
+@pytest.mark.parametrize("between", [" ", " api error ", " HostID: abc=, api error "])
+def test_a_refusal_is_reported_without_the_sdk_s_words(tmp_path, between):
+    error = failed(tmp_path, summary=QUOTA.format(between))
+    assert str(error) == (
+        "terraform apply of serving failed: creating SageMaker AI Endpoint (x): AWS refused CreateEndpoint: "
+        "ResourceLimitExceeded: The account-level service limit is 0 Instances (aws_sagemaker_endpoint.this)"
+    )
+    assert not isinstance(error, Unfinished)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"code": -signal.SIGKILL},
+        {"summary": "saving state", "errored": True},
+        {"summary": "dial tcp 127.0.0.1:5005: connect: connection refused"},
+        {"summary": "operation error STS: GetCallerIdentity: ExpiredToken: The security token is expired"},
+    ],
+)
+def test_what_the_same_command_resumes_is_not_to_be_undone(tmp_path, given):
+    assert isinstance(failed(tmp_path, **given), Unfinished)
