@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 
 from invoke.context import Context
@@ -94,7 +96,7 @@ def down(
 
 @operator_task(help={**ENV, **JSON})
 def status(c: Context, env: str | None = None, json: bool = False) -> None:
-    """Show what exists in an environment, and what is in service."""
+    """Show what exists in an environment, what is in service, and what needs attention, with the command for it."""
     from pipeline import status, status_table
 
     chosen = settings.load(env)
@@ -102,7 +104,19 @@ def status(c: Context, env: str | None = None, json: bool = False) -> None:
         kept = " (its state is kept)" if embedded.home().exists() else ""
         say(f"The embedded AWS is not running{kept}: nothing is in service. ./inv up starts it.")
         return emit({"embedded_aws": {"running": False}}, json)
-    found = status.collect(connect(env))
+    environment = connect(env)
+    with Step("status") as step:
+        found = status.collect(environment, step)
+        step.note = status_table.summary(found)
     title = f"Environment {chosen.environment}"
     console.table(title, ["what", "name", "state"], status_table.rows(chosen, found))
     emit(found, json)
+    if any(item["what"] == "no answer" for item in found["attention"]):
+        _leave_late_questions()
+
+
+def _leave_late_questions() -> None:
+    """End this process without waiting for threads whose requests AWS does not answer."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)

@@ -30,6 +30,7 @@ class Environment:
         self._clients: dict[tuple[str, str], Any] = {}
         self._roles: dict[str, Environment] = {}
         self._retry_budget = RetryBudget()
+        self._patience: float | None = None
         self._lock = threading.RLock()
         self._caller = self
 
@@ -38,10 +39,18 @@ class Environment:
         key = service, region or self.settings.region
         with self._lock:
             if key not in self._clients:
-                client = self.session.client(service, region_name=key[1], config=client_config(service))
+                config = client_config(service, self._patience)
+                client = self.session.client(service, region_name=key[1], config=config)
                 self._retry_budget.attach(client)
                 self._clients[key] = client
             return self._clients[key]
+
+    def with_patience(self, seconds: float) -> Environment:
+        """Return this environment with clients that wait at most so long for an answer, repetitions included."""
+        hurried = Environment(self.settings, self.session)
+        hurried._retry_budget = RetryBudget(seconds, seconds)
+        hurried._patience = seconds
+        return hurried
 
     def acting_as(self, role_arn: str) -> Environment:
         """Return this environment with clients that act as a role. The caller's own permissions read the outputs."""
@@ -52,6 +61,7 @@ class Environment:
                 environment = Environment(caller.settings, session)
                 environment.outputs = caller.outputs
                 environment._caller, environment._retry_budget = caller, caller._retry_budget
+                environment._patience = caller._patience
                 caller._roles[role_arn] = environment
             return caller._roles[role_arn]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from botocore import exceptions
@@ -50,13 +51,15 @@ class NoAnswer(exceptions.BotoCoreError):  # type: ignore[misc]  # botocore has 
     fmt = "{service} did not answer {operation} within {seconds} s, in {attempts} attempts; the last ended with {reason}"
 
 
-def client_config(service: str) -> Config:
-    """Return the configuration of a service's client."""
+@cache
+def client_config(service: str, seconds: float | None = None) -> Config:
+    """Return the configuration of a service's client. seconds: limit of an answer, if it is shorter than the usual."""
+    usual = _LAMBDA_SECONDS if service == "lambda" else 60
     return Config(
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         max_pool_connections=MAX_POOL_CONNECTIONS,
         connect_timeout=5,
-        read_timeout=_LAMBDA_SECONDS if service == "lambda" else 60,
+        read_timeout=usual if seconds is None else min(usual, seconds),
     )
 
 
@@ -66,11 +69,13 @@ class RetryBudget:
     def __init__(
         self,
         seconds: float = COMMAND_SECONDS,
+        request_seconds: float = REQUEST_SECONDS,
         *,
         clock: Callable[[], float] = time.monotonic,
         show: Callable[[str], None] = say,
     ) -> None:
         """show: called with a sentence while a request is repeated."""
+        self._request_seconds = request_seconds
         self._full = self._left = seconds
         self._clock, self._show = clock, show
         self._lock = threading.Lock()
@@ -106,7 +111,7 @@ class RetryBudget:
         unreachable = isinstance(
             caught_exception, (exceptions.EndpointConnectionError, exceptions.ConnectTimeoutError)
         )
-        limit = UNREACHABLE_SECONDS if unreachable else REQUEST_SECONDS
+        limit = min(UNREACHABLE_SECONDS, self._request_seconds) if unreachable else self._request_seconds
         service = operation.service_model.service_id
         if attempts >= ATTEMPTS or seconds > limit or left <= 0:
             raise NoAnswer(

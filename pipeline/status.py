@@ -1,58 +1,134 @@
-"""What exists in an environment and what is in service, as AWS reports it."""
+"""What exists in an environment and what is in service, as AWS reports it, and what needs attention."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ml.jobs import data, job_inputs, registry, search
+from ml.jobs import data, registry, search
 from ml.jobs.launchers import hosts
-from ops.aws import error_code
+from ops import live_endpoint, questions
+from ops.aws import aws_errors, error_code
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.outputs import MissingOutputs, OutdatedOutputs, Serving
-from ops.terraform import stacks
+from ops.questions import Answer
+from pipeline import drift, leftovers
 from pipeline.workbench import workbench
 
 Found = dict[str, Any]
+Progress = Callable[[str], None]
+
+PATIENCE = 15.0  # seconds of one request, so that a service that hangs is named before its question is late
+_NO_ANSWER = f"no answer within {questions.SECONDS:.0f} s: AWS is slow, or the network; run the command again"
 
 
-def collect(env: Environment) -> Found:
-    """Return what exists. Raises OutdatedOutputs if another version of this repository applied the foundation.
+def collect(environment: Environment, progress: Progress = lambda text: None) -> Found:
+    """Return what exists, asking AWS everything in parallel. Raises OperatorError if AWS refuses the first question.
 
-    foundation, data, tuning, host, workbench: None if it does not exist.
+    foundation, data, tuning, host, workbench: None if it does not exist, or is not known.
     models, endpoints: lists.
     unfinished: stacks with resources and without outputs.
+    attention: what, name and problem of everything that needs a person: drift, orphans, lost or damaged states, locks,
+        and questions without an answer.
     """
-    deployed = stacks.deployed(env)
-    try:
-        foundation = env.outputs.foundation
-    except MissingOutputs:
-        nothing: Found = {"foundation": None, "data": None, "tuning": None, "host": None, "workbench": None}
-        return {**nothing, "models": [], "endpoints": [], "unfinished": deployed}
-    endpoints = env.outputs.endpoints()
-    host, notebooks = _host(env), _workbench(env)
-    finished = {"foundation", *(f"serving/{name}" for name in endpoints)}
-    finished |= {name for name, found in (("training_host", host), ("workbench", notebooks)) if found}
-    return {
-        "foundation": {"bucket": foundation.bucket},
-        "data": _data(env),
-        "tuning": _tuning(env),
-        "models": [
-            {
-                "version": version.number,
-                "approval": version.approval,
-                "test_accuracy": version.lineage.get("test_accuracy"),
-                "training_job": version.lineage.get("training_job"),
-            }
-            for version in registry.versions(env)
+    env = environment.with_patience(PATIENCE)
+    first = questions.ask(
+        {
+            "foundation": lambda: env.outputs.foundation,
+            "states": lambda: drift.states(env),
+            "endpoints": env.outputs.endpoints,
+            "training host": lambda: _host(env),
+            "workbench": lambda: _workbench(env),
+            "locks": lambda: drift.locks(env),
+        },
+        progress,
+    )
+    foundation = first["foundation"]
+    if foundation.error and not isinstance(foundation.error, (MissingOutputs, OutdatedOutputs)):
+        raise foundation.error
+    names: list[str] = first["endpoints"].value or []
+    second = questions.ask(
+        {
+            **(_foundation_questions(env) if foundation.value else {}),
+            **{f"endpoint {name}": lambda name=name: _endpoint(env, name) for name in names},  # type: ignore[misc]
+            "orphans": lambda: leftovers.find(env),
+        },
+        progress,
+    )
+    attention = [finding for name, answer in (first | second).items() for finding in _problem(name, answer)]
+    found: Found = {
+        "foundation": {"bucket": foundation.value.bucket} if foundation.value else None,
+        **{name: second[name].value if name in second else None for name in ("data", "tuning")},
+        "models": second["models"].value or [] if "models" in second else [],
+        "endpoints": [
+            second[f"endpoint {name}"].value or {"name": name, "status": "unknown", "problem": _NO_ANSWER}
+            for name in names
         ],
-        "endpoints": [_endpoint(env, name) for name in endpoints],
-        "host": host,
-        "workbench": notebooks,
-        "unfinished": [name for name in deployed if name not in finished],
+        "host": first["training host"].value,
+        "workbench": first["workbench"].value,
+        "unfinished": [],
     }
+    attention += _compared(env, found, first, second)
+    return {**found, "attention": attention}
+
+
+def _compared(
+    env: Environment, found: Found, first: dict[str, Answer], second: dict[str, Answer]
+) -> list[Any]:
+    """Return the findings about states, orphans and drift, and complete `unfinished`."""
+    known: drift.States | None = first["states"].value
+    attention = list(first["locks"].value or [])
+    if "foundation in AWS" in second:
+        attention += second["foundation in AWS"].value or []
+    if known is None:
+        return attention
+    applied = [f"serving/{endpoint['name']}" for endpoint in found["endpoints"]]
+    if found["foundation"] or isinstance(first["foundation"].error, OutdatedOutputs):
+        applied.append("foundation")
+    applied += [n for n, key in (("training_host", "host"), ("workbench", "workbench")) if found[key]]
+    found["unfinished"] = [name for name in known.deployed if name not in applied]
+    attention += [drift.finding("state", name, problem) for name, problem in known.damaged.items()]
+    attention += drift.lost_states(env.settings, known, sorted(applied))
+    if not known.damaged:
+        attention += drift.orphans(env.settings, second["orphans"].value or [], known)
+    return attention
+
+
+def _problem(name: str, answer: Answer) -> list[drift.Finding]:
+    """Return what a question without an answer means for the table."""
+    if answer.late:
+        return [drift.finding("no answer", name, _NO_ANSWER)]
+    if answer.error is None or isinstance(answer.error, MissingOutputs):
+        return []
+    try:
+        with aws_errors(f"the question about {name}"):
+            raise answer.error
+    except OperatorError as error:
+        return [drift.finding("no answer", name, str(error))]
+
+
+def _foundation_questions(env: Environment) -> dict[str, questions.Question]:
+    return {
+        "data": lambda: _data(env),
+        "tuning": lambda: _tuning(env),
+        "models": lambda: _models(env),
+        "foundation in AWS": lambda: drift.foundation(env),
+    }
+
+
+def _models(env: Environment) -> list[Found]:
+    return [
+        {
+            "version": version.number,
+            "approval": version.approval,
+            "test_accuracy": version.lineage.get("test_accuracy"),
+            "training_job": version.lineage.get("training_job"),
+        }
+        for version in registry.versions(env)
+    ]
 
 
 def _host(env: Environment) -> Found | None:
@@ -84,8 +160,10 @@ def _workbench(env: Environment) -> Found | None:
 def _data(env: Environment) -> Found | None:
     try:
         manifest = data.current(env)
-    except OperatorError:
+    except data.MissingData:
         return None
+    except OperatorError as error:
+        return {"dataset": "", "problem": str(error)}
     return {
         "dataset": manifest.dataset,
         "hash": manifest.hash,
@@ -107,29 +185,25 @@ def _endpoint(env: Environment, name: str) -> Found:
         serving = env.outputs.serving(name)
     except OutdatedOutputs as error:
         return {"name": name, "status": "outdated", "problem": str(error)}
-    shown = {
+    live = live_endpoint.find(env, name)
+    return {
         "name": name,
+        "status": live.status if live else "missing",
+        "instances": sum(live.current.values()) if live else 0,
         "instance_type": serving.instance_type,
+        "model": _versions(live.versions) if live and live.versions else "unknown",
         "function": serving.function_name and f"{serving.function_name}:{serving.function_alias}",
-        "model": ", ".join(_models(serving)),
         "provisioned_concurrency": _provisioned(env, serving),
+        "drift": drift.endpoint(env.settings, serving, live),
+        "function_drift": drift.function(env, serving),
     }
-    try:
-        live = env.client("sagemaker").describe_endpoint(EndpointName=name)
-    except ClientError as error:
-        if job_inputs.is_missing(error):
-            return {**shown, "status": "missing", "instances": 0}
-        raise
-    instances = sum(v.get("CurrentInstanceCount", 0) for v in live.get("ProductionVariants", []))
-    return {**shown, "status": live["EndpointStatus"], "instances": instances}
 
 
-def _models(serving: Serving) -> list[str]:
+def _versions(versions: dict[str, str]) -> str:
     """Return the version of each variant, with the variant's name if there are several."""
-    versions = {variant: package.rpartition("/")[2] for variant, package in serving.variants.items()}
     if len(versions) == 1:
-        return list(versions.values())
-    return [f"{version} ({variant})" for variant, version in versions.items()]
+        return next(iter(versions.values()))
+    return ", ".join(f"{version} ({variant})" for variant, version in versions.items())
 
 
 def _provisioned(env: Environment, serving: Serving) -> str:

@@ -9,10 +9,13 @@ Row = tuple[str, str, str]
 
 
 def rows(settings: Settings, found: Found) -> list[Row]:
-    """Return the rows for the result of `status.collect`."""
+    """Return the rows for the result of `status.collect`: what exists, then what needs attention."""
     unfinished = [_unfinished(name, settings.flag) for name in found["unfinished"]]
+    attention = [(item["what"], item["name"], item["problem"]) for item in found["attention"]]
+    endpoints = [row for endpoint in found["endpoints"] for row in _endpoint(endpoint)]
     if not found["foundation"]:
-        return unfinished or [("foundation", "", "none: nothing exists yet")]
+        lines = [*endpoints, *_on_demand(found), *unfinished, *attention]
+        return lines or [("foundation", "", "none: nothing exists yet")]
     lines = [("foundation", found["foundation"]["bucket"], "exists"), _data(found), _tuning(found)]
     lines += [
         (
@@ -22,10 +25,10 @@ def rows(settings: Settings, found: Found) -> list[Row]:
         )
         for model in found["models"]
     ] or [("model", "", "none")]
-    for endpoint in found["endpoints"]:
-        lines += _endpoint(endpoint)
-    lines += _on_demand(found) + unfinished
-    return lines if found["endpoints"] or unfinished else [*lines, ("endpoint", "", "none")]
+    lines += endpoints + _on_demand(found) + unfinished
+    if not endpoints and not unfinished:
+        lines.append(("endpoint", "", "none"))
+    return lines + attention
 
 
 def _unfinished(stack: str, env: str) -> Row:
@@ -46,6 +49,8 @@ def _unfinished(stack: str, env: str) -> Row:
 def _data(found: Found) -> Row:
     if not (data := found["data"]):
         return ("data", "", "none")
+    if "problem" in data:
+        return ("data", "", data["problem"])
     counts = ", ".join(f"{count:,} {split}" for split, count in data["counts"].items())
     return ("data", data["dataset"], f"{counts}; {data['classes']} classes")
 
@@ -66,10 +71,16 @@ def _endpoint(endpoint: Found) -> list[Row]:
         if endpoint["instance_type"]
         else "serverless"
     )
-    lines = [("endpoint", endpoint["name"], f"{endpoint['status']}, {capacity}, model {endpoint['model']}")]
+    serves = f", {capacity}, model {endpoint['model']}" if endpoint["status"] != "missing" else ""
+    lines = [("endpoint", endpoint["name"], f"{endpoint['status']}{serves}{_drift(endpoint['drift'])}")]
     if endpoint["function"]:
-        lines.append(("function", endpoint["function"], endpoint["provisioned_concurrency"]))
+        state = f"{endpoint['provisioned_concurrency']}{_drift(endpoint['function_drift'])}"
+        lines.append(("function", endpoint["function"], state))
     return lines
+
+
+def _drift(text: str) -> str:
+    return f"; {text}" if text else ""
 
 
 def _on_demand(found: Found) -> list[Row]:
@@ -80,3 +91,12 @@ def _on_demand(found: Found) -> list[Row]:
         text = f"{workbench['state']}, {workbench['kind']} on {workbench['instance_type']}"
         lines.append(("workbench", workbench["name"], workbench.get("problem", text)))
     return lines
+
+
+def summary(found: Found) -> str:
+    """Return how many findings there are, for the step's note."""
+    drifted = sum(bool(e.get("drift")) + bool(e.get("function_drift")) for e in found["endpoints"])
+    problems = sum("problem" in (found[name] or {}) for name in ("data", "tuning", "workbench"))
+    problems += sum("problem" in endpoint for endpoint in found["endpoints"])
+    count = len(found["attention"]) + len(found["unfinished"]) + drifted + problems
+    return f"{count} findings need attention" if count else "nothing needs attention"

@@ -55,6 +55,9 @@ class FakeEnvironment(Environment):
     def acting_as(self, role_arn: str) -> Environment:
         return self
 
+    def with_patience(self, seconds: float) -> Environment:
+        return self
+
 
 def with_clients(env: Environment, **clients: Any) -> Environment:
     """Return an environment with fake clients, by service; hyphens are underscores, `lambda` is `lambda_`."""

@@ -134,7 +134,7 @@ def workbench(env: Environment, progress: Progress, notebooks: Variables | None 
 def deployed(env: Environment) -> list[str]:
     """Return the stacks whose state holds resources, partly applied ones included: `foundation`, `serving/<endpoint>`,
     `training_host`, `workbench`. Raises UnreadableDocument for a damaged state."""
-    return [name for name in states(env) if has_resources(env, name)]
+    return [name for name in states(env) if resources(env, name)]
 
 
 def states(env: Environment) -> list[str]:
@@ -151,10 +151,10 @@ def states(env: Environment) -> list[str]:
     return sorted(key.removeprefix(prefix).removesuffix(suffix) for key in keys if key.endswith(suffix))
 
 
-def has_resources(env: Environment, name: str) -> bool:
-    """Return whether the state of a stack, as `states` names it, holds resources. Raises UnreadableDocument."""
+def resources(env: Environment, name: str) -> list[dict[str, Any]]:
+    """Return the resources in the state of a stack, as `states` names it. Raises UnreadableDocument."""
     uri = s3.S3Uri(env.state_bucket, f"{env.settings.environment}/{name}.tfstate")
-    return bool(state_contents.resources(s3.get(env, uri) or b"", str(uri)))
+    return state_contents.resources(s3.get(env, uri) or b"", str(uri))
 
 
 def deployed_endpoints(env: Environment) -> list[str]:

@@ -1,13 +1,16 @@
 """The status of an environment, at every point of its life."""
 
+import json
+import threading
+
 import pytest
 from botocore.exceptions import ClientError
 
 from ml.jobs import registry, search
 from ops import s3
-from ops.outputs import OutdatedOutputs
 from ops.terraform import state_bucket
-from pipeline import status, status_table
+from pipeline import drift, leftovers, status, status_table
+from pipeline.leftovers import Leftover
 from pipeline.workbench import workbench
 from tests.environments import with_clients
 from tests.ops.test_outputs import WORKBENCH
@@ -17,7 +20,13 @@ from tests.ops.test_outputs import WORKBENCH
 def live(account, monkeypatch):
     """The descriptions of endpoint and function; None for a missing one."""
     found = {
-        "endpoint": {"EndpointStatus": "InService", "ProductionVariants": [{"CurrentInstanceCount": 2}]},
+        "endpoint": {
+            "EndpointStatus": "InService",
+            "EndpointConfigName": "image-classifier-dev-new",
+            "ProductionVariants": [{"VariantName": "AllTraffic", "CurrentInstanceCount": 2}],
+        },
+        "models": {"AllTraffic": "m1"},
+        "alias": {"FunctionVersion": "7"},
         "function": {
             "Status": "READY",
             "AvailableProvisionedConcurrentExecutions": 1,
@@ -25,12 +34,26 @@ def live(account, monkeypatch):
         },
     }
 
+    def missing(code="ValidationException"):
+        return ClientError({"Error": {"Code": code, "Message": "Could not find it"}}, "Describe")
+
     class Service:
         def describe_endpoint(self, EndpointName):
             if found["endpoint"] is None:
-                error = {"Code": "ValidationException", "Message": "Could not find endpoint"}
-                raise ClientError({"Error": error}, "DescribeEndpoint")
+                raise missing()
             return found["endpoint"]
+
+        def describe_endpoint_config(self, EndpointConfigName):
+            models = found["models"].items()
+            return {"ProductionVariants": [{"VariantName": v, "ModelName": m} for v, m in models]}
+
+        def describe_model(self, ModelName):
+            return {"PrimaryContainer": {"ModelPackageName": f"arn/{ModelName[1:]}"}}
+
+        def get_alias(self, FunctionName, Name):
+            if found["alias"] is None:
+                raise missing("ResourceNotFoundException")
+            return found["alias"]
 
         def get_provisioned_concurrency_config(self, FunctionName, Qualifier):
             if found["function"] is None:
@@ -38,6 +61,9 @@ def live(account, monkeypatch):
             return found["function"]
 
     monkeypatch.setattr(registry, "versions", lambda *_: [])
+    monkeypatch.setattr(leftovers, "find", lambda env: found["leftovers"])
+    monkeypatch.setattr(drift, "foundation", lambda env: found["foundation"])
+    found.update(leftovers=[], foundation=[])
     found["service"] = Service()
     return found
 
@@ -46,6 +72,17 @@ def live(account, monkeypatch):
 def env(dev, live):
     """Environment dev with the live endpoint and function."""
     return with_clients(dev, sagemaker=live["service"], lambda_=live["service"])
+
+
+def save_state(env, *names, resources=({"type": "x"},)) -> None:
+    """Write the Terraform states of stacks."""
+    bucket = state_bucket.ensure(env)
+    for name in names:
+        body = json.dumps({"version": 4, "resources": list(resources)}).encode()
+        env.client("s3").put_object(Bucket=bucket, Key=f"dev/{name}.tfstate", Body=body)
+
+
+ENDPOINT = "serving/image-classifier-dev"
 
 
 def rows(env) -> list[tuple[str, str, str]]:
@@ -63,11 +100,13 @@ def test_an_empty_account_has_nothing(moto_aws, dev):
         "host": None,
         "workbench": None,
         "unfinished": [],
+        "attention": [],
     }
     assert status_table.rows(dev.settings, found) == [("foundation", "", "none: nothing exists yet")]
 
 
 def test_missing_parts_are_reported(env):
+    save_state(env, "foundation")
     assert rows(env)[2:] == [
         ("tuning", "", "none"),
         ("model", "", "none"),
@@ -76,6 +115,7 @@ def test_missing_parts_are_reported(env):
 
 
 def test_an_environment_in_service(account, env, foundation, serving, monkeypatch):
+    save_state(env, "foundation", ENDPOINT)
     account.publish("serving/image-classifier-dev", serving.model_dump())
     result = search.SearchResult(
         tuning_job="search",
@@ -99,10 +139,9 @@ def test_an_environment_in_service(account, env, foundation, serving, monkeypatc
     ]
 
 
-def test_variants_are_named_and_missing_functions_left_out(account, env, serving):
-    package = serving.model_package_arn
-    variants = {"AllTraffic": package, "Shadow": f"{package}0"}
-    other = {"variants": variants, "hosting": "asynchronous", "function_name": None}
+def test_variants_are_named_and_missing_functions_left_out(live, account, env, serving):
+    live["models"] = {"AllTraffic": "m1", "Shadow": "m10"}
+    other = {"hosting": "asynchronous", "function_name": None}
     account.publish("serving/image-classifier-dev", serving.model_copy(update=other).model_dump())
     serverless = {
         "endpoint_name": "image-classifier-dev-tiny",
@@ -116,24 +155,40 @@ def test_variants_are_named_and_missing_functions_left_out(account, env, serving
         "image-classifier-dev",
         "InService, 2 × ml.m5.large, model 1 (AllTraffic), 10 (Shadow)",
     ) in found
-    assert ("endpoint", "image-classifier-dev-tiny", "InService, serverless, model 1") in found
+    assert (
+        "endpoint",
+        "image-classifier-dev-tiny",
+        "InService, serverless, model 1 (AllTraffic), 10 (Shadow)",
+    ) in found
     assert [what for what, _, _ in found].count("function") == 1
 
 
 def test_an_endpoint_deleted_outside_of_terraform_is_missing(live, account, env, serving):
     account.publish("serving/image-classifier-dev", serving.model_dump())
-    live.update(endpoint=None, function=None)
-    (endpoint,) = status.collect(env)["endpoints"]
+    save_state(env, "foundation", ENDPOINT)
+    live.update(endpoint=None, function=None, alias=None)
+    found = status.collect(env)
+    (endpoint,) = found["endpoints"]
     assert (endpoint["status"], endpoint["instances"]) == ("missing", 0)
     assert endpoint["provisioned_concurrency"] == "no provisioned concurrency"
+    assert status_table.rows(env.settings, found)[-2:] == [
+        (
+            "endpoint",
+            "image-classifier-dev",
+            "missing; it was deleted outside this repository: ./inv deploy --env dev creates it again",
+        ),
+        (
+            "function",
+            "image-classifier-dev-inference:live",
+            "no provisioned concurrency; it was deleted outside this repository: ./inv deploy --env dev creates it again",
+        ),
+    ]
+    assert status_table.summary(found) == "2 findings need attention"
 
 
 def test_unfinished_stacks_are_reported(account, env, serving):
     account.publish("serving/image-classifier-dev", serving.model_dump())
-    bucket = state_bucket.ensure(env)
-    for name in ("foundation", "serving/image-classifier-dev", "serving/image-classifier-dev-multi"):
-        body = b'{"resources": [{"type": "x"}]}'
-        env.client("s3").put_object(Bucket=bucket, Key=f"dev/{name}.tfstate", Body=body)
+    save_state(env, "foundation", ENDPOINT, f"{ENDPOINT}-multi")
     found = status.collect(env)
     assert found["unfinished"] == ["serving/image-classifier-dev-multi"]
     what, name, state = status_table.rows(env.settings, found)[-1]
@@ -141,14 +196,11 @@ def test_unfinished_stacks_are_reported(account, env, serving):
     assert "./inv down --env dev finishes it" in state
     env.client("ssm").delete_parameter(Name="/image-classifier/dev/foundation")
     env.outputs.forget()
-    assert [what for what, _, _ in rows(env)] == [
-        "foundation",
-        "serving",
-        "serving",
-    ]
+    assert [what for what, _, _ in rows(env)] == ["endpoint", "function", "foundation", "serving"]
 
 
 def test_a_host_and_a_workbench_are_reported(account, env, monkeypatch):
+    save_state(env, "foundation", "training_host", "workbench")
     monkeypatch.setattr(workbench, "state", lambda env, found: "stopped")
     ec2 = env.client("ec2")
     name = "image-classifier-dev-host"
@@ -174,10 +226,7 @@ def test_a_host_and_a_workbench_are_reported(account, env, monkeypatch):
 
 
 def test_an_unfinished_host_or_workbench_names_its_tasks(account, env):
-    bucket = state_bucket.ensure(env)
-    for name in ("training_host", "workbench"):
-        body = b'{"resources": [{"type": "x"}]}'
-        env.client("s3").put_object(Bucket=bucket, Key=f"dev/{name}.tfstate", Body=body)
+    save_state(env, "foundation", "training_host", "workbench")
     host, notebooks = rows(env)[-2:]
     assert host[:2] == ("training host", "") and "./inv ec2.down --env dev finishes it" in host[2]
     assert "./inv workbench.up --env dev or ./inv workbench.down --env dev" in notebooks[2]
@@ -210,7 +259,136 @@ def test_an_outdated_tuning_result_is_reported_with_the_command(account, env):
     ]
 
 
-def test_an_outdated_foundation_is_an_error_with_the_command(account, env):
+def test_an_outdated_foundation_is_reported_with_the_command(account, env):
+    save_state(env, "foundation")
     account.publish("foundation", {"bucket": "b"})
-    with pytest.raises(OutdatedOutputs, match=r"run \./inv apply --stack foundation --env dev"):
-        status.collect(env)
+    ((what, name, problem),) = rows(env)
+    assert (what, name) == ("no answer", "foundation")
+    assert problem.endswith("run ./inv apply --stack foundation --env dev.")
+
+
+def test_a_lost_state_is_reported_with_both_ways_out(account, env, serving):
+    account.publish(ENDPOINT, serving.model_dump())
+    found = rows(env)[-2:]
+    assert [(what, name) for what, name, _ in found] == [("state", "foundation"), ("state", ENDPOINT)]
+    for _, _, problem in found:
+        assert "./inv up --env dev adopts them, ./inv down --env dev removes them" in problem
+
+
+def test_a_damaged_state_is_reported_next_to_the_others(account, env, serving):
+    account.publish(ENDPOINT, serving.model_dump())
+    save_state(env, "foundation")
+    bucket = state_bucket.ensure(env)
+    env.client("s3").put_object(Bucket=bucket, Key=f"dev/{ENDPOINT}.tfstate", Body=b'{"resources": [')
+    (what, name, problem) = rows(env)[-1]
+    assert (what, name) == ("state", ENDPOINT)
+    assert "tfstate is damaged" in problem and "aws s3 rm s3://" in problem
+
+
+def test_orphans_are_what_no_state_holds(live, account, env):
+    held = {"type": "aws_sagemaker_endpoint", "instances": [{"attributes": {"name": "image-classifier-dev"}}]}
+    save_state(env, "foundation", resources=[held])
+    live["leftovers"] = [
+        Leftover("endpoint", "image-classifier-dev", True),
+        Leftover("endpoint", "image-classifier-dev-lost", True),
+        Leftover("running training job", "image-classifier-dev-train-1", True),
+        Leftover("alarm", "TargetTracking-endpoint/image-classifier-dev/variant/A", True),
+        Leftover("role", "image-classifier-dev-old", False),
+    ]
+    found = [row for row in rows(env) if row[0] == "orphan"]
+    assert [name for _, name, _ in found] == ["image-classifier-dev-lost", "image-classifier-dev-old"]
+    assert found[0][2].startswith("endpoint in no Terraform state, which bills; ./inv up --env dev adopts it")
+    assert found[1][2].startswith("role in no Terraform state; ")
+
+
+def test_orphans_are_reported_without_a_foundation(moto_aws, dev, monkeypatch):
+    orphan = Leftover("KMS key", "alias/image-classifier-dev", True)
+    monkeypatch.setattr(leftovers, "find", lambda env: [orphan])
+    (row,) = rows(dev)
+    assert row[:2] == ("orphan", "alias/image-classifier-dev")
+
+
+def test_a_lock_is_reported_with_its_owner(account, env):
+    save_state(env, "foundation")
+    lock = {"ID": "1-2", "Operation": "OperationTypeApply", "Who": "ann@desk", "Info": ""}
+    key = "dev/foundation.tfstate.tflock"
+    env.client("s3").put_object(Bucket=env.state_bucket, Key=key, Body=json.dumps(lock).encode())
+    (row,) = [row for row in rows(env) if row[0] == "lock"]
+    assert row[1] == "foundation"
+    assert "held by ann@desk with Terraform (apply), since" in row[2]
+    assert "./inv unlock --env dev" in row[2]
+
+
+def test_the_model_in_service_is_the_one_that_sagemaker_serves(live, account, env, serving):
+    save_state(env, "foundation", ENDPOINT)
+    account.publish(ENDPOINT, serving.model_dump())
+    live["endpoint"]["EndpointConfigName"] = "image-classifier-dev-before"
+    live["models"] = {"AllTraffic": "m4"}
+    live["alias"] = {"FunctionVersion": "6"}
+    endpoint, function = rows(env)[-2:]
+    assert endpoint[2].startswith(
+        "InService, 2 × ml.m5.large, model 4; it serves image-classifier-dev-before and not image-classifier-dev-new "
+        "(model 1): the last deployment was rolled back"
+    )
+    assert "live points to version 6 and not 7" in function[2]
+
+
+def test_a_service_that_hangs_does_not_hide_the_others(live, account, env, serving, monkeypatch):
+    save_state(env, "foundation", ENDPOINT)
+    account.publish(ENDPOINT, serving.model_dump())
+    never = threading.Event()
+    monkeypatch.setattr(registry, "versions", lambda *_: never.wait(60))
+    monkeypatch.setattr(status.questions, "SHOW_SECONDS", 0.05)
+    asked, shown = status.questions.ask, []
+    monkeypatch.setattr(status.questions, "ask", lambda *given: asked(*given, seconds=2))
+    found = status.collect(env, shown.append)
+    never.set()
+    assert found["endpoints"][0]["status"] == "InService"
+    assert [(item["what"], item["name"]) for item in found["attention"]] == [("no answer", "models")]
+    assert any(text.startswith("waiting for models (") for text in shown)
+
+
+def test_a_refusal_of_aws_is_in_the_row(live, account, env, monkeypatch):
+    save_state(env, "foundation")
+
+    def refuse(*_):
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "ListModelPackages")
+
+    monkeypatch.setattr(registry, "versions", refuse)
+    (row,) = [row for row in rows(env) if row[0] == "no answer"]
+    assert row == (
+        "no answer",
+        "models",
+        "AWS refused during the question about models: AccessDenied: not you.",
+    )
+
+
+def test_expired_credentials_end_the_command(dev, moto_aws):
+    class Ssm:
+        def get_parameter(self, Name):
+            raise ClientError({"Error": {"Code": "ExpiredTokenException", "Message": "x"}}, "GetParameter")
+
+        def get_paginator(self, name):
+            raise AssertionError(name)
+
+    with pytest.raises(ClientError, match="ExpiredToken"):
+        status.collect(with_clients(dev, ssm=Ssm()))
+
+
+def test_a_missing_bucket_and_a_disabled_key_are_drift(account, dev, foundation):
+    kms = dev.client("kms")
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    account.publish("foundation", {**foundation.model_dump(), "kms_key_arn": key})
+    dev.outputs.forget()
+    assert drift.foundation(dev) == []
+    kms.disable_key(KeyId=key.split("/")[1])
+    (found,) = drift.foundation(dev)
+    assert (
+        "the KMS key is Disabled" in found["problem"] and "./inv apply --stack foundation" in found["problem"]
+    )
+    kms.schedule_key_deletion(KeyId=key.split("/")[1])
+    (found,) = drift.foundation(dev)
+    assert "aws kms cancel-key-deletion" in found["problem"]
+    account.publish("foundation", {**foundation.model_dump(), "bucket": "gone", "kms_key_arn": key})
+    dev.outputs.forget()
+    assert "the data bucket does not exist" in drift.foundation(dev)[0]["problem"]

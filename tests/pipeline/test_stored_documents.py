@@ -145,7 +145,7 @@ READERS = [
     reader(
         "dev/foundation.tfstate",
         {"version": 4, "lineage": "l", "resources": [{"type": "x"}]},
-        lambda env: stacks.has_resources(env, "foundation"),
+        lambda env: stacks.resources(env, "foundation"),
     ),
     reader("/image-classifier/dev/foundation", FOUNDATION, lambda env: env.outputs.foundation),
     reader("/image-classifier/dev/workbench", WORKBENCH, lambda env: env.outputs.workbench()),

@@ -2,13 +2,14 @@
 
 from ml.jobs.data.manifest import ImageEntry, Manifest, manifest
 from ml.jobs.data.sources import fetch
-from ml.jobs.data.upload import PREFIX, Uploaded, current, upload
+from ml.jobs.data.upload import PREFIX, MissingData, Uploaded, current, upload
 from ml.jobs.data.validate import Problem, Report, validate
 
 __all__ = [
     "PREFIX",
     "ImageEntry",
     "Manifest",
+    "MissingData",
     "Problem",
     "Report",
     "Uploaded",

@@ -38,6 +38,10 @@ _FLUSH_SECONDS = 5
 _MAX_WORKERS = 32
 
 
+class MissingData(OperatorError):
+    """An environment has no data set yet."""
+
+
 @dataclass(frozen=True)
 class Uploaded:
     """What an upload did: numbers of images sent, unchanged and deleted. manifest: with the ETags of the objects."""
@@ -103,13 +107,13 @@ def current(env: Environment) -> Manifest:
         uri = s3.in_data_bucket(env, f"{PREFIX}/{CURRENT}")
         content = s3.get(env, uri)
         if content is None:
-            raise OperatorError(f"Environment {name} has no data: run {command} first.")
+            raise MissingData(f"Environment {name} has no data: run {command} first.")
         again = f"run {command} again"
         pointer = decode(_Pointer, content, what=f"The pointer to the current data, {uri},", remedy=again)
         uri = s3.in_data_bucket(env, pointer.manifest_key)
         content = s3.get(env, uri)
         if content is None:
-            raise OperatorError(f"Environment {name} has no data (there is no {uri}): run {command} first.")
+            raise MissingData(f"Environment {name} has no data (there is no {uri}): run {command} first.")
         found = Manifest.from_json(content, what=f"The data manifest {uri}", remedy=again)
         journal = s3.in_data_bucket(env, f"{PREFIX}/{found.dataset}/{JOURNAL}")
         if s3.has_objects(env, journal) or found.hash != pointer.hash:
