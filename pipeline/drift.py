@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from ops.aws import error_code
 from ops.documents import UnreadableDocument
 from ops.environment import Environment
+from ops.inventory.kinds import KINDS
 from ops.live_endpoint import LiveEndpoint
 from ops.outputs import Serving, endpoint_option
 from ops.settings import Settings
@@ -19,8 +20,8 @@ from pipeline.leftovers import Leftover
 
 Finding = dict[str, str]
 
-# Kinds that jobs or AWS create, not Terraform: no state holds them.
-_WITHOUT_STATE = ("running ", "Studio application", "file system of Studio", "security group of Studio")
+TERRAFORM_KINDS = frozenset(kind.name for kind in KINDS if kind.types)
+"""The kinds of resources that a state holds. `./inv down` also finds others, and other regions'."""
 _SCALING_ALARM = "TargetTracking-"  # Application Auto Scaling creates them
 
 
@@ -98,23 +99,19 @@ def orphans(settings: Settings, found: Iterable[Leftover], known: States) -> lis
     return [
         finding("orphan", item.name, f"{item.kind} in no Terraform state{_bills(item)}; {advice}")
         for item in found
-        if not item.kind.startswith(_WITHOUT_STATE)
-        and not item.name.startswith(_SCALING_ALARM)
-        and not _names(item) & known.identifiers
+        if not item.name.startswith(_SCALING_ALARM) and not _names(item) & known.identifiers
     ]
 
 
 def _bills(item: Leftover) -> str:
-    return ", which bills" if item.billable else ""
+    if item.monthly is None:
+        return ", of unknown cost"
+    return f", {item.monthly:.2f} USD a month" if item.monthly else ""
 
 
 def _names(item: Leftover) -> set[str]:
-    arn = getattr(item, "arn", "")
-    return {
-        name
-        for name in (item.name, item.name.split()[-1], arn, arn.split("/")[-1], arn.split(":")[-1])
-        if name
-    }
+    arn, id = item.arn, item.found.resource.id if item.found else ""
+    return {name for name in (item.name, id, arn, arn.split("/")[-1], arn.split(":")[-1]) if name}
 
 
 def endpoint(settings: Settings, serving: Serving, live: LiveEndpoint | None) -> str:

@@ -54,7 +54,7 @@ def collect(environment: Environment, progress: Progress = lambda text: None) ->
         {
             **(_foundation_questions(env) if foundation.value else {}),
             **{f"endpoint {name}": lambda name=name: _endpoint(env, name) for name in names},  # type: ignore[misc]
-            "orphans": lambda: leftovers.find(env),
+            "orphans": lambda: leftovers.find(env, only=drift.TERRAFORM_KINDS),
         },
         progress,
     )

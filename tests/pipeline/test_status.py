@@ -61,7 +61,7 @@ def live(account, monkeypatch):
             return found["function"]
 
     monkeypatch.setattr(registry, "versions", lambda *_: [])
-    monkeypatch.setattr(leftovers, "find", lambda env: found["leftovers"])
+    monkeypatch.setattr(leftovers, "find", lambda env, only: found["leftovers"])
     monkeypatch.setattr(drift, "foundation", lambda env: found["foundation"])
     found.update(leftovers=[], foundation=[])
     found["service"] = Service()
@@ -289,21 +289,22 @@ def test_orphans_are_what_no_state_holds(live, account, env):
     held = {"type": "aws_sagemaker_endpoint", "instances": [{"attributes": {"name": "image-classifier-dev"}}]}
     save_state(env, "foundation", resources=[held])
     live["leftovers"] = [
-        Leftover("endpoint", "image-classifier-dev", True),
-        Leftover("endpoint", "image-classifier-dev-lost", True),
-        Leftover("running training job", "image-classifier-dev-train-1", True),
-        Leftover("alarm", "TargetTracking-endpoint/image-classifier-dev/variant/A", True),
-        Leftover("role", "image-classifier-dev-old", False),
+        Leftover("endpoint", "image-classifier-dev", monthly=80.0),
+        Leftover("endpoint", "image-classifier-dev-lost", monthly=82.8),
+        Leftover("alarm", "TargetTracking-endpoint/image-classifier-dev/variant/A", monthly=0.1),
+        Leftover("role", "image-classifier-dev-old", monthly=0.0),
     ]
     found = [row for row in rows(env) if row[0] == "orphan"]
     assert [name for _, name, _ in found] == ["image-classifier-dev-lost", "image-classifier-dev-old"]
-    assert found[0][2].startswith("endpoint in no Terraform state, which bills; ./inv up --env dev adopts it")
+    assert found[0][2].startswith(
+        "endpoint in no Terraform state, 82.80 USD a month; ./inv up --env dev adopts it"
+    )
     assert found[1][2].startswith("role in no Terraform state; ")
 
 
 def test_orphans_are_reported_without_a_foundation(moto_aws, dev, monkeypatch):
-    orphan = Leftover("KMS key", "alias/image-classifier-dev", True)
-    monkeypatch.setattr(leftovers, "find", lambda env: [orphan])
+    orphan = Leftover("KMS key", "alias/image-classifier-dev", monthly=1.0)
+    monkeypatch.setattr(leftovers, "find", lambda env, only: [orphan])
     (row,) = rows(dev)
     assert row[:2] == ("orphan", "alias/image-classifier-dev")
 
