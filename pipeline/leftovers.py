@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ops import console
 from ops.environment import Environment
+from ops.facts.prices import prices as price_list
 from ops.inventory import prices, removal, search
 from pipeline.workbench import studio
 
@@ -69,7 +70,8 @@ def show(title: str, found: Sequence[Leftover]) -> None:
     """Print a table of resources with the cost of each, and the sum."""
     rows = [(item.kind, item.name, item.region, _price(item.monthly)) for item in found]
     console.table(title, ["kind", "name", "region", "USD a month"], rows)
-    console.say(f"Together: {cost(found)}.")
+    listed = price_list()
+    console.say(f"Together: {cost(found)}, at list prices of {listed['region']}, {listed['as_of']}.")
     for item in found:
         if item.reason:
             console.say(f"{item.kind} {item.name}: {item.reason}.")

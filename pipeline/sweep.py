@@ -26,7 +26,7 @@ def check_state(env: Environment, keep: frozenset[str]) -> None:
     """Show what exists although the foundation has no state. Raises OperatorError if a part of it is to be kept."""
     with Step("without state") as step:
         found = [item for item in leftovers.find(env, step) if item.managed]
-        step.note = f"{len(found)} resources exist" if found else "nothing exists"
+        step.note = f"{len(found)} resources of this environment" if found else "none of this environment"
     if found and keep:
         raise OperatorError(
             f"The Terraform state of {env.settings.environment} is lost, so that --keep {','.join(sorted(keep))} cannot "
