@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -144,6 +145,15 @@ def test_stale_records_are_ignored_and_a_killed_server_is_replaced(home: Path) -
     second = client.start(home)
     assert second.port == first.port and second.pid != first.pid
     assert not is_alive(first.pid)
+
+
+def test_a_server_stops_when_its_owner_is_killed(home: Path, monkeypatch: pytest.MonkeyPatch, until) -> None:
+    with subprocess.Popen(["sleep", "600"]) as owner:
+        monkeypatch.setenv("EMBEDDED_AWS_OWNER", str(owner.pid))
+        server = client.start(home, ANY_PORT)
+        assert is_alive(server.pid)
+        owner.kill()
+    until(lambda: not is_alive(server.pid))
 
 
 def test_destroy_refuses_a_folder_that_the_embedded_aws_did_not_create(tmp_path: Path) -> None:

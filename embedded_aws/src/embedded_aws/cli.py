@@ -91,7 +91,7 @@ def serve(arguments: argparse.Namespace) -> None:
     from embedded_aws.server import app
 
     listening = None if arguments.socket is None else listener.inherited(arguments.socket)
-    app.serve(arguments.home.resolve(), arguments.port, arguments.time_scale, listening)
+    app.serve(arguments.home.resolve(), arguments.port, arguments.time_scale, listening, arguments.owner)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -135,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     command = add(serve, "Run it in the foreground until SIGTERM")
     _port_option(command, required=True)
     _time_scale_option(command)
+    command.add_argument("--owner", type=int, help="id of a process: stop when it has ended")
     command.add_argument(
         "--socket", type=int, help=argparse.SUPPRESS
     )  # a listening socket that `up` leaves open

@@ -20,8 +20,14 @@ from botocore.loaders import JSONFileLoader
 
 from embedded_aws import client
 from embedded_aws.listener import ANY_PORT
+from embedded_aws.server_process import OWNER
 
 REGION = "us-east-1"
+
+
+def pytest_configure() -> None:
+    """Let every server that this process or its children start stop with it, even after `kill -9`."""
+    os.environ[OWNER] = str(os.getpid())
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects tests by marker

@@ -16,6 +16,7 @@ from typing import Any
 from embedded_aws.errors import EmbeddedAwsError
 from embedded_aws.listener import port_of
 
+OWNER = "EMBEDDED_AWS_OWNER"  # id of a process without which the server is to stop
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
@@ -30,6 +31,8 @@ def launch(home: Path, listener: socket.socket, time_scale: float) -> int:
     port = port_of(listener)
     command = [sys.executable, "-m", "embedded_aws", "serve", "--home", str(home), "--port", str(port)]
     command += ["--time-scale", str(time_scale), "--socket", str(listener.fileno())]
+    if owner := os.environ.get(OWNER):
+        command += ["--owner", owner]
     with listener, output.open("wb") as log:  # if the server ends, connections are refused
         process = subprocess.Popen(
             command,

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -20,12 +21,15 @@ from embedded_aws.runtime import Runtime
 from embedded_aws.server.dispatch import Dispatcher
 from embedded_aws.server.front import Front
 from embedded_aws.server.http_server import Server
+from embedded_aws.server_process import start_time
 from embedded_aws.services.servicequotas.quotas import Quotas
 from embedded_aws.state import snapshot
 from embedded_aws.state.blobs import BlobStore
 from embedded_aws.wsgi import Application
 
 log = logging.getLogger("embedded_aws")
+
+OWNER_SECONDS = 1.0  # between two looks at the owner
 
 
 def build(runtime: Runtime) -> Application:
@@ -54,10 +58,17 @@ def _log_to(folder: Path) -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def serve(home: Path, port: int, time_scale: float, listener: socket.socket | None = None) -> None:
+def serve(
+    home: Path,
+    port: int,
+    time_scale: float,
+    listener: socket.socket | None = None,
+    owner: int | None = None,
+) -> None:
     """Run until SIGTERM or SIGINT, then end child processes, save the state and return.
 
     listener: a socket that listens on the port already; by default a new one.
+    owner: id of a process: stop when it has ended, even by `kill -9`.
 
     Raises EmbeddedAwsError if the port is taken or the saved state cannot be used.
     """
@@ -81,11 +92,21 @@ def serve(home: Path, port: int, time_scale: float, listener: socket.socket | No
     gc.enable()
     keeper.start()
     _stop_on_signal(server, runtime)
+    if owner is not None:
+        threading.Thread(target=_stop_without, args=(owner,), name="owner", daemon=True).start()
     log.info("listening on %s", runtime.endpoint_url)
     server.serve_forever(poll_interval=0.2)
     server.server_close()
     keeper.end()
     log.info("stopped")
+
+
+def _stop_without(owner: int) -> None:
+    """Stop this server once a process has ended."""
+    started = start_time(owner)
+    while started is not None and start_time(owner) == started:
+        time.sleep(OWNER_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _stop_on_signal(server: Server, runtime: Runtime) -> None:
