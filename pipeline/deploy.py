@@ -83,7 +83,7 @@ def put_into_service(
             deployed = endpoint_history.deployed(env, full_name)
             stack.variables |= {"model_package_arn": version.arn, "deployed": deployed}
             _report_alarms(deployed["alarms_in_alarm"], step)
-            with take_back.if_first(env, stack):
+            with take_back.if_first(env, stack, live):
                 result = _carry_out(env, stack, version, live, step, saved=saved, rollback=rollback)
     return result
 

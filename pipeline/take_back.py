@@ -10,9 +10,10 @@ from collections.abc import Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops import live_endpoint
+from ops import live_endpoint, served_models
 from ops.environment import Environment
 from ops.errors import OperatorError, Unfinished
+from ops.live_endpoint import LiveEndpoint
 from ops.outputs import MissingOutputs, OutdatedOutputs, endpoint_option
 from ops.terraform.stack import Stack
 
@@ -27,18 +28,19 @@ BILLED = {  # resource type in an address: its name in the message
 
 
 @contextlib.contextmanager
-def if_first(env: Environment, stack: Stack) -> Iterator[None]:
+def if_first(env: Environment, stack: Stack, live: LiveEndpoint | None) -> Iterator[None]:
     """Destroy what the block has created if it fails and the endpoint had never been deployed.
 
     A failed update is left as it is: the endpoint keeps serving. So is what was interrupted, as the same command resumes
     it.
 
     stack: serving, locked.
+    live: the endpoint before the block. An endpoint that exists is never taken back, even if its outputs are lost.
 
     Raises:
         OperatorError: The block's, with what was taken back.
     """
-    first = _is_first(env, str(stack.variables["endpoint_name"]))
+    first = live is None and _is_first(env, str(stack.variables["endpoint_name"]))
     try:
         yield
     except OperatorError as error:
@@ -51,7 +53,7 @@ def _is_first(env: Environment, endpoint: str) -> bool:
     try:
         return not env.outputs.serving(endpoint).endpoint_name
     except MissingOutputs:
-        return True
+        return not served_models.history(env, endpoint, None).packages
     except OutdatedOutputs:
         return False
 

@@ -7,6 +7,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from ops import live_endpoint
 from ops.errors import OperatorError, Unfinished
+from ops.live_endpoint import LiveEndpoint
 from ops.terraform.stack import Change, Plan
 from pipeline import take_back
 
@@ -46,8 +47,8 @@ def stack(monkeypatch) -> Stack:
     return Stack()
 
 
-def failure(env, stack, error: BaseException) -> str:
-    with pytest.raises(type(error)) as caught, take_back.if_first(env, stack):
+def failure(env, stack, error: BaseException, live: LiveEndpoint | None = None) -> str:
+    with pytest.raises(type(error)) as caught, take_back.if_first(env, stack, live):
         raise error
     return str(caught.value)
 
@@ -62,7 +63,7 @@ def test_a_failed_first_deployment_leaves_its_log_groups_only(account, dev, stac
 
 
 def test_a_successful_first_deployment_stays(account, dev, stack):
-    with take_back.if_first(dev, stack):
+    with take_back.if_first(dev, stack, None):
         pass
     assert stack.applied == []
 
@@ -73,6 +74,16 @@ def test_a_failed_update_leaves_what_serves(account, dev, stack, serving):
     account.publish(f"serving/{NAME}", {"of": "another version"})
     assert failure(dev, stack, OperatorError("It failed.")) == "It failed."
     assert stack.applied == []
+
+
+def test_an_endpoint_whose_outputs_are_lost_is_not_taken_back(account, dev, stack):
+    """SageMaker has rolled the failed update back: the version before still serves."""
+    serving = LiveEndpoint(NAME, "InService")
+    assert failure(dev, stack, OperatorError("It failed."), serving) == "It failed."
+    account.publish(f"served_models/{NAME}", {"served": [{"package": "arn/1", "at": "2026-01-01T00:00:00Z"}]})
+    assert failure(dev, stack, OperatorError("It failed.")) == "It failed."
+    account.publish(f"served_models/{NAME}", {"served": []})
+    assert "Taken back" in failure(dev, stack, OperatorError("It failed."))
 
 
 @pytest.mark.parametrize(
