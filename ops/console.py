@@ -5,9 +5,11 @@ Standard output is for `--json` only.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 LOG_WIDTH = 200  # columns, without a terminal
+LOG_SECONDS = 30.0  # after which a log shows that a step still runs, and then as often
+TERMINAL_SECONDS = 1.0  # the same, for a terminal
 
 
 @cache
@@ -69,7 +73,7 @@ class Step:
     """A running stage: `with Step("data") as step: step("uploading 3 of 100"); step.note = "100 images"`.
 
     On a terminal each text replaces the one before. In a log each new text is a line, at most one per second unless it
-    is `important`.
+    is `important`. A text that stays for long is shown with its seconds.
     """
 
     name: str
@@ -77,6 +81,8 @@ class Step:
     note: str = ""
     _began: float = field(default=0.0, init=False)
     _last: tuple[float, str] = field(default=(0.0, ""), init=False)
+    _current: tuple[float, str] = field(default=(0.0, ""), init=False)
+    _ended: threading.Event = field(default_factory=threading.Event, init=False)
 
     def __enter__(self) -> Step:
         self._began = time.monotonic()
@@ -84,18 +90,41 @@ class Step:
         if self._live:
             self._live.start()
         self("…")
+        self._clock = threading.Thread(target=self._show_seconds, daemon=True)
+        self._clock.start()
         return self
 
     def __call__(self, text: str, important: bool = False) -> None:
-        from rich.markup import escape
-
-        if self._live:
-            self._live.update(f"[bold]{self.name}[/] [dim]{escape(text)}[/]")
+        if text != self._current[1]:
+            self._current = (time.monotonic(), text)
+            self._show_live(text)
         if self._live is None or important:
             now = time.monotonic()
             if text != self._last[1] and (important or now - self._last[0] >= 1):
                 self._last = (now, text)
-                console().print(f"  [dim]{self.name}: {escape(text)}[/]", soft_wrap=True)
+                self._print(text)
+
+    def _print(self, text: str) -> None:
+        from rich.markup import escape
+
+        console().print(f"  [dim]{self.name}: {escape(text)}[/]", soft_wrap=True)
+
+    def _show_live(self, text: str) -> None:
+        from rich.markup import escape
+
+        if self._live:
+            self._live.update(f"[bold]{self.name}[/] [dim]{escape(text)}[/]")
+
+    def _show_seconds(self) -> None:
+        """Show for how long the current text has not changed, until the step ends."""
+        while not self._ended.wait(TERMINAL_SECONDS if self._live else LOG_SECONDS):
+            since, text = self._current
+            seconds = time.monotonic() - since
+            with contextlib.suppress(OSError):  # the terminal was closed
+                if self._live and seconds >= 3:
+                    self._show_live(f"{text} ({seconds:.0f} s)")
+                elif self._live is None and seconds >= LOG_SECONDS:
+                    self._print(f"{text} ({seconds:.0f} s)")
 
     def remark(self, text: str) -> None:
         """Show a text that stays visible."""
@@ -106,6 +135,8 @@ class Step:
     ) -> None:
         from rich.markup import escape
 
+        self._ended.set()
+        self._clock.join(1)
         if self._live:
             self._live.stop()
         seconds = time.monotonic() - self._began

@@ -93,11 +93,9 @@ _UNLOCK = "the next command, or ./inv unlock{}, releases it"
 
 def orphans(settings: Settings, found: Iterable[Leftover], known: States) -> list[Finding]:
     """Return the resources of the environment that no Terraform state holds."""
-    advice = (
-        f"./inv up{settings.flag} adopts it if it belongs to a stack, ./inv down{settings.flag} removes it"
-    )
+    advice = f"./inv up{settings.flag} adopts what belongs to a stack, ./inv down{settings.flag} removes it"
     return [
-        finding("orphan", item.name, f"{item.kind} in no Terraform state{_bills(item)}; {advice}")
+        finding("orphan", item.name, f"{item.kind} in no state{_bills(item)}: {advice}")
         for item in found
         if not item.name.startswith(_SCALING_ALARM) and not _names(item) & known.identifiers
     ]

@@ -15,6 +15,18 @@ LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 TERMINAL = {"Completed", "Failed", "Stopped"}
 
 
+MARGIN_SECONDS = 3 * 3600
+"""Beyond a job's own limit: SageMaker waits up to 2 hours for capacity, then downloads and uploads."""
+
+
+def outlived(job: str, limit: float, stop: str) -> str:
+    """Return the sentence about a job that runs although its own limit, in seconds, has passed. stop: ends it."""
+    return (
+        f"The job {job} has not ended {MARGIN_SECONDS // 3600} hours after its own limit of {limit / 3600:.1f} hours: look at "
+        f"the AWS console, and end it with {stop}."
+    )
+
+
 class LogTail:
     """Reads the log lines of a training job that arrived since the last read."""
 
@@ -52,9 +64,12 @@ class LogTail:
 def training_job(
     env: Environment, name: str, on_status: Callable[[str], None], on_line: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Follow a training job until it ends, which its own time limit ensures. Returns its description."""
+    """Follow a training job until it ends. Returns its description. Raises OperatorError if it outlives its own limit."""
     sagemaker, tail, last = env.client("sagemaker"), LogTail(env, name), ""
-    pause = Pause()
+    training = env.settings.training
+    own_limit = training.max_runtime_seconds * (2 if training.spot else 1)
+    stop = f"./inv train{env.settings.flag} --stop"
+    pause = Pause(limit=own_limit + MARGIN_SECONDS, on_timeout=lambda: outlived(name, own_limit, stop))
     while True:
         job: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=name)
         for line in tail.lines():

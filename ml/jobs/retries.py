@@ -12,7 +12,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ml.jobs import job_inputs
-from ml.jobs.follow import TERMINAL
+from ml.jobs.follow import MARGIN_SECONDS, TERMINAL, outlived
 from ml.jobs.sdk import sdk
 from ml.jobs.trials import FAILED, Trial, elapsed
 from ops.environment import Environment
@@ -69,7 +69,13 @@ def _repeat(
 ) -> list[Trial]:
     """Repeat trials, so many at a time. Each has a time limit of its own."""
     jobs: dict[str, dict[str, Any]] = {}
-    pause = Pause()
+    waves = -(-len(failed) // parallel)
+    own_limit = waves * env.settings.training.max_runtime_seconds
+    stop = f"./inv train{env.settings.flag} --stop"
+    pause = Pause(
+        limit=own_limit + MARGIN_SECONDS,
+        on_timeout=lambda: outlived(", ".join(t.name + SUFFIX for t in failed), own_limit, stop),
+    )
     while True:
         running = 0
         for trial in failed:

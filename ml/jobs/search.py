@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from ml.jobs import data, job_inputs, names, retries, trials
 from ml.jobs.data.manifest import Manifest
-from ml.jobs.follow import LOG_GROUP, TERMINAL
+from ml.jobs.follow import LOG_GROUP, MARGIN_SECONDS, TERMINAL, outlived
 from ml.jobs.sdk import sdk
 from ml.jobs.submitter import as_submitter
 from ml.jobs.trials import Trial
@@ -224,12 +224,13 @@ def _is_rescued(env: Environment, name: str) -> bool:
 
 
 def _follow(env: Environment, name: str, on_progress: OnProgress) -> dict[str, Any]:
-    """Wait until the tuning job ends, which its own time limit ensures. Returns its description.
+    """Wait until the tuning job ends. Returns its description.
 
-    Raises OperatorError if it was stopped, or failed before its trials.
+    Raises OperatorError if it was stopped, failed before its trials, or outlives its own limit.
     """
-    sagemaker = env.client("sagemaker")
-    pause = Pause()
+    sagemaker, own_limit = env.client("sagemaker"), env.settings.tuning.max_runtime_seconds
+    stop = f"./inv tune{env.settings.flag} --stop"
+    pause = Pause(limit=own_limit + MARGIN_SECONDS, on_timeout=lambda: outlived(name, own_limit, stop))
     while True:
         job: dict[str, Any] = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
         status, counts = job["HyperParameterTuningJobStatus"], job["TrainingJobStatusCounters"]

@@ -1,6 +1,7 @@
 """Output for people goes to standard error; standard output is for JSON only."""
 
 import json
+import threading
 from datetime import datetime
 
 import pytest
@@ -50,6 +51,25 @@ def test_in_a_log_a_step_prints_at_most_a_line_per_second(capsys):
     printed = capsys.readouterr().err
     assert printed.count("image") <= 1
     assert "a warning" in printed
+
+
+def test_a_log_shows_that_a_step_still_waits(capsys, monkeypatch):
+    monkeypatch.setattr(console, "LOG_SECONDS", 0.01)
+    shown = threading.Event()
+    printed = console.Step._print
+
+    def note(step, text):
+        printed(step, text)
+        if text.endswith(" s)"):
+            shown.set()
+
+    monkeypatch.setattr(console.Step, "_print", note)
+    with console.Step("deploy") as step:
+        step("waiting until the endpoint is stable")
+        assert shown.wait(30)
+    threads = [thread for thread in threading.enumerate() if "_show_seconds" in thread.name]
+    assert not threads
+    assert "waiting until the endpoint is stable (0 s)" in capsys.readouterr().err
 
 
 def test_texts_are_not_interpreted_as_markup(capsys):

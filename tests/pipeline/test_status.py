@@ -296,10 +296,8 @@ def test_orphans_are_what_no_state_holds(live, account, env):
     ]
     found = [row for row in rows(env) if row[0] == "orphan"]
     assert [name for _, name, _ in found] == ["image-classifier-dev-lost", "image-classifier-dev-old"]
-    assert found[0][2].startswith(
-        "endpoint in no Terraform state, 82.80 USD a month; ./inv up --env dev adopts it"
-    )
-    assert found[1][2].startswith("role in no Terraform state; ")
+    assert found[0][2].startswith("endpoint in no state, 82.80 USD a month: ./inv up --env dev adopts")
+    assert found[1][2].startswith("role in no state: ")
 
 
 def test_orphans_are_reported_without_a_foundation(moto_aws, dev, monkeypatch):

@@ -279,7 +279,7 @@ def test_every_json_that_is_read_is_decoded_in_one_place():
         if not {"checks", "faults"} & set(path.parts)  # they read what programs print
         and any(call in path.read_text() for call in ("json.load", "validate_json", "validate_python"))
     }
-    assert found == {
+    assert found <= {
         "ml/jobs/data/download.py",
         "ml/jobs/data/sources.py",
         "ops/documents.py",

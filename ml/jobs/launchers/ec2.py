@@ -219,7 +219,11 @@ class Ec2Launcher:
         tail = follow.LogTail(self._env, name, self._env.outputs.foundation.ec2_log_group)
         lines: deque[str] = deque(maxlen=LOG_LINES)
         shown = ""
-        pause = Pause()
+        own_limit = self._settings.max_minutes * 60  # of the host, which then ends itself
+        stop = f"./inv ec2.down{self._env.settings.flag}"
+        pause = Pause(
+            limit=own_limit + follow.MARGIN_SECONDS, on_timeout=lambda: follow.outlived(name, own_limit, stop)
+        )
         while True:
             # The host before its log and status: these are complete once it has ended.
             now = hosts.get(self._env, host.instance_id)

@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ml.jobs import follow
+from ops.errors import OperatorError
 from tests.environments import with_clients
 
 
@@ -80,3 +81,17 @@ def test_a_job_is_followed_until_it_ends(logs, dev, fast_clock):
     assert job["TrainingJobStatus"] == "Completed"
     assert statuses == ["Starting", "Training", "Completed"]
     assert lines == ["epoch=1", "epoch=2"]
+
+
+def test_a_job_that_outlives_its_own_limit_is_an_error_with_the_command(logs, dev, fast_clock):
+    class SageMaker:
+        def describe_training_job(self, TrainingJobName):
+            return {"TrainingJobStatus": "InProgress"}
+
+    env, statuses = with_clients(dev, sagemaker=SageMaker()), []
+    with pytest.raises(
+        OperatorError, match=r"job-1 has not ended 3 hours after .*\./inv train --env dev --stop"
+    ):
+        follow.training_job(env, "job-1", statuses.append, print)
+    assert sum(fast_clock) > dev.settings.training.max_runtime_seconds + follow.MARGIN_SECONDS
+    assert statuses == ["InProgress"]
