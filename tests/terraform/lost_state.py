@@ -15,6 +15,9 @@ from ops.terraform.stack import Plan, Stack
 
 Json = dict[str, Any]
 
+RANDOM_IDS = ("terraform_data", "aws_iam_role_policy_attachment")
+"""Types whose ids Terraform makes up: AWS has none."""
+
 
 def adopting(stack: Stack) -> Stack:
     """Return a stack that adopts what exists."""
@@ -50,11 +53,11 @@ def _state(s3, stack: Stack) -> Json:
 
 
 def _ids(state: Json) -> dict[str, str]:
-    """Return the id of each managed resource. Those of terraform_data are random."""
+    """Return the id of each managed resource."""
     return {
         _address(resource, instance): instance["attributes"]["id"]
         for resource in state["resources"]
-        if resource["mode"] == "managed" and resource["type"] != "terraform_data"
+        if resource["mode"] == "managed" and resource["type"] not in RANDOM_IDS
         for instance in resource["instances"]
     }
 

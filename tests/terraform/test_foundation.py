@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from ops.terraform.stack import Stack
 from pipeline import removal
 from pipeline.removal import PlannedStack
+from tests.terraform.lost_state import check_adoption
 
 pytestmark = pytest.mark.slow
 
@@ -47,6 +48,8 @@ def foundation(aws, variables):
             "storage": {"force_destroy": True, "expiry": {"enabled": False}},
             "key": {"deletion_window_days": 7},
             "network": {"enabled": True, "flow_logs": True},
+            "budget": {"monthly_usd": 10},
+            "notifications": {"emails": ["operator@example.com"]},
             "logs": {"retention_days": 7, "manage_training_group": True},
             "images": {
                 "account_id": "763104351884",
@@ -124,6 +127,10 @@ def test_resources_have_the_tags(aws, outputs):
         "ManagedBy": "terraform",
         "Stack": "foundation",
     }
+
+
+def test_resources_that_are_not_in_the_state_are_adopted(aws, foundation):
+    assert len(check_adoption(aws, foundation).adopted) > 50
 
 
 def test_foundation_is_destroyed_in_two_parts_the_data_last(aws, foundation, outputs, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -68,6 +69,15 @@ def test_a_plan_is_saved_with_a_manifest(prod, planned, work):
     )
     assert loaded.manifest.stacks["serving"].changes == ["a.b"]
     assert loaded.manifest.not_planned == {}
+
+
+def test_a_saved_plan_knows_what_it_adopts(prod, planned, work, monkeypatch):
+    stack, plan = planned("foundation", "a.new", "a.old")
+    changes = (Change("a.new", ("create",)), Change("a.old", ("import", "update")))
+    save(work / "plan", prod, foundation=(stack, replace(plan, changes=changes)))
+    monkeypatch.setattr(Stack, "apply", lambda self, plan: None)
+    carried_out = saved_plans.load(work / "plan", prod).carry_out(stack)
+    assert [change.actions for change in carried_out] == [(), ("import",)]
 
 
 def test_the_manifest_does_not_contain_inputs(prod, planned, work):
