@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from ops.aws import aws_errors, error_code
 from ops.environment import Environment
 from ops.errors import OperatorError
-from ops.quotas.quota import Quota, remedy, unchecked
+from ops.quotas.quota import NO_ANSWER, Quota, remedy, unchecked
 
 LAMBDA_CONCURRENCY = ("L-B99A9384", "Concurrent executions")
 _LARGE_ACCOUNT = 1000  # AWS's default; new accounts start with less
@@ -79,7 +79,7 @@ def check(
 def _check_sagemaker(env: Environment, needs: list[Need], problems: list[str], notes: list[str]) -> None:
     try:
         quotas = _by_name(env, {need.name for need in needs})
-    except ClientError as error:
+    except (ClientError, *NO_ANSWER) as error:  # a private network has no endpoint of Service Quotas
         notes.append(unchecked("The use of SageMaker's quotas", error))
         return
     for need in _largest(needs):
@@ -130,7 +130,7 @@ def _by_name(env: Environment, names: set[str]) -> dict[str, Quota]:
 def _check_lambda(env: Environment, need: Concurrency, problems: list[str], notes: list[str]) -> None:
     try:
         limits = env.client("lambda").get_account_settings()["AccountLimit"]
-    except ClientError as error:
+    except (ClientError, *NO_ANSWER) as error:
         notes.append(unchecked("The use of Lambda's quota", error))
         return
     limit, unreserved = limits["ConcurrentExecutions"], limits["UnreservedConcurrentExecutions"]

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
 from ops.aws import error_code
 from ops.environment import Environment
+from ops.retries import NoAnswer
+from ops.text import clause
 
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+NO_ANSWER = (ConnectionError, HTTPClientError, NoAnswer)
 _UNDECIDED = ("PENDING", "CASE_OPENED")
 
 
@@ -65,8 +68,10 @@ def _open_request(env: Environment, quota: Quota) -> tuple[float, str] | None:
         return None
 
 
-def unchecked(what: str, error: ClientError) -> str:
-    """Return the note for a caller without permission to check. Raises any other error."""
+def unchecked(what: str, error: ClientError | BotoCoreError) -> str:
+    """Return the note for a caller without permission to check, or without a way to AWS. Raises any other error."""
+    if isinstance(error, NO_ANSWER):
+        return f"{what} was not checked ({clause(str(error))}): AWS decides at the launch."
     if not is_denied(error):
         raise error
     action: Any = error.operation_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from ops.environment import Environment
 from ops.errors import OperatorError
@@ -143,6 +143,17 @@ def test_a_caller_who_may_not_read_quotas_gets_a_note_and_continues(env, account
         "The use of SageMaker's quotas was not checked, as the caller may not call ListServiceQuotas: AWS decides at the launch.",
         "The use of Lambda's quota was not checked, as the caller may not call GetAccountSettings: AWS decides at the launch.",
     ]
+
+
+def test_without_a_way_to_service_quotas_there_is_a_note(env, account, monkeypatch):
+    def unreachable(*_):
+        raise EndpointConnectionError(endpoint_url="https://servicequotas")
+
+    monkeypatch.setattr(account, "get_paginator", unreachable)
+    (note,) = needs.check(env, "./inv train", [Need(TYPE, "x", 99)])
+    assert note.startswith(
+        "The use of SageMaker's quotas was not checked (Could not connect to the endpoint URL"
+    )
 
 
 def test_a_quota_that_aws_does_not_list_limits_nothing(env):
