@@ -9,13 +9,15 @@ from botocore.exceptions import ClientError
 
 from ml.jobs import data, registry, search
 from ml.jobs.launchers import hosts
-from ops import live_endpoint, questions
+from ops import live_endpoint, questions, served_models
 from ops.aws import aws_errors, error_code
 from ops.environment import Environment
 from ops.errors import OperatorError
+from ops.live_endpoint import LiveEndpoint
 from ops.outputs import MissingOutputs, OutdatedOutputs, Serving
 from ops.questions import Answer
 from pipeline import drift, leftovers
+from pipeline.notes import local_time
 from pipeline.workbench import workbench
 
 Found = dict[str, Any]
@@ -196,7 +198,17 @@ def _endpoint(env: Environment, name: str) -> Found:
         "provisioned_concurrency": _provisioned(env, serving),
         "drift": drift.endpoint(env.settings, serving, live),
         "function_drift": drift.function(env, serving),
+        "failed": _failed(env, live) if live else None,
     }
+
+
+def _failed(env: Environment, live: LiveEndpoint) -> Found | None:
+    """Return the last deployment if it failed: version, time, reason."""
+    failed = served_models.history(env, live.name, live).failed
+    if failed is None:
+        return None
+    version = failed.package.rpartition("/")[2]
+    return {"version": version, "at": local_time(failed.at), "reason": failed.reason}
 
 
 def _versions(versions: dict[str, str]) -> str:
@@ -222,6 +234,6 @@ def _provisioned(env: Environment, serving: Serving) -> str:
         ):
             return "no provisioned concurrency"
         raise
-    available = config["AvailableProvisionedConcurrentExecutions"]
+    allocated = config["AllocatedProvisionedConcurrentExecutions"]  # those that serve a request included
     requested = config["RequestedProvisionedConcurrentExecutions"]
-    return f"{config['Status']}, {available} of {requested} provisioned"
+    return f"{config['Status']}, {allocated} of {requested} provisioned"

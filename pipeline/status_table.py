@@ -73,6 +73,9 @@ def _endpoint(endpoint: Found) -> list[Row]:
     )
     serves = f", {capacity}, model {endpoint['model']}" if endpoint["status"] != "missing" else ""
     lines = [("endpoint", endpoint["name"], f"{endpoint['status']}{serves}{_drift(endpoint['drift'])}")]
+    if failed := endpoint["failed"]:
+        text = f"of version {failed['version']} failed at {failed['at']}: {failed['reason']}"
+        lines.append(("deployment", endpoint["name"], text))
     if endpoint["function"]:
         state = f"{endpoint['provisioned_concurrency']}{_drift(endpoint['function_drift'])}"
         lines.append(("function", endpoint["function"], state))
