@@ -163,15 +163,6 @@ def test_variants_are_named_and_missing_functions_left_out(live, account, env, s
     assert [what for what, _, _ in found].count("function") == 1
 
 
-def test_the_last_deployment_is_reported_if_it_failed(live, account, env, serving):
-    account.publish("serving/image-classifier-dev", serving.model_dump())
-    failed = {"package": "arn/2", "at": "2026-01-01T12:00:00Z", "reason": "SageMaker rolled it back."}
-    account.publish("served_models/image-classifier-dev", {"served": [], "failed": failed})
-    (row,) = [row for row in rows(env) if row[0] == "deployment"]
-    assert row[1] == "image-classifier-dev"
-    assert row[2].startswith("of version 2 failed at 20") and row[2].endswith(": SageMaker rolled it back.")
-
-
 def test_an_endpoint_deleted_outside_of_terraform_is_missing(live, account, env, serving):
     account.publish("serving/image-classifier-dev", serving.model_dump())
     save_state(env, "foundation", ENDPOINT)
