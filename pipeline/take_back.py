@@ -16,7 +16,9 @@ from ops.errors import OperatorError, Unfinished
 from ops.live_endpoint import LiveEndpoint
 from ops.outputs import MissingOutputs, OutdatedOutputs, endpoint_option
 from ops.terraform.stack import Stack
+from ops.text import sentence
 
+LONGEST = 2000  # characters of a failure's message
 KEPT = "aws_cloudwatch_log_group"
 BILLED = {  # resource type in an address: its name in the message
     "aws_sagemaker_endpoint": "the endpoint",
@@ -46,7 +48,8 @@ def if_first(env: Environment, stack: Stack, live: LiveEndpoint | None) -> Itera
     except OperatorError as error:
         if not first or isinstance(error, Unfinished):
             raise
-        raise OperatorError(f"{error} {_take_back(env, stack)}".rstrip()) from error
+        failed = sentence(str(error), LONGEST)
+        raise OperatorError(f"{failed} {_take_back(env, stack)}".rstrip()) from error
 
 
 def _is_first(env: Environment, endpoint: str) -> bool:

@@ -54,7 +54,7 @@ def failure(env, stack, error: BaseException, live: LiveEndpoint | None = None) 
 
 
 def test_a_failed_first_deployment_leaves_its_log_groups_only(account, dev, stack):
-    assert failure(dev, stack, OperatorError("It failed.")) == (
+    assert failure(dev, stack, OperatorError("It failed")) == (
         "It failed. Taken back: the endpoint, the function and its provisioned concurrency of image-classifier-dev (3 "
         "resources in all) are removed again; the containers' logs stay in "
         "/aws/sagemaker/Endpoints/image-classifier-dev."
