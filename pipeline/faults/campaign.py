@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from queue import Queue
@@ -35,8 +35,7 @@ class Campaign:
         free: Queue[Lab] = Queue()
         for lab in self.labs:
             free.put(lab)
-        began = time.monotonic()
-        rows: list[Row] = []
+        began, finished = time.monotonic(), 0
 
         def run(case: Case) -> Row:
             lab = free.get()
@@ -47,14 +46,16 @@ class Campaign:
 
         with ThreadPoolExecutor(len(self.labs)) as pool:
             try:
-                for row in pool.map(run, cases):
-                    rows.append(row)
-                    self._report(row, len(rows), len(cases), time.monotonic() - began)
+                running = [pool.submit(run, case) for case in cases]
+                for done in as_completed(running):
+                    finished += 1
+                    self._report(done.result(), finished, len(cases), time.monotonic() - began)
             except BaseException:
                 for lab in self.labs:
                     lab.close()
+                pool.shutdown(cancel_futures=True)
                 raise
-        return rows
+        return [done.result() for done in running]
 
     def _report(self, row: Row, number: int, count: int, seconds: float) -> None:
         result = "passed" if row.passed else f"FAILED: lost: {row.lost}; next run {row.next_run}"
