@@ -28,11 +28,12 @@ _GENERATED = (
     (re.compile(r'("(?:function_version|provisioned_qualifier)": *)"\d+"'), r"\1<version>"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\dZ+:]*"), "<time>"),
     (re.compile(r"\b\d{4}-?\d\d-?\d\d-?\d{6}\b"), "<time>"),
+    (re.compile(r"\bterraform-\d{20,}\b"), "terraform-<id>"),
 )
 _VOLATILE = re.compile(
     r"(?i).*(time|date|timestamp|modified|lastused|etag|by|lastmodifieduser)"
     r"|revisionid|storedbytes|codesize|availableipaddresscount|state(reason|reasondata|value|transitionedtimestamp)"
-    r"|ownerid|calculatedspend|privateipaddress|version|functionversion|qualifier"
+    r"|ownerid|instanceprofileid|scalabletargetarn|calculatedspend|privateipaddress|version|functionversion|qualifier"
 )
 
 
@@ -81,7 +82,7 @@ def differences(wanted: Inventory, found: Inventory) -> list[str]:
     """Return what is missing, extra or different in `found`, for people."""
     lines = []
     for kind in sorted({*wanted, *found}):
-        before, after = Counter(wanted.get(kind, [])), Counter(found.get(kind, []))
+        before, after = _counted(wanted.get(kind, [])), _counted(found.get(kind, []))
         missing, extra = _names(before - after), _names(after - before)
         for name in sorted(missing & extra):
             lines.append(
@@ -90,6 +91,11 @@ def differences(wanted: Inventory, found: Inventory) -> list[str]:
         lines += [f"missing {kind} {name}" for name in sorted(missing - extra)]
         lines += [f"extra {kind} {name}" for name in sorted(extra - missing)]
     return lines
+
+
+def _counted(resources: list[str]) -> Counter[str]:
+    """Return how often each resource occurs, without what AWS generates."""
+    return Counter(json.dumps(stable(json.loads(text)), sort_keys=True) for text in resources)
 
 
 def _names(resources: Counter[str]) -> set[str]:
@@ -122,7 +128,7 @@ def _of(env: Environment, kind: Kind) -> list[str]:
         details = {"listed": item}
         for operation, argument in kind.details:
             details[operation] = _detail(env, kind.service, operation, {argument: name})
-        found.append(json.dumps({"name": stable(name), **stable(details)}, sort_keys=True, default=str))
+        found.append(json.dumps({"name": name, **details}, sort_keys=True, default=_plain))
     return sorted(found)
 
 
@@ -169,13 +175,18 @@ def _states(env: Environment) -> Inventory:
     return {name: addresses for name, addresses in found.items() if addresses}
 
 
+def _plain(value: Any) -> str:
+    """Return what JSON cannot hold as text; a time without its value, which no key may show."""
+    return "<time>" if isinstance(value, datetime) else str(value)
+
+
 def stable(value: Any) -> Any:
     """Return a value without times, generated identifiers and counters."""
     if isinstance(value, dict):
         return {
             stable(k): stable(v)
             for k, v in value.items()
-            if k != "ResponseMetadata" and not _VOLATILE.fullmatch(str(k)) and not isinstance(v, datetime)
+            if k != "ResponseMetadata" and not _VOLATILE.fullmatch(str(k))
         }
     if isinstance(value, list):
         return sorted((stable(v) for v in value), key=lambda v: json.dumps(v, sort_keys=True, default=str))

@@ -45,6 +45,8 @@ def test_one_of_two_equal_resources_is_missed():
         ),
         ({"Arn": "arn:aws:lambda:r:1:function:f:1"}, {"Arn": "arn:aws:lambda:r:1:function:f:22"}),
         ({"RoleId": "AROAAAAAAAAAAAAAAAAAA"}, {"RoleId": "AROABBBBBBBBBBBBBBBBB"}),
+        ({"InstanceProfileId": "s71vzq6ne0fx"}, {"InstanceProfileId": "1gsuxcinbjl5"}),
+        ({"Id": "terraform-20261130221527696200000002"}, {"Id": "terraform-20261130222428524800000001"}),
         ({"CreationTime": 1}, {"CreationTime": 2}),
         ({"Subnets": ["b", "a"]}, {"Subnets": ["a", "b"]}),
     ],
