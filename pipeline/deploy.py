@@ -20,6 +20,7 @@ from pipeline import live_checks, preflight, repair, take_back
 from pipeline.notes import changes_note
 
 ATTEMPTS = 5
+ROLLING_BACK = "unexpected state 'RollingBack'"  # the provider's words, where it sees this state
 IN_PROGRESS = "Cannot update in-progress endpoint"  # AWS's words
 
 Choose = Callable[[LiveEndpoint | None], registry.Version]
@@ -104,6 +105,9 @@ def _carry_out(
     try:
         changes = saved.carry_out(stack) if saved else _apply(env, stack, step)
     except OperatorError as error:
+        if ROLLING_BACK in str(error) and (after := live_checks.wait_until_stable(env, endpoint, step)):
+            error = live_checks.rolled_back(env, after)
+            served_models.write(env, endpoint, models.with_failure(version.arn, str(error)))
         raise _with_way_back(env, endpoint, version, models, error) from error
     target = env.outputs.serving(endpoint)
     try:

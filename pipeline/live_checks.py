@@ -104,12 +104,7 @@ def check_live(env: Environment, intended: Serving) -> None:
             f"{command} repairs it."
         )
     if live.config != intended.endpoint_config_name:
-        version = f"model version {live.package.rpartition('/')[2]}" if live.package else "the old model"
-        raise OperatorError(
-            f"SageMaker rolled the update of the endpoint {name} back{reason}: {version} is in service as before, with "
-            f"configuration {live.config}, not {intended.endpoint_config_name}. The containers' logs are in "
-            f"/aws/sagemaker/Endpoints/{name}. Fix the cause and run {command} again."
-        )
+        raise rolled_back(env, live)
     for variant, package in live.packages.items():
         if package != (wanted := intended.variants.get(variant, "nothing")):
             raise OperatorError(
@@ -117,6 +112,18 @@ def check_live(env: Environment, intended: Serving) -> None:
                 f"{package or 'a model without a model package'}, not {wanted}: it was changed outside this repository. "
                 f"Run {command} again."
             )
+
+
+def rolled_back(env: Environment, live: LiveEndpoint) -> OperatorError:
+    """Return the error of an update that SageMaker has rolled back. live: the endpoint after it."""
+    reason = f" ({clause(live.reason)})" if live.reason else ""
+    version = f"model version {live.package.rpartition('/')[2]}" if live.package else "the old model"
+    command = f"./inv deploy{env.settings.flag}{endpoint_option(env.settings, live.name)}"
+    return OperatorError(
+        f"SageMaker rolled the update of the endpoint {live.name} back{reason}: {version} is in service as before, with "
+        f"configuration {live.config}. The containers' logs are in /aws/sagemaker/Endpoints/{live.name}. Fix the cause "
+        f"and run {command} again."
+    )
 
 
 def check_capacity(env: Environment, intended: Serving) -> None:

@@ -27,10 +27,10 @@ def run(env: Environment, endpoint: str | None = None) -> dict[str, Any]:
 
 def target(env: Environment, endpoint: str, live: LiveEndpoint | None) -> registry.Version:
     """Return the version that a rollback deploys. Raises OperatorError if none has served well before."""
-    last = env.outputs.find_serving(endpoint)
-    models = served_models.history(env, endpoint, live)
+    last, models = env.outputs.find_serving(endpoint), served_models.history(env, endpoint, live)
+    attempted = models.failed.package if models.failed else last.model_package_arn if last else None
     registered = {version.arn: version for version in registry.versions(env)}
-    for package in models.rollback_candidates(live, last.model_package_arn if last else None):
+    for package in models.rollback_candidates(live, attempted):
         if package in registered:
             return registered[package]
     flag = env.settings.flag

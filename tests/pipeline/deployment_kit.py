@@ -34,6 +34,7 @@ class World:
     answers_500: versions that start and fail every request.
     in_alarm: alarms in ALARM, each for so many questions.
     restorable: whether an update ends the status UpdateRollbackFailed.
+    shows_rollback: whether Terraform sees that SageMaker rolls an update back, and fails.
     scalings: how often autoscaling changes the endpoint between a plan and its update.
     locked: whether a command holds the lock of the state.
     deployed: the facts that the last deployment gave to Terraform.
@@ -51,6 +52,7 @@ class World:
         self.restorable = True
         self.calls: list[str] = []
         self.scalings = 0
+        self.shows_rollback = False
         self.locked = False
         self.deployed: dict = {}
 
@@ -88,6 +90,11 @@ class World:
             alarms = [name for name in self.in_alarm if name.startswith(config(version))]
             if version in self.fails_to_start or alarms:
                 self.reason = f"alarm {alarms[0]}" if alarms else "no ping"
+                if self.shows_rollback:
+                    self.passing = ["RollingBack"]
+                    raise OperatorError(
+                        "waiting for update: unexpected state 'RollingBack', wanted 'InService'."
+                    )
             else:
                 self.serving, self.reason = version, ""
         self.publish_outputs(version)

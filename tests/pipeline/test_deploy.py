@@ -229,6 +229,18 @@ def test_a_version_that_does_not_start_is_recorded_with_its_reason(world, env):
     assert world.serving == 4 and served_models.history(env, ENDPOINT, None).failed is None
 
 
+def test_a_rollback_that_terraform_sees_is_explained_the_same(world, env):
+    """Then the stack has not written its outputs: they name the version before."""
+    world.fails_to_start, world.shows_rollback = {3}, True
+    with pytest.raises(
+        OperatorError, match=r"rolled the update .* \(no ping\): model version 2 is in service"
+    ):
+        deploy.run(env, 3)
+    assert served_models.history(env, ENDPOINT, None).failed.package == package(3)
+    assert rollback.run(env)["model_version"] == 2  # SageMaker has already done it
+    assert rollback.run(env)["model_version"] == 1
+
+
 def test_a_bad_version_that_serves_names_the_way_back(world, env):
     with pytest.raises(
         OperatorError,

@@ -5,7 +5,7 @@ import pytest
 from ops.console import Step
 from ops.environment import Environment
 from ops.errors import OperatorError
-from pipeline import repair
+from pipeline import deploy, repair
 from tests.terraform.serving_kit import (
     APP,
     BROKEN,
@@ -63,8 +63,11 @@ def test_a_bad_model_under_load_is_replaced_and_a_second_one_is_rolled_back(endp
         until(lambda: not in_alarm(endpoint))
         callers.failures.clear()
 
-        endpoint.stack(bad, **WATCHED).up()
-        live = endpoint.describe()
+        try:
+            endpoint.stack(bad, **WATCHED).up()
+        except OperatorError as error:  # Terraform has asked while SageMaker rolled back
+            assert deploy.ROLLING_BACK in str(error)
+        live = until(lambda: (found := endpoint.describe())["EndpointStatus"] == "InService" and found)
         assert live["EndpointConfigName"] == first
         assert f"alarm {second}-5xx is in state ALARM" in live["FailureReason"]
         assert callers.failures  # the bad fleet did get requests
