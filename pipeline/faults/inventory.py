@@ -23,6 +23,7 @@ Inventory = dict[str, list[str]]
 _GENERATED = (
     (re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"), "<uuid>"),
     (re.compile(r"\b([a-z]{2,10})-[0-9a-f]{8,17}\b"), r"\1-<id>"),
+    (re.compile(r"\b[0-9a-f]{8}\b"), "<hash>"),  # of contents, which name the key of their encryption
     (re.compile(r"\bA[A-Z]{3}[A-Z0-9]{12,17}\b"), "<id>"),
     (re.compile(r"(:function:[\w-]+):\d+"), r"\1:<version>"),
     (re.compile(r'("(?:function_version|provisioned_qualifier)": *)"\d+"'), r"\1<version>"),

@@ -45,6 +45,7 @@ def test_one_of_two_equal_resources_is_missed():
         ),
         ({"Arn": "arn:aws:lambda:r:1:function:f:1"}, {"Arn": "arn:aws:lambda:r:1:function:f:22"}),
         ({"RoleId": "AROAAAAAAAAAAAAAAAAAA"}, {"RoleId": "AROABBBBBBBBBBBBBBBBB"}),
+        ({"name": 'module.endpoint a.b["16dfb60a"]'}, {"name": 'module.endpoint a.b["00000001"]'}),
         ({"InstanceProfileId": "s71vzq6ne0fx"}, {"InstanceProfileId": "1gsuxcinbjl5"}),
         ({"Id": "terraform-20261130221527696200000002"}, {"Id": "terraform-20261130222428524800000001"}),
         ({"CreationTime": 1}, {"CreationTime": 2}),
