@@ -24,7 +24,7 @@ EPOCHS = 5  # enough for an accuracy above the minimum
     help={
         **JSON,
         "seeds": "number of random kills of Terraform, of AWS and of both",
-        "only": "only faults or stages that contain this text",
+        "only": "only faults and stages that match this regular expression, such as 'ctrl-c|down'",
         "parallel": "how many cases run at the same time, each on an embedded AWS of its own",
         "write": "write the table into docs/operations.md; rows of faults that were not run stay",
     }

@@ -70,8 +70,10 @@ def test_seeds_are_reproducible_and_cover_every_stage_and_victim():
 
 def test_cases_are_chosen_by_a_part_of_fault_or_stage():
     assert {case.stage for case in cases.choose(0, "ctrl-c twice, tune")} == {stages.TUNE}
-    with pytest.raises(OperatorError, match="No fault or stage contains 'flood'"):
+    with pytest.raises(OperatorError, match="matches no fault or stage"):
         cases.choose(0, "flood")
+    with pytest.raises(OperatorError, match="not a regular expression"):
+        cases.choose(0, "(")
 
 
 def test_every_case_starts_and_ends_at_a_stage_that_is_recorded():
