@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pipeline.faults.case import Case, References, Unexpected, require
 from pipeline.faults.inventory import differences, take
 from pipeline.faults.lab import Lab
-from pipeline.faults.stages import ACCESS, DATA, DEPLOY, DOWN, FOUNDATION, TRAIN, UP, Stage
+from pipeline.faults.stages import ACCESS, DEPLOY, DOWN, FOUNDATION, TRAIN, UP, Stage
 
 _FILE_BLOCKS = 16
 _VERSIONS = 6000
@@ -63,7 +63,7 @@ class ManyVersions(Case):
 def cases() -> list[Case]:
     """Return every limit."""
     return [
-        *(FullDisk(fault="the disk is full", stage=stage) for stage in (FOUNDATION, DATA, DEPLOY)),
+        *(FullDisk(fault="the disk is full", stage=stage) for stage in (FOUNDATION, DEPLOY)),
         NoQuota(fault=f"a quota of 0 for {_TYPE}", stage=UP, end=DEPLOY, untouched=ACCESS),
         NoQuota(fault=f"a quota of 0 for {_TYPE}", stage=DEPLOY, untouched=TRAIN),
         ManyVersions(fault=f"{_VERSIONS:,} versions of objects", stage=DOWN, start=TRAIN),
