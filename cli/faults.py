@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 
@@ -11,7 +12,7 @@ from invoke.context import Context
 from cli.fault_account import FaultAccount
 from cli.task import JSON, operator_task
 from ops import console, settings
-from ops.console import Step, emit, say
+from ops.console import Step, emit
 from ops.errors import OperatorError
 from ops.paths import ROOT, WORK
 
@@ -40,6 +41,7 @@ def faults(
     """Break every stage on an embedded AWS of its own, run it again, and print what was lost. Takes an hour."""
     from pipeline.faults import cases, table
     from pipeline.faults.campaign import Campaign
+    from pipeline.faults.case import Row
     from pipeline.faults.lab import Lab, states_folder
 
     chosen = cases.choose(seeds, only)
@@ -47,6 +49,10 @@ def faults(
     found = settings.parse(text, ENVIRONMENT, "environments/local.toml")
     folder = WORK / "faults"
     states = states_folder(folder / "states", text)
+
+    def keep(rows: Sequence[Row]) -> None:
+        table.write(table.merge(rows), ROOT / "docs" / "operations.md")
+
     with Step("faults") as step, ExitStack() as stack:
         labs = [
             stack.enter_context(
@@ -54,12 +60,10 @@ def faults(
             )
             for part in (folder / str(number) for number in range(max(1, parallel)))
         ]
-        rows = Campaign(labs, step).run(chosen)
+        rows = Campaign(labs, step, keep if write else len).run(chosen)
         step.note = f"{sum(row.passed for row in rows)} of {len(rows)} cases passed"
     shown = table.merge(rows)
     console.table("Faults", table.COLUMNS, table.cells(shown))
-    if write:
-        say(f"Written: {table.write(shown, ROOT / 'docs' / 'operations.md')}")
     emit([asdict(row) for row in rows], json)
     if failed := [row for row in rows if not row.passed]:
         raise OperatorError(

@@ -108,14 +108,17 @@ def serving(env: Environment, endpoint: str, model_package_arn: str, progress: P
         "autoscaling": chosen.autoscaling.model_dump(),
         "deployment": chosen.deployment.model_dump(),
         "deployed": endpoint_history.deployed(env, endpoint),
-        "lambda": {"zip_path": str(_function_zip()), **settings.function.model_dump()},
         "logs": {"retention_days": settings.log_retention_days},
         "observability": {
             "dashboard": settings.observability.dashboard,
             "thresholds": settings.observability.model_dump(exclude={"dashboard", "emails"}),
         },
     }
-    return _stack(env, "serving", f"{settings.environment}/serving/{endpoint}.tfstate", progress, variables)
+    stack = _stack(env, "serving", f"{settings.environment}/serving/{endpoint}.tfstate", progress, variables)
+    # Relative, as the state keeps the path: another checkout's would be a change of the function.
+    path = os.path.relpath(_function_zip(), stack.configuration.folder)
+    stack.variables["lambda"] = {"zip_path": path, **settings.function.model_dump()}
+    return stack
 
 
 def training_host(env: Environment, progress: Progress, host: Variables | None = None) -> Stack:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,10 +24,15 @@ _SHOWN = 4  # differences in a cell
 
 @dataclass
 class Campaign:
-    """Runs cases in laboratories, one at a time in each. step: shows progress."""
+    """Runs cases in laboratories, one at a time in each.
+
+    step: shows progress.
+    keep: called with the rows so far after each case.
+    """
 
     labs: Sequence[Lab]
     step: Step
+    keep: Callable[[Sequence[Row]], object] = len
 
     def run(self, cases: Sequence[Case]) -> list[Row]:
         """Run cases. Return a row for each."""
@@ -49,6 +54,7 @@ class Campaign:
                 running = [pool.submit(run, case) for case in cases]
                 for done in as_completed(running):
                     finished += 1
+                    self.keep([case.result() for case in running if case.done()])
                     self._report(done.result(), finished, len(cases), time.monotonic() - began)
             except BaseException:
                 for lab in self.labs:

@@ -10,7 +10,7 @@ from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.facts import images
 from ops.settings.serving import ServingSettings
-from ops.terraform import stacks, state_bucket
+from ops.terraform import stack, stacks, state_bucket
 from tests.environments import with_settings
 
 pytestmark = pytest.mark.usefixtures("moto_aws")
@@ -107,9 +107,20 @@ def test_variants_are_versions_of_the_same_model_package_group(dev):
 
 
 def test_the_zip_of_the_function_is_named_by_its_content(dev):
-    first, second = (stacks.serving(dev, "x", "arn", quiet).variables["lambda"]["zip_path"] for _ in range(2))
-    assert first == second
-    assert [p.name for p in Path(first).parent.iterdir()] == [Path(first).name]
+    first, second = (stacks.serving(dev, "x", "arn", quiet) for _ in range(2))
+    assert first.variables["lambda"] == second.variables["lambda"]
+    first.configuration.folder.mkdir(parents=True, exist_ok=True)
+    path = first.configuration.folder / first.variables["lambda"]["zip_path"]
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_the_path_of_the_zip_is_the_same_in_every_checkout(dev, tmp_path, monkeypatch):
+    found = set()
+    for checkout in (tmp_path / "a", tmp_path / "deep" / "er" / "b"):
+        for module in (stack, stacks):
+            monkeypatch.setattr(module, "WORK", checkout)
+        found.add(stacks.serving(dev, "x", "arn", quiet).variables["lambda"]["zip_path"])
+    assert len(found) == 1
 
 
 def test_deployed_endpoints_are_those_whose_state_has_resources(dev):
