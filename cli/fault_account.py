@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import time
@@ -46,8 +47,9 @@ class FaultAccount:
             time.sleep(0.02)
 
     def destroy(self) -> None:
-        """Stop it and remove its home folder."""
-        client.destroy(self.home)
+        """Stop it and remove its home folder, which another thread may be writing when a campaign is interrupted."""
+        client.stop(self.home)
+        shutil.rmtree(self.home, ignore_errors=True)
 
     def variables(self) -> dict[str, str]:
         """Return the AWS_* variables of its root user."""
