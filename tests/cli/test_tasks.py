@@ -224,7 +224,7 @@ DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not authoriz
     ],
 )
 def test_an_error_of_a_task_is_one_sentence(inv, monkeypatch, raised, code, message):
-    def fail(env):
+    def fail(*_: object):
         raise raised
 
     monkeypatch.setattr(status, "collect", fail)
@@ -234,7 +234,7 @@ def test_an_error_of_a_task_is_one_sentence(inv, monkeypatch, raised, code, mess
 
 
 def test_a_bug_raises_its_exception(inv, monkeypatch):
-    def fail(env):
+    def fail(*_: object):
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(status, "collect", fail)
@@ -294,7 +294,7 @@ def test_an_endpoint_url_is_reported(inv, monkeypatch, capsys):
 
 def test_status_reports_an_endpoint_url(inv, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    monkeypatch.setattr(status, "collect", lambda env: EMPTY)
+    monkeypatch.setattr(status, "collect", lambda *_: EMPTY)
     assert WARNING in inv("status", "--env", "dev")[2]
 
 
@@ -305,7 +305,7 @@ def test_down_before_anything_was_started(inv):
 
 
 def test_status_of_an_environment_as_json(inv, monkeypatch):
-    monkeypatch.setattr(status, "collect", lambda env: EMPTY)
+    monkeypatch.setattr(status, "collect", lambda *_: EMPTY)
     code, out, error = inv("status", "--env", "dev", "--json")
     assert (code, json.loads(out)) == (0, EMPTY)
     assert "Environment dev" in error
