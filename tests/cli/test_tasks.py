@@ -250,7 +250,10 @@ EMPTY = {
     "tuning": None,
     "models": [],
     "endpoints": [],
+    "host": None,
+    "workbench": None,
     "unfinished": [],
+    "attention": [],
 }
 
 
