@@ -113,7 +113,7 @@ class Command:
 
     def end(self) -> None:
         """Kill it with everything that it started."""
-        processes.kill(processes.of(self.work))
+        processes.end_all(self.work)
         self._process.wait()
         self.close_terminal()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,9 @@ from pathlib import Path
 from ops.errors import OperatorError
 
 _PROC = Path("/proc")
+_POLL = 0.01  # seconds
+_TRIES = 100
+_KERNEL_THREAD = 0x200000  # PF_KTHREAD of Linux
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,13 @@ def kill(chosen: Iterable[Process]) -> None:
             os.kill(process.pid, signal.SIGKILL)
 
 
+def end_all(folder: Path) -> None:
+    """Kill the processes of a folder until none is left: those that are listed may have started others meanwhile."""
+    while found := of(folder):
+        kill(found)
+        time.sleep(_POLL)
+
+
 def mentioning(text: str) -> list[Process]:
     """Return the processes that have a text in their command line or environment."""
     return _matching(lambda environment, arguments: text.encode() in environment + arguments)
@@ -56,9 +67,25 @@ def _matching(matches: Callable[[bytes, bytes], bool]) -> list[Process]:
     found = []
     for entry in _PROC.glob("[0-9]*"):
         try:
-            environment, line = (entry / "environ").read_bytes(), (entry / "cmdline").read_bytes()
+            environment, line = _read(entry)
         except OSError:  # it has ended, or is another user's
             continue
         if line and matches(environment + b"\0", line):
             found.append(Process(int(entry.name), tuple(line.decode(errors="replace").split("\0"))))
     return found
+
+
+def _read(entry: Path) -> tuple[bytes, bytes]:
+    """Return the environment and the command line of a process. While it is starting a program it shows neither."""
+    for _ in range(_TRIES):
+        environment, line = (entry / "environ").read_bytes(), (entry / "cmdline").read_bytes()
+        if environment or line or not _runs(entry):
+            break
+        time.sleep(_POLL)
+    return environment, line
+
+
+def _runs(entry: Path) -> bool:
+    """Return whether a process is neither a zombie nor a thread of the kernel."""
+    fields = (entry / "stat").read_text().rpartition(")")[2].split()
+    return fields[0] not in "ZX" and not int(fields[6]) & _KERNEL_THREAD
