@@ -94,6 +94,7 @@ def test_status_shows_the_endpoint_and_the_function(inv, demo):
     assert (endpoint["status"], endpoint["instances"]) == ("InService", 1)
     assert endpoint["provisioned_concurrency"] == "READY, 2 of 2 provisioned"
     assert found["data"]["dataset"] == "sample"
+    assert (found["attention"], endpoint["drift"], endpoint["function_drift"]) == ([], "", "")
 
 
 def test_predict_classifies_a_file(inv, demo):
@@ -297,8 +298,9 @@ def test_command_fails_without_a_statement_it_needs(
 
 
 def test_second_teardown_finishes_a_killed_one(inv, demo, granted):
-    inv.kill("InProgress", "tune", "--again")  # the jobs keep running: the teardown stops them
-    inv.kill("epoch 1:", "train", "--again")
+    for kind, running in (("tune", "InProgress"), ("train", "epoch 1:")):
+        inv.kill(running, kind, "--again")  # the job keeps running
+        assert inv.succeed(kind, "--stop").json["stopped"]
     inv.kill("✓ serving|serving: delet", "down")
     inv.succeed("status")
     finished = inv.succeed("down")
@@ -329,7 +331,7 @@ def test_no_statement_is_redundant(inv, granted, decisions, embedded_aws):
     assert needed["operator", "SubmitJobsAsTuningRole"] == "tune"  # of the test without data
     assert needed["tuning", "PassTrainingRole"] == "demo: tune"
     assert needed["stacks-identity", "ConfigureRolesWithinBoundary"] == "apply: foundation"
-    assert needed["operator", "StopJobs"] == "down"
+    assert needed["operator", "StopJobs"] == "tune"
     assert needed["ci-plan", "ReadStates"] == "ci-plan plan: plan"
     assert needed["training", "WriteResults"] == "demo: tune"
     assert needed["operator", "WriteDatasets"] == "demo: data"
@@ -358,7 +360,5 @@ def test_no_role_was_denied_what_it_needs(inv, granted, decisions):
         ("inference", "sagemaker:InvokeEndpoint"),
         ("ci-plan", "sagemaker:DescribeModel"),
         ("ci-plan", "s3:PutObject"),  # lock of a state
-        ("ci-plan", "s3:GetObject"),
         ("ci-apply", "s3:PutObject"),  # lock of the state of stack access
-        ("ci-apply", "s3:GetObject"),
     }
