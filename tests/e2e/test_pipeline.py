@@ -298,7 +298,7 @@ def test_command_fails_without_a_statement_it_needs(
 
 
 def test_second_teardown_finishes_a_killed_one(inv, demo, granted):
-    for kind, running in (("tune", "InProgress"), ("train", "epoch 1:")):
+    for kind, running in (("tune", "InProgress"), ("train", "Downloading|Training")):
         inv.kill(running, kind, "--again")  # the job keeps running
         assert inv.succeed(kind, "--stop").json["stopped"]
     inv.kill("✓ serving|serving: delet", "down")
