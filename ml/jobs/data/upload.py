@@ -2,7 +2,8 @@
 
 The order makes an interrupted upload visible, and lets the next run finish it: write the journal, put images, delete
 stale keys, write manifest.json and current.json, delete the journal. While there is a journal, the prefix is between
-two manifests and `current` refuses it. An upload does not touch other data sets.
+two manifests and `current` refuses it. An upload does not touch other data sets. Of two commands that upload the same
+data set, the second waits: it cannot create the journal.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Annotated
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, Field
 
+from ml.jobs.data import other_upload
 from ml.jobs.data.manifest import ImageEntry, Manifest
 from ml.jobs.data.parallel import Progress, each, quiet
 from ops import s3
@@ -66,12 +68,14 @@ def upload(env: Environment, manifest: Manifest, progress: Progress = quiet) -> 
     """Upload the images of a manifest, and make it the current data set.
 
     An image is not sent again if the last manifest, or the journal of an interrupted upload, has its hash and the
-    bucket still lists that object with the same size and ETag. Raises OperatorError if a put or a read fails.
+    bucket still lists that object with the same size and ETag. Waits for another command's upload of the data set.
+    Raises OperatorError if a put or a read fails.
 
     manifest: needs the paths of its images (`sources`).
     """
     store = _Store(env, f"{PREFIX}/{manifest.dataset}/")
     with _operator_errors(env):
+        other_upload.wait(env, s3.in_data_bucket(env, f"{store.prefix}{JOURNAL}"), progress)
         listed = store.listed()
         known = [m.files for name in (MANIFEST, JOURNAL) if name in listed and (m := store.manifest(name))]
         etags = {}
@@ -83,7 +87,8 @@ def upload(env: Environment, manifest: Manifest, progress: Progress = quiet) -> 
         to_send = [key for key in manifest.files if key not in etags]
         stale = [key for key in listed if key not in manifest.files and key not in (MANIFEST, JOURNAL)]
         if to_send or stale:
-            _send(store, manifest, to_send, etags, progress)
+            if not _send(store, manifest, to_send, etags, progress, resumes=JOURNAL in listed):
+                return upload(env, manifest, progress)  # another command began in the meantime
             store.delete(stale, progress)
         result = manifest.stored(etags)
         store.put(MANIFEST, result.to_json().encode())
@@ -98,7 +103,7 @@ def upload(env: Environment, manifest: Manifest, progress: Progress = quiet) -> 
 
 
 def current(env: Environment) -> Manifest:
-    """Return the manifest of the current data set.
+    """Return the manifest of the current data set. Waits for another command's upload of it.
 
     Raises OperatorError if there is none, if its upload was interrupted, or if its objects do not match.
     """
@@ -116,6 +121,10 @@ def current(env: Environment) -> Manifest:
             raise MissingData(f"Environment {name} has no data (there is no {uri}): run {command} first.")
         found = Manifest.from_json(content, what=f"The data manifest {uri}", remedy=again)
         journal = s3.in_data_bucket(env, f"{PREFIX}/{found.dataset}/{JOURNAL}")
+        if s3.has_objects(env, journal):
+            other_upload.wait(env, journal)
+            if not s3.has_objects(env, journal):
+                return current(env)
         if s3.has_objects(env, journal) or found.hash != pointer.hash:
             raise OperatorError(
                 f"The upload of data set {found.dataset} of environment {name} was interrupted: run {command} again to "
@@ -131,14 +140,15 @@ class _Store:
     env: Environment
     prefix: str
 
-    def put(self, key: str, body: bytes) -> str:
-        """Write an object, which S3 checks against its SHA-256. Returns the ETag."""
+    def put(self, key: str, body: bytes, **parameters: str) -> str:
+        """Write an object, which S3 checks against its SHA-256. Returns the ETag. parameters: further ones of PutObject."""
         answer = s3.put_object(
             self.env,
             f"{self.prefix}{key}",
             body,
             ContentType=mimetypes.guess_type(key)[0] or "application/octet-stream",
             ChecksumSHA256=base64.b64encode(hashlib.sha256(body).digest()).decode(),
+            **parameters,
         )
         return str(answer["ETag"])
 
@@ -172,9 +182,18 @@ def _same(old: ImageEntry | None, new: ImageEntry, stored: tuple[str, int]) -> b
 
 
 def _send(
-    store: _Store, manifest: Manifest, keys: list[str], etags: dict[str, str], progress: Progress
-) -> None:
-    """Put the images, and add the ETag of each to `etags`. Update the journal every few seconds, and on interruption."""
+    store: _Store,
+    manifest: Manifest,
+    keys: list[str],
+    etags: dict[str, str],
+    progress: Progress,
+    *,
+    resumes: bool,
+) -> bool:
+    """Put the images, and add the ETag of each to `etags`. Update the journal every few seconds, and on interruption.
+
+    Returns False, and does nothing, if another command has created the journal. resumes: an old one is there.
+    """
 
     def put(key: str) -> None:
         path = manifest.sources[key]
@@ -186,12 +205,17 @@ def _send(
             raise OperatorError(f"{path} changed while it was being uploaded: run again.")
         etags[key] = store.put(key, body)
 
-    def flush() -> None:
+    def flush(**parameters: str) -> None:
         done = dict(etags)  # other threads keep adding
         files = {key: manifest.files[key] for key in done}
-        store.put(JOURNAL, Manifest(manifest.dataset, files).stored(done).to_json().encode())
+        store.put(JOURNAL, Manifest(manifest.dataset, files).stored(done).to_json().encode(), **parameters)
 
-    flush()
+    try:
+        flush(**({} if resumes else {"IfNoneMatch": "*"}))
+    except ClientError as error:
+        if error_code(error) not in ("PreconditionFailed", "ConditionalRequestConflict"):
+            raise
+        return False
     flushed = time.monotonic()
     workers = min(_MAX_WORKERS, MAX_POOL_CONNECTIONS)
     try:
@@ -204,6 +228,7 @@ def _send(
         with contextlib.suppress(ClientError, BotoCoreError):
             flush()
         raise
+    return True
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from tests.conftest import BUCKET, Account
 
 
 @pytest.fixture
-def env(moto_aws, dev, foundation):
+def env(moto_aws, dev, foundation, fast_clock):
     """Environment dev with a versioned bucket and no data. Its clients are its own: tests add handlers to them."""
     dev = Environment(dev.settings, boto3.Session("test", "test", region_name="us-east-1"))
     dev.client("s3").create_bucket(Bucket=BUCKET)
@@ -177,6 +177,57 @@ def test_the_order_of_writes_makes_every_interruption_visible(env, bucket, pets)
     assert writes[-1].startswith("DeleteObjects") and "datasets/pets/upload-in-progress.json" not in keys(
         bucket
     )
+
+
+def before_first(bucket, operation: str, action) -> None:
+    """Call a function before the first request of an operation."""
+    calls = []
+
+    def handler(**_):
+        calls.append(1)
+        if len(calls) == 1:
+            action()
+
+    bucket.meta.events.register(f"before-call.s3.{operation}", handler)
+
+
+@pytest.fixture
+def other(env) -> Environment:
+    """The environment of another command."""
+    return Environment(env.settings, boto3.Session("test", "test", region_name="us-east-1"))
+
+
+def test_of_two_uploads_at_once_the_second_waits_and_sends_nothing(env, other, bucket, pets):
+    # The other one runs as a whole while this one is about to create its journal.
+    done = []
+
+    def upload_everything() -> None:
+        done.append(send(pets, other))
+        other.client("s3").put_object(Bucket=BUCKET, Key="datasets/pets/upload-in-progress.json", Body=b"{}")
+
+    before_first(bucket, "PutObject", upload_everything)
+    result = send(pets, env)
+    assert done[0].sent == 24
+    assert (result.sent, result.unchanged) == (0, 24)
+    assert current(env).hash == manifest(pets).hash
+
+
+def test_readers_wait_for_an_upload_that_is_running(env, other, pets, bucket, fast_clock):
+    send(pets, env)
+    journal = {"Bucket": BUCKET, "Key": "datasets/pets/upload-in-progress.json"}
+    bucket.put_object(**journal, Body=b"{}")
+    polls = []
+
+    def write_or_end(**_) -> None:
+        polls.append(1)
+        if len(polls) > 40:
+            other.client("s3").delete_object(**journal)
+        elif len(polls) % 5 == 0:
+            other.client("s3").put_object(**journal, Body=str(len(polls)).encode())
+
+    bucket.meta.events.register("before-call.s3.ListObjectsV2", write_or_end)
+    assert current(env).hash == manifest(pets).hash
+    assert sum(fast_clock) > 12
 
 
 def test_a_damaged_manifest_is_replaced(env, bucket, pets):
