@@ -134,6 +134,11 @@ class Command:
         errors = [line.removeprefix("inv: ") for line in lines if line.startswith("inv: ")]
         return errors[-1] if errors else (lines[-1] if lines else "")
 
+    def line(self, text: str) -> str:
+        """Return the first printed line with a text; of a table, its cells."""
+        found = next((line for line in self.text.splitlines() if text in line), "")
+        return ", ".join(cell for part in found.split("│") if (cell := " ".join(part.split())))
+
     @property
     def json(self) -> Any:
         """Its result on standard output; None without one."""

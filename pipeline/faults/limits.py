@@ -57,7 +57,8 @@ class ManyVersions(Case):
                     lambda n: s3.put_object(Bucket=bucket, Key=f"many/{n % 100}", Body=b""), range(_VERSIONS)
                 )
             )
-        return require(lab.start(*self.stage.command), fails=False)
+        require(lab.start(*self.stage.command), fails=False)
+        return "(the command itself succeeds)"
 
 
 def cases() -> list[Case]:

@@ -64,7 +64,8 @@ class Hanging(Case):
         lab.proxy.hang(self.service)
         command = lab.start("status")
         command.wait(120)
-        return require(command, fails=False, words="no answer within")
+        require(command, fails=False, words="no answer within")
+        return command.line("no answer within")
 
     def again(self, lab: Lab) -> Command:
         return lab.run("status")

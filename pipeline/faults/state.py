@@ -74,9 +74,8 @@ class LostStates(Case):
         for item in [*found.get("Versions", []), *found.get("DeleteMarkers", [])]:
             s3.delete_object(Bucket=bucket, Key=item["Key"], VersionId=item["VersionId"])
         command = lab.run("status")
-        require(command, fails=False, words="(?i)state")
-        lines = [line.strip(" │|") for line in command.text.splitlines() if "state" in line.lower()]
-        return f"`./inv status`: {' '.join(lines[-1].split())}"
+        require(command, fails=False, words="in no state")
+        return f"`./inv status`: {command.line('in no state')}"
 
 
 def cases() -> list[Case]:

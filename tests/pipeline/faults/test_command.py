@@ -61,6 +61,13 @@ def test_output_result_and_exit_status(command):
     assert found.title == "./inv task"
 
 
+def test_a_line_of_a_table_is_its_cells(command):
+    found = command("echo '│ orphan  │ a role │ in no state │' >&2; echo in no state: another >&2")
+    found.wait(SECONDS)
+    assert found.line("in no state") == "orphan, a role, in no state"
+    assert found.line("missing") == ""
+
+
 def test_a_closed_terminal_sends_a_signal(command):
     found = command(TRAPS, terminal=True)
     assert is_ready(found)
