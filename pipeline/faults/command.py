@@ -51,7 +51,6 @@ class Command:
         self.words, self.output = words, output
         self.work = Path(environment["INV_WORK"])
         self._terminal = Terminal(output) if terminal else None
-        self._began = time.time()
         line = ["./inv", *words]
         if file_blocks:
             line = ["sh", "-c", _SMALL_FILES, "sh", str(file_blocks), *line]
@@ -59,6 +58,8 @@ class Command:
             # The first terminal that the leader of a session opens becomes its controlling terminal.
             line = ["sh", "-c", _ON_TERMINAL, "sh", self._terminal.name, *line]
         with output.open("ab") as log, output.with_suffix(".json").open("wb") as result:
+            # By the clock of files, which is coarser than the system's.
+            self._began = os.fstat(result.fileno()).st_mtime_ns
             self._process = subprocess.Popen(
                 line,
                 cwd=folder,
@@ -147,7 +148,7 @@ class Command:
 
     def terraform_steps(self) -> int:
         """Return how many changes Terraform has begun for this command."""
-        logs = [log for log in self.work.rglob("run.jsonl") if log.stat().st_mtime >= self._began]
+        logs = [log for log in self.work.rglob("run.jsonl") if log.stat().st_mtime_ns >= self._began]
         return sum(line.count('"apply_start"') for log in logs for line in _lines(log))
 
 
