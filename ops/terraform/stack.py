@@ -257,6 +257,7 @@ class Stack:
             "bucket": self.state_bucket,
             "key": self.key,
             "region": self.region,
+            "max_retries": "25",  # as the provider; by default 5
             "use_lockfile": "true",  # for a plain Terraform in this folder; ours runs with -lock=false
         }
         wanted = self._init_fingerprint(backend)

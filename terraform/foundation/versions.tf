@@ -1,7 +1,7 @@
 terraform {
   required_version = ">= 1.11"
 
-  # Bucket, key, region and use_lockfile come by -backend-config.
+  # Bucket, key, region, max_retries and use_lockfile come by -backend-config.
   backend "s3" {}
 
   required_providers {
