@@ -248,7 +248,7 @@ class Stack:
 
     @property
     def _client(self) -> Any:
-        return self.s3 or boto3.client("s3", region_name=self.region, config=client_config("s3"))
+        return self.s3 or boto3.Session(region_name=self.region).client("s3", config=client_config("s3"))
 
     def _init(self) -> None:
         """Run `terraform init` unless it has run with this backend and these modules and providers."""

@@ -34,8 +34,8 @@ def test_the_operator_sweeps_its_own_environment_only(account, operated):
     region = "us-west-2"
     mine, foreign = volume(account, region, "dev"), volume(account, region, "prod")
     found = leftovers.find(operated)
-    assert [(item.name, item.region) for item in found if item.kind == "volume"] == [(mine, region)]
-    chosen = [item for item in found if item.kind == "volume"]
+    chosen = [item for item in found if item.kind == "volume" and item.region == region]
+    assert [item.name for item in chosen] == [mine]
     assert leftovers.remove(operated, chosen, lambda text: None) == []
     left = account._aws.client("ec2", region_name=region).describe_volumes(VolumeIds=[foreign])["Volumes"]
     assert [item["VolumeId"] for item in left] == [foreign]
