@@ -6,13 +6,13 @@ import json
 import os
 import shutil
 import signal
-import socket
 import time
 from pathlib import Path
 
 from embedded_aws import client
 from ops.errors import OperatorError
 
+ANY_PORT = 0  # the system chooses a free one
 _KILL_SECONDS = 10.0
 
 
@@ -24,9 +24,8 @@ class FaultAccount:
 
     def start(self) -> str:
         """Start it, unless it is running. Return its URL."""
-        found = client.status(self.home)
-        address = client.start(self.home, found.port if found.running else _free_port())
-        return address.endpoint_url
+        port = None if client.status(self.home).running else ANY_PORT
+        return client.start(self.home, port).endpoint_url
 
     def stop(self) -> None:
         """Stop it; the state stays in its home folder."""
@@ -61,9 +60,3 @@ class FaultAccount:
         quotas = json.loads(file.read_text()) if file.exists() else {}
         quotas.setdefault(service, {})[name] = value
         file.write_text(json.dumps(quotas))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
-import subprocess
 from functools import cache
 from pathlib import Path
 
-from ops import waiting
+import psutil
+
+from ops.errors import OperatorError
 
 _PROC = Path("/proc")
+_KILL_SECONDS = 10
 
 
 def started(process: int) -> str:
     """Return a text that identifies the start of a running process, or "" if it does not run."""
-    if (_PROC / "self" / "stat").exists():
-        try:
-            fields = (_PROC / str(process) / "stat").read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
+    try:
+        found = psutil.Process(process)
+        if found.status() == psutil.STATUS_ZOMBIE:
             return ""
-        state, ticks_since_boot = fields[0], fields[19]
-        return "" if state in "ZX" else ticks_since_boot
-    found = subprocess.run(
-        ["ps", "-o", "stat=,lstart=", "-p", str(process)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "LC_ALL": "C"},
-    ).stdout.split()
-    return "" if not found or found[0].startswith("Z") else " ".join(found[1:])
+        if not psutil.LINUX:
+            return repr(found.create_time())
+        # Clock ticks since the boot: psutil adds the time of the boot, which moves when the clock is set.
+        return (_PROC / str(process) / "stat").read_text().rpartition(")")[2].split()[19]
+    except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 @cache
@@ -52,43 +49,17 @@ def end_session(session: int, name: str) -> list[int]:
     """
     if started(session):
         return []
-    found = [
-        process for process in _all() if _session(process) == session and _name(process).startswith(name)
-    ]
+    found = [process for process in psutil.process_iter() if _belongs(process, session, name)]
     for process in found:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
-    waiting.wait_for(
-        lambda: None if any(map(started, found)) else True,
-        seconds=10,
-        on_timeout=lambda: (
-            f"Processes {', '.join(map(str, found))} do not end: kill them, then run the same command again."
-        ),
-        shortest=0.05,
-    )
-    return found
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    _, alive = psutil.wait_procs(found, timeout=_KILL_SECONDS)
+    if remaining := ", ".join(str(process.pid) for process in alive if started(process.pid)):
+        raise OperatorError(f"Processes {remaining} do not end: kill them, then run the same command again.")
+    return [process.pid for process in found]
 
 
-def _all() -> list[int]:
-    if (_PROC / "self" / "stat").exists():
-        return [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()]
-    listed = subprocess.run(["ps", "-axo", "pid="], capture_output=True, text=True).stdout
-    return [int(process) for process in listed.split()]
-
-
-def _session(process: int) -> int:
-    try:
-        return os.getsid(process)
-    except (ProcessLookupError, PermissionError):
-        return 0
-
-
-def _name(process: int) -> str:
-    """Return the name of a process's program, without its folder; Linux cuts it off after 15 characters."""
-    if (_PROC / "self" / "stat").exists():
-        try:
-            return (_PROC / str(process) / "comm").read_text().strip()
-        except (FileNotFoundError, ProcessLookupError):
-            return ""
-    path = subprocess.run(["ps", "-o", "comm=", "-p", str(process)], capture_output=True, text=True).stdout
-    return Path(path.strip()).name
+def _belongs(process: psutil.Process, session: int, name: str) -> bool:
+    with contextlib.suppress(ProcessLookupError, PermissionError, psutil.Error):
+        return os.getsid(process.pid) == session and bool(process.name().startswith(name))
+    return False

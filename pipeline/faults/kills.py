@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, replace
 
+import psutil
+
 from pipeline.faults import processes
 from pipeline.faults.case import Case, Moment, References, Unexpected
 from pipeline.faults.command import Command
@@ -52,8 +54,8 @@ class Kill(Case):
             processes.kill(running)
 
 
-def _terraform(lab: Lab) -> list[processes.Process]:
-    return [found for found in processes.of(lab.work) if found.is_terraform]
+def _terraform(lab: Lab) -> list[psutil.Process]:
+    return [found for found in processes.of(lab.work) if processes.is_terraform(found)]
 
 
 def random_case(seed: int, stages: tuple[Stage, ...] = STAGES) -> Kill:

@@ -128,8 +128,7 @@ class Lab:
     def end_commands(self) -> None:
         """Kill every process of the checkouts."""
         for work in (self.work, self.folder / "second-work"):
-            while found := processes.of(work):
-                processes.kill(found)
+            processes.end_all(work)
 
     def heal(self) -> None:
         """Make the account reachable again, without disturbances."""

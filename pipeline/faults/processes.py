@@ -1,53 +1,57 @@
-"""Processes of this machine, found by a variable of their environment. Needs /proc."""
+"""Processes of this machine, found by a variable of their environment."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from ops.errors import OperatorError
 
-_PROC = Path("/proc")
+Environment = dict[str, str]
+
 _POLL = 0.01  # seconds
 _TRIES = 100
-_KERNEL_THREAD = 0x200000  # PF_KTHREAD of Linux
-
-
-@dataclass(frozen=True)
-class Process:
-    """A running process. arguments: its command line."""
-
-    pid: int
-    arguments: tuple[str, ...]
-
-    @property
-    def is_terraform(self) -> bool:
-        """Whether it is Terraform itself, not one of its providers."""
-        return Path(self.arguments[0]).name == "terraform"
+_GONE = (psutil.NoSuchProcess, psutil.AccessDenied)  # it has ended, or is another user's
 
 
 def check() -> None:
     """Raise OperatorError unless this system shows the environment of its processes."""
-    if not (_PROC / "self" / "environ").exists():
-        raise OperatorError("./inv faults needs Linux: it finds the processes that it kills in /proc.")
+    if not psutil.LINUX:
+        raise OperatorError(
+            "./inv faults needs Linux: it finds the processes that it kills by their environment."
+        )
 
 
-def of(folder: Path) -> list[Process]:
+def of(folder: Path) -> list[psutil.Process]:
     """Return the processes that have a folder as the value of a variable, such as INV_WORK."""
-    marker = f"={folder}\0".encode()
-    return _matching(lambda environment, arguments: marker in environment)
+    return _matching(lambda environment, arguments: str(folder) in environment.values())
 
 
-def kill(chosen: Iterable[Process]) -> None:
+def mentioning(*texts: str) -> list[psutil.Process]:
+    """Return the processes that have all these texts in their command line or environment."""
+
+    def matches(environment: Environment, arguments: list[str]) -> bool:
+        return all(any(text in part for part in (*environment.values(), *arguments)) for text in texts)
+
+    return _matching(matches)
+
+
+def is_terraform(process: psutil.Process) -> bool:
+    """Return whether a process is Terraform itself, not one of its providers."""
+    with contextlib.suppress(*_GONE):
+        return bool(process.name() == "terraform")
+    return False
+
+
+def kill(chosen: Iterable[psutil.Process]) -> None:
     """Kill processes with SIGKILL."""
     for process in chosen:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, signal.SIGKILL)
+        with contextlib.suppress(*_GONE):
+            process.kill()
 
 
 def end_all(folder: Path) -> None:
@@ -57,35 +61,26 @@ def end_all(folder: Path) -> None:
         time.sleep(_POLL)
 
 
-def mentioning(text: str) -> list[Process]:
-    """Return the processes that have a text in their command line or environment."""
-    return _matching(lambda environment, arguments: text.encode() in environment + arguments)
-
-
-def _matching(matches: Callable[[bytes, bytes], bool]) -> list[Process]:
+def _matching(matches: Callable[[Environment, list[str]], bool]) -> list[psutil.Process]:
     """Return the processes whose environment and command line match."""
     found = []
-    for entry in _PROC.glob("[0-9]*"):
-        try:
-            environment, line = _read(entry)
-        except OSError:  # it has ended, or is another user's
-            continue
-        if line and matches(environment + b"\0", line):
-            found.append(Process(int(entry.name), tuple(line.decode(errors="replace").split("\0"))))
+    for process in psutil.process_iter():
+        with contextlib.suppress(*_GONE):
+            environment, arguments = _read(process)
+            if arguments and matches(environment, arguments):
+                found.append(process)
     return found
 
 
-def _read(entry: Path) -> tuple[bytes, bytes]:
+def _read(process: psutil.Process) -> tuple[Environment, list[str]]:
     """Return the environment and the command line of a process. While it is starting a program it shows neither."""
     for _ in range(_TRIES):
-        environment, line = (entry / "environ").read_bytes(), (entry / "cmdline").read_bytes()
-        if environment or line or not _runs(entry):
+        environment, arguments = process.environ(), process.cmdline()
+        if environment or arguments or _is_kernel_thread(process):
             break
         time.sleep(_POLL)
-    return environment, line
+    return environment, arguments
 
 
-def _runs(entry: Path) -> bool:
-    """Return whether a process is neither a zombie nor a thread of the kernel."""
-    fields = (entry / "stat").read_text().rpartition(")")[2].split()
-    return fields[0] not in "ZX" and not int(fields[6]) & _KERNEL_THREAD
+def _is_kernel_thread(process: psutil.Process) -> bool:
+    return 2 in (process.pid, process.ppid())  # kthreadd and its children

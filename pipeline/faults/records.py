@@ -54,14 +54,9 @@ class DeadTrial(Case):
     def disturb(self, lab: Lab, references: References) -> str:
         command = lab.start(*self.stage.command)
         place = str(lab.account.home / "training")
-        killed = command.wait_until(lambda: bool(_programs(place)))
-        processes.kill(_programs(place) if killed else [])
+        killed = command.wait_until(lambda: bool(processes.mentioning(place, "train.py")))
+        processes.kill(processes.mentioning(place, "train.py") if killed else [])
         return require(command, fails=False, words="(?i)failed")
-
-
-def _programs(place: str) -> list[processes.Process]:
-    """Return the training programs below a folder."""
-    return [found for found in processes.mentioning(place) if any("train.py" in a for a in found.arguments)]
 
 
 def cases() -> list[Case]:

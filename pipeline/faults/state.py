@@ -55,7 +55,7 @@ class PowerFailure(Case):
     def disturb(self, lab: Lab, references: References) -> str:
         command = lab.start(*self.stage.command)
         if self.moment.wait(command, references(self.stage)):
-            processes.kill(processes.of(lab.work))
+            processes.end_all(lab.work)
         command.wait()
         return "(killed)"
 
