@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,51 +12,8 @@ from ops.aws import error_code
 from ops.environment import Environment
 from ops.s3 import S3Uri
 from ops.terraform.stacks import access_key
-from ops.waiting import wait_for
-
-DELETION_SECONDS = 900
-DEPLOYMENT_SECONDS = 3600  # after a deployment's own limit SageMaker rolls it back
-_IN_PROGRESS = ("Creating", "Updating", "SystemUpdating", "RollingBack")
 
 Progress = Callable[[str], None]
-
-
-def wait_until_endpoint_can_be_deleted(env: Environment, endpoint: str, progress: Progress) -> None:
-    """Wait for the end of a deployment of an endpoint: until then, SageMaker refuses to delete it."""
-    limit = (env.settings.serving.deployment.maximum_execution_seconds or 0) + DEPLOYMENT_SECONDS
-    began, last = time.monotonic(), [""]
-
-    def is_stable() -> bool | None:
-        last[0] = _endpoint_status(env, endpoint)
-        return None if last[0] in _IN_PROGRESS else True
-
-    wait_for(
-        is_stable,
-        seconds=limit,
-        shortest=2,
-        on_wait=lambda: progress(
-            f"waiting until the deployment of {endpoint} has ended ({last[0]}, {time.monotonic() - began:.0f} s)"
-        ),
-        on_timeout=lambda: (
-            f"The endpoint {endpoint} has been {last[0]} for {limit // 60} minutes, and SageMaker deletes none in this state: "
-            "look at the SageMaker console, then run the same command again."
-        ),
-    )
-
-
-def wait_until_endpoint_is_deleted(env: Environment, endpoint: str, progress: Progress) -> None:
-    """Wait until an endpoint that is being deleted is gone: until then it bills."""
-    began = time.monotonic()
-    wait_for(
-        lambda: None if _endpoint_status(env, endpoint) else True,
-        seconds=DELETION_SECONDS,
-        shortest=2,
-        on_wait=lambda: progress(f"waiting until {endpoint} is deleted ({time.monotonic() - began:.0f} s)"),
-        on_timeout=lambda: (
-            f"The endpoint {endpoint} still exists {DELETION_SECONDS // 60} minutes after its deletion began: "
-            "look at the SageMaker console, then run the same command again."
-        ),
-    )
 
 
 def model_versions(env: Environment) -> list[str]:
@@ -116,17 +72,6 @@ def delete_state_bucket(env: Environment, access: bool = False) -> None:
     except ClientError as error:
         if error_code(error) != "NoSuchBucket":
             raise
-
-
-def _endpoint_status(env: Environment, endpoint: str) -> str:
-    """Return an endpoint's status; empty if there is none."""
-    try:
-        found = env.client("sagemaker").describe_endpoint(EndpointName=endpoint)
-    except ClientError as error:
-        if error_code(error) in ("ValidationException", "ResourceNotFound"):
-            return ""
-        raise
-    return str(found["EndpointStatus"])
 
 
 def _strings(value: Any) -> Iterator[str]:

@@ -19,6 +19,7 @@ from ops.waiting import wait_for
 
 UPDATE_SECONDS = 7200  # the longest update, where the settings have no limit
 UPDATE_MARGIN_SECONDS = 900  # to roll back an update that has reached its limit
+DELETION_SECONDS = 900
 CONCURRENCY_SECONDS = 900  # Lambda starts hundreds of environments a minute
 
 Description = dict[str, Any]
@@ -31,18 +32,13 @@ def wait_until_stable(
 
     Raises OperatorError if an update takes longer than it may.
     """
-    sagemaker, status = env.client("sagemaker"), ""
+    status = ""
     limit = env.settings.serving.deployment.maximum_execution_seconds or UPDATE_SECONDS
     seconds = limit + UPDATE_MARGIN_SECONDS
 
     def stable() -> bool | None:
         nonlocal status
-        try:
-            status = sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointStatus"]
-        except ClientError as error:
-            if job_inputs.is_missing(error):
-                return True
-            raise
+        status = _status(env, endpoint)
         return None if status in CHANGING else True
 
     wait_for(
@@ -55,6 +51,32 @@ def wait_until_stable(
         on_wait=lambda: progress(f"waiting until the endpoint is stable: it is {status}"),
     )
     return live_endpoint.find(env, endpoint)
+
+
+def wait_until_deleted(env: Environment, endpoint: str, progress: Callable[[str], None]) -> None:
+    """Wait until an endpoint whose deletion has begun is gone: until then it bills.
+
+    Raises OperatorError if it takes too long.
+    """
+    wait_for(
+        lambda: None if _status(env, endpoint) else True,
+        seconds=DELETION_SECONDS,
+        on_wait=lambda: progress(f"waiting until {endpoint} is deleted"),
+        on_timeout=lambda: (
+            f"The endpoint {endpoint} still exists {DELETION_SECONDS // 60} minutes after its deletion began: "
+            "look at the SageMaker console, then run the same command again."
+        ),
+    )
+
+
+def _status(env: Environment, endpoint: str) -> str:
+    """Return an endpoint's status; empty if there is none."""
+    try:
+        return str(env.client("sagemaker").describe_endpoint(EndpointName=endpoint)["EndpointStatus"])
+    except ClientError as error:
+        if job_inputs.is_missing(error):
+            return ""
+        raise
 
 
 def check_convertible(settings: Settings, deployed: Serving) -> None:

@@ -7,12 +7,11 @@ from botocore.exceptions import ClientError
 from ops import endpoint_history
 from ops.console import Step
 from ops.environment import Environment
-from ops.errors import OperatorError
 from ops.live_endpoint import LiveEndpoint
 from ops.outputs import endpoint_option
 from ops.text import clause
 from ops.waiting import wait_for
-from pipeline.live_checks import wait_until_stable
+from pipeline.live_checks import wait_until_deleted, wait_until_stable
 
 RECOVERY_SECONDS = 600  # an alarm of three periods of a minute recovers within minutes
 
@@ -35,12 +34,7 @@ def make_updatable(env: Environment, endpoint: str, step: Step) -> LiveEndpoint 
         important=True,
     )
     env.client("sagemaker").delete_endpoint(EndpointName=endpoint)
-    remains = wait_until_stable(env, endpoint, step)
-    if remains is not None:
-        raise OperatorError(
-            f"The endpoint {endpoint} is {remains.status} although it was deleted: look at the SageMaker console, then "
-            "run the same command again."
-        )
+    wait_until_deleted(env, endpoint, step)
     return None
 
 

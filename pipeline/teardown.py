@@ -17,7 +17,7 @@ from ops.errors import OperatorError
 from ops.outputs import endpoint_name
 from ops.terraform import dependencies, stacks, state_bucket
 from ops.terraform.stack import Plan
-from pipeline import cleanup, removal, sweep
+from pipeline import cleanup, live_checks, removal, sweep
 from pipeline.removal import PlannedStack, Removal
 from pipeline.workbench import workbench
 
@@ -180,9 +180,9 @@ def _remove_stack(env: Environment, planned: PlannedStack) -> None:
     with Step(kind.replace("_", " ")) as step:
         planned.stack.progress = step
         if kind == "serving":
-            cleanup.wait_until_endpoint_can_be_deleted(env, endpoint, step)
+            live_checks.wait_until_stable(env, endpoint, step)  # SageMaker refuses to delete it before
             _apply(planned)
-            cleanup.wait_until_endpoint_is_deleted(env, endpoint, step)
+            live_checks.wait_until_deleted(env, endpoint, step)
         elif kind == "workbench":
             workbench.remove(env, step, lambda: _apply(planned))
         else:

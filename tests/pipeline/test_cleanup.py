@@ -1,66 +1,12 @@
 """The removal of what Terraform does not own, and the refusals before anything is destroyed."""
 
 import pytest
-from botocore.exceptions import ClientError
 
 from ops.errors import OperatorError
 from ops.terraform import stacks, state_bucket
 from pipeline import cleanup, teardown
-from tests.environments import with_clients
 
 pytestmark = pytest.mark.usefixtures("moto_aws")
-
-
-class Endpoint:
-    """A fake SageMaker with one endpoint: the status of each description in turn, None once it is gone."""
-
-    def __init__(self, *statuses):
-        self.statuses = list(statuses)
-
-    def describe_endpoint(self, EndpointName):
-        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
-        if status is None:
-            raise ClientError({"Error": {"Code": "ValidationException"}}, "DescribeEndpoint")
-        return {"EndpointStatus": status}
-
-
-def test_the_deletion_of_an_endpoint_is_waited_for(dev, fast_clock):
-    texts = []
-    env = with_clients(dev, sagemaker=Endpoint("Deleting", "Deleting", "Deleting", None))
-    cleanup.wait_until_endpoint_is_deleted(env, "image-classifier-dev", texts.append)
-    assert len(fast_clock) == 3
-    assert texts[0].startswith("waiting until image-classifier-dev is deleted (")
-    env = with_clients(dev, sagemaker=Endpoint("InService"))
-    with pytest.raises(
-        OperatorError, match="image-classifier-dev still exists 15 minutes after its deletion"
-    ):
-        cleanup.wait_until_endpoint_is_deleted(env, "image-classifier-dev", texts.append)
-
-
-@pytest.mark.parametrize(
-    "statuses", [[None], ["InService"], ["Failed"], ["UpdateRollbackFailed"], ["Deleting"]]
-)
-def test_an_endpoint_without_a_deployment_can_be_deleted_at_once(dev, fast_clock, statuses):
-    env = with_clients(dev, sagemaker=Endpoint(*statuses))
-    cleanup.wait_until_endpoint_can_be_deleted(env, "image-classifier-dev", lambda text: None)
-    assert fast_clock == []
-
-
-def test_the_end_of_a_deployment_is_waited_for(dev, fast_clock):
-    texts = []
-    env = with_clients(
-        dev, sagemaker=Endpoint("Creating", "Updating", "RollingBack", "SystemUpdating", "InService")
-    )
-    cleanup.wait_until_endpoint_can_be_deleted(env, "image-classifier-dev", texts.append)
-    assert [text.partition("(")[2].partition(",")[0] for text in texts] == [
-        "Creating",
-        "Updating",
-        "RollingBack",
-        "SystemUpdating",
-    ]
-    env = with_clients(dev, sagemaker=Endpoint("Updating"))
-    with pytest.raises(OperatorError, match="has been Updating for 60 minutes"):
-        cleanup.wait_until_endpoint_can_be_deleted(env, "image-classifier-dev", texts.append)
 
 
 def hold(env, key: str, body: bytes) -> None:

@@ -285,10 +285,10 @@ def test_a_version_that_is_no_longer_registered_is_skipped(world, env, monkeypat
     assert world.serving == 1
 
 
-def test_an_endpoint_that_cannot_be_deleted_is_an_error(world, env, monkeypatch):
+def test_an_endpoint_that_cannot_be_deleted_is_an_error(world, env, monkeypatch, fast_clock):
     failed(world, env)
     monkeypatch.setattr(world, "delete_endpoint", lambda EndpointName: None)
-    with pytest.raises(OperatorError, match="is Failed although it was deleted"):
+    with pytest.raises(OperatorError, match="still exists 15 minutes after its deletion began"):
         deploy.run(env, 4)
 
 

@@ -32,6 +32,9 @@ class Aws:
             error = {"Code": "ValidationException", "Message": 'Could not find endpoint "x".'}
             raise ClientError({"Error": error}, "DescribeEndpoint")
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        if status is None:
+            self.statuses = []
+            return self.describe_endpoint(EndpointName)
         live = {"EndpointStatus": status, "EndpointConfigName": self.config}
         return live | ({"FailureReason": self.reason} if self.reason else {})
 
@@ -243,6 +246,31 @@ def test_an_update_that_never_ends_is_an_error(aws, env, serving, fast_clock):
     with pytest.raises(OperatorError, match=r"image-classifier-dev is still Updating after 135 minutes"):
         live_checks.wait_until_stable(env, serving.endpoint_name)
     assert sum(fast_clock) > 7200 + 900
+
+
+def test_the_end_of_a_change_is_waited_for_and_shown(aws, env, serving, fast_clock):
+    aws.statuses = ["Creating", "Updating", "RollingBack", "SystemUpdating", "Deleting", None]
+    texts = []
+    assert live_checks.wait_until_stable(env, serving.endpoint_name, texts.append) is None
+    assert [text.rpartition(" ")[2] for text in texts] == [
+        "Creating",
+        "Updating",
+        "RollingBack",
+        "SystemUpdating",
+        "Deleting",
+    ]
+
+
+def test_the_deletion_of_an_endpoint_is_waited_for(aws, env, serving, fast_clock):
+    aws.statuses = ["InService", "Deleting", "Deleting", None]
+    texts = []
+    live_checks.wait_until_deleted(env, serving.endpoint_name, texts.append)
+    assert texts == ["waiting until image-classifier-dev is deleted"] * 3
+    aws.statuses = ["InService"]
+    with pytest.raises(
+        OperatorError, match="image-classifier-dev still exists 15 minutes after its deletion"
+    ):
+        live_checks.wait_until_deleted(env, serving.endpoint_name, texts.append)
 
 
 def test_the_limit_of_an_update_is_that_of_the_settings(aws, env, dev, serving, fast_clock):
