@@ -134,3 +134,17 @@ def _refusal(action: str, error: exceptions.ClientError) -> str:
 def error_code(error: exceptions.ClientError) -> str:
     """Return the code of an AWS error, e.g. "ResourceNotFound"."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def is_denied(error: exceptions.ClientError) -> bool:
+    """Return whether an error says that the caller lacks a permission."""
+    return error_code(error) in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+
+
+def is_missing(error: exceptions.ClientError) -> bool:
+    """Return whether an error, for example of SageMaker, says that a resource does not exist."""
+    message = error.response.get("Error", {}).get("Message", "")
+    return error_code(error) in ("ResourceNotFound", "ResourceNotFoundException") or (
+        error_code(error) == "ValidationException"
+        and bool(re.search(r"not ?found|does not exist|could not find|cannot find|can't find", message, re.I))
+    )

@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ops import live_endpoint
-from ops.aws import error_code
+from ops.aws import is_denied, is_missing
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.live_endpoint import LiveEndpoint
@@ -72,7 +72,7 @@ def _read_configuration(env: Environment, endpoint: str, key: str) -> Descriptio
             v["ModelName"]: sagemaker.describe_model(ModelName=v["ModelName"]) for v in [*production, *shadow]
         }
     except ClientError as error:
-        if error_code(error) not in ("ValidationException", "ResourceNotFound"):
+        if not is_missing(error):
             raise
         return None
     if not all(model.get("PrimaryContainer", {}).get("ModelPackageName") for model in models.values()):
@@ -148,7 +148,7 @@ def alarms_in_alarm(env: Environment, names: list[str]) -> list[str]:
             AlarmNames=names, AlarmTypes=["MetricAlarm", "CompositeAlarm"]
         )
     except ClientError as error:
-        if error_code(error) not in ("AccessDenied", "AccessDeniedException"):
+        if not is_denied(error):
             raise
         return []
     alarms = [*answer.get("MetricAlarms", []), *answer.get("CompositeAlarms", [])]

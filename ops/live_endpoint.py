@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ops.aws import error_code
+from ops.aws import is_missing
 from ops.environment import Environment
 
 CHANGING = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
@@ -83,7 +83,7 @@ def _describe(env: Environment, operation: str, **request: str) -> dict[str, Any
     try:
         answer: dict[str, Any] = getattr(env.client("sagemaker"), operation)(**request)
     except ClientError as error:
-        if error_code(error) in ("ValidationException", "ResourceNotFound"):
+        if is_missing(error):
             return None
         raise
     return answer

@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ops import bucket
-from ops.aws import error_code
+from ops.aws import error_code, is_missing
 from ops.environment import Environment
 from ops.s3 import S3Uri
 from ops.terraform.stacks import access_key
@@ -26,7 +26,7 @@ def model_versions(env: Environment) -> list[str]:
     try:
         return [item["ModelPackageArn"] for page in pages for item in page["ModelPackageSummaryList"]]
     except ClientError as error:
-        if error_code(error) in ("ValidationException", "ResourceNotFound"):
+        if is_missing(error):
             return []  # there is no such group
         raise
 

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from ml.jobs import job_inputs
 from ops import live_endpoint
+from ops.aws import is_missing
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.live_endpoint import CHANGING, LiveEndpoint
@@ -74,7 +75,7 @@ def _status(env: Environment, endpoint: str) -> str:
     try:
         return str(env.client("sagemaker").describe_endpoint(EndpointName=endpoint)["EndpointStatus"])
     except ClientError as error:
-        if job_inputs.is_missing(error):
+        if is_missing(error):
             return ""
         raise
 

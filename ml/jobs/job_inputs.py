@@ -198,15 +198,6 @@ def create(request: Callable[[], None], patience: float = 90) -> None:
         pause()
 
 
-def is_missing(error: ClientError) -> bool:
-    """Return whether an error of SageMaker means that the resource does not exist."""
-    message = error.response.get("Error", {}).get("Message", "")
-    return error_code(error) in ("ResourceNotFound", "ResourceNotFoundException") or (
-        error_code(error) == "ValidationException"
-        and bool(re.search(r"not found|does not exist|could not find|can't find", message, re.I))
-    )
-
-
 def fingerprint(**inputs: Any) -> str:
     """Return a digest of everything that decides a job's result: equal inputs, equal job."""
     return sha256(json.dumps(inputs, sort_keys=True, default=str).encode()).hexdigest()

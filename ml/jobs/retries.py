@@ -15,6 +15,7 @@ from ml.jobs import job_inputs
 from ml.jobs.follow import MARGIN_SECONDS, TERMINAL, outlived
 from ml.jobs.sdk import sdk
 from ml.jobs.trials import FAILED, Trial, elapsed
+from ops.aws import is_missing
 from ops.environment import Environment
 from ops.waiting import Pause
 
@@ -114,7 +115,7 @@ def _describe(env: Environment, name: str) -> dict[str, Any] | None:
     try:
         job: dict[str, Any] = env.client("sagemaker").describe_training_job(TrainingJobName=name)
     except ClientError as error:
-        if job_inputs.is_missing(error):
+        if is_missing(error):
             return None
         raise
     return job

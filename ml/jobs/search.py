@@ -16,6 +16,7 @@ from ml.jobs.sdk import sdk
 from ml.jobs.submitter import as_submitter
 from ml.jobs.trials import Trial
 from ops import s3
+from ops.aws import is_missing
 from ops.documents import decode
 from ops.environment import Environment
 from ops.errors import OperatorError
@@ -208,7 +209,7 @@ def _describe(env: Environment, name: str) -> dict[str, Any] | None:
     try:
         job = env.client("sagemaker").describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
     except ClientError as error:
-        if job_inputs.is_missing(error):
+        if is_missing(error):
             return None
         raise
     status, usable = job["HyperParameterTuningJobStatus"], "BestTrainingJob" in job

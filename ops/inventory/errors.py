@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from botocore.exceptions import ClientError
 
-from ops.aws import error_code
+from ops.aws import error_code, is_missing
 
 _IN_USE = (
     "ConflictException",
@@ -22,24 +22,13 @@ _IN_USE = (
     "ResourceInUseException",
     "VolumeInUse",
 )
-_GONE = ("Could not find", "does not exist", "Cannot find")
 
 
 def is_gone(error: ClientError) -> bool:
     """Return whether an error says that the resource no longer exists."""
-    code, message = error_code(error), str(error)
-    if (
-        code in ("NoSuchEntity", "NoSuchBucket", "ResourceNotFound")
-        or "NotFound" in code
-        or "NonExistent" in code
-    ):
-        return True
-    return code == "ValidationException" and any(words in message for words in _GONE)
-
-
-def is_denied(error: ClientError) -> bool:
-    """Return whether an error says that the caller lacks a permission."""
-    return error_code(error) in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+    code = error_code(error)
+    named = code in ("NoSuchEntity", "NoSuchBucket") or "NotFound" in code or "NonExistent" in code
+    return named or is_missing(error)
 
 
 def is_in_use(error: ClientError) -> bool:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 from botocore.exceptions import ClientError
 
+from ops.aws import is_denied
 from ops.environment import Environment
 from ops.inventory import kinds, tagging
 from ops.inventory.belonging import Belonging
-from ops.inventory.errors import is_denied, is_gone
+from ops.inventory.errors import is_gone
 from ops.inventory.model import Kind, Place, Resource, Tags
 
 Progress = Callable[[str], None]

@@ -7,12 +7,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
 
-from ops.aws import error_code
+from ops.aws import is_denied
 from ops.environment import Environment
 from ops.retries import NoAnswer
 from ops.text import clause
 
-_DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 NO_ANSWER = (ConnectionError, HTTPClientError, NoAnswer)
 _UNDECIDED = ("PENDING", "CASE_OPENED")
 
@@ -25,11 +24,6 @@ class Quota:
     code: str
     name: str
     value: float
-
-
-def is_denied(error: ClientError) -> bool:
-    """Return whether the caller may not make a request."""
-    return error_code(error) in _DENIED
 
 
 def remedy(env: Environment, quota: Quota, needed: float) -> str:

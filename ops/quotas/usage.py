@@ -9,12 +9,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ops.aws import error_code
+from ops.aws import is_denied, is_missing
 from ops.environment import Environment
-from ops.quotas.quota import is_denied
 
 _COUNTS = ("DesiredInstanceCount", "CurrentInstanceCount", "InitialInstanceCount")
-_GONE = ("ValidationException", "ResourceNotFound")  # deleted since it was listed
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def _described(env: Environment, operation: str, **request: str) -> dict[str, An
     try:
         answer: dict[str, Any] = getattr(env.client("sagemaker"), operation)(**request)
     except ClientError as error:
-        if is_denied(error) or error_code(error) in _GONE:
+        if is_denied(error) or is_missing(error):
             return {}
         raise
     return answer

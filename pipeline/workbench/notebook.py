@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ops.aws import error_code
+from ops.aws import is_missing
 from ops.console import Progress
 from ops.environment import Environment
 from ops.errors import OperatorError
@@ -23,7 +23,7 @@ def find(env: Environment) -> dict[str, Any] | None:
             NotebookInstanceName=name(env.settings)
         )
     except ClientError as error:
-        if error_code(error) in ("ValidationException", "ResourceNotFound"):
+        if is_missing(error):
             return None
         raise
     return found

@@ -140,3 +140,19 @@ def test_bad_credentials_become_one_sentence_with_the_remedy(raised):
         aws.aws_errors("./inv up"),
     ):
         raise raised
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "missing"),
+    [
+        ("ResourceNotFound", "", True),
+        ("ValidationException", "Could not find training job", True),
+        ("ValidationException", "Requested resource not found.", True),
+        ("ValidationException", "RecordNotFound", True),
+        ("ValidationException", "1 validation error detected", False),
+        ("ThrottlingException", "Rate exceeded; not found", False),
+    ],
+)
+def test_errors_about_missing_resources_are_recognized(code, message, missing):
+    error = exceptions.ClientError({"Error": {"Code": code, "Message": message}}, "DescribeTrainingJob")
+    assert aws.is_missing(error) == missing

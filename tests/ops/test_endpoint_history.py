@@ -81,7 +81,9 @@ class SageMaker:
     def describe_endpoint_config(self, EndpointConfigName):
         assert EndpointConfigName == self.config
         if self.described is None:
-            raise ClientError({"Error": {"Code": "ValidationException", "Message": "no"}}, "Describe")
+            raise ClientError(
+                {"Error": {"Code": "ValidationException", "Message": "Could not find it."}}, "Describe"
+            )
         return self.described
 
     def describe_model(self, ModelName):

@@ -12,7 +12,7 @@ NAME = "image-classifier-dev"
 
 
 def refusal(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "x"}}, "Describe")
+    return ClientError({"Error": {"Code": code, "Message": "Could not find it."}}, "Describe")
 
 
 class SageMaker:

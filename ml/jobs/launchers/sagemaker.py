@@ -11,6 +11,7 @@ from ml.jobs.launchers.base import OnLine, OnStatus, Outcome, Training
 from ml.jobs.sdk import sdk
 from ml.jobs.submitter import as_submitter
 from ops import s3
+from ops.aws import is_missing
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.facts.instance_types import check_instance_type
@@ -49,7 +50,7 @@ class SageMakerLauncher:
         try:
             job = self._describe(name)
         except ClientError as error:
-            if job_inputs.is_missing(error):
+            if is_missing(error):
                 return None
             raise
         usable = job["TrainingJobStatus"] == "Completed" and s3.exists(

@@ -145,21 +145,6 @@ def test_a_pretrained_network_has_a_channel_with_weights(account, dev, monkeypat
     assert channels[-1]["channel_name"] == "weights"
 
 
-@pytest.mark.parametrize(
-    ("code", "message", "missing"),
-    [
-        ("ResourceNotFound", "", True),
-        ("ValidationException", "Could not find training job", True),
-        ("ValidationException", "Requested resource not found.", True),
-        ("ValidationException", "1 validation error detected", False),
-        ("ThrottlingException", "Rate exceeded; not found", False),
-    ],
-)
-def test_is_missing_recognizes_errors_about_missing_jobs(code, message, missing):
-    error = ClientError({"Error": {"Code": code, "Message": message}}, "DescribeTrainingJob")
-    assert job_inputs.is_missing(error) == missing
-
-
 def test_git_commit_is_unknown_outside_a_repository_or_without_git(monkeypatch, tmp_path):
     assert re.fullmatch("[0-9a-f]{40}(-dirty)?", job_inputs.git_commit())
     monkeypatch.setattr(job_inputs, "CONTAINER", tmp_path)

@@ -45,7 +45,9 @@ class Sagemaker:
         if name in self.denied:
             raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "Describe")
         if known[name].get("gone"):
-            raise ClientError({"Error": {"Code": "ValidationException"}}, "Describe")
+            raise ClientError(
+                {"Error": {"Code": "ValidationException", "Message": "Could not find it."}}, "Describe"
+            )
         return known[name]
 
 
