@@ -166,7 +166,8 @@ class Commands:
     def _log(self) -> Iterator[IO[str]]:
         """Open the file that is Terraform's standard output, and lock it.
 
-        A file and not a pipe: if this process is killed, Terraform finishes. It inherits the file and its flock, so the next run knows whether Terraform still works on this stack.
+        A file and not a pipe: if this process is killed, Terraform finishes. It inherits the file and its flock, so the
+        next run knows whether Terraform still works on this stack.
         """
         with self.log.open("a+") as log:
             wait_for(

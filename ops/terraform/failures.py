@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ops.terraform.events import Event
 from ops.text import sentence
 
 _SHOWN = 3  # errors
+_EVENT_BYTES = 100_000
 _LONGEST = 700  # characters of what Terraform reported, where a remedy is known
 _NO_ANSWER = re.compile(
     r"connection refused|connection reset|no such host|i/o timeout|TLS handshake timeout|network is unreachable|"
@@ -39,6 +41,11 @@ def error(
         name = signal.Signals(-code).name
         return Unfinished(
             f"{name} ended Terraform during {command} of {root}: run the same command again to resume."
+        )
+    if not errors and _is_cut_off(log):
+        return Unfinished(
+            f"Terraform could not write its output to {log} during {command} of {root}: the disk is full, or files may not "
+            "grow. Make room, then run the same command again to resume."
         )
     text = _diagnostics(errors, log) or _tail(log)
     if command == "apply" and errored_state.exists():
@@ -76,6 +83,12 @@ def _plain(text: str) -> str:
 def _tail(log: Path) -> str:
     lines = [events.parse(line).get("@message", "") for line in log.read_text().splitlines()]
     return " ".join(line for line in lines if line.strip())[-600:] or "it printed nothing"
+
+
+def _is_cut_off(log: Path) -> bool:
+    """Return whether the output ends within an event, or the disk has no room for one."""
+    last = log.read_bytes().rpartition(b"\n")[2]
+    return last.startswith(b"{") or shutil.disk_usage(log.parent).free < _EVENT_BYTES
 
 
 def _network() -> str:

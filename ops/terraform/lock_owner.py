@@ -61,9 +61,7 @@ class Owner(BaseModel):
 def this_process(log: Path) -> Owner:
     """Return this process as owner. log: standard output of its Terraform."""
     return Owner(
-        command=shlex.join([Path(sys.argv[0]).name if sys.argv[0] != "./inv" else "./inv", *sys.argv[1:]])[
-            :200
-        ],
+        command=shlex.join(sys.argv)[:200],
         process=os.getpid(),
         started=processes.started(os.getpid()),
         boot=processes.boot(),

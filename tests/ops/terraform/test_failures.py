@@ -1,6 +1,7 @@
 """The error of a failed Terraform command: which are to be resumed, and AWS's refusals without the SDK's report."""
 
 import signal
+from types import SimpleNamespace
 
 import pytest
 
@@ -43,3 +44,22 @@ def test_a_refusal_is_reported_without_the_sdk_s_words(tmp_path, between):
 )
 def test_what_the_same_command_resumes_is_not_to_be_undone(tmp_path, given):
     assert isinstance(failed(tmp_path, **given), Unfinished)
+
+
+@pytest.mark.parametrize(
+    ("output", "free"), [("", 4096), ('{"@message": "n.current: Refresh"}\n{"@mess', 10**9)]
+)
+def test_output_that_is_cut_off_names_the_disk(tmp_path, monkeypatch, output, free):
+    log = tmp_path / "log"
+    log.write_text(output)
+    monkeypatch.setattr(failures.shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
+    error = failures.error("plan", "serving", 1, [], log, tmp_path / "errored.tfstate")
+    assert isinstance(error, Unfinished)
+    assert str(log) in str(error) and "the disk is full" in str(error) and "Make room" in str(error)
+
+
+def test_output_without_diagnostics_is_reported(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("unexpected\n")
+    error = failures.error("plan", "serving", 1, [], log, tmp_path / "errored.tfstate")
+    assert str(error) == "terraform plan of serving failed: unexpected"
