@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -148,3 +148,13 @@ def is_missing(error: exceptions.ClientError) -> bool:
         error_code(error) == "ValidationException"
         and bool(re.search(r"not ?found|does not exist|could not find|cannot find|can't find", message, re.I))
     )
+
+
+def tag_dict(tags: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
+    """Return tags that AWS lists as keys and values, in any of the spellings of its services."""
+    return {
+        tag.get("Key") or tag.get("key") or tag["TagKey"]: tag.get("Value")
+        or tag.get("value")
+        or tag.get("TagValue", "")
+        for tag in tags or ()
+    }

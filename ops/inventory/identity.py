@@ -9,8 +9,8 @@ from functools import partial
 
 from botocore.exceptions import ClientError
 
-from ops.aws import error_code
-from ops.inventory.model import Kind, Place, Resource, pages, tag_dict
+from ops.aws import error_code, tag_dict
+from ops.inventory.model import Kind, Place, Resource, pages
 from ops.terraform.stacks import ACCESS_PATH
 
 _OF_SERVICES = ("/aws-service-role/", "/aws-reserved/")

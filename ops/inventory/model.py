@@ -97,13 +97,3 @@ def pages(client: Any, operation: str, items: str, **arguments: Any) -> Iterator
             yield from page.get(items) or []
     else:
         yield from getattr(client, operation)(**arguments).get(items) or []
-
-
-def tag_dict(tags: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
-    """Return the tags of a list of Key and Value, in any of the spellings of AWS's services."""
-    return {
-        tag.get("Key") or tag.get("key") or tag["TagKey"]: tag.get("Value")
-        or tag.get("value")
-        or tag.get("TagValue", "")
-        for tag in tags or []
-    }

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from ops.aws import tag_dict
 from ops.inventory import prices
-from ops.inventory.model import Kind, Place, Resource, pages, tag_dict
+from ops.inventory.model import Kind, Place, Resource, pages
 
 
 def _listed(

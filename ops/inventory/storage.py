@@ -9,9 +9,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from ops import bucket as storage
-from ops.aws import error_code
+from ops.aws import error_code, tag_dict
 from ops.inventory import prices
-from ops.inventory.model import Kind, Place, Resource, pages, tag_dict
+from ops.inventory.model import Kind, Place, Resource, pages
 
 _COUNTED_PAGES = 100  # pages of 1,000 versions from which a bucket's cost is computed
 

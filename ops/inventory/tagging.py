@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from ops.aws import error_code
+from ops.aws import error_code, tag_dict
 from ops.environment import Environment
 from ops.inventory.belonging import Belonging
-from ops.inventory.model import Place, Tags, pages, tag_dict
+from ops.inventory.model import Place, Tags, pages
 
 WORKERS = 8
 _LIMIT = 100  # ARNs in one request

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ops.aws import tag_dict
 from ops.terraform.adoption.rules import (
     Account,
     ByName,
@@ -14,7 +15,6 @@ from ops.terraform.adoption.rules import (
     Rule,
     Values,
     known,
-    tag_dict,
 )
 
 Item = Mapping[str, Any]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ops.terraform.adoption.rules import Account, ByName, Found, Recreated, Rule, Values, ask, tag_dict
+from ops.aws import tag_dict
+from ops.terraform.adoption.rules import Account, ByName, Found, Recreated, Rule, Values, ask
 
 
 def _role(account: Account, values: Values) -> Found | None:

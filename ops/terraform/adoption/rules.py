@@ -131,13 +131,6 @@ def known(values: Values, *names: str) -> bool:
     return all(values.get(name) not in (None, "", []) for name in names)
 
 
-def tag_dict(tags: Sequence[Mapping[str, str]] | None) -> dict[str, str]:
-    """Return tags that AWS lists as keys and values."""
-    return {
-        tag.get("Key", tag.get("TagKey", "")): tag.get("Value", tag.get("TagValue", "")) for tag in tags or ()
-    }
-
-
 def in_parallel(function: Callable[[Any], Any], items: Sequence[Any]) -> list[Any]:
     """Return the results of a function, called in threads, in order."""
     if len(items) < 2:

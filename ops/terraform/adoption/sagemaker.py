@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ops.aws import tag_dict
 from ops.terraform.adoption.rules import (
     Account,
     ByName,
@@ -11,7 +12,6 @@ from ops.terraform.adoption.rules import (
     Values,
     ask,
     known,
-    tag_dict,
 )
 
 # SageMaker answers both: the former where a name is not found, the latter for the parts of a domain.

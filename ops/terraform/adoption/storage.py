@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ops.aws import tag_dict
 from ops.terraform.adoption.rules import (
     Account,
     ByName,
@@ -15,7 +16,6 @@ from ops.terraform.adoption.rules import (
     Values,
     ask,
     in_parallel,
-    tag_dict,
 )
 
 

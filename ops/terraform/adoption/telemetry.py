@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ops.terraform.adoption.rules import Account, ByName, Found, Recreated, Rule, Values, ask, known, tag_dict
+from ops.aws import tag_dict
+from ops.terraform.adoption.rules import Account, ByName, Found, Recreated, Rule, Values, ask, known
 
 
 def _log_group(account: Account, values: Values) -> Found | None:
