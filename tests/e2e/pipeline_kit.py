@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import psutil
 from botocore import UNSIGNED
 from botocore.config import Config
 
@@ -143,8 +144,7 @@ class Pipeline:
                 break
         else:
             raise AssertionError(f"No line has {pattern!r}: {''.join(lines)}")
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        kill_group(process)
         self.stages.append(Stage(words[0], began))
 
     def variables(self, role: str, *words: str) -> dict[str, str]:
@@ -190,15 +190,28 @@ class Pipeline:
         )
 
 
-def training_process(instance: str) -> int:
-    """Return the process ID of the training program on an EC2 instance of the embedded AWS; 0 if there is none."""
-    marker = f"{INSTANCE_VARIABLE}={instance}".encode()
-    for folder in Path("/proc").glob("[0-9]*"):
+def kill_group(process: subprocess.Popen[str]) -> None:
+    """Kill a command and its children with SIGKILL."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def training_process(instance: str) -> psutil.Process | None:
+    """Return the training program on an EC2 instance of the embedded AWS."""
+    for process in psutil.process_iter():
         try:
-            command = (folder / "cmdline").read_bytes().split(b"\0")
-            variables = (folder / "environ").read_bytes().split(b"\0")
-        except OSError:
+            command, variables = process.cmdline(), process.environ()
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue  # it has ended
-        if marker in variables and len(command) > 1 and command[1].endswith(b"/train.py"):
-            return int(folder.name)
-    return 0
+        if (
+            variables.get(INSTANCE_VARIABLE) == instance
+            and len(command) > 1
+            and command[1].endswith("/train.py")
+        ):
+            return process
+    return None
+
+
+def has_checkpoint(training: psutil.Process) -> bool:
+    """Return whether a training program has finished an epoch."""
+    return Path(f"/proc/{training.pid}/cwd/../checkpoints/checkpoint.pt").exists()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import time
 
 import pytest
@@ -15,7 +14,7 @@ from ops.permissions import documents, matrix, reasons, record
 from ops.permissions.reference import applies
 from tests.e2e import notebook_kit
 from tests.e2e.permissions_kit import first_denied, without
-from tests.e2e.pipeline_kit import PREFIX, REGION, Pipeline, training_process
+from tests.e2e.pipeline_kit import PREFIX, REGION, Pipeline, has_checkpoint, kill_group, training_process
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
@@ -172,14 +171,19 @@ def test_ec2_train_without_quota_names_the_command_that_requests_it(inv, demo):
 @pytest.fixture
 def interrupted_host(inv, demo, until) -> dict[str, str]:
     """Outputs of a Spot host with an interruption notice. The command that created it was killed."""
-    inv.kill("epoch 1:", "ec2.train", "--spot")
+    command = inv.start("ec2.train", "--spot")
+    (reservation,) = until(lambda: inv.root("ec2").describe_instances()["Reservations"], 120)
+    instance = reservation["Instances"][0]["InstanceId"]
+    training = until(lambda: training_process(instance), 120)
+    until(lambda: has_checkpoint(training), 120)
+    training.suspend()  # so that the notice comes before the last epoch
+    kill_group(command)
     parameter = inv.root("ssm").get_parameter(Name="/image-classifier/local/training_host")
     host = json.loads(parameter["Parameter"]["Value"])
-    training = training_process(host["instance_id"])
-    os.kill(training, signal.SIGSTOP)  # so that the notice comes before the last epoch
-    client.interrupt(inv.home, REGION, host["instance_id"])
+    assert host["instance_id"] == instance
+    client.interrupt(inv.home, REGION, instance)
     until(lambda: log_messages(inv, host, "EC2 reclaims this Spot Instance at"))
-    os.kill(training, signal.SIGCONT)
+    training.resume()
     return host
 
 
