@@ -177,14 +177,23 @@ def interrupted_host(inv, demo, until) -> dict[str, str]:
     training = until(lambda: training_process(instance), 120)
     until(lambda: has_checkpoint(training), 120)
     training.suspend()  # so that the notice comes before the last epoch
-    kill_group(command)
-    parameter = inv.root("ssm").get_parameter(Name="/image-classifier/local/training_host")
-    host = json.loads(parameter["Parameter"]["Value"])
+    host = until(lambda: host_outputs(inv), 120)
     assert host["instance_id"] == instance
+    kill_group(command)
     client.interrupt(inv.home, REGION, instance)
     until(lambda: log_messages(inv, host, "EC2 reclaims this Spot Instance at"))
     training.resume()
     return host
+
+
+def host_outputs(inv: Pipeline) -> dict[str, str]:
+    """Return the outputs of stack training_host; empty before it is applied."""
+    ssm = inv.root("ssm")
+    try:
+        parameter = ssm.get_parameter(Name="/image-classifier/local/training_host")
+    except ssm.exceptions.ParameterNotFound:
+        return {}
+    return json.loads(parameter["Parameter"]["Value"])
 
 
 def log_messages(inv: Pipeline, host: dict[str, str], text: str) -> list[str]:
