@@ -207,17 +207,17 @@ def test_every_locked_package_has_a_hash(lock):
     assert [e.splitlines()[0] for e in entries if "--hash=sha256:" not in e] == []
 
 
-def test_torch_has_lock_files_of_its_own():
-    """`inv` installs the build that fits the machine, of one version."""
+def test_torch_and_torchvision_are_locked_together_in_files_of_their_own():
+    """`inv` installs the builds that fit the machine, of one version and from one index."""
 
     def locked(name: str) -> list[str]:
-        return re.findall(r"^torch==(\S+)", (ROOT / name).read_text(), re.M)
+        return re.findall(r"^(torch(?:vision)?==\S+)", (ROOT / name).read_text(), re.M)
 
-    (torch,) = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["torch"]
-    version = torch.removeprefix("torch==")
+    pair = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["torch"]
+    assert [requirement.partition("==")[0] for requirement in pair] == ["torch", "torchvision"]
     assert locked("requirements.lock") == []
-    assert locked("requirements-torch.lock") == [version]
-    assert locked("requirements-torch-cpu.lock") == [f"{version}+cpu"]
+    assert locked("requirements-torch.lock") == pair
+    assert locked("requirements-torch-cpu.lock") == [f"{requirement}+cpu" for requirement in pair]
 
 
 def test_common_packages_have_the_same_version_in_both_locks():

@@ -17,7 +17,6 @@ SERVING_MODULES = (
     "predict",
     "model",
     "preprocess",
-    "vision",
     "errors",
 )
 

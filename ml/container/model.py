@@ -90,7 +90,7 @@ def build_model(architecture: str, classes: int, channels: int = 3, weights: Pat
             raise InputError("small_cnn has no pretrained weights; train it with --pretrained false")
         return SmallCNN(channels, classes)
 
-    from vision import models  # imported here because it takes seconds and small_cnn does not need it
+    from torchvision import models  # imported here because it takes seconds and small_cnn does not need it
 
     model: nn.Module = getattr(models, architecture)(weights=None)
     if weights is not None:

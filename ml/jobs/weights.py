@@ -11,13 +11,12 @@ from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.paths import WORK
 
-_CONTAINER = Path(__file__).resolve().parent.parent / "container"
 _CACHE = WORK / "weights"
 
-# In a separate process: the operator's tools need not load torch, and ml/container is not an importable package.
+# In a separate process: the operator's tools need not load torch.
 _DOWNLOAD = """
-import sys, torch, vision
-weights = vision.models.get_model_weights(sys.argv[1]).DEFAULT
+import sys, torch, torchvision
+weights = torchvision.models.get_model_weights(sys.argv[1]).DEFAULT
 torch.hub.download_url_to_file(weights.url, sys.argv[2], hash_prefix=weights.url.rsplit("-", 1)[1].split(".")[0])
 """
 
@@ -47,7 +46,7 @@ def _download(architecture: str) -> Path:
     if file.exists():
         return file
     command = [sys.executable, "-c", _DOWNLOAD, architecture, str(file)]
-    done = subprocess.run(command, cwd=_CONTAINER, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         last_line = done.stderr.strip().splitlines()[-1:] or ["no message"]
         raise OperatorError(

@@ -33,7 +33,7 @@ case "$*" in
         mkdir -p "$packages"
         for folder; do :; done  # the last argument
         echo "$folder/src" > "$packages/__editable__.embedded_aws-0.1.0.pth" ;;
-    "install uv") printf '#!/bin/sh\\necho "uv $*" >> "$FAKE_LOG"\\n' > "$(dirname "$0")/uv"; chmod +x "$(dirname "$0")/uv" ;;
+    "install uv") printf '#!/bin/sh\\necho "uv $*" >> "$FAKE_LOG"\\nexit ${FAKE_UV_EXITS:-0}\\n' > "$(dirname "$0")/uv"; chmod +x "$(dirname "$0")/uv" ;;
 esac
 """
 
@@ -48,8 +48,10 @@ class Clone:
         (self.home / "requirements.lock").write_text("boto3==1\n")
         (self.home / "embedded_aws" / "src").mkdir(parents=True)
         (self.home / "embedded_aws" / "pyproject.toml").write_text("[project]\n")
-        for name in ("torch", "torch-cpu"):
-            (self.home / f"requirements-{name}.lock").write_text("torch==2.13.0\n")
+        for name, build in {"torch": "", "torch-cpu": "+cpu"}.items():
+            (self.home / f"requirements-{name}.lock").write_text(
+                f"torch==2.13.0{build} \\\n    --hash=sha256:1\ntorchvision==0.28.0{build} \\\n    --hash=sha256:2\n"
+            )
         tools = home / "tools"
         tools.mkdir()
         for name, text in {"python3": PYTHON, "pip": PIP, "nvidia-smi": "#!/bin/sh\nexit 1\n"}.items():
@@ -120,6 +122,20 @@ def test_uv_finds_the_cpu_build_if_pip_does_not(clone):
     assert clone.installed[1] == "pip install uv"
     assert clone.installed[2].startswith("uv pip install --no-deps --require-hashes ")
     assert clone.installed[2].endswith(f"--torch-backend cpu -r {clone.home}/requirements-torch-cpu.lock")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have one build of torch")
+def test_without_the_index_of_the_cpu_builds_torchvision_comes_from_pypi_and_that_is_reported(clone):
+    code, _, error = clone.inv(
+        FAKE_PIP_FAILS=f"hashes -r {clone.home}/requirements-torch-cpu", FAKE_UV_EXITS="2"
+    )
+    assert code == 0
+    lock = clone.home / ".venv/without-operators.lock"
+    assert clone.installed[3] == f"pip install --no-deps --require-hashes -r {lock}"
+    assert lock.read_text() == (
+        "torch==2.13.0+cpu \\\n    --hash=sha256:1\ntorchvision==0.28.0 \\\n    --hash=sha256:2\n"
+    )
+    assert "torchvision has no compiled operators (nms, roi_align)" in error
 
 
 def test_the_second_call_does_not_build(clone):

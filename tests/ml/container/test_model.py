@@ -21,7 +21,7 @@ def test_the_output_of_small_cnn_does_not_depend_on_the_batch():
 
 @pytest.mark.parametrize("architecture", ["resnet18", "mobilenet_v3_small"])
 def test_training_changes_only_the_head_of_a_pretrained_model(architecture, tmp_path):
-    from vision import models
+    from torchvision import models
 
     weights = tmp_path / f"{architecture}.pth"
     torch.save(getattr(models, architecture)(weights=None).state_dict(), weights)
