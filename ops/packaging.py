@@ -98,7 +98,9 @@ def _tracked(root: Path) -> list[tuple[str, Path]] | None:
     """Return name and path of the files that git tracks, sorted by name; None without a folder .git."""
     command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--", "."]
     try:
-        listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        listed = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="surrogateescape", check=True
+        ).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         if not (root / ".git").exists():
             return None

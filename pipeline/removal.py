@@ -15,6 +15,7 @@ from ops.console import Step
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.facts.prices import prices
+from ops.s3 import S3Uri
 from ops.terraform import dependencies, stacks, state_contents
 from ops.terraform.stack import Plan, Stack
 from pipeline import cleanup
@@ -158,11 +159,12 @@ def prepare(
 def state(stack: Stack) -> dict[str, Any]:
     """Return a stack's state as far as it matters here: its resources. Raises UnreadableDocument for a damaged state."""
     s3 = stack.s3
+    assert stack.state_bucket  # a stack that can only be planned is not removed
     try:
         content = s3.get_object(Bucket=stack.state_bucket, Key=stack.key)["Body"].read()
     except s3.exceptions.NoSuchKey:
         content = b""
-    return {"resources": state_contents.resources(content, f"s3://{stack.state_bucket}/{stack.key}")}
+    return {"resources": state_contents.resources(content, S3Uri(stack.state_bucket, stack.key))}
 
 
 def kept_cost(removal: Removal, kept: Contents) -> str:

@@ -83,7 +83,7 @@ def graph(files: list[Path], root: Path) -> dict[str, set[str]]:
 
 
 def _imported(path: Path, root: Path, modules: dict[str, Path]) -> Iterator[str]:
-    for name in imports(path.read_text(), package_of(path, root)):
+    for name in imports(path.read_text(encoding="utf-8"), package_of(path, root)):
         # `from ops.errors import OperatorError` imports ops.errors.
         for candidate in (name, name.rpartition(".")[0]):
             if candidate in modules:

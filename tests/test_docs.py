@@ -53,7 +53,7 @@ OURS = [path for path in DOCUMENTS if "embedded_aws" not in path.parts]
 
 @cache
 def tokens(path: Path) -> tuple[Token, ...]:
-    return tuple(MARKDOWN.parse(path.read_text()))
+    return tuple(MARKDOWN.parse(path.read_text(encoding="utf-8")))
 
 
 def inline(path: Path) -> Iterator[Token]:

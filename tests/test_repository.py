@@ -53,7 +53,7 @@ MODULES = [path for path in FILES if path.suffix == ".py"]
 @cache
 def _tree(path: Path) -> ast.Module:
     """Parse a module. Not at import, because every worker of pytest-xdist imports this file."""
-    return ast.parse(path.read_text())
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def named(path: Path) -> str:
@@ -250,3 +250,18 @@ def test_ruff_passes(command):
         [sys.executable, "-m", "ruff", *command, "."], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_clone_with_carriage_returns_configured_has_the_same_bytes(tmp_path):
+    clone = ["git", "-c", "core.autocrlf=true", "-c", "core.eol=crlf", "clone", "-q", "--depth", "1"]
+    subprocess.run([*clone, f"file://{ROOT}", str(tmp_path / "clone")], check=True)
+    files = [path for path in (tmp_path / "clone").rglob("*") if path.is_file() and ".git" not in path.parts]
+    assert len(files) > 100
+    assert [path for path in files if b"\r\n" in path.read_bytes()] == []
+
+
+def test_every_file_is_opened_with_its_encoding():
+    """The gate's rule must find a violation: it is a preview rule, which ruff ignores unless it is named."""
+    command = [sys.executable, "-m", "ruff", "check", "--stdin-filename", "ops/new.py", "-"]
+    found = subprocess.run(command, cwd=ROOT, input='open("a").read()\n', capture_output=True, text=True)
+    assert "unspecified-encoding" in found.stdout

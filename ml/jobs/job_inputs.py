@@ -172,7 +172,9 @@ def git_commit() -> str:
     """Return the commit of the working tree, with `-dirty` if it has changes; "unknown" outside a repository."""
     command = ["git", "-C", str(CONTAINER), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

@@ -46,7 +46,7 @@ def _download(architecture: str) -> Path:
     if file.exists():
         return file
     command = [sys.executable, "-c", _DOWNLOAD, architecture, str(file)]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         last_line = done.stderr.strip().splitlines()[-1:] or ["no message"]
         raise OperatorError(

@@ -60,7 +60,7 @@ class JobLog:
         try:
             print(line, flush=True)
         except BrokenPipeError:
-            sys.stdout = open(os.devnull, "w")  # noqa: SIM115  # stays open until the process ends
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # stays open until the process ends
             signal.raise_signal(signal.SIGTERM)
         if self._sender:
             message = line[:EVENT_CHARACTERS] or " "  # CloudWatch Logs refuses empty messages

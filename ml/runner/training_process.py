@@ -98,7 +98,7 @@ class TrainingProcess:
             cwd=self._directories.code,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             start_new_session=True,
         )

@@ -163,7 +163,8 @@ def _run(root: Path, python: Path, *arguments: str) -> list[Json]:
         cwd=root,
         env=venv.tool_environment(LOG_LEVEL="ERROR"),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )
     try:
         answer = json.loads(done.stdout)

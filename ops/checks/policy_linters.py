@@ -30,7 +30,8 @@ def lint(tool: str, root: Path, python: Path, exceptions: documents.Exceptions) 
         ),
         env=venv.tool_environment(),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )
     if done.returncode:
         raise OperatorError(f"{tool} failed: {' '.join(done.stderr.split())[-600:]}")

@@ -85,7 +85,8 @@ def _run(root: Path, tool: str, *arguments: str) -> subprocess.CompletedProcess[
         cwd=root,
         env=tool_environment(),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
     )
 
 

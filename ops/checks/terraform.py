@@ -166,7 +166,8 @@ class Configuration:
             cwd=self.folder / folder,
             env=venv.tool_environment(**variables),
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
 
 

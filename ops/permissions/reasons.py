@@ -60,7 +60,7 @@ def load(path: Path = FILE) -> Reasons:
         OperatorError: The file is not valid.
     """
     try:
-        tables = tomllib.loads(path.read_text())
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise OperatorError(f"{path} is not valid TOML: {error}.") from error
     for document, table in tables.items():

@@ -44,7 +44,8 @@ def _version(path: str, modified: int) -> str:
         out = subprocess.run(
             [path, "version", "-json"],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=True,
             env={**os.environ, "CHECKPOINT_DISABLE": "1"},
         ).stdout

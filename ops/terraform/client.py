@@ -52,7 +52,8 @@ class Client(python_terraform.Terraform):  # type: ignore[misc]  # python-terraf
             stdin=subprocess.DEVNULL,
             stdout=output or subprocess.PIPE,
             stderr=output or subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             start_new_session=True,
         )
         self._on_start(self.process.pid)

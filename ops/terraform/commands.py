@@ -198,14 +198,14 @@ class Commands:
     def _follow(self, path: str, finished: threading.Event, found: list[Event]) -> None:
         """Read events from the log and report progress until Terraform has finished, also without a terminal."""
         reports = True
-        with open(path) as lines:
-            pending = ""
+        with open(path, "rb") as lines:
+            pending = b""
             while True:
                 last = finished.is_set()
                 pending += lines.read()
-                *complete, pending = pending.split("\n")
+                *complete, pending = pending.split(b"\n")
                 for line in complete:
-                    event = events.parse(line)
+                    event = events.parse(line.decode("utf-8", "replace"))
                     found.append(event)
                     text = events.progress_text(event)
                     if text and reports:

@@ -81,7 +81,10 @@ def _plain(text: str) -> str:
 
 
 def _tail(log: Path) -> str:
-    lines = [events.parse(line).get("@message", "") for line in log.read_text().splitlines()]
+    lines = [
+        events.parse(line).get("@message", "")
+        for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
+    ]
     return " ".join(line for line in lines if line.strip())[-600:] or "it printed nothing"
 
 

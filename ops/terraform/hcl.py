@@ -71,7 +71,7 @@ def load(path: Path) -> dict[str, Any]:
     """Return a .tf file as Python objects: expressions as `${...}`, strings and names without quotes."""
     import hcl2
 
-    with path.open() as source:
+    with path.open(encoding="utf-8") as source:
         return _unquoted(hcl2.load(source))  # type: ignore[no-any-return]
 
 

@@ -50,7 +50,7 @@ class Owner(BaseModel):
 
     def terraform_runs(self) -> bool:
         """Return whether a Terraform that this command started still runs. Without its parent, it finishes by itself."""
-        with contextlib.suppress(OSError), open(self.log) as log:
+        with contextlib.suppress(OSError), open(self.log, encoding="utf-8") as log:
             try:
                 fcntl.flock(log, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -89,6 +89,6 @@ def user_at_host() -> str:
 
 def _machine() -> str:
     try:
-        return _MACHINE_ID.read_text().strip()
+        return _MACHINE_ID.read_text(encoding="utf-8").strip()
     except OSError:
         return ""

@@ -227,7 +227,7 @@ def _commit() -> str:
     """Return the short hash of the current commit, or `unknown` outside a git checkout."""
     command = ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     except FileNotFoundError:  # git is not installed
         return "unknown"
     return done.stdout.strip() or "unknown"

@@ -33,7 +33,8 @@ class SharedProvider:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # its log: a pipe that nobody reads would fill up and block it
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             start_new_session=True,  # Ctrl+C must not end it before Terraform has stopped
         )
         self.variables = {"TF_REATTACH_PROVIDERS": self._reattach_value()}

@@ -157,7 +157,7 @@ def states(env: Environment) -> list[str]:
 def resources(env: Environment, name: str) -> list[dict[str, Any]]:
     """Return the resources in the state of a stack, as `states` names it. Raises UnreadableDocument."""
     uri = s3.S3Uri(env.state_bucket, f"{env.settings.environment}/{name}.tfstate")
-    return state_contents.resources(s3.get(env, uri) or b"", str(uri))
+    return state_contents.resources(s3.get(env, uri) or b"", uri)
 
 
 def deployed_endpoints(env: Environment) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from ops.documents import decode
+from ops.s3 import S3Uri
 
 
 class _Instance(BaseModel):
@@ -35,16 +36,15 @@ class _State(BaseModel):
     resources: list[_Resource] | None
 
 
-def resources(content: bytes, uri: str) -> list[dict[str, Any]]:
+def resources(content: bytes, uri: S3Uri) -> list[dict[str, Any]]:
     """Return the resources that a state holds, as Terraform writes them. Raises UnreadableDocument.
 
     uri: of the object that holds it, for the error.
     """
     if not content:  # an empty object is no state to Terraform
         return []
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
     remedy = (
-        f"restore an older version (`aws s3api list-object-versions --bucket {bucket} --prefix {key}` lists them), or "
+        f"restore an older version (`aws s3api list-object-versions --bucket {uri.bucket} --prefix {uri.key}` lists them), or "
         f"remove it with `aws s3 rm {uri}`; then run the same command again"
     )
     found = decode(_State, content, what=f"The Terraform state {uri}", remedy=remedy)

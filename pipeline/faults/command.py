@@ -154,6 +154,6 @@ class Command:
 
 def _lines(log: Path) -> list[str]:
     try:
-        return log.read_text(errors="replace").splitlines()
+        return log.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []

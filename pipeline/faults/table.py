@@ -41,7 +41,7 @@ def cells(rows: Sequence[Row]) -> list[tuple[str, ...]]:
 
 def write(rows: Sequence[Row], document: Path) -> Path:
     """Put the table between the markers of a document; rows of other faults stay. Raises OperatorError without markers."""
-    text = document.read_text()
+    text = document.read_text(encoding="utf-8")
     if BEGIN not in text or END not in text:
         raise OperatorError(f"{document} has no lines {BEGIN} and {END}: add them where the table belongs.")
     head, rest = text.split(BEGIN, 1)
@@ -54,7 +54,9 @@ def write(rows: Sequence[Row], document: Path) -> Path:
         if line.startswith("| ") and line.split(" | ")[0].removeprefix("| ") not in replaced
     ]
     heading = [f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
-    document.write_text("\n".join([f"{head}{BEGIN}\n", *heading, *kept, *new, f"\n{END}{tail}"]))
+    document.write_text(
+        "\n".join([f"{head}{BEGIN}\n", *heading, *kept, *new, f"\n{END}{tail}"]), encoding="utf-8"
+    )
     return document
 
 

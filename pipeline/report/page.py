@@ -23,7 +23,7 @@ def write(env: Environment, path: Path) -> list[comparison.Row]:
     with Step("report") as step:
         content = collect(env)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(render(content))
+        path.write_text(render(content), encoding="utf-8")
         step.note = str(path)
     rows: list[comparison.Row] = content["comparison"]
     return rows

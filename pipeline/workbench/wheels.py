@@ -49,7 +49,7 @@ def folder(kind: str, progress: Callable[[str], None], lock: Path = LOCK) -> Pat
     building.mkdir(parents=True)
     for image in IMAGES[kind]:
         progress(f"downloading packages for Python {image.python} (once, 110 MB)")
-        _download(image, lock.read_text(), building)
+        _download(image, lock.read_text(encoding="utf-8"), building)
     return building.rename(cached)
 
 
@@ -95,7 +95,7 @@ def _download(image: Image, lock: str, destination: Path) -> None:
         f"--requirement={file}",
         f"--dest={destination}",
     ]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
     file.unlink()
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["no message"]

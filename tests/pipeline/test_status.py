@@ -74,8 +74,10 @@ def env(dev, live):
     return with_clients(dev, sagemaker=live["service"], lambda_=live["service"])
 
 
-def save_state(env, *names, resources=({"type": "x"},)) -> None:
+def save_state(env, *names, resources=None) -> None:
     """Write the Terraform states of stacks."""
+    if resources is None:
+        resources = ({"type": "x"},)
     bucket = state_bucket.ensure(env)
     for name in names:
         body = json.dumps({"version": 4, "resources": list(resources)}).encode()

@@ -102,7 +102,7 @@ def test_dead_commands_lose_their_locks_and_others_keep_them(lock, dev, run):
 
 def test_a_running_terraform_of_a_dead_command_keeps_its_lock(lock, dev, run, tmp_path):
     lock("dev/foundation", started="long ago")
-    with open(tmp_path / "run.jsonl", "w") as log:
+    with open(tmp_path / "run.jsonl", "w", encoding="utf-8") as log:
         fcntl.flock(log, fcntl.LOCK_EX)
         with pytest.raises(OperatorError, match=r"Not released: foundation"):
             run()

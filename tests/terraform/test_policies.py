@@ -39,7 +39,7 @@ def name(path: Path) -> str:
 
 
 def render(path: Path) -> dict:
-    return json.loads(Template(path.read_text()).substitute(VALUES))
+    return json.loads(Template(path.read_text(encoding="utf-8")).substitute(VALUES))
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ ALLOWED = Decision(True, "identity-based policy", ("Read",))
 
 
 def lines(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def test_a_decision_is_recorded_once_with_the_condition_keys_that_policies_use(tmp_path):

@@ -74,7 +74,9 @@ def _attempt(url: str, part: Path, version: Path, progress: Progress) -> None:
                 "space and run the command again."
             )
         strong = response.headers.get("ETag") or response.headers.get("Last-Modified")
-        version.write_text(json.dumps({"tag": strong if strong and not strong.startswith("W/") else None}))
+        version.write_text(
+            json.dumps({"tag": strong if strong and not strong.startswith("W/") else None}), encoding="utf-8"
+        )
         with open(part, "ab" if have else "wb") as sink:
             while chunk := response.read(_CHUNK):
                 sink.write(chunk)

@@ -92,7 +92,7 @@ class HereLauncher:
         process = subprocess.Popen(
             [sys.executable, "-m", "ml.runner", job, "--work", str(work)],
             cwd=ROOT,
-            text=True,
+            encoding="utf-8",
             errors="replace",
             env={
                 **os.environ,

@@ -155,7 +155,7 @@ def test_a_zombie_is_dead(until):
 
 def test_terraform_of_a_dead_command_finishes_first(lock, s3, tmp_path, monkeypatch, fast_clock):
     s3.put_object(Bucket="states", Key=LOCK, Body=info(dead(tmp_path)))
-    with open(tmp_path / "other.jsonl", "w") as log:
+    with open(tmp_path / "other.jsonl", "w", encoding="utf-8") as log:
         fcntl.flock(log, fcntl.LOCK_EX)
         monkeypatch.setattr(locks.waiting.time, "sleep", lambda _: fcntl.flock(log, fcntl.LOCK_UN))
         lock().acquire()
@@ -166,7 +166,7 @@ def test_terraform_of_a_dead_command_finishes_first(lock, s3, tmp_path, monkeypa
 
 def test_terraform_of_a_dead_command_is_not_waited_for_without_end(lock, s3, tmp_path, fast_clock):
     s3.put_object(Bucket="states", Key=LOCK, Body=info(dead(tmp_path)))
-    with open(tmp_path / "other.jsonl", "w") as log:
+    with open(tmp_path / "other.jsonl", "w", encoding="utf-8") as log:
         fcntl.flock(log, fcntl.LOCK_EX)
         with pytest.raises(OperatorError, match="which was killed, still works on foundation"):
             lock().acquire()

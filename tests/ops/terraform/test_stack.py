@@ -38,7 +38,7 @@ def test_a_plan_lists_its_changes(stack, fake_terraform):
     assert "-destroy" not in call["arguments"]
     assert not any("detailed-exitcode" in argument for argument in call["arguments"])
     (inputs,) = [a.partition("=")[2] for a in call["arguments"] if a.startswith("-var-file=")]
-    assert '"force_destroy": true' in Path(inputs).read_text()
+    assert '"force_destroy": true' in Path(inputs).read_text(encoding="utf-8")
 
 
 def test_a_destruction_can_be_limited_to_some_resources(stack, fake_terraform):

@@ -12,7 +12,7 @@ import sys
 def started(pid: int) -> str | None:
     """Return when a process started, in clock ticks; None without /proc or after its end."""
     try:
-        with open(f"/proc/{pid}/stat") as file:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             return file.read().rpartition(")")[2].split()[19]
     except OSError:
         return None

@@ -88,7 +88,8 @@ class Supervisor:
                 [sys.executable, "-S", "-E", str(Path(__file__).with_name("guardian.py"))],
                 stdin=subprocess.PIPE,
                 start_new_session=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
             )
             line = "".join(f"+{pid}\n" for pid in self._children if _group_exists(pid)) + line
         assert self._guardian.stdin is not None

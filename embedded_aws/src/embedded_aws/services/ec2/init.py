@@ -43,7 +43,7 @@ def inside(path: str, folder: str) -> bool:
 def mounts() -> dict[str, int]:
     """Return the mount points of this namespace with the flags that a remount must keep."""
     found = {}
-    with open("/proc/self/mountinfo") as file:
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
         for line in file:
             fields = line.split()
             point = fields[4].encode().decode("unicode_escape")
@@ -269,7 +269,7 @@ class Init:
 
 
 def main() -> None:
-    with open(sys.argv[1]) as file:
+    with open(sys.argv[1], encoding="utf-8") as file:
         config = json.load(file)
     os.unlink(sys.argv[1])
     parent = None

@@ -87,7 +87,7 @@ def _check_requirements(path: Path) -> None:
     """Check that the requirements are installed. AWS's image would install them."""
     if not path.exists():
         return
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         text = line.split(" #")[0].strip()
         if not text or text.startswith(("#", "-")):
             continue

@@ -33,7 +33,7 @@ def hold() -> None:
         ("uid_map", f"{user} {user} 1"),
         ("gid_map", f"{group} {group} 1"),
     ):
-        Path("/proc/self", file).write_text(line)
+        Path("/proc/self", file).write_text(line, encoding="utf-8")
     with socket.socket() as any_socket:
         request = struct.pack("16sh22x", b"lo", 0)
         (flags,) = struct.unpack_from("h", fcntl.ioctl(any_socket, SIOCGIFFLAGS, request), 16)
