@@ -57,6 +57,6 @@ class FaultAccount:
     def set_quota(self, service: str, name: str, value: float) -> None:
         """Set a service quota by its name."""
         file = self.home / "quotas.json"
-        quotas = json.loads(file.read_text()) if file.exists() else {}
+        quotas = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
         quotas.setdefault(service, {})[name] = value
-        file.write_text(json.dumps(quotas))
+        file.write_text(json.dumps(quotas), encoding="utf-8")

@@ -77,4 +77,4 @@ def _cell(text: str) -> str:
 
 if __name__ == "__main__":
     FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text(render(load()))
+    FILE.write_text(render(load()), encoding="utf-8")

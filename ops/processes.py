@@ -24,7 +24,7 @@ def started(process: int) -> str:
         if not psutil.LINUX:
             return repr(found.create_time())
         # Clock ticks since the boot: psutil adds the time of the boot, which moves when the clock is set.
-        return (_PROC / str(process) / "stat").read_text().rpartition(")")[2].split()[19]
+        return (_PROC / str(process) / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
     except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
         return ""
 
@@ -33,7 +33,7 @@ def started(process: int) -> str:
 def boot() -> str:
     """Return the ID of this boot of this machine and of the process namespace, or "" if it is not known."""
     with contextlib.suppress(OSError):
-        boot_id = (_PROC / "sys" / "kernel" / "random" / "boot_id").read_text().strip()
+        boot_id = (_PROC / "sys" / "kernel" / "random" / "boot_id").read_text(encoding="utf-8").strip()
         return f"{boot_id} {os.readlink(_PROC / 'self' / 'ns' / 'pid')}"
     return ""
 

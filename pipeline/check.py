@@ -75,7 +75,7 @@ def _check_plans(chosen: Sequence[str], scratch: ScratchAccount, running: gates.
 def _exclusive_lock(folder: Path, step: Step) -> Iterator[None]:
     """Run one check at a time in a work folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a") as lock:
+    with (folder / "lock").open("a", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

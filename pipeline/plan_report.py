@@ -108,7 +108,7 @@ def _write(
     request: Request, environment: str, plans: Sequence[markdown.StackPlan], notes: Sequence[str]
 ) -> None:
     if request.file:
-        request.file.write_text(markdown.render(environment, plans, notes))
+        request.file.write_text(markdown.render(environment, plans, notes), encoding="utf-8")
         say(f"Report: {request.file}")
 
 

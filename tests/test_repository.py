@@ -47,6 +47,7 @@ def _files() -> list[Path]:
 
 
 FILES = _files()
+STARTERS = ("run", "Popen", "check_output")  # of subprocess
 MODULES = [path for path in FILES if path.suffix == ".py"]
 
 
@@ -260,8 +261,34 @@ def test_clone_with_carriage_returns_configured_has_the_same_bytes(tmp_path):
     assert [path for path in files if b"\r\n" in path.read_bytes()] == []
 
 
-def test_every_file_is_opened_with_its_encoding():
-    """The gate's rule must find a violation: it is a preview rule, which ruff ignores unless it is named."""
-    command = [sys.executable, "-m", "ruff", "check", "--stdin-filename", "ops/new.py", "-"]
-    found = subprocess.run(command, cwd=ROOT, input='open("a").read()\n', capture_output=True, text=True)
-    assert "unspecified-encoding" in found.stdout
+def without_encoding(module: ast.Module) -> list[int]:
+    """Return the lines of calls that read or write text in the encoding of the machine's locale.
+
+    ruff's rule finds only those whose object it knows to be a path.
+    """
+    return [
+        call.lineno
+        for call in ast.walk(module)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and not any(keyword.arg in ("encoding", None) for keyword in call.keywords)
+        and (
+            call.func.attr in ("read_text", "write_text")
+            or any(
+                k.arg in ("text", "universal_newlines") for k in call.keywords if call.func.attr in STARTERS
+            )
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", ["path.read_text()", "path.write_text(text)", "subprocess.run(command, text=True)"]
+)
+def test_text_without_an_encoding_is_found(line):
+    assert without_encoding(ast.parse(line)) == [1]
+
+
+def test_text_is_read_and_written_with_an_encoding():
+    product = [path for path in MODULES if "tests" not in path.relative_to(ROOT).parts]
+    found = {named(path): lines for path in product if (lines := without_encoding(_tree(path)))}
+    assert found == {}

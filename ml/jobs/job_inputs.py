@@ -112,7 +112,7 @@ def split_uris(env: Environment, dataset: str, splits: list[str]) -> dict[str, s
 
 def host_packages() -> list[str]:
     """Return the pip requirements of training on an EC2 host, with the PyTorch that this repository is tested with."""
-    text = (ROOT / "pyproject.toml").read_text()
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     torch = re.findall(r'"(torch(?:vision)?==[0-9.]+)"', text)
     return ["boto3", "numpy", "pillow", *sorted(torch)]
 

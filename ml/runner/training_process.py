@@ -82,7 +82,11 @@ class TrainingProcess:
     def failure(self) -> str:
         """Return the failure reason that the program wrote, on one line, or an empty string."""
         file = self._directories.output / "failure"
-        return " ".join(file.read_text(errors="replace").split())[:1024] if file.is_file() else ""
+        return (
+            " ".join(file.read_text(errors="replace", encoding="utf-8").split())[:1024]
+            if file.is_file()
+            else ""
+        )
 
     def has_model(self) -> bool:
         """Return whether the program wrote a model."""

@@ -51,7 +51,7 @@ def plan(root: Path, python: Path, name: str, content: Json, work: Path) -> Resu
     """
     work.mkdir(parents=True, exist_ok=True)
     file = work / f"{name.replace('/', '-')}.json"
-    file.write_text(json.dumps(content))
+    file.write_text(json.dumps(content), encoding="utf-8")
     folder = root / "terraform" / name.partition("/")[0]
     findings, examined = Findings(), 0
     seen: set[str] = set()
@@ -63,7 +63,7 @@ def plan(root: Path, python: Path, name: str, content: Json, work: Path) -> Resu
             path, first, last = plans.source(content, record["resource"], folder)
             found = _finding({**record, "file_line_range": [first, last]}, relative(path, root))
             if path.is_file():
-                skipped = skips.between(path.read_text(), first, last)
+                skipped = skips.between(path.read_text(encoding="utf-8"), first, last)
                 found = found.suppressed(skipped.get(found.rule, ""))
             findings.add(found)
     for address in plans.with_policies(content):
@@ -136,7 +136,7 @@ def policies(root: Path, python: Path, exceptions: documents.Exceptions) -> Resu
 
 def custom_ids(root: Path) -> set[str]:
     """Return the IDs of the custom checks, read from their sources."""
-    texts = [path.read_text() for path in (root / CUSTOM_CHECKS).glob("*.py")]
+    texts = [path.read_text(encoding="utf-8") for path in (root / CUSTOM_CHECKS).glob("*.py")]
     return {
         f"CKV_POLICY_{number}" for text in texts for number in re.findall(r"^PolicyCheck\((\d+),", text, re.M)
     }

@@ -11,6 +11,7 @@ from string import Template
 
 from ops.checks.findings import Finding, line_of
 from ops.errors import OperatorError
+from ops.text import read_file
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -56,7 +57,9 @@ class Document:
 
 def values(root: Path) -> dict[str, str]:
     """Return a sample value for each placeholder."""
-    samples: dict[str, str] = json.loads((root / "policies" / "checks" / "values.json").read_text())
+    samples: dict[str, str] = json.loads(
+        (root / "policies" / "checks" / "values.json").read_text(encoding="utf-8")
+    )
     return samples
 
 
@@ -64,7 +67,11 @@ def read(root: Path) -> list[Document]:
     """Return all policy documents of a repository, including invalid ones."""
     folder = root / "policies"
     return [
-        Document(str(path.relative_to(root)), path.read_text(), KINDS.get(path.parent.name, "identity"))
+        Document(
+            str(path.relative_to(root)),
+            read_file(path),
+            KINDS.get(path.parent.name, "identity"),
+        )
         for path in sorted(folder.rglob("*.json"))
         if "checks" not in path.relative_to(folder).parts
     ]
@@ -119,7 +126,7 @@ class Exceptions:
 
     def __init__(self, root: Path):
         path = root / self.FILE
-        self.text = path.read_text() if path.exists() else ""
+        self.text = read_file(path) if path.exists() else ""
         try:
             self.all = tomllib.loads(self.text).get("exception", [])
         except tomllib.TOMLDecodeError as error:

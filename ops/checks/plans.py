@@ -100,7 +100,7 @@ def source(plan: Json, address: str, folder: Path) -> tuple[Path, int, int]:
         call = module["module_calls"][called]
         module, place = call["module"], place / call["source"]
     for path in sorted(place.glob("*.tf")):
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         if block := re.search(rf'^resource "{kind}" "{name}" \{{\n(?:.*\n)*?\}}', text, re.MULTILINE):
             first = text.count("\n", 0, block.start()) + 1
             return path.resolve(), first, first + block.group().count("\n")

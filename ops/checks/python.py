@@ -64,7 +64,7 @@ def mypy(root: Path, work: Path) -> Result:
 
 def _number_of_checked_files(root: Path) -> int:
     """Return the number of modules under the paths that pyproject.toml names for mypy."""
-    paths = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["mypy"]["files"]
+    paths = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]["files"]
     return sum(len(list((root / path).rglob("*.py"))) if (root / path).is_dir() else 1 for path in paths)
 
 

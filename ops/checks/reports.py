@@ -20,7 +20,7 @@ def write(results: list[Result], folder: Path) -> list[Path]:
     """Write check.sarif and check.xml to a folder, create it if needed, and return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     files = [folder / "check.sarif", folder / "check.xml"]
-    files[0].write_text(json.dumps(sarif(results), indent=2) + "\n")
+    files[0].write_text(json.dumps(sarif(results), indent=2) + "\n", encoding="utf-8")
     junit(results).write(files[1], encoding="utf-8", xml_declaration=True)
     return files
 

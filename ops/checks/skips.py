@@ -29,7 +29,7 @@ def reasons(root: Path) -> Result:
     files = sorted(path for path in (root / "terraform").rglob("*.tf") if ".terraform" not in path.parts)
     findings, examined = [], 0
     for path in files:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         for line, ids, reason in comments(text):
             examined += 1
             if wrong := _wrong(text, line, ids, reason):

@@ -55,7 +55,7 @@ class Configuration:
         runs: dict[str, int] = {}
         for path in self._glob("tests/*.tftest.hcl"):
             name = str(path.parents[1].relative_to(self.folder))
-            runs[name] = runs.get(name, 0) + path.read_text().count("\nrun ")
+            runs[name] = runs.get(name, 0) + path.read_text(encoding="utf-8").count("\nrun ")
         return sorted(runs, key=lambda name: -runs[name])
 
     def formatting(self) -> Result:

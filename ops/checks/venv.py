@@ -32,9 +32,9 @@ def python(progress: Progress = lambda text: None, folder: Path = FOLDER, lock: 
         OperatorError: A step failed.
     """
     wanted = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()
-    with folder.with_name(f"{folder.name}.lock").open("a") as exclusive:
+    with folder.with_name(f"{folder.name}.lock").open("a", encoding="utf-8") as exclusive:
         fcntl.flock(exclusive, fcntl.LOCK_EX)
-        if not (folder / "stamp").exists() or (folder / "stamp").read_text() != wanted:
+        if not (folder / "stamp").exists() or (folder / "stamp").read_text(encoding="utf-8") != wanted:
             progress(f"building {folder.name} (once): virtual environment")
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
@@ -42,7 +42,7 @@ def python(progress: Progress = lambda text: None, folder: Path = FOLDER, lock: 
             progress(f"building {folder.name} (once): locked packages, about 30 s")
             pip = (str(folder / "bin" / "python"), "-m", "pip", "install", "--no-deps", "--require-hashes")
             _step(folder, *pip, "-r", str(lock))
-            (folder / "stamp").write_text(wanted)
+            (folder / "stamp").write_text(wanted, encoding="utf-8")
     return folder / "bin" / "python"
 
 
@@ -54,10 +54,10 @@ def tool_environment(**more: str) -> dict[str, str]:
 
 
 def _step(folder: Path, *command: str) -> None:
-    with (folder / "setup.log").open("a") as log:
+    with (folder / "setup.log").open("a", encoding="utf-8") as log:
         code = subprocess.run(command, stdout=log, stderr=log, env=tool_environment()).returncode
     if code:
-        tail = " ".join((folder / "setup.log").read_text().split())[-600:]
+        tail = " ".join((folder / "setup.log").read_text(encoding="utf-8").split())[-600:]
         raise OperatorError(
             f"{folder.name} could not be built ({' '.join(command[1:4])}): {tail}. Fix the cause (usually the "
             "network) and run the same command again."

@@ -18,7 +18,9 @@ HOURS = 730  # per month, as in the AWS Pricing Calculator
 @functools.cache
 def prices() -> dict[str, Any]:
     """Return the price list."""
-    listed: dict[str, Any] = tomllib.loads((Path(__file__).parent / "prices.toml").read_text())
+    listed: dict[str, Any] = tomllib.loads(
+        (Path(__file__).parent / "prices.toml").read_text(encoding="utf-8")
+    )
     return listed
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from ops.errors import OperatorError
 from ops.paths import ROOT
 from ops.permissions.documents import Permission
+from ops.text import read_file
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -60,7 +61,7 @@ def load(path: Path = FILE) -> Reasons:
         OperatorError: The file is not valid.
     """
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+        tables = tomllib.loads(read_file(path))
     except tomllib.TOMLDecodeError as error:
         raise OperatorError(f"{path} is not valid TOML: {error}.") from error
     for document, table in tables.items():

@@ -21,6 +21,7 @@ from ops.settings.section import LogRetention, Section
 from ops.settings.serving import ServingSettings
 from ops.settings.storage import StorageSettings
 from ops.settings.workbench import WorkbenchSettings
+from ops.text import read_file
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -106,7 +107,7 @@ def load(environment: str | None = None) -> Settings:
         raise OperatorError(
             f"Unknown environment {environment!r}: choose one of {', '.join(names())}, or create {path}."
         )
-    return parse(path.read_text(), environment, str(path))
+    return parse(read_file(path), environment, str(path))
 
 
 def parse(text: str, environment: str, path: str) -> Settings:

@@ -121,4 +121,4 @@ def _meaning(name: str, described: Schema) -> str:
 
 if __name__ == "__main__":
     DOCUMENT.parent.mkdir(exist_ok=True)
-    DOCUMENT.write_text(document())
+    DOCUMENT.write_text(document(), encoding="utf-8")

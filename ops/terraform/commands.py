@@ -145,7 +145,7 @@ class Commands:
     def _note_session(self, process: int) -> None:
         """Record the session of Terraform, which runs by now and is waited for, even if the disk is full."""
         with contextlib.suppress(OSError):
-            self._unfinished.write_text(f"{process} {processes.boot()}")
+            self._unfinished.write_text(f"{process} {processes.boot()}", encoding="utf-8")
 
     def _end_orphans(self) -> None:
         """End the provider processes of a Terraform that was killed: they would go on changing AWS.
@@ -153,7 +153,7 @@ class Commands:
         Terraform of this stack does not run: its flock on the log is ours.
         """
         try:
-            session, _, boot = self._unfinished.read_text().partition(" ")
+            session, _, boot = self._unfinished.read_text(encoding="utf-8").partition(" ")
         except FileNotFoundError:
             return
         if session.isdigit() and boot == processes.boot():
@@ -169,7 +169,7 @@ class Commands:
         A file and not a pipe: if this process is killed, Terraform finishes. It inherits the file and its flock, so the
         next run knows whether Terraform still works on this stack.
         """
-        with self.log.open("a+") as log:
+        with self.log.open("a+", encoding="utf-8") as log:
             wait_for(
                 lambda: _lock(log) or None,
                 seconds=LONGEST_RUN_SECONDS,

@@ -69,7 +69,7 @@ class Configuration:
             _link(self.folder / name, source)
         for name, text in {**self.generated, **once}.items():
             _remove(self.folder / name)
-            (self.folder / name).write_text(text)
+            (self.folder / name).write_text(text, encoding="utf-8")
 
 
 def _link(path: Path, target: Path) -> None:

@@ -49,7 +49,7 @@ def updated(module: Path) -> str:
     Raises:
         ValueError: The README has no place for the tables, or a description is missing.
     """
-    text = (module / "README.md").read_text()
+    text = (module / "README.md").read_text(encoding="utf-8")
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
@@ -62,7 +62,7 @@ def main(folders: Sequence[str]) -> int:
     status = 0
     for module in [Path(folder).resolve() for folder in folders] or modules():
         try:
-            (module / "README.md").write_text(updated(module))
+            (module / "README.md").write_text(updated(module), encoding="utf-8")
         except ValueError as error:
             print(error, file=sys.stderr)
             status = 1

@@ -43,9 +43,9 @@ def cli_config() -> Path | None:
         ]
     path = WORK / "terraform" / "cli.tfrc"
     text = "\n".join(lines) + "\n"
-    if not path.exists() or path.read_text() != text:
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
         draft = path.with_suffix(f".{os.getpid()}")
-        draft.write_text(text)
+        draft.write_text(text, encoding="utf-8")
         draft.replace(path)
     return path
 
@@ -75,7 +75,7 @@ def find_mirror() -> Path | None:
 @cache
 def locked_version() -> str:
     """Return the version of the provider in the committed lock file."""
-    text = (ROOT / "terraform" / "foundation" / ".terraform.lock.hcl").read_text()
+    text = (ROOT / "terraform" / "foundation" / ".terraform.lock.hcl").read_text(encoding="utf-8")
     found = re.search(r'version\s*=\s*"([^"]+)"', text)
     if not found:
         raise OperatorError(
@@ -92,7 +92,9 @@ def is_unreachable(message: str) -> bool:
 def _has_own_configuration() -> bool:
     named = os.environ.get("TF_CLI_CONFIG_FILE")
     candidates = [Path(named)] if named else [Path.home() / ".terraformrc", Path.home() / "terraform.rc"]
-    return any(path.is_file() and "provider_installation" in path.read_text() for path in candidates)
+    return any(
+        path.is_file() and "provider_installation" in path.read_text(encoding="utf-8") for path in candidates
+    )
 
 
 def _usual_folders() -> list[Path]:

@@ -151,7 +151,7 @@ class Stack:
 
     def _plan_once(self, destroy: bool, targets: Sequence[str], imports: tuple[Import, ...] = ()) -> Plan:
         variables = self.work / "inputs.tfvars.json"
-        variables.write_text(json.dumps(self.variables, indent=2, sort_keys=True))
+        variables.write_text(json.dumps(self.variables, indent=2, sort_keys=True), encoding="utf-8")
         file = self.work / "saved.tfplan"
         found = self.commands.run(
             "plan",
@@ -262,12 +262,12 @@ class Stack:
         }
         wanted = self._init_fingerprint(backend)
         marker = self.work / "initialized"
-        if marker.exists() and marker.read_text() == wanted:
+        if marker.exists() and marker.read_text(encoding="utf-8") == wanted:
             return
         self.progress("terraform init")
         # -lockfile=readonly: Terraform accepts only providers with the committed hashes.
         self.commands.run("init", backend_config=backend, reconfigure=flag(True), lockfile="readonly")
-        marker.write_text(wanted)
+        marker.write_text(wanted, encoding="utf-8")
 
     def _init_fingerprint(self, backend: Any) -> str:
         """Return a hash of everything that `terraform init` depends on."""

@@ -59,7 +59,9 @@ def _policy(env: Environment) -> dict[str, Any]:
         "partition": env.partition,
         "region": env.settings.region,
     }
-    text = Template((ROOT / "policies" / "resources" / "bucket.json").read_text()).substitute(values)
+    text = Template((ROOT / "policies" / "resources" / "bucket.json").read_text(encoding="utf-8")).substitute(
+        values
+    )
     document: dict[str, Any] = json.loads(text)
     statements = [s for s in document["Statement"] if s["Sid"] in ("DenyPlainHttp", "DenyOtherAccounts")]
     return {**document, "Statement": statements}

@@ -81,7 +81,7 @@ class Campaign:
 
     def reference(self, stage: Stage) -> Reference:
         """Return the undisturbed run of a stage."""
-        return Reference(**json.loads(self._reference_file(stage).read_text()))
+        return Reference(**json.loads(self._reference_file(stage).read_text(encoding="utf-8")))
 
     def _record(self, stage: Stage) -> None:
         """Run a stage undisturbed, and save the state and what it holds. The root user needs no stack access."""
@@ -95,7 +95,7 @@ class Campaign:
             lab.succeed(*stage.command, as_root=True)
         found = Reference(round(time.monotonic() - began, 1), steps, inventory.take(lab.env))
         lab.save(stage.name)
-        self._reference_file(stage).write_text(json.dumps(asdict(found)))
+        self._reference_file(stage).write_text(json.dumps(asdict(found)), encoding="utf-8")
 
     def _reference_file(self, stage: Stage) -> Path:
         return self.labs[0].saved(stage.name) / "reference.json"

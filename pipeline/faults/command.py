@@ -80,7 +80,7 @@ class Command:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.end()
-            with self.output.open("a") as log:
+            with self.output.open("a", encoding="utf-8") as log:
                 log.write(f"\ninv: it did not end within {seconds:.0f} s\n")
         self.close_terminal()
         return self._process.returncode
@@ -126,7 +126,7 @@ class Command:
     @property
     def text(self) -> str:
         """What it printed for people."""
-        return _ESCAPES.sub("", self.output.read_text(errors="replace"))
+        return _ESCAPES.sub("", self.output.read_text(errors="replace", encoding="utf-8"))
 
     @property
     def message(self) -> str:
@@ -143,7 +143,7 @@ class Command:
     @property
     def json(self) -> Any:
         """Its result on standard output; None without one."""
-        text = self.output.with_suffix(".json").read_text().strip()
+        text = self.output.with_suffix(".json").read_text(encoding="utf-8").strip()
         return json.loads(text) if text else None
 
     def terraform_steps(self) -> int:

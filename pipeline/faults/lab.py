@@ -181,7 +181,9 @@ class Lab:
                 shutil.copy2(ROOT / source, target / source)
         for linked in self.linked:
             (target / linked).symlink_to(ROOT / linked)
-        (target / "environments" / f"{self.settings.environment}.toml").write_text(self.settings_file)
+        (target / "environments" / f"{self.settings.environment}.toml").write_text(
+            self.settings_file, encoding="utf-8"
+        )
         return target
 
     def _check_open(self) -> None:

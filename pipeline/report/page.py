@@ -58,7 +58,7 @@ def render(content: dict[str, Any], now: datetime | None = None) -> str:
     )
     moment = (now or datetime.now(timezone.utc)).astimezone().strftime("%Y-%m-%d %H:%M %Z")
     rows = content["comparison"]
-    return template.from_string(TEMPLATE.read_text()).render(
+    return template.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         **content,
         made=moment,
         cells=list(zip(rows, comparison.cells(rows), strict=True)),

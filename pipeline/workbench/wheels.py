@@ -76,7 +76,7 @@ def requirements(image: Image, lock: str) -> str:
 
 def _download(image: Image, lock: str, destination: Path) -> None:
     file = destination / "requirements.txt"
-    file.write_text(requirements(image, lock))
+    file.write_text(requirements(image, lock), encoding="utf-8")
     platforms = [f"--platform=manylinux_2_{minor}_x86_64" for minor in range(image.glibc, 16, -1)]
     command = [
         sys.executable,

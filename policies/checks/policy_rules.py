@@ -14,7 +14,7 @@ from string import Template
 
 from policy_sentry.querying.actions import get_action_data
 
-VALUES: dict[str, str] = json.loads((Path(__file__).parent / "values.json").read_text())
+VALUES: dict[str, str] = json.loads((Path(__file__).parent / "values.json").read_text(encoding="utf-8"))
 """A sample value for each ${placeholder}."""
 
 OWN_PRINCIPALS = {"aws:PrincipalAccount", "aws:PrincipalOrgID", "aws:SourceAccount"}

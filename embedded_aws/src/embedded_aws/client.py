@@ -219,7 +219,7 @@ def _exclusive_lock(home: Path) -> Iterator[None]:
     """Hold the lock of a home folder: of two commands at once, the second waits and finds what the first did."""
     try:
         home.mkdir(parents=True, exist_ok=True)
-        lock = _lock_file(home).open("a")
+        lock = _lock_file(home).open("a", encoding="utf-8")
     except OSError as error:
         raise EmbeddedAwsError(
             f"The home folder {home} of the embedded AWS cannot be used: {error.strerror}."

@@ -147,13 +147,13 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         server.build(Runtime(home=Path(home), port=1))
-        text = README.read_text()
+        text = README.read_text(encoding="utf-8")
         new = updated(text)
     if text == new:
         return
     if arguments.check:
         sys.exit("The tables in embedded_aws/README.md are out of date. Run: python -m embedded_aws.contract")
-    README.write_text(new)
+    README.write_text(new, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ def root(home: Path) -> Credentials:
     """Return the root access key of the embedded AWS in `home`; create it if missing."""
     path = home / "credentials.json"
     try:
-        return Credentials(**json.loads(path.read_text()))
+        return Credentials(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         created = Credentials(
             "AKIA" + _random(16, string.ascii_uppercase + "234567"),
@@ -41,12 +41,14 @@ def root(home: Path) -> Credentials:
         )
     home.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    with os.fdopen(
+        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+    ) as file:
         json.dump(asdict(created), file)
     try:
         os.link(draft, path)  # fails if another process was first: its key is used
     except FileExistsError:
-        return Credentials(**json.loads(path.read_text()))
+        return Credentials(**json.loads(path.read_text(encoding="utf-8")))
     finally:
         draft.unlink()
     return created

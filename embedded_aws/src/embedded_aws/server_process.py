@@ -52,7 +52,7 @@ def launch(home: Path, listener: socket.socket, time_scale: float) -> int:
             _write(home / "port.json", {"port": port})
             return int(found["pid"])
         if process.poll() is not None:
-            lines = output.read_text(errors="replace").strip().splitlines() or ["no output"]
+            lines = output.read_text(errors="replace", encoding="utf-8").strip().splitlines() or ["no output"]
             raise EmbeddedAwsError(f"The embedded AWS ended while starting: {lines[-1]} (more in {output}).")
         time.sleep(0.05)
     process.kill()
@@ -166,5 +166,5 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     draft = path.with_name(path.name + ".tmp")
-    draft.write_text(json.dumps(content))
+    draft.write_text(json.dumps(content), encoding="utf-8")
     draft.replace(path)

@@ -90,7 +90,7 @@ def _once(folder: Path, origin: dict[str, Any], make: Callable[[Path], None]) ->
     new.mkdir()
     try:
         make(new)
-        (new / _ORIGIN).write_text(json.dumps(origin))
+        (new / _ORIGIN).write_text(json.dumps(origin), encoding="utf-8")
     except BaseException:
         shutil.rmtree(new, ignore_errors=True)
         raise

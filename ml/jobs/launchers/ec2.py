@@ -283,4 +283,4 @@ class Ec2Launcher:
 def user_data(**variables: str) -> str:
     """Return the user data script with its variables."""
     lines = "\n".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
-    return USER_DATA.read_text().replace("@SETTINGS@", lines)
+    return USER_DATA.read_text(encoding="utf-8").replace("@SETTINGS@", lines)

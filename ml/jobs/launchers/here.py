@@ -124,7 +124,7 @@ def _exclusive_lock(name: str) -> Iterator[int]:
     """Let one process at a time train a job here. Yields the lock's file descriptor. Raises OperatorError."""
     folder = WORK / "here"
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{name}.lock").open("a") as lock:
+    with (folder / f"{name}.lock").open("a", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

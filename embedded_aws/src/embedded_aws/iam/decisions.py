@@ -77,11 +77,11 @@ class DecisionRecord:
 
     def _append(self, line: str) -> None:
         if self._file is None:
-            self._file = self._path.open("a")
+            self._file = self._path.open("a", encoding="utf-8")
         if self._file.tell() + len(line) > self._max_bytes:
             self._file.close()
             self._path.replace(self._path.with_name(f"{FILE}.1"))
-            self._file = self._path.open("a")
+            self._file = self._path.open("a", encoding="utf-8")
             self._seen.clear()
         self._file.write(line + "\n")
         self._file.flush()

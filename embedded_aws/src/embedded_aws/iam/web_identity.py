@@ -76,7 +76,7 @@ class WebIdentities:
 
     def _key_set(self, url: str) -> KeySet:
         path = self._keys / f"{url.partition('/')[0]}.json"
-        keys: KeySet = KeySet.import_key_set(json.loads(path.read_text()))
+        keys: KeySet = KeySet.import_key_set(json.loads(path.read_text(encoding="utf-8")))
         return keys
 
 

@@ -212,7 +212,7 @@ def _init(config: dict[str, Any], folder: Path) -> list[str]:
     file = folder / "init.json"
     file.unlink(missing_ok=True)  # left by a process that was killed before it read it
     file.touch(0o600, exist_ok=False)
-    file.write_text(json.dumps(config))
+    file.write_text(json.dumps(config), encoding="utf-8")
     return [sys.executable, "-S", "-E", str(INIT), str(file)]
 
 

@@ -43,7 +43,7 @@ def processes() -> dict[int, Process]:
     found = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
-            fields = entry.read_text().rpartition(")")[2].split()
+            fields = entry.read_text(encoding="utf-8").rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended
         ticks = sum(int(field) for field in fields[11:15])

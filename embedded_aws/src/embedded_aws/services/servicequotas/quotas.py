@@ -163,7 +163,7 @@ class Quotas:
     def configured(self) -> dict[str, dict[str, float]]:
         """Return the content of the file; empty without a file. Raises EmbeddedAwsError if it is not valid."""
         try:
-            content: dict[str, dict[str, float]] = json.loads(self._path.read_text())
+            content: dict[str, dict[str, float]] = json.loads(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
         except ValueError as error:

@@ -32,7 +32,7 @@ def usage() -> dict[int, tuple[float, int]]:
     found: dict[int, tuple[float, int]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
-            fields = entry.read_text().rpartition(")")[2].split()
+            fields = entry.read_text(encoding="utf-8").rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             continue  # the process has ended
         group, seconds = int(fields[2]), (int(fields[11]) + int(fields[12])) / TICK

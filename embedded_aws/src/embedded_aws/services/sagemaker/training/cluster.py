@@ -47,7 +47,7 @@ class Instance:
         values = {name: containers.relocate(value, self.base) for name, value in hyperparameters.items()}
         files = {"hyperparameters": values, "resourceconfig": resources, "inputdataconfig": inputs}
         for name, content in files.items():
-            (self.base / "input/config" / f"{name}.json").write_text(json.dumps(content))
+            (self.base / "input/config" / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
 
 
 class Cluster:

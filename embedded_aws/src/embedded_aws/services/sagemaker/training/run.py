@@ -330,7 +330,7 @@ def failure_reason(base: Path, status: int) -> str:
     """Return AWS's FailureReason for a failed program: the content of output/failure, and the exit status."""
     code = 128 - status if status < 0 else status  # a signal, as a shell and a container report it
     file = base / "output/failure"
-    message = file.read_text(errors="replace") if file.exists() else ""
+    message = file.read_text(errors="replace", encoding="utf-8") if file.exists() else ""
     if not message and code == 137:
         message = (
             "Please use an instance type with more memory, or reduce the size of job input on an instance"

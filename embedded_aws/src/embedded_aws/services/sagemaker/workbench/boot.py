@@ -80,7 +80,7 @@ def run_script(script: dict[str, str], config: dict[str, Any], run: Path) -> boo
 
 def main() -> int:
     run = Path(os.environ["EMBEDDED_AWS_RUN"])
-    config = json.loads((run / "boot.json").read_text())
+    config = json.loads((run / "boot.json").read_text(encoding="utf-8"))
     for script in config["scripts"]:
         if not run_script(script, config, run):
             return 1
