@@ -47,7 +47,7 @@ class ImageTooLarge(FunctionError):
 
 
 class UnsupportedImage(FunctionError):
-    """The bytes are not a JPEG, PNG or WebP image, or do not match their content type."""
+    """The bytes are of no image format that the model understands, or do not match their content type."""
 
     status = 415
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
 from contract import BadRequest, ImageTooLarge, SourceFailed, SourceForbidden
+from image_formats import MEDIA_TYPES
 from public_address import is_public
 
 PORT = 443
@@ -24,7 +25,7 @@ MAX_URL = 2048
 TIME_LIMIT = 8.0  # seconds, redirects included
 _REDIRECTS = {301, 302, 303, 307, 308}
 _CHUNK = 64 * 1024
-_TYPES = "image/png, image/jpeg, image/webp"
+_TYPES = ", ".join(MEDIA_TYPES.values())
 
 
 def resolve(host: str) -> list[str]:

@@ -17,8 +17,7 @@ from contract import (
     UnsupportedImage,
 )
 from https_fetch import Fetcher
-
-_ALIASES = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": "image/png"}
+from image_formats import ALIASES, HEAD_BYTES, MEDIA_TYPES, NAMES, identify
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class ImageSource:
         if request.source == "url":
             data, declared = self.fetcher.get(request.value, self.max_bytes)
             found = media_type(data)
-            if _ALIASES.get(declared, declared) != found:
+            if ALIASES.get(declared, declared) != found:
                 raise UnsupportedImage("the URL's content type does not match its image")
             return data, found
         data = self._base64(request.value) if request.source == "image" else self._s3(request.value)
@@ -91,11 +90,8 @@ class ImageSource:
 
 
 def media_type(data: bytes) -> str:
-    """Return image/jpeg, image/png or image/webp, from the first bytes. Raises UnsupportedImage."""
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    raise UnsupportedImage("the image is not a JPEG, PNG or WebP file")
+    """Return the media type of an image from its content. Raises UnsupportedImage."""
+    kind = identify(data[:HEAD_BYTES])
+    if kind is None:
+        raise UnsupportedImage(f"the image is none of {NAMES}")
+    return MEDIA_TYPES[kind]

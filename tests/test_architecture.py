@@ -16,7 +16,7 @@ OURS = {"cli", "pipeline", "ops", "ml", "embedded_aws", "lambda_function", "task
 # The modules of ours that the files of a folder may import, as dotted prefixes.
 ARROWS = {
     "ops": {"ops"},
-    "ml/jobs": {"ml.jobs", "ml.runner", "ops"},
+    "ml/jobs": {"ml.jobs", "ml.runner", "ml.container.images", "ops"},  # the decoder, which needs Pillow only
     "pipeline": {"pipeline", "ml.jobs", "ops"},
     "ml/runner": {"ml.runner"},
     "ml/container": set(),

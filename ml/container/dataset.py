@@ -13,11 +13,12 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from errors import InputError
-from preprocess import SUFFIXES, ImageError, Preprocess, open_image
+from images import ImageError, is_gray
+from preprocess import Preprocess
 
 # A split that decodes to at most this size is kept in memory. A larger one is decoded again every epoch.
 MEMORY_LIMIT = 512 * 2**20  # bytes
-GRAYSCALE_MODES = ("1", "L", "LA", "I", "I;16")
+_EXPECTED = "expected <class>/<image>"
 
 Decoded = TypeVar("Decoded")
 
@@ -39,21 +40,39 @@ class Split:
 
 
 def read_split(name: str, folder: Path) -> Split:
-    """List `<folder>/<class>/<image>`. Raises InputError without classes or for a class without images."""
-    classes = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
-    if not classes:
-        raise InputError(f"channel {name!r} has no class folders in {folder}; expected <class>/<image>")
+    """List every file of a channel: `<folder>/<class>/<image>`.
+
+    Raises InputError without classes, for a class without files, and for a file or folder at another place: `./inv data`
+    uploads nothing else, and what training left out would be missing in its counts.
+    """
+    classes: list[str] = []
     paths: list[Path] = []
     labels: list[int] = []
-    for label, class_name in enumerate(classes):
-        images = sorted(p for p in (folder / class_name).rglob("*") if p.suffix.lower() in SUFFIXES)
-        if not images:
+    for entry in sorted(folder.iterdir(), key=lambda path: path.name):
+        if not entry.is_dir():
+            raise InputError(f"channel {name!r} has a file {entry.name!r} in no class folder; {_EXPECTED}")
+        files = sorted(entry.iterdir())
+        if not files:
+            raise InputError(f"class {entry.name!r} of channel {name!r} has no images")
+        if others := [path.name for path in files if not path.is_file()]:
             raise InputError(
-                f"class {class_name!r} of channel {name!r} has no images ({', '.join(SUFFIXES)})"
+                f"class {entry.name!r} of channel {name!r} has a folder {others[0]!r}; {_EXPECTED}"
             )
-        paths += images
-        labels += [label] * len(images)
-    return Split(name, tuple(paths), torch.tensor(labels), classes)
+        paths += files
+        labels += [len(classes)] * len(files)
+        classes.append(entry.name)
+    if not classes:
+        raise InputError(f"channel {name!r} has no class folders in {folder}; {_EXPECTED}")
+    return Split(name, tuple(paths), torch.tensor(labels), tuple(classes))
+
+
+def check_count(split: Split, expected: int | None) -> None:
+    """Raise InputError if a split does not have the images that the data set's manifest counts. None: it has no count."""
+    if expected is not None and len(split.paths) != expected:
+        raise InputError(
+            f"channel {split.name!r} has {len(split.paths)} images and the data set's manifest has {expected}; run "
+            "./inv data again, then this command"
+        )
 
 
 def check_classes(train: Split, other: Split) -> None:
@@ -68,11 +87,9 @@ def check_classes(train: Split, other: Split) -> None:
 
 
 def detect_channels(split: Split) -> int:
-    """Return 1 when the first image of every class is grayscale, otherwise 3."""
-    labels = split.labels.tolist()
-    first_images = [split.paths[labels.index(label)] for label in range(len(split.classes))]
-    modes = [_read(path, open_image).mode for path in first_images]
-    return 1 if all(mode in GRAYSCALE_MODES for mode in modes) else 3
+    """Return 1 when every image is grayscale, otherwise 3. Raises InputError, with the file, as SplitImages."""
+    with ThreadPoolExecutor(_available_cpus()) as pool:
+        return 1 if all(pool.map(lambda path: _read(path, is_gray), split.paths)) else 3
 
 
 class SplitImages:
@@ -119,12 +136,12 @@ class _DecodedDataset(Dataset[torch.Tensor]):
         return len(self._paths)
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        return _read(self._paths[index], self._preprocess.decode)
+        return _read(self._paths[index], lambda path: self._preprocess.decode(path.read_bytes()))
 
 
-def _read(path: Path, decode: Callable[[bytes], Decoded]) -> Decoded:
+def _read(path: Path, read: Callable[[Path], Decoded]) -> Decoded:
     try:
-        return decode(path.read_bytes())
+        return read(path)
     except ImageError as error:
         raise InputError(f"{path.parent.name}/{path.name}: {error}") from error
 

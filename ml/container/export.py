@@ -17,6 +17,7 @@ SERVING_MODULES = (
     "predict",
     "model",
     "preprocess",
+    "images",
     "errors",
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, NoReturn
@@ -29,6 +30,12 @@ class Hyperparameters:
     optimizer: str = field(default="adamw", metadata={"help": "optimizer", "choices": OPTIMIZERS})
     weight_decay: float = _number(0.01, 0.0, 100.0, "weight decay of the optimizer")
     seed: int = _number(0, 0, 2**32 - 1, "seed of the random number generators")
+    expected_images: str = field(
+        default="",
+        metadata={
+            "help": "images of each channel by the data set's manifest, such as train=24,valid=4,test=4"
+        },
+    )
     pretrained: bool = field(
         default=False, metadata={"help": "train only the head, on weights of the weights channel"}
     )
@@ -40,6 +47,16 @@ class Hyperparameters:
                 raise InputError(
                     f"--{_flag(item.name)} is {value}; it must be between {limits[0]} and {limits[1]}"
                 )
+        if self.expected_images and not re.fullmatch(r"(\w+=\d+,)*\w+=\d+", self.expected_images):
+            raise InputError(
+                f"--expected-images is {self.expected_images!r}; it must look like train=24,valid=4,test=4"
+            )
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The expected number of images of each channel; empty without --expected-images."""
+        pairs = [item.split("=") for item in self.expected_images.split(",") if item]
+        return {channel: int(count) for channel, count in pairs}
 
     def as_dict(self) -> dict[str, Any]:
         """Return name to value, as recorded in model.json."""

@@ -47,7 +47,7 @@ class Predictor:
         self._lock = threading.Lock()
 
     def logits(self, data: bytes) -> torch.Tensor:
-        """Return the logits of a JPEG, PNG or WebP image: float32 [classes]. Raises ImageError."""
+        """Return the logits of an image: float32 [classes]. Raises ImageError."""
         images = self.preprocess.crop(self.preprocess.decode(data)[None])
         # Images are decoded in parallel. The model takes one at a time and uses every processor for it.
         with self._lock, torch.inference_mode():

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 import torch
 from PIL import Image, ImageOps
 
-from errors import InputError
-
-FORMATS = ("JPEG", "PNG", "WEBP")
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-MAX_PIXELS = 50_000_000
-# Disable PIL's own limit. open_image checks ours right after reading the header.
-Image.MAX_IMAGE_PIXELS = None
-
-
-class ImageError(InputError):
-    """The bytes are not an image that can be decoded."""
-
-
-class ImageTooLargeError(ImageError):
-    """The image has more than MAX_PIXELS pixels."""
+from images import decode_image
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +33,13 @@ class Preprocess:
         return "L" if self.channels == 1 else "RGB"
 
     def decode(self, data: bytes) -> torch.Tensor:
-        """Decode a JPEG, PNG or WebP image to uint8 [channels, resize_size, resize_size].
+        """Decode an image of any format of images.MEDIA_TYPES to uint8 [channels, resize_size, resize_size].
 
-        Resizes the shorter side to resize_size and crops the center square.
-        Raises ImageTooLargeError above MAX_PIXELS pixels, ImageError for anything it cannot decode.
+        Resizes the shorter side to resize_size and crops the center square. Raises ImageError as decode_image.
         """
-        image = open_image(data)
         size = (self.resize_size, self.resize_size)
-        try:
-            image.draft(self.mode, size)  # decodes a large JPEG at a reduced scale, which is faster
-            image = ImageOps.exif_transpose(image)
-            if image.mode.startswith("I"):  # 16 bits: PIL would clip instead of scaling
-                image = image.convert("I").point(lambda value: value * (1 / 256))
-            image = ImageOps.fit(image.convert(self.mode), size, Image.Resampling.BILINEAR)
-        except Exception as error:  # PIL's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
-            raise ImageError(f"the image cannot be decoded: {error}") from error
+        image = decode_image(data, self.mode, size)
+        image = ImageOps.fit(image.convert(self.mode), size, Image.Resampling.BILINEAR)
         pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
         return pixels.view(self.resize_size, self.resize_size, self.channels).permute(2, 0, 1).contiguous()
 
@@ -76,17 +53,3 @@ class Preprocess:
         mean = torch.tensor(self.mean, device=images.device).view(-1, 1, 1)
         std = torch.tensor(self.std, device=images.device).view(-1, 1, 1)
         return (images.float() / 255 - mean) / std
-
-
-def open_image(data: bytes) -> Image.Image:
-    """Read an image's header. Raises ImageTooLargeError or ImageError."""
-    try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Exception as error:  # as in decode, PIL raises many types
-        raise ImageError(f"the {len(data)} bytes are not a {', '.join(FORMATS)} image") from error
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise ImageTooLargeError(
-            f"the image has {width} x {height} pixels; at most {MAX_PIXELS:,} are allowed"
-        )
-    return image

@@ -11,8 +11,8 @@ from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 
+from images import ImageError, ImageTooLargeError
 from predict import Predictor, set_threads
-from preprocess import ImageError, ImageTooLargeError
 from serving_interface import ATTRIBUTES_HEADER, CONTENT_TYPES, DEFAULT_TOP_K, MAX_BODY_BYTES
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 import checkpoint
-from dataset import Split, SplitImages, check_classes, detect_channels, read_split
+from dataset import Split, SplitImages, check_classes, check_count, detect_channels, read_split
 from environment import TrainingEnvironment
 from epoch import train_epoch
 from errors import InputError
@@ -84,13 +84,13 @@ def load_data(run: Run) -> Data:
     splits = {name: read_split(name, run.environment.channel(name)) for name in names}
     for split in splits.values():
         check_classes(splits["train"], split)
+        check_count(split, run.hyperparameters.counts.get(split.name))
     run.group.check_same_data(repr([(split.classes, len(split.paths)) for split in splits.values()]).encode())
     training = splits["train"]
     _check_batch_size(run, len(training.paths))
-    hyperparameters = run.hyperparameters
-    preprocess = default_preprocess(
-        hyperparameters.architecture, hyperparameters.image_size, detect_channels(training)
-    )
+    architecture = run.hyperparameters.architecture
+    channels = 3 if ARCHITECTURES[architecture].natural_images else detect_channels(training)
+    preprocess = default_preprocess(architecture, run.hyperparameters.image_size, channels)
     images = {name: SplitImages(split, preprocess) for name, split in splits.items()}
     counts = ", ".join(f"{len(split.paths)} {name}" for name, split in splits.items())
     world = f"{run.group.world_size} x {run.group.device.type}"

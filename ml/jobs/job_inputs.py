@@ -61,9 +61,14 @@ def metric_definitions() -> list[dict[str, str]]:
     return [{"name": name, "regex": rf"(?<![\w:]){name}={_NUMBER}"} for name in METRICS]
 
 
-def hyperparameters(settings: Settings, epochs: int) -> dict[str, str]:
-    """Return the hyperparameters that are not tuned, as arguments of the training program."""
+def hyperparameters(settings: Settings, epochs: int, manifest: Manifest) -> dict[str, str]:
+    """Return the hyperparameters that are not tuned, as arguments of the training program.
+
+    It fails if the number of images in a channel is not that of the manifest.
+    """
+    counts = {split: sum(by_class.values()) for split, by_class in manifest.counts.items()}
     return {
+        "expected-images": ",".join(f"{split}={count}" for split, count in counts.items()),
         "architecture": settings.model.architecture,
         "image-size": str(settings.model.image_size),
         "pretrained": str(settings.model.pretrained).lower(),

@@ -16,7 +16,17 @@ from ops.errors import OperatorError
 # The serving container declares these (ml/container/serving_interface.py), and a test compares both: operators' code does
 # not import the container.
 SERVING_ENVIRONMENT = {"SM_RAYSERVE_APP": "app:app"}
-CONTENT_TYPES = ["image/png", "image/jpeg", "image/webp", "application/x-image"]
+CONTENT_TYPES = [
+    "image/png",
+    "image/jpeg",
+    "image/webp",
+    "image/bmp",
+    "image/gif",
+    "image/tiff",
+    "image/x-portable-anymap",
+    "image/avif",
+    "application/x-image",
+]
 RESPONSE_TYPES = ["application/json"]
 
 

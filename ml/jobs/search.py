@@ -182,7 +182,7 @@ def _trial_definition(env: Environment, manifest: Manifest, source: job_inputs.S
     tuning = settings.tuning
     ranged = {*tuning.continuous, *tuning.integer, *tuning.categorical}
     static = {
-        **job_inputs.hyperparameters(settings, tuning.epochs),
+        **job_inputs.hyperparameters(settings, tuning.epochs, manifest),
         **job_inputs.toolkit_parameters(settings),
     }
     return {

@@ -186,7 +186,7 @@ def test_an_invalid_response_of_the_endpoint_is_an_error(function, runtime, cont
         ({"url": "http://pictures.example/a.png"}, 400, "BadRequest"),
         ({"url": "https://169.254.169.254/latest/meta-data/iam/"}, 403, "SourceForbidden"),
         ({"s3": "s3://other/a.png"}, 403, "SourceForbidden"),
-        ({"image": base64.b64encode(b"GIF89a").decode()}, 415, "UnsupportedImage"),
+        ({"image": base64.b64encode(b"<svg/>").decode()}, 415, "UnsupportedImage"),
         ({"image": "A" * 6_100_000}, 413, "ImageTooLarge"),
     ],
 )

@@ -111,7 +111,7 @@ def test_an_image_is_classified_over_http(handler, event):
         (request(ENCODED, content_type="image/png", encoded=True, color="red"), 400, "BadRequest"),
         (request('{"s3": "s3://other/a.png"}'), 403, "SourceForbidden"),
         (request(method="PUT"), 405, "MethodNotAllowed"),
-        (request(encode("GIF89a"), content_type="image/gif", encoded=True), 415, "UnsupportedImage"),
+        (request(encode("<svg/>"), content_type="image/svg+xml", encoded=True), 415, "UnsupportedImage"),
     ],
 )
 def test_an_error_sets_the_http_status(handler, event, status, kind):

@@ -107,7 +107,7 @@ def required(embedded_aws, tmp_path) -> dict:
 
 def send(aws, url: str, service: str, method: str = "POST", signed: bool = True) -> tuple[int, dict]:
     """Send an image of an unsupported type. Return status and JSON."""
-    request = AWSRequest(method, url, data=b"GIF89a", headers={"Content-Type": "image/gif"})
+    request = AWSRequest(method, url, data=b"<svg/>", headers={"Content-Type": "image/svg+xml"})
     keys = aws.credentials
     credentials = Credentials(keys["AWS_ACCESS_KEY_ID"], keys["AWS_SECRET_ACCESS_KEY"])
     host = url.split("/")[2]
@@ -117,7 +117,7 @@ def send(aws, url: str, service: str, method: str = "POST", signed: bool = True)
     address = url.replace(host, f"127.0.0.1:{host.rpartition(':')[2]}")
     try:
         with urllib.request.urlopen(
-            urllib.request.Request(address, b"GIF89a", dict(request.headers), method=method), timeout=20
+            urllib.request.Request(address, b"<svg/>", dict(request.headers), method=method), timeout=20
         ) as response:
             return response.status, json.loads(response.read())
     except urllib.error.HTTPError as error:

@@ -41,7 +41,7 @@ class Training:
         """The training program's arguments: fixed and tuned hyperparameters."""
         settings = self.env.settings
         tuned = {k: v for k, v in self.tuned.hyperparameters.items() if not k.startswith("_")}
-        return {**job_inputs.hyperparameters(settings, settings.training.epochs), **tuned}
+        return {**job_inputs.hyperparameters(settings, settings.training.epochs, self.manifest), **tuned}
 
     def lineage(self, name: str, launcher: str) -> dict[str, str]:
         """Return where the model of job `name` comes from, as the model registry stores it."""

@@ -4,9 +4,10 @@ import shutil
 
 import pytest
 import torch
+from PIL import Image
 
 from augmentation import crop_and_flip, random_crops
-from dataset import SplitImages, check_classes, detect_channels, read_split
+from dataset import SplitImages, check_classes, check_count, detect_channels, read_split
 from errors import InputError
 from preprocess import Preprocess
 from sampling import evaluation_batches, train_batches
@@ -34,9 +35,41 @@ def test_read_split_refuses_a_folder_without_classes(tmp_path):
 def test_read_split_refuses_a_class_without_images(tmp_path, shades):
     shutil.copytree(shades / "valid", tmp_path, dirs_exist_ok=True)
     (tmp_path / "medium").mkdir()
-    (tmp_path / "medium" / "notes.txt").write_text("not an image")
     with pytest.raises(InputError, match="class 'medium' of channel 'valid' has no images"):
         read_split("valid", tmp_path)
+
+
+@pytest.mark.parametrize("place", ["notes.txt", "dark/session1/0.png"])
+def test_read_split_refuses_what_is_no_image_of_a_class(tmp_path, shades, place):
+    shutil.copytree(shades / "valid", tmp_path, dirs_exist_ok=True)
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    shutil.copy(shades / "valid" / "dark" / "0.png", tmp_path / place)
+    with pytest.raises(InputError, match=r"(notes.txt|session1).*expected <class>/<image>"):
+        read_split("valid", tmp_path)
+
+
+def test_read_split_leaves_out_no_file_whatever_its_name(tmp_path, shades):
+    shutil.copytree(shades / "valid", tmp_path, dirs_exist_ok=True)
+    for name in ("a.bmp", "b", ".hidden", "c.txt"):
+        shutil.copy(shades / "valid" / "dark" / "0.png", tmp_path / "dark" / name)
+    assert len(read_split("valid", tmp_path).paths) == 20
+
+
+def test_check_count_refuses_another_number_than_the_manifest_has(shades):
+    split = read_split("valid", shades / "valid")
+    check_count(split, 16)
+    check_count(split, None)
+    with pytest.raises(
+        InputError, match=r"channel 'valid' has 16 images and .* has 24; run \./inv data again"
+    ):
+        check_count(split, 24)
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("RGB", 3)])
+def test_all_images_decide_the_number_of_channels(tmp_path, shades, mode, channels):
+    shutil.copytree(shades / "valid", tmp_path, dirs_exist_ok=True)
+    Image.new(mode, (12, 12)).save(tmp_path / "light" / "9.png")  # not the first one of its class
+    assert detect_channels(read_split("valid", tmp_path)) == channels
 
 
 def test_check_classes_refuses_splits_with_different_classes(tmp_path, shades):

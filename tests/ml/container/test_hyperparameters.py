@@ -27,6 +27,8 @@ def test_every_hyperparameter_is_a_flag():
             "0.0",
             "--seed",
             "7",
+            "--expected-images",
+            "train=24,valid=4",
             "--pretrained",
             "True",
         ],
@@ -41,6 +43,7 @@ def test_every_hyperparameter_is_a_flag():
         "optimizer": "sgd",
         "weight_decay": 0.0,
         "seed": 7,
+        "expected_images": "train=24,valid=4",
         "pretrained": True,
     }
 

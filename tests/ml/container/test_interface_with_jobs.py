@@ -1,16 +1,20 @@
 """The container's declared interface, and the operator's code that must match it without importing it."""
 
 import ast
+import contextlib
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
+import images
 import serving_interface
 from export import SERVING_MODULES
 from hyperparameters import Hyperparameters, parse_hyperparameters
 from ml.jobs import job_inputs, registry
 from model import ARCHITECTURES
 from ops import settings
+from ops.paths import ROOT
 from ops.settings.jobs import TUNABLE, Architecture, ModelSettings, TrainingSettings
 from tests.ml.container.conftest import CONTAINER
 
@@ -21,6 +25,39 @@ def test_the_model_package_matches_the_serving_interface():
     assert tuple(registry.RESPONSE_TYPES) == serving_interface.RESPONSE_TYPES
 
 
+def function_of(path: Path, name: str) -> str:
+    """Return the code of a function, without comments."""
+    (found,) = [
+        n
+        for n in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(n, ast.FunctionDef) and n.name == name
+    ]
+    return ast.unparse(found)
+
+
+def constants(path: Path) -> dict[str, object]:
+    """Return the literals that a module assigns to its names."""
+    found = {}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            with contextlib.suppress(ValueError):
+                found[node.targets[0].id] = ast.literal_eval(node.value)
+    return found
+
+
+def test_the_function_recognizes_the_formats_of_the_decoder():
+    files = CONTAINER / "images.py", ROOT / "lambda_function" / "image_formats.py"
+    here, there = (constants(path) for path in files)
+    for name in ("MEDIA_TYPES", "NAMES", "HEAD_BYTES", "_BMP_HEADERS"):
+        assert here[name] == there[name], name
+    assert function_of(files[0], "identify") == function_of(files[1], "identify")
+
+
+def test_the_endpoint_accepts_the_media_type_of_every_format():
+    media_types = images.MEDIA_TYPES.values()
+    assert set(serving_interface.CONTENT_TYPES) == {*media_types, "application/x-image"}
+
+
 def test_the_declared_application_exists_in_the_artifact():
     module, _, attribute = serving_interface.ENVIRONMENT["SM_RAYSERVE_APP"].partition(":")
     assert module in SERVING_MODULES
@@ -29,12 +66,14 @@ def test_the_declared_application_exists_in_the_artifact():
     assert attribute in assigned
 
 
-def test_a_job_sets_every_hyperparameter_that_is_not_tuned():
-    fixed = job_inputs.hyperparameters(settings.load("dev"), epochs=3)
+def test_a_job_sets_every_hyperparameter_that_is_not_tuned(manifest):
+    fixed = job_inputs.hyperparameters(settings.load("dev"), 3, manifest)
     declared = {name.replace("_", "-") for name in Hyperparameters.__dataclass_fields__}
     assert set(fixed) | set(TUNABLE) == declared
     flags = [word for name, value in fixed.items() for word in (f"--{name}", value)]
-    assert parse_hyperparameters(flags, tuple(ARCHITECTURES)).epochs == 3
+    parsed = parse_hyperparameters(flags, tuple(ARCHITECTURES))
+    assert parsed.epochs == 3
+    assert parsed.counts == {"train": 10, "valid": 10, "test": 10}
 
 
 def test_settings_offer_the_architectures_of_the_container():

@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from preprocess import ImageError, ImageTooLargeError, Preprocess
+from images import ImageError, ImageTooLargeError
+from preprocess import Preprocess
 
 RGB = Preprocess(image_size=8, resize_size=10, channels=3, mean=(0.0, 0.5, 1.0), std=(1.0, 0.5, 0.25))
 GRAY = Preprocess(image_size=8, resize_size=8, channels=1, mean=(0.5,), std=(0.5,))
@@ -76,11 +77,11 @@ def test_crop_takes_the_center_and_normalize_applies_mean_and_std():
     [
         b"",
         b"not an image",
-        encode(Image.new("RGB", (8, 8)), "GIF"),
+        encode(Image.new("RGB", (8, 8)), "ICO"),
         encode(Image.effect_noise((64, 64), 90))[:200],
         encode(Image.effect_noise((64, 64), 90), "JPEG")[:500],
     ],
-    ids=["empty", "text", "gif", "truncated png", "truncated jpeg"],
+    ids=["empty", "text", "icon", "truncated png", "truncated jpeg"],
 )
 def test_decode_refuses_incomplete_and_unknown_files(data):
     with pytest.raises(ImageError):

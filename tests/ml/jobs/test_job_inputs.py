@@ -105,10 +105,11 @@ def test_images_match_the_instance_type(dev, instance_type, training, serving):
     assert job_inputs.serving_image(settings) == f"{registry}/{serving}"
 
 
-def test_hyperparameters_are_strings(dev):
-    static = job_inputs.hyperparameters(dev.settings, epochs=3)
+def test_hyperparameters_are_strings(dev, manifest):
+    static = job_inputs.hyperparameters(dev.settings, 3, manifest)
     assert all(isinstance(value, str) for value in static.values())
     assert (static["epochs"], static["pretrained"]) == ("3", "false")
+    assert static["expected-images"] == "train=10,valid=10,test=10"
     assert job_inputs.toolkit_parameters(dev.settings)["sagemaker_program"] == "train.py"
 
 

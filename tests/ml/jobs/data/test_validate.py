@@ -53,6 +53,7 @@ def test_every_kind_of_bad_image_is_reported(tree):
     (cat / "cut.png").write_bytes(png[: len(png) // 2])
     (cat / "noise.jpg").write_bytes(b"not an image at all" * 20)
     (cat / "nothing.png").write_bytes(b"")
+    (cat / "damaged.jpg").write_bytes(whole[:4] + b"\0" * 400)
     (cat / "notes.txt").write_text("a note")
     image(cat / "thin.png", 99, (7, 300))
     (cat / "inner").mkdir()
@@ -60,8 +61,9 @@ def test_every_kind_of_bad_image_is_reported(tree):
     assert found(tree) == {
         ("truncated", "train/cat/cut.jpg"),
         ("truncated", "train/cat/cut.png"),
-        ("unreadable", "train/cat/noise.jpg"),
-        ("unreadable", "train/cat/nothing.png"),
+        ("unreadable", "train/cat/damaged.jpg"),
+        ("not an image", "train/cat/noise.jpg"),
+        ("not an image", "train/cat/nothing.png"),
         ("not an image", "train/cat/notes.txt"),
         ("tiny", "train/cat/thin.png"),
         ("misplaced", "train/cat/inner"),
@@ -116,8 +118,9 @@ def test_missing_and_empty_classes_are_problems(tree):
 
 
 def test_without_skip_bad_problems_are_listed_and_refused(tree):
+    whole = (tree / "train" / "cat" / "0.png").read_bytes()
     for number in range(40):
-        (tree / "train" / "cat" / f"bad{number:02}.png").write_bytes(b"x")
+        (tree / "train" / "cat" / f"bad{number:02}.png").write_bytes(whole[:-40])
     (tree / "train" / "dog" / "why.txt").write_text("x")
     with pytest.raises(OperatorError) as error:
         validate(tree).accept()
