@@ -15,8 +15,9 @@ from ops import console, settings
 from ops.console import Step, emit, say
 
 SOURCE = {
-    "source": "sample, dogs, a folder, a zip, or the URL of a zip",
+    "source": "sample, dogs, a folder, an archive (zip, tar, tar.gz), or the URL of an archive",
     "skip-bad": "leave out bad images",
+    "split": "shares of train, valid and test, such as 70/15/15, to make the splits that the source lacks",
 }
 
 
@@ -35,13 +36,14 @@ def up(
     env: str | None = None,
     source: str | None = None,
     skip_bad: bool = False,
+    split: str | None = None,
     json: bool = False,
 ) -> None:
     """Run the whole pipeline of an environment: foundation, data, tuning, training, endpoint, function. Resumable."""
     from pipeline import everything
 
     began = time.monotonic()
-    emit(everything.run(connect(env), source, skip_bad, began=began), json)
+    emit(everything.run(connect(env), source, skip_bad, split=split, began=began), json)
 
 
 KEEP = {

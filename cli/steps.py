@@ -22,13 +22,14 @@ def data(
     env: str | None = None,
     source: str | None = None,
     skip_bad: bool = False,
+    split: str | None = None,
     json: bool = False,
 ) -> None:
     """Fetch images, check them, split them if needed, and upload what has changed."""
     from pipeline import data
 
     environment = connect(env)
-    result = data.run(environment, source, skip_bad)
+    result = data.run(environment, source, skip_bad, split=split)
     say(f"Next: ./inv tune{environment.settings.flag}")
     emit(result, json)
 

@@ -9,7 +9,7 @@ from ops.console import Stage, Step, say
 from ops.environment import Environment
 from ops.paths import WORK
 
-LISTED = 10  # names of left-out images that are printed
+LISTED = 10  # names of converted images that are printed
 
 
 def run(
@@ -17,12 +17,16 @@ def run(
     source: str | None = None,
     skip_bad: bool = False,
     stages: list[Stage] | None = None,
+    *,
+    split: str | None = None,
 ) -> dict[str, Any]:
     """Make a data set the current one.
 
     source: as `./inv data --source`; by default the environment's.
     skip_bad: leave out bad images, instead of refusing the data set.
+    split: shares of train, valid and test, such as `70/15/15`, to make the splits that are missing.
     """
+    shares = data.parse_shares(split) if split else None
     source = source or env.settings.dataset
     # Without a foundation, fail before the download, which may take minutes.
     env.outputs.foundation  # noqa: B018
@@ -32,12 +36,12 @@ def run(
             step(f"{what} {done:,} of {total:,}" if total else f"{what} {done:,}")
 
         folder = data.fetch(source, WORK / "data", progress)
-        report = data.validate(folder, progress)
+        report = data.validate(folder, progress, shares)
         for note in report.notes:
             step(note, important=True)
         left_out = report.accept(skip_bad)
         name = source if source in ("sample", "dogs") else None
-        manifest = data.manifest(folder, left_out, name, progress)
+        manifest = data.manifest(folder, left_out, name, progress, shares)
         uploaded = data.upload(env, manifest, progress)
         counts = {split: sum(by_class.values()) for split, by_class in manifest.counts.items()}
         splits = ", ".join(f"{count:,} {split}" for split, count in counts.items())
@@ -45,9 +49,7 @@ def run(
             f"{len(manifest.files):,} images ({splits}) in {len(manifest.classes)} classes; "
             f"{uploaded.sent:,} sent, {uploaded.unchanged:,} unchanged, {uploaded.deleted:,} deleted"
         )
-    if left_out:
-        more = " …" if len(left_out) > LISTED else ""
-        say(f"  left out {len(left_out)} images: {', '.join(sorted(left_out)[:LISTED])}{more}")
+    _show_changes(report, manifest)
     return {
         "dataset": manifest.dataset,
         "hash": manifest.hash,
@@ -56,5 +58,15 @@ def run(
         "sent": uploaded.sent,
         "unchanged": uploaded.unchanged,
         "deleted": uploaded.deleted,
-        "left_out": sorted(left_out),
+        "left_out": sorted(left_out | report.misplaced),
+        "converted": {key: reason for reason, keys in manifest.converted.items() for key in keys},
     }
+
+
+def _show_changes(report: data.Report, manifest: data.Manifest) -> None:
+    """Print which images are not in the data set as they are in the folder, by kind."""
+    if report.problems:
+        say(f"  left out {len(report.skip | report.misplaced):,} files:\n{report.listing()}")
+    for reason, keys in manifest.converted.items():
+        more = f", and {len(keys) - LISTED:,} more" if len(keys) > LISTED else ""
+        say(f"  stored as PNG, {reason}, {len(keys):,}: {', '.join(keys[:LISTED])}{more}")

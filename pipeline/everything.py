@@ -14,11 +14,16 @@ from pipeline import data, deploy, foundation, predict, preflight, train, tune
 
 
 def run(
-    env: Environment, source: str | None = None, skip_bad: bool = False, *, began: float
+    env: Environment,
+    source: str | None = None,
+    skip_bad: bool = False,
+    *,
+    split: str | None = None,
+    began: float,
 ) -> dict[str, Any]:
     """Run every stage, print a summary, and return the stages' results by name.
 
-    source, skip_bad: as of the data stage.
+    source, skip_bad, split: as of the data stage.
     began: time.monotonic() when the task started, before it may have started the embedded AWS.
     """
     stages: list[Stage] = []
@@ -27,7 +32,7 @@ def run(
         _check_quotas(env, stages)
     results: dict[str, Any] = {
         "foundation": foundation.apply(env, stages),
-        "data": data.run(env, source, skip_bad, stages),
+        "data": data.run(env, source, skip_bad, stages, split=split),
     }
     if not is_new:  # now it is known which stages have something to do
         _check_quotas(env, stages)

@@ -24,7 +24,7 @@ from pipeline import status
 SURFACE = {
     "apply": "--endpoint --env --json --model --plan --stack",
     "check": "--env --json --report-dir --stack --tests",
-    "data": "--env --json --skip-bad --source",
+    "data": "--env --json --skip-bad --source --split",
     "demo": "--json",
     "ec2.down": "--env --json",
     "ec2.train": "--again --env --instance-type --json --keep --spot",
@@ -47,7 +47,7 @@ SURFACE = {
     "train": "--again --env --instances --json --on --stop",
     "tune": "--again --env --json --stop",
     "unlock": "--endpoint --env --force --json --stack --yes",
-    "up": "--env --json --skip-bad --source",
+    "up": "--env --json --skip-bad --source --split",
     "workbench.down": "--env --json",
     "workbench.open": "--env --json",
     "workbench.up": "--env --instance-type --internet --json --kind",

@@ -2,6 +2,7 @@
 
 from ml.jobs.data.manifest import ImageEntry, Manifest, manifest
 from ml.jobs.data.sources import fetch
+from ml.jobs.data.splits import parse_shares
 from ml.jobs.data.upload import PREFIX, MissingData, Uploaded, current, upload
 from ml.jobs.data.validate import Problem, Report, validate
 
@@ -16,6 +17,7 @@ __all__ = [
     "current",
     "fetch",
     "manifest",
+    "parse_shares",
     "upload",
     "validate",
 ]

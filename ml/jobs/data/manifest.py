@@ -3,31 +3,38 @@
 import hashlib
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, Field, model_validator
 
-from ml.jobs.data.layout import SPLITS, scan
+from ml.jobs.data import conversion
+from ml.jobs.data.layout import scan
+from ml.jobs.data.names import free_name
 from ml.jobs.data.parallel import Progress, each, quiet
+from ml.jobs.data.splits import SPLITS
 from ops.documents import decode
 from ops.errors import OperatorError
+
+_NAME_LENGTH = 60  # characters; an S3 key has 1,024 bytes at most
 
 
 @dataclass(frozen=True)
 class ImageEntry:
     """An image.
 
-    sha256: of the file, hexadecimal.
-    size: bytes.
+    sha256: of the file that was read, hexadecimal. The object in S3 is that file, unless it was converted.
+    size: bytes of that file.
     etag: of the object in S3; empty before the upload.
+    converted: why the object is a PNG made from the file, such as `BMP`; empty if it is the file itself.
     """
 
     sha256: str
     size: int
     etag: str = ""
+    converted: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,15 @@ class Manifest:
             counts[split][name] += 1
         return counts
 
+    @property
+    def converted(self) -> dict[str, list[str]]:
+        """The keys of the images that are stored as PNG instead of the file, by reason."""
+        found: dict[str, list[str]] = {}
+        for key, image in sorted(self.files.items()):
+            if image.converted:
+                found.setdefault(image.converted, []).append(key)
+        return found
+
     def stored(self, etags: dict[str, str]) -> "Manifest":
         """Return the manifest with the ETags of the objects in S3."""
         files = {key: replace(image, etag=etags[key]) for key, image in self.files.items()}
@@ -74,6 +90,7 @@ class Manifest:
             "hash": self.hash,
             "classes": self.classes,
             "counts": self.counts,
+            "converted": {reason: len(keys) for reason, keys in self.converted.items()},
             "files": {key: asdict(image) for key, image in sorted(self.files.items())},
         }
         return json.dumps(document, indent=1, ensure_ascii=False)
@@ -105,28 +122,43 @@ class _Document(BaseModel):
 
 
 def manifest(
-    root: Path, skip: Collection[str] = frozenset(), name: str | None = None, progress: Progress = quiet
+    root: Path,
+    skip: Collection[str] = frozenset(),
+    name: str | None = None,
+    progress: Progress = quiet,
+    shares: tuple[float, ...] | None = None,
 ) -> Manifest:
     """Return the manifest of the images in a folder.
 
-    skip: keys to leave out, as of Report.accept.
+    skip: keys of the layout to leave out, as of Report.accept.
     name: of the data set in S3; by default the folder's.
+    shares: as of layout.scan.
     """
-    layout = scan(root)
+    layout = scan(root, shares)
     sources = {key: path for key, path in sorted(layout.files.items()) if key not in skip}
     if not sources:
         raise OperatorError(f"No image is left in {layout.root}: there is nothing to upload.")
-    images = each(_hash, list(sources.values()), "hashing", progress)
+    images = dict(zip(sources, each(_entry, list(sources.values()), "hashing", progress), strict=True))
+    stored = _stored_keys(images)
     return Manifest(
-        name or dataset_name(layout.root), dict(zip(sources, images, strict=True)), sources=sources
+        name or dataset_name(layout.root),
+        {stored[key]: image for key, image in images.items()},
+        sources={stored[key]: path for key, path in sources.items()},
     )
 
 
 def dataset_name(folder: Path) -> str:
     """Return the folder's name as part of an S3 key: lower-case letters, digits and hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-") or "dataset"
+    name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower())[:_NAME_LENGTH]
+    return name.strip("-") or "dataset"
 
 
-def _hash(path: Path) -> ImageEntry:
+def _entry(path: Path) -> ImageEntry:
     content = path.read_bytes()
-    return ImageEntry(hashlib.sha256(content).hexdigest(), len(content))
+    return ImageEntry(hashlib.sha256(content).hexdigest(), len(content), converted=conversion.reason(content))
+
+
+def _stored_keys(images: Mapping[str, ImageEntry]) -> dict[str, str]:
+    """Return the key in S3 of each key of the layout: that of a converted image gets the suffix .png."""
+    taken = {key.casefold() for key, image in images.items() if not image.converted}
+    return {key: free_name(f"{key}.png", taken) if image.converted else key for key, image in images.items()}

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from ml.jobs.data.layout import assign
 from ml.jobs.data.parallel import Progress, quiet
+from ml.jobs.data.splits import assign
 
 NAME = "digits"
 _WHITE = 16  # the highest gray level of the data set

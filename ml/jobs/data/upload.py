@@ -21,7 +21,8 @@ from typing import Annotated
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel, Field
 
-from ml.jobs.data import other_upload
+from ml.container import images
+from ml.jobs.data import conversion, other_upload
 from ml.jobs.data.manifest import ImageEntry, Manifest
 from ml.jobs.data.parallel import Progress, each, quiet
 from ops import s3
@@ -146,7 +147,7 @@ class _Store:
             self.env,
             f"{self.prefix}{key}",
             body,
-            ContentType=mimetypes.guess_type(key)[0] or "application/octet-stream",
+            ContentType=_media_type(key, body),
             ChecksumSHA256=base64.b64encode(hashlib.sha256(body).digest()).decode(),
             **parameters,
         )
@@ -177,8 +178,17 @@ class _Store:
             progress("deleting", start + len(batch), len(keys))
 
 
+def _media_type(key: str, body: bytes) -> str:
+    kind = images.identify(body[: images.HEAD_BYTES])
+    known: str | None = images.MEDIA_TYPES.get(kind) or mimetypes.guess_type(key)[0]
+    return known or "application/octet-stream"
+
+
 def _same(old: ImageEntry | None, new: ImageEntry, stored: tuple[str, int]) -> bool:
-    return old is not None and old.sha256 == new.sha256 and stored == (old.etag, new.size)
+    """Return whether a stored object is that of a manifest's image. stored: its ETag and bytes."""
+    if old is None or (old.sha256, old.converted) != (new.sha256, new.converted):
+        return False
+    return stored == (old.etag, stored[1] if new.converted else new.size)
 
 
 def _send(
@@ -203,7 +213,7 @@ def _send(
             raise OperatorError(f"{path} could not be read ({error.strerror}): run again.") from error
         if hashlib.sha256(body).hexdigest() != manifest.files[key].sha256:
             raise OperatorError(f"{path} changed while it was being uploaded: run again.")
-        etags[key] = store.put(key, body)
+        etags[key] = store.put(key, conversion.to_png(body) if manifest.files[key].converted else body)
 
     def flush(**parameters: str) -> None:
         done = dict(etags)  # other threads keep adding

@@ -9,13 +9,15 @@ from pathlib import Path
 from PIL import Image
 
 from ml.container import images
-from ml.jobs.data.layout import SPLITS, Layout, scan
+from ml.jobs.data.layout import Layout, scan
 from ml.jobs.data.parallel import Progress, each, quiet
+from ml.jobs.data.splits import SPLITS
 from ops.errors import OperatorError
 
 MIN_SIDE = 8  # pixels; the sample's digits are 8 by 8
 _LISTED = 20
 _MAX_KEY = 900  # bytes; the limit of S3 is 1,024, including the prefix
+_MAX_PART = 240  # bytes; file systems allow 255, and a converted image gets a suffix
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,11 @@ class Report:
     skip: frozenset[str] = field(repr=False)
     left: int
     notes: list[str]
+
+    @property
+    def misplaced(self) -> frozenset[str]:
+        """The entries that are of no class."""
+        return frozenset(problem.file for problem in self.problems if problem.kind == "misplaced")
 
     def accept(self, skip_bad: bool = False) -> frozenset[str]:
         """Return the keys to leave out of the manifest.
@@ -76,13 +83,15 @@ class Report:
         return "\n".join(lines)
 
 
-def validate(root: Path, progress: Progress = quiet) -> Report:
+def validate(root: Path, progress: Progress = quiet, shares: tuple[float, ...] | None = None) -> Report:
     """Decode every image completely and compare splits and classes. Raises OperatorError if root is no data set.
 
-    Kinds: bad name, not an image, unreadable, truncated, tiny, too large, duplicate, misplaced, empty class,
-    missing class.
+    Kinds: bad name, not an image, unreadable, truncated, tiny, too large, duplicate, contradiction, misplaced,
+    similar classes, empty class, missing class.
+
+    shares: as of layout.scan.
     """
-    layout = scan(root)
+    layout = scan(root, shares)
     keys = sorted(layout.files)
     problems = [
         Problem("misplaced", _printable(str(p.relative_to(layout.root))), "in no class folder")
@@ -100,9 +109,9 @@ def validate(root: Path, progress: Progress = quiet) -> Report:
                 bad.add(key)
             else:
                 seen[digest].append(key)
-    for duplicate in _duplicates(seen):
-        problems.append(duplicate)
-        bad.add(duplicate.file)
+    repeated = _repeated(seen)
+    problems += repeated
+    bad |= {problem.file for problem in repeated}
     problems += _class_problems(layout)
     dropped = _unusable_classes(layout, bad)
     skip = frozenset(key for key in keys if key in bad or key.split("/")[1] in dropped)
@@ -119,7 +128,7 @@ def validate(root: Path, progress: Progress = quiet) -> Report:
 
 def examine(key: str, path: Path) -> tuple[Problem | None, str]:
     """Decode one image as training does. Returns its problem, or None and the digest of its RGB pixels."""
-    if not key.isprintable() or len(key.encode("utf-8", "surrogateescape")) > _MAX_KEY:
+    if not key.isprintable() or max(map(_bytes, key.split("/"))) > _MAX_PART or _bytes(key) > _MAX_KEY:
         return Problem("bad name", _printable(key), "control characters, not UTF-8, or too long"), ""
     try:
         content = path.read_bytes()
@@ -140,17 +149,22 @@ def examine(key: str, path: Path) -> tuple[Problem | None, str]:
     return None, hashlib.sha256(b"%d,%d," % (width, height) + image.convert("RGB").tobytes()).hexdigest()
 
 
-def _duplicates(seen: dict[str, list[str]]) -> list[Problem]:
-    """Return images with the same pixels in several splits: the model would be evaluated on its training data.
+def _repeated(seen: dict[str, list[str]]) -> list[Problem]:
+    """Return images with the same pixels in several classes or splits. seen: the keys of each digest.
 
-    The copy in the test or validation split is kept, so that leaving out the others does not change the evaluation.
-    Pixels are compared, not bytes, as compression and metadata may differ. Copies within one split are accepted.
+    In several classes, one of the labels is wrong, and no copy can be kept. In several splits, the model would be
+    evaluated on its training data: the copy in the test or validation split is kept, so that leaving out the others does
+    not change the evaluation. Pixels are compared, not bytes, as compression and metadata may differ. Copies within one
+    split and class are accepted.
     """
     found = []
     for keys in seen.values():
-        splits = {key.split("/")[0] for key in keys}
-        if len(splits) < 2:
+        if len({key.split("/")[1] for key in keys}) > 1:
+            for key in keys:
+                other = next(k for k in keys if k.split("/")[1] != key.split("/")[1])
+                found.append(Problem("contradiction", key, f"same pixels as {other}"))
             continue
+        splits = {key.split("/")[0] for key in keys}
         keep = next(split for split in reversed(SPLITS) if split in splits)
         kept = next(key for key in keys if key.startswith(f"{keep}/"))
         found += [
@@ -161,6 +175,14 @@ def _duplicates(seen: dict[str, list[str]]) -> list[Problem]:
 
 def _class_problems(layout: Layout) -> list[Problem]:
     problems = []
+    spellings: dict[str, set[str]] = defaultdict(set)
+    for name in set().union(*layout.classes.values()):
+        spellings[name.casefold()].add(name)
+    for names in spellings.values():
+        if len(names) > 1:
+            first, *others = sorted(names)
+            detail = f"{', '.join(others)} differs only in the case of letters: rename the folders of one"
+            problems.append(Problem("similar classes", _printable(first), _printable(detail)))
     filled = {"/".join(key.split("/")[:2]) for key in layout.files}
     for name in sorted(set().union(*layout.classes.values())):
         lacking = [split for split in SPLITS if name not in layout.classes[split]]
@@ -186,6 +208,10 @@ def _unusable_classes(layout: Layout, bad: set[str]) -> set[str]:
 
 def _named_classes(problems: list[Problem]) -> set[str]:
     return {p.file.split("/")[-1] for p in problems if p.kind in ("empty class", "missing class")}
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogateescape"))
 
 
 def _printable(text: str) -> str:

@@ -5,35 +5,12 @@ import shutil
 import zlib
 from pathlib import Path
 
-import numpy
 import pytest
 from PIL import Image
 
 from ml.jobs.data import manifest, validate
-from ml.jobs.data.layout import assign, scan
 from ops.errors import OperatorError
-
-SPLITS = ("train", "valid", "test")
-
-
-def image(path: Path, seed: int, size=(24, 20), **options) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    noise = numpy.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype="uint8")
-    Image.fromarray(noise).save(path, **options)
-    return path
-
-
-@pytest.fixture
-def tree(tmp_path) -> Path:
-    """Three classes with three valid images in each split."""
-    root = tmp_path / "pets"
-    seed = 0
-    for split in SPLITS:
-        for name in ("cat", "dog", "emu"):
-            for number in range(3):
-                seed += 1
-                image(root / split / name / f"{number}.{'jpg' if number else 'png'}", seed)
-    return root
+from tests.ml.jobs.data.pictures import picture
 
 
 def found(root: Path) -> set[tuple[str, str]]:
@@ -49,15 +26,15 @@ def test_every_kind_of_bad_image_is_reported(tree):
     cat = tree / "train" / "cat"
     whole = (cat / "1.jpg").read_bytes()
     (cat / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    png = image(cat / "whole.png", 98, (200, 200)).read_bytes()
+    png = picture(cat / "whole.png", 98, (200, 200)).read_bytes()
     (cat / "cut.png").write_bytes(png[: len(png) // 2])
     (cat / "noise.jpg").write_bytes(b"not an image at all" * 20)
     (cat / "nothing.png").write_bytes(b"")
     (cat / "damaged.jpg").write_bytes(whole[:4] + b"\0" * 400)
     (cat / "notes.txt").write_text("a note")
-    image(cat / "thin.png", 99, (7, 300))
-    (cat / "inner").mkdir()
-    image(tree / "train" / "loose.png", 97)
+    picture(cat / "thin.png", 99, (7, 300))
+    (cat / "nowhere.png").symlink_to("no-such-file")
+    picture(tree / "train" / "loose.png", 97)
     assert found(tree) == {
         ("truncated", "train/cat/cut.jpg"),
         ("truncated", "train/cat/cut.png"),
@@ -66,13 +43,13 @@ def test_every_kind_of_bad_image_is_reported(tree):
         ("not an image", "train/cat/nothing.png"),
         ("not an image", "train/cat/notes.txt"),
         ("tiny", "train/cat/thin.png"),
-        ("misplaced", "train/cat/inner"),
+        ("misplaced", "train/cat/nowhere.png"),
         ("misplaced", "train/loose.png"),
     }
 
 
 def test_images_of_eight_pixels_are_accepted(tree):
-    image(tree / "train" / "cat" / "small.png", 50, (8, 8))
+    picture(tree / "train" / "cat" / "small.png", 50, (8, 8))
     assert found(tree) == set()
 
 
@@ -92,14 +69,36 @@ def test_the_same_pixels_in_two_splits_are_duplicates(tree):
     kept = tree / "test" / "dog" / "0.png"
     shutil.copy(kept, tree / "train" / "dog" / "copy.png")
     with Image.open(kept) as again:
-        again.save(tree / "valid" / "emu" / "other-bytes.bmp")
+        again.save(tree / "valid" / "dog" / "other-bytes.bmp")
     shutil.copy(kept, tree / "test" / "dog" / "copy-within-the-split.png")
     report = validate(tree)
     assert {(p.kind, p.file) for p in report.problems} == {
         ("duplicate", "train/dog/copy.png"),
-        ("duplicate", "valid/emu/other-bytes.bmp"),
+        ("duplicate", "valid/dog/other-bytes.bmp"),
     }
     assert all("test/dog/" in p.detail for p in report.problems), "the held-out copy is the one to keep"
+
+
+@pytest.mark.parametrize("place", ["test/cat/copy.png", "train/emu/copy.png"])
+def test_the_same_pixels_in_two_classes_contradict_each_other(tree, place):
+    shutil.copy(tree / "test" / "dog" / "0.png", tree / place)
+    report = validate(tree)
+    assert {(p.kind, p.file) for p in report.problems} == {
+        ("contradiction", "test/dog/0.png"),
+        ("contradiction", place),
+    }
+    assert f"test/dog/0.png (same pixels as {place})" in report.listing()
+    assert report.skip == {"test/dog/0.png", place}, "nobody knows which label is right"
+
+
+def test_classes_that_differ_only_in_case_are_a_problem(tree):
+    (tree / "valid" / "emu").rename(tree / "valid" / "Emu")
+    assert found(tree) == {
+        ("similar classes", "Emu"),
+        ("missing class", "Emu"),
+        ("missing class", "emu"),
+    }
+    assert "emu differs only in the case of letters: rename" in validate(tree).listing()
 
 
 def test_similar_images_are_not_duplicates(tree):
@@ -158,58 +157,6 @@ def test_too_few_images_are_refused_even_with_skip_bad(tree):
         shutil.rmtree(tree / "valid" / name)
     with pytest.raises(OperatorError, match="No data set is left"):
         validate(tree).accept(skip_bad=True)
-
-
-@pytest.mark.parametrize("name", ["validation", "val", "Val"])
-def test_other_names_of_the_validation_split_are_accepted(tree, name):
-    (tree / "valid").rename(tree / name)
-    report = validate(tree)
-    assert report.problems == [] and f"folder {name} is used as valid" in report.notes
-    assert set(manifest(tree).counts) == set(SPLITS)
-
-
-def test_enclosing_folders_are_ignored(tree, tmp_path):
-    outer = tmp_path / "outer" / "one-more"
-    outer.mkdir(parents=True)
-    tree.rename(outer / "pets")
-    (tmp_path / "outer" / "__MACOSX").mkdir()
-    (tmp_path / "outer" / ".DS_Store").write_bytes(b"x")
-    assert scan(tmp_path / "outer").root == outer / "pets"
-    assert manifest(tmp_path / "outer").dataset == "pets"
-
-
-def test_class_folders_without_splits_are_split(tree):
-    report = validate(tree / "train")
-    assert report.problems == [] and any("70/15/15" in note for note in report.notes)
-    counts = manifest(tree / "train").counts
-    assert counts == {split: {"cat": 1, "dog": 1, "emu": 1} for split in SPLITS}
-
-
-def test_a_class_too_small_to_split_is_a_problem(tree):
-    (tree / "train" / "cat" / "0.png").unlink()
-    assert found(tree / "train") == {("empty class", "valid/cat"), ("empty class", "test/cat")}
-
-
-@pytest.mark.parametrize(
-    "count, expected", [(3, (1, 1, 1)), (20, (14, 3, 3)), (100, (70, 15, 15)), (2, (2, 0, 0))]
-)
-def test_assign_is_about_70_15_15(count, expected):
-    names = [f"{n}.png" for n in range(count)]
-    splits = assign(names)
-    assert tuple(list(splits.values()).count(split) for split in SPLITS) == expected
-    assert splits == assign(reversed(names)), "the order of the files does not matter"
-
-
-def test_other_folders_are_refused(tree, tmp_path):
-    with pytest.raises(OperatorError, match="train, valid and test folders and 0 class"):
-        validate(tree / "train" / "cat")
-    (tree / "val").mkdir()
-    with pytest.raises(OperatorError, match="two folders for the valid split"):
-        validate(tree)
-    shutil.rmtree(tree / "val")
-    shutil.rmtree(tree / "test")
-    with pytest.raises(OperatorError, match="none for test"):
-        validate(tree)
 
 
 def test_names_that_s3_does_not_accept_are_problems(tree):
