@@ -10,10 +10,9 @@ from pathlib import Path
 from invoke.context import Context
 
 from cli import embedded
-from cli.task import ENV, JSON, operator_task
+from cli.task import ENV, JSON, Reported, operator_task
 from ops import console, settings
 from ops.console import emit, say
-from ops.errors import OperatorError
 from ops.paths import WORK
 
 
@@ -65,6 +64,4 @@ def check(
     gate_results = [{**asdict(result), "passed": result.passed} for result in results]
     emit({"seconds": round(time.monotonic() - began, 1), "gates": gate_results}, json)
     if findings:
-        raise OperatorError(
-            f"{len(findings)} findings: the lines above give each with its location and its fix."
-        )
+        raise Reported(f"{len(findings)} findings: the lines above give each with its location and its fix.")

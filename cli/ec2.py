@@ -5,7 +5,7 @@ from __future__ import annotations
 from invoke.collection import Collection
 from invoke.context import Context
 
-from cli.task import AGAIN, ENV, JSON, connect, operator_task
+from cli.task import AGAIN, ENV, JSON, connect, finish, operator_task
 from ops.console import emit, say
 
 
@@ -34,8 +34,9 @@ def ec2_train(
 
     environment = connect(env)
     result = ec2.train(environment, instance_type, spot=spot, keep=keep, again=again)
-    say(f"Next: ./inv deploy{environment.settings.flag} --model {result['model_version']}")
-    emit(result, json)
+    if result["approved"]:
+        say(f"Next: ./inv deploy{environment.settings.flag} --model {result['model_version']}")
+    finish(result, json)
 
 
 @operator_task(name="down", help={**ENV, **JSON})

@@ -10,10 +10,9 @@ from dataclasses import asdict
 from invoke.context import Context
 
 from cli.fault_account import FaultAccount
-from cli.task import JSON, operator_task
+from cli.task import JSON, Reported, operator_task
 from ops import console, settings
 from ops.console import Step, emit
-from ops.errors import OperatorError
 from ops.paths import ROOT, WORK
 
 ENVIRONMENT = "faults"
@@ -66,7 +65,7 @@ def faults(
     console.table("Faults", table.COLUMNS, table.cells(shown))
     emit([asdict(row) for row in rows], json)
     if failed := [row for row in rows if not row.passed]:
-        raise OperatorError(
+        raise Reported(
             f"{len(failed)} of {len(rows)} cases lost something or could not be run again: see the table."
         )
 

@@ -9,7 +9,7 @@ import time
 from invoke.context import Context
 
 from cli import confirm, embedded
-from cli.task import ENV, JSON, connect, operator_task
+from cli.task import ENV, JSON, connect, finish, operator_task
 from embedded_aws import client
 from ops import console, settings
 from ops.console import Step, emit, say
@@ -27,7 +27,7 @@ def demo(c: Context, json: bool = False) -> None:
     from pipeline import everything
 
     began = time.monotonic()
-    emit(everything.run(connect("local"), began=began), json)
+    finish(everything.run(connect("local"), began=began, task="demo"), json)
 
 
 @operator_task(help={**ENV, **JSON, **SOURCE})
@@ -43,7 +43,7 @@ def up(
     from pipeline import everything
 
     began = time.monotonic()
-    emit(everything.run(connect(env), source, skip_bad, split=split, began=began), json)
+    finish(everything.run(connect(env), source, skip_bad, split=split, began=began), json)
 
 
 KEEP = {

@@ -7,12 +7,16 @@ from pathlib import Path
 from invoke.context import Context
 
 from cli.pipeline import SOURCE
-from cli.task import AGAIN, ENV, JSON, connect, operator_task, refuse_unused
+from cli.task import AGAIN, ENV, JSON, connect, finish, operator_task, refuse_unused
 from ops.console import emit, say
+from ops.errors import Refused
 from ops.paths import WORK
 
 ENDPOINT = {
     "endpoint": "suffix of another endpoint, such as multi (default: the environment's first endpoint)"
+}
+OTHER_DATA = {
+    "allow-other-data": "deploy the model even if it was trained on another data set or other classes; status shows it"
 }
 
 
@@ -31,7 +35,7 @@ def data(
     environment = connect(env)
     result = data.run(environment, source, skip_bad, split=split)
     say(f"Next: ./inv tune{environment.settings.flag}")
-    emit(result, json)
+    finish(result, json)
 
 
 @operator_task(help={**ENV, **JSON, **AGAIN, "stop": "stop the running searches"})
@@ -46,7 +50,7 @@ def tune(
         return emit(train.stop(environment, "tuning"), json)
     result = tune.run(environment, again)
     say(f"Next: ./inv train{environment.settings.flag}")
-    emit(result, json)
+    finish(result, json)
 
 
 @operator_task(
@@ -76,15 +80,37 @@ def train(
         return emit(train.stop(environment, "training"), json)
     result = train.run(environment, on=on, instances=instances or None, again=again)
     result["comparison"] = train.compare(environment)
-    say(f"Next: ./inv deploy{environment.settings.flag} --model {result['model_version']}")
-    emit(result, json)
+    if result["approved"]:
+        say(f"Next: ./inv deploy{environment.settings.flag} --model {result['model_version']}")
+    finish(result, json)
 
 
-@operator_task(help={**ENV, **JSON})
-def models(c: Context, env: str | None = None, json: bool = False) -> None:
-    """List the registered model versions, with accuracy and lineage."""
+@operator_task(
+    help={
+        **ENV,
+        **JSON,
+        "approve": "approve this version, so that it can be deployed",
+        "reject": "reject this version, so that it is not deployed",
+        "because": "the reason, which the registry keeps with your name and the time",
+    }
+)
+def models(
+    c: Context,
+    env: str | None = None,
+    approve: int = 0,
+    reject: int = 0,
+    because: str | None = None,
+    json: bool = False,
+) -> None:
+    """List the registered model versions, with approval, accuracy and lineage; or approve or reject one."""
     from pipeline import models
 
+    if approve and reject:
+        raise Refused("--approve and --reject: decide about one version at a time. Omit one of them.")
+    if approve or reject:
+        decided = models.decide(connect(env), approve or reject, approve=bool(approve), because=because or "")
+        return finish(decided, json)
+    refuse_unused(because=because, reason="only --approve and --reject have a reason")
     emit(models.show(connect(env)), json)
 
 
@@ -103,35 +129,47 @@ def report(c: Context, env: str | None = None, file: str | None = None, json: bo
     help={
         **ENV,
         **JSON,
-        "model": "version to deploy (default: the newest approved)",
+        "model": "version to deploy (default: the newest approved one that was trained on the current data)",
         "endpoint": "suffix of a second endpoint, such as multi",
+        **OTHER_DATA,
     }
 )
 def deploy(
-    c: Context, env: str | None = None, model: int = 0, endpoint: str | None = None, json: bool = False
+    c: Context,
+    env: str | None = None,
+    model: int = 0,
+    endpoint: str | None = None,
+    allow_other_data: bool = False,
+    json: bool = False,
 ) -> None:
     """Deploy a registered model, check that the endpoint serves it, and make a prediction."""
     from pipeline import deploy
 
     environment = connect(env)
-    result = deploy.run(environment, model or None, endpoint)
+    result = deploy.run(environment, model or None, endpoint, allow_other_data=allow_other_data)
     options = f"{environment.settings.flag}{f' --endpoint {endpoint}' if endpoint else ''}"
     say(f"Next: ./inv predict{options} --image FILE, or --split test for its accuracy")
-    emit(result, json)
+    finish(result, json)
 
 
-@operator_task(help={**ENV, **JSON, **ENDPOINT})
-def rollback(c: Context, env: str | None = None, endpoint: str | None = None, json: bool = False) -> None:
+@operator_task(help={**ENV, **JSON, **ENDPOINT, **OTHER_DATA})
+def rollback(
+    c: Context,
+    env: str | None = None,
+    endpoint: str | None = None,
+    allow_other_data: bool = False,
+    json: bool = False,
+) -> None:
     """Deploy the model that served well before, with a deployment's checks. A second run goes further back."""
     from pipeline import rollback as stage
 
     environment = connect(env)
-    result = stage.run(environment, endpoint)
+    result = stage.run(environment, endpoint, allow_other_data=allow_other_data)
     flag = environment.settings.flag
     say(
         f"Next: ./inv status{flag}; ./inv deploy{flag} --model N deploys another version, by default the newest approved"
     )
-    emit(result, json)
+    finish(result, json)
 
 
 @operator_task(
@@ -166,7 +204,7 @@ def predict(
         refuse_unused(
             image=image, url=url, s3=s3, top_k=top_k, reason="--split sends the images of the data set"
         )
-        return emit(predict.accuracy(connect(env), endpoint, split, limit or None), json)
+        return finish(predict.accuracy(connect(env), endpoint, split, limit or None), json)
     refuse_unused(limit=limit, reason="only --split sends several images")
     answer = predict.predict(connect(env), endpoint, image=image, url=url, s3_uri=s3, top_k=top_k or None)
     emit(answer, json)

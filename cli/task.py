@@ -12,9 +12,10 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task
 
 from cli import embedded
-from ops import interrupts, settings
-from ops.console import say
+from ops import interrupts, outcome, settings
+from ops.console import emit, say
 from ops.errors import OperatorError
+from ops.outcome import Outcome
 
 if TYPE_CHECKING:
     from ops.environment import Environment
@@ -24,6 +25,10 @@ JSON = {"json": "print the result as JSON on standard output"}
 AGAIN = {"again": "run again even if nothing has changed since the last success"}
 
 Body = Callable[..., None]
+
+
+class Reported(OperatorError):
+    """An error that the command's result, which is printed already, explains: `--json` prints nothing more."""
 
 
 def operator_task(*, help: dict[str, str] | None = None, **options: Any) -> Callable[[Body], Task[Body]]:
@@ -36,13 +41,19 @@ def operator_task(*, help: dict[str, str] | None = None, **options: Any) -> Call
 
             from ops.aws import aws_errors
 
+            def end(error: Exception, message: str) -> Exit:
+                found = outcome.of_error(error)
+                as_json = bool(named.get("json")) and not isinstance(error, Reported)
+                emit({"outcome": str(found), "reason": message}, as_json)
+                return Exit(f"inv: {message}", found.exit_status)
+
             try:
                 with interrupts.raised(), aws_errors(f"./inv {body.__name__.replace('_', '.', 1)}"):
                     body(*arguments, **named)
             except (OperatorError, embedded.Error) as error:
-                raise Exit(f"inv: {error}", 1) from error
+                raise end(error, str(error)) from error
             except (ClientError, BotoCoreError, OSError) as error:
-                raise Exit(f"inv: {type(error).__name__}: {error}", 1) from error
+                raise end(error, f"{type(error).__name__}: {error}") from error
             except KeyboardInterrupt as interrupt:
                 code = 128 + getattr(interrupt, "signal", signal.SIGINT)
                 raise Exit("inv: interrupted; run the same command again to resume.", code) from None
@@ -50,6 +61,18 @@ def operator_task(*, help: dict[str, str] | None = None, **options: Any) -> Call
         return Task(run, help=help or {}, **options)
 
     return decorate
+
+
+def finish(result: dict[str, Any], as_json: bool) -> None:
+    """Print the result of stages as JSON if `--json` is given, and exit with the status of its outcome.
+
+    result: with the members `outcome` and `reason`.
+    """
+    emit(result, as_json)
+    found, reason = Outcome(result["outcome"]), result["reason"]
+    if found.exit_status:
+        label = "degraded: " if found is Outcome.DEGRADED else ""
+        raise Exit(f"inv: {label}{reason}", found.exit_status)
 
 
 def connect(name: str | None) -> Environment:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from cli import confirm, embedded
-from cli.task import ENV, JSON, connect, operator_task, refuse_unused
+from cli.task import ENV, JSON, Reported, connect, operator_task, refuse_unused
 from ops import settings
 from ops.console import emit
-from ops.errors import OperatorError
 from ops.paths import WORK
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ def _plan_with_report(
         result, problem = plan_report.from_scratch(found.environment, scratch, request)
     emit(result, json)
     if problem:
-        raise OperatorError(problem)
+        raise Reported(problem)
 
 
 @operator_task(

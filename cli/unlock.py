@@ -5,9 +5,8 @@ from __future__ import annotations
 from invoke.context import Context
 
 from cli import confirm
-from cli.task import ENV, JSON, connect, operator_task, refuse_unused
+from cli.task import ENV, JSON, Reported, connect, operator_task, refuse_unused
 from ops.console import emit, say
-from ops.errors import OperatorError
 
 
 @operator_task(
@@ -60,4 +59,4 @@ def unlock(
         json,
     )
     if left:
-        raise OperatorError(stage.kept(environment, left))
+        raise Reported(stage.kept(environment, left))

@@ -17,6 +17,9 @@ from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
+from ops.errors import OperatorError
+from ops.outcome import Outcome, of_error
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -61,11 +64,14 @@ class Stage:
 
     seconds: wall time.
     note: result, or why nothing was done.
+    reason: why it is degraded, refused, failed or not run; empty for the other outcomes.
     """
 
     name: str
     seconds: float = 0.0
     note: str = ""
+    outcome: Outcome = Outcome.DONE
+    reason: str = ""
 
 
 @dataclass
@@ -74,11 +80,16 @@ class Step:
 
     On a terminal each text replaces the one before. In a log each new text is a line, at most one per second unless it
     is `important`. A text that stays for long is shown with its seconds.
+
+    stages: gets the stage once it has ended, also by an OperatorError.
+    outcome, reason: how it ended; `unchanged` and `degrade` set them.
     """
 
     name: str
     stages: list[Stage] | None = None
     note: str = ""
+    outcome: Outcome = field(default=Outcome.DONE, init=False)
+    reason: str = field(default="", init=False)
     _began: float = field(default=0.0, init=False)
     _last: tuple[float, str] = field(default=(0.0, ""), init=False)
     _current: tuple[float, str] = field(default=(0.0, ""), init=False)
@@ -130,6 +141,22 @@ class Step:
         """Show a text that stays visible."""
         self(text, important=True)
 
+    def unchanged(self) -> None:
+        """Report that there was nothing to do, unless the stage is degraded."""
+        if self.outcome is Outcome.DONE:
+            self.outcome = Outcome.UNCHANGED
+
+    def degrade(self, reason: str) -> None:
+        """Report, at once and as the outcome, that something is missing or worse than asked for. reason: a clause."""
+        self.remark(reason)
+        self.outcome = Outcome.DEGRADED
+        self.reason = f"{self.reason}; {reason}" if self.reason else reason
+
+    @property
+    def ending(self) -> dict[str, str]:
+        """Outcome and reason, for --json."""
+        return {"outcome": str(self.outcome), "reason": self.reason}
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -140,14 +167,14 @@ class Step:
         if self._live:
             self._live.stop()
         seconds = time.monotonic() - self._began
-        if error is None:
-            console().print(
-                f"[green]✓[/] [bold]{self.name:<12}[/] {seconds:6.1f} s  {escape(self.note)}", soft_wrap=True
-            )
-            if self.stages is not None:
-                self.stages.append(Stage(self.name, seconds, self.note))
-        else:
-            console().print(f"[red]✗[/] [bold]{self.name:<12}[/] {seconds:6.1f} s", soft_wrap=True)
+        mark = "[red]✗[/]" if error else "[yellow]![/]" if self.outcome is Outcome.DEGRADED else "[green]✓[/]"
+        note = "" if error else f"  {escape(self.note)}"
+        console().print(f"{mark} [bold]{self.name:<12}[/] {seconds:6.1f} s{note}", soft_wrap=True)
+        if isinstance(error, OperatorError):
+            error.in_stage = True
+            self.outcome, self.reason = of_error(error), str(error)
+        if self.stages is not None and (error is None or isinstance(error, OperatorError)):
+            self.stages.append(Stage(self.name, seconds, self.note, self.outcome, self.reason))
 
 
 def table(title: str, columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from ops.aws import error_code
 from ops.documents import UnreadableDocument, decode
-from ops.errors import OperatorError
+from ops.errors import OperatorError, Refused
 from ops.settings import Settings
 
 MAX_ENDPOINT_NAME = (
@@ -23,7 +23,7 @@ MAX_ENDPOINT_NAME = (
 )
 
 
-class MissingOutputs(OperatorError):
+class MissingOutputs(Refused):
     """A stack has left no outputs: it is not applied yet."""
 
 

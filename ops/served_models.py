@@ -23,10 +23,15 @@ REASON_LENGTH = 500
 
 
 class ServedModel(BaseModel):
-    """A version that passed the checks of its deployment. at: when, in UTC."""
+    """A version that passed the checks of its deployment.
+
+    at: when, in UTC.
+    other_data: how the data it was trained on differed from the current data set, if that was allowed; else empty.
+    """
 
     package: str
     at: datetime
+    other_data: str = ""
 
 
 class FailedDeployment(BaseModel):
@@ -48,18 +53,24 @@ class ServedModels(BaseModel):
         """ARNs of the model packages, newest first."""
         return [model.package for model in self.served]
 
-    def with_success(self, package: str, *, rollback: bool = False) -> ServedModels:
+    def with_success(self, package: str, *, rollback: bool = False, other_data: str = "") -> ServedModels:
         """Return the history after a deployment that passed its checks.
 
         rollback: forget the newer versions, so that the next rollback goes further back.
+        other_data: as of `ServedModel`.
         """
-        served = self.served
+        served = [
+            model.model_copy(update={"other_data": other_data}) if model.package == package else model
+            for model in self.served
+        ]
         if package in self.packages[:1]:  # other settings, same model
             return ServedModels(served=served)
         if rollback and package in self.packages:
             return ServedModels(served=served[self.packages.index(package) :])
         others = [model for model in served if model.package != package]
-        return ServedModels(served=[ServedModel(package=package, at=_now()), *others][:KEPT])
+        return ServedModels(
+            served=[ServedModel(package=package, at=_now(), other_data=other_data), *others][:KEPT]
+        )
 
     def with_failure(self, package: str, reason: str) -> ServedModels:
         """Return the history after a deployment that failed."""

@@ -45,12 +45,15 @@ def run(
         uploaded = data.upload(env, manifest, progress)
         counts = {split: sum(by_class.values()) for split, by_class in manifest.counts.items()}
         splits = ", ".join(f"{count:,} {split}" for split, count in counts.items())
+        if not (uploaded.sent or uploaded.deleted):
+            step.unchanged()
         step.note = (
             f"{len(manifest.files):,} images ({splits}) in {len(manifest.classes)} classes; "
             f"{uploaded.sent:,} sent, {uploaded.unchanged:,} unchanged, {uploaded.deleted:,} deleted"
         )
     _show_changes(report, manifest)
     return {
+        **step.ending,
         "dataset": manifest.dataset,
         "hash": manifest.hash,
         "classes": len(manifest.classes),

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from ml.jobs import predictions, registry
+from ml.jobs import registry
 from ops import endpoint_history, live_endpoint, served_models
 from ops.console import Stage, Step
 from ops.environment import Environment
 from ops.errors import OperatorError
-from ops.facts.instance_types import check_instance_type
-from ops.live_endpoint import LiveEndpoint
+from ops.live_endpoint import CHANGING, LiveEndpoint
 from ops.outputs import Serving, endpoint_name, endpoint_option
 from ops.terraform import stacks
 from ops.terraform.saved_plans import SavedPlans
 from ops.terraform.stack import Change, Stack
-from pipeline import live_checks, preflight, repair, take_back
+from pipeline import answers, deployable, live_checks, preflight, repair, take_back
 from pipeline.notes import changes_note
 
 ATTEMPTS = 5
@@ -33,60 +33,90 @@ def run(
     *,
     stages: list[Stage] | None = None,
     saved: SavedPlans | None = None,
+    allow_other_data: bool = False,
+    degraded: str = "",
 ) -> dict[str, Any]:
-    """Deploy a model version, check that the endpoint serves it, and make a prediction.
+    """Deploy a model version, check that the endpoint serves it, and make predictions.
 
     An endpoint that cannot be updated is repaired first. Only a version that passes all checks enters the history of
     what has served well.
 
-    model: version; by default the newest approved one.
+    model: version; by default the newest approved one that was trained on the current data.
     endpoint: suffix of its name; by default the environment's first endpoint.
     saved: plans of which serving's is applied.
+    allow_other_data: also if the version was trained on another data set or other classes.
+    degraded: why this is not the deployment that was asked for; it is then degraded.
     """
-    version = registry.choose(env, model)
-    return put_into_service(env, endpoint, lambda live: version, stages=stages, saved=saved)
+    wanted = Wanted("deploy", saved=saved, allow_other_data=allow_other_data, degraded=degraded)
+    if model is None:
+        version = deployable.newest(env, allow_other_data=allow_other_data)
+    else:
+        version = registry.find(env, model)
+    return put_into_service(env, endpoint, lambda live: version, wanted, stages)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How a version is put into service.
+
+    name: of the stage and its task.
+    rollback: the version served before, and the newer ones are to be forgotten.
+    saved, allow_other_data, degraded: as of `run`.
+    """
+
+    name: str
+    rollback: bool = False
+    saved: SavedPlans | None = None
+    allow_other_data: bool = False
+    degraded: str = ""
 
 
 def put_into_service(
-    env: Environment,
-    endpoint: str | None,
-    choose: Choose,
-    *,
-    stages: list[Stage] | None = None,
-    name: str = "deploy",
-    saved: SavedPlans | None = None,
-    rollback: bool = False,
+    env: Environment, endpoint: str | None, choose: Choose, wanted: Wanted, stages: list[Stage] | None = None
 ) -> dict[str, Any]:
     """Deploy the version that `choose` returns, under the state's lock from the first look at the endpoint to the record.
 
-    A second command thus sees what the first one has made, and not what was there before.
+    A second command thus sees what the first one has made, and not what was there before. What can be checked without
+    the lock is checked before, as waiting for the lock or for the endpoint may take long.
 
-    choose: called with the endpoint once it can be updated, or None if there is none.
-    stages, saved: as of `run`. name: of the stage.
-    rollback: the version served before, and the newer ones are to be forgotten.
+    choose: called with the endpoint, or None if there is none; again once it can be updated.
+    stages: as of `run`.
     """
     settings = env.settings
-    if not settings.serving.serverless:
-        check_instance_type(settings.serving.instance_type, "hosting")
-    for variant in (settings.serving.second, settings.serving.shadow):
-        if variant:
-            registry.choose(env, variant.model)
+    deployable.check_hosting(env)
     full_name = endpoint_name(settings, endpoint)
-    with Step(name, stages) as step:
+    with Step(wanted.name, stages) as step:
+        step("checking the model version")
+        checked, other_data = None, ""
+        live = live_endpoint.find(env, full_name)
+        if live is None or live.status not in CHANGING:
+            checked = choose(live)
+            other_data = _check(env, wanted, full_name, checked, step)
         stack = stacks.serving(env, full_name, registry.registered(env)[0].arn, step)
         with stack.locked():
             live = repair.make_updatable(env, full_name, step)
             version = choose(live)
-            live_checks.check_image(env, version.arn)
-            command = f"./inv {name}{settings.flag}"
-            preflight.check_deployment(env, command, step.remark, full_name, version.arn)
+            if checked is None or version.arn != checked.arn:
+                other_data = _check(env, wanted, full_name, version, step)
             _check_update(env, full_name, version.arn, live, step)
             deployed = endpoint_history.deployed(env, full_name)
             stack.variables |= {"model_package_arn": version.arn, "deployed": deployed}
             _report_alarms(deployed["alarms_in_alarm"], step)
+            if wanted.degraded:
+                step.degrade(wanted.degraded)
+            if other_data:
+                step.remark(f"{other_data}: allowed by --allow-other-data")
             with take_back.if_first(env, stack, live):
-                result = _carry_out(env, stack, version, live, step, saved=saved, rollback=rollback)
-    return result
+                result = _carry_out(env, stack, version, live, step, wanted, other_data)
+    return {**step.ending, **result}
+
+
+def _check(env: Environment, wanted: Wanted, endpoint: str, version: registry.Version, step: Step) -> str:
+    """Check a version and the account's quotas. Returns how the version's data differs, if that is allowed."""
+    other_data = deployable.check(env, version, allow_other_data=wanted.allow_other_data)
+    command = f"./inv {wanted.name}{env.settings.flag}"
+    preflight.check_deployment(env, command, step.remark, endpoint, version.arn)
+    return other_data
 
 
 def _carry_out(
@@ -95,15 +125,14 @@ def _carry_out(
     version: registry.Version,
     live: LiveEndpoint | None,
     step: Step,
-    *,
-    saved: SavedPlans | None,
-    rollback: bool,
+    wanted: Wanted,
+    other_data: str,
 ) -> dict[str, Any]:
     """Apply the stack, check what serves, and record it."""
     endpoint = str(stack.variables["endpoint_name"])
     models = served_models.history(env, endpoint, live)
     try:
-        changes = saved.carry_out(stack) if saved else _apply(env, stack, step)
+        changes = wanted.saved.carry_out(stack) if wanted.saved else _apply(env, stack, step)
     except OperatorError as error:
         if ROLLING_BACK in str(error) and (after := live_checks.wait_until_stable(env, endpoint, step)):
             error = live_checks.rolled_back(env, after)
@@ -111,13 +140,16 @@ def _carry_out(
         raise _with_way_back(env, endpoint, version, models, error) from error
     target = env.outputs.serving(endpoint)
     try:
-        smoke = _check(env, target, step)
+        smoke = _check_service(env, target, step, has_labels=not other_data)
     except OperatorError as error:
         served_models.write(env, endpoint, models.with_failure(version.arn, str(error)))
         raise _with_way_back(env, endpoint, version, models, error) from error
-    served_models.write(env, endpoint, models.with_success(version.arn, rollback=rollback))
+    served = models.with_success(version.arn, rollback=wanted.rollback, other_data=other_data)
+    served_models.write(env, endpoint, served)
+    if not changes:
+        step.unchanged()
     step.note = (
-        f"{endpoint} serves version {version.number}; smoke prediction {smoke['label']} (is {smoke['expected']}); "
+        f"{endpoint} serves version {version.number}; smoke predictions: {smoke['correct']} of {smoke['images']} correct; "
         + changes_note(changes, "endpoint, scaling, function")
     )
     return {
@@ -127,6 +159,7 @@ def _carry_out(
         "function": target.function_name,
         "alias": target.function_alias,
         "smoke": smoke,
+        "other_data": other_data,
         "changes": [change.address for change in changes],
     }
 
@@ -167,19 +200,16 @@ def _report_alarms(left_out: list[str], step: Step) -> None:
         )
 
 
-def _check(env: Environment, target: Serving, step: Step) -> dict[str, Any]:
-    """Check the live endpoint, and return the answer to an example image with its expected label."""
+def _check_service(env: Environment, target: Serving, step: Step, *, has_labels: bool) -> dict[str, Any]:
+    """Check the live endpoint, and return the result of predictions of example images.
+
+    has_labels: whether the model has the classes of the images. Only then are wrong answers an error.
+    """
     step("comparing the live endpoint with the intended one")
     live_checks.check_live(env, target)
     live_checks.check_capacity(env, target)
-    step("smoke prediction")
-    image, label = predictions.example(env)
-    answer = (
-        predictions.invoke(env, target, {"s3": str(image), "top_k": 1})
-        if target.function_name
-        else predictions.invoke_async(env, target, image)
-    )["predictions"][0]
-    return {**answer, "expected": label}
+    step("smoke predictions")
+    return answers.smoke(env, target, has_labels=has_labels)
 
 
 def _with_way_back(

@@ -15,6 +15,8 @@ def apply(env: Environment, stages: list[Stage] | None = None, saved: SavedPlans
         stack = stacks.foundation(env, step)
         changes = saved.carry_out(stack) if saved else stack.up()
         env.outputs.forget()
+        if not changes:
+            step.unchanged()
         step.note = changes_note(changes, "bucket, key, roles, registry, log groups")
     return [change.address for change in changes]
 
@@ -24,5 +26,7 @@ def apply_access(env: Environment, saved: SavedPlans | None = None) -> list[str]
     with Step("access") as step:
         stack = stacks.access(env, step)
         changes = saved.carry_out(stack) if saved else stack.up()
+        if not changes:
+            step.unchanged()
         step.note = changes_note(changes, "roles of the operator and of CI")
     return [change.address for change in changes]

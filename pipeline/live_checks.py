@@ -11,7 +11,7 @@ from ml.jobs import job_inputs
 from ops import live_endpoint
 from ops.aws import is_missing
 from ops.environment import Environment
-from ops.errors import OperatorError
+from ops.errors import OperatorError, Refused
 from ops.live_endpoint import CHANGING, LiveEndpoint
 from ops.outputs import Serving, endpoint_option
 from ops.settings import Settings
@@ -88,7 +88,7 @@ def check_convertible(settings: Settings, deployed: Serving) -> None:
     (wanted,) = settings.serving.hosting
     if wanted == deployed.hosting or (deployed.hosting, wanted) == ("serverless", "instance"):
         return
-    raise OperatorError(
+    raise Refused(
         f"The endpoint {deployed.endpoint_name} has {deployed.hosting} hosting, and SageMaker cannot change it to "
         f"{wanted}: deploy another endpoint with --endpoint NAME, or first run "
         f"./inv destroy{settings.flag} --stack serving."
@@ -102,7 +102,7 @@ def check_image(env: Environment, package: str) -> None:
     described = env.client("sagemaker").describe_model_package(ModelPackageName=package)
     image = described["InferenceSpecification"]["Containers"][0]["Image"]
     if image != (wanted := job_inputs.serving_image(env.settings)):
-        raise OperatorError(
+        raise Refused(
             f"Model version {described['ModelPackageVersion']} is registered with image {image}, and serverless inference, "
             f"which has no GPU, needs {wanted}: serve it on instances, or train and register it again with "
             f"./inv train{env.settings.flag} --again."

@@ -1,4 +1,4 @@
-"""The model versions of an environment, as a table."""
+"""The model versions of an environment: a table, and their approval or rejection by a person."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from typing import Any
 
 from ml.jobs import registry
 from ops import console, live_endpoint, served_models
+from ops.console import Step, say
 from ops.environment import Environment
+from ops.errors import Refused
+from ops.outputs import endpoint_option
+from ops.text import clause
 from pipeline.notes import local_time
 
 LINEAGE = (
@@ -26,6 +30,7 @@ def show(env: Environment) -> list[dict[str, Any]]:
         [
             version.number,
             version.approval,
+            version.because,
             ", ".join(uses.get(version.arn, [])),
             *(version.lineage.get(name, "") for name in LINEAGE),
             local_time(version.created),
@@ -33,9 +38,47 @@ def show(env: Environment) -> list[dict[str, Any]]:
         for version in found
     ]
     console.table(
-        f"Models of {env.settings.prefix}", ["version", "approval", "in service", *LINEAGE, "created"], rows
+        f"Models of {env.settings.prefix}",
+        ["version", "approval", "because", "in service", *LINEAGE, "created"],
+        rows,
     )
     return [{**vars(version), "in_service": uses.get(version.arn, [])} for version in found]
+
+
+def decide(env: Environment, number: int, *, approve: bool, because: str) -> dict[str, Any]:
+    """Approve or reject a version for a reason, which the registry keeps with the caller and the time.
+
+    Raises Refused for an unknown version, for a version of that state, and without a reason.
+    """
+    flag, task = env.settings.flag, "approve" if approve else "reject"
+    if not because.strip():
+        raise Refused(
+            f'--{task} {number}: the registry keeps the reason, so add it: ./inv models{flag} --{task} {number} --because "…"'
+        )
+    with Step("models") as step:
+        step(f"looking for version {number}")
+        version = registry.find(env, number)
+        if version.is_approved if approve else version.is_rejected:
+            why = f" ({clause(version.because)})" if version.because else ""
+            raise Refused(
+                f"Model version {number} is {version.approval} already{why}: ./inv models{flag} lists the versions."
+            )
+        decided = registry.decide(env, version, approve=approve, because=because)
+        serving = _endpoints(env, version.arn)
+        step.note = f"version {number} is {decided.approval}, before {version.approval}"
+    if serving and not approve:
+        say(f"Version {number} is in service, and stays so until you deploy another version:")
+        for endpoint in serving:
+            say(f"  ./inv rollback{flag}{endpoint_option(env.settings, endpoint)}")
+    elif approve:
+        say(f"Next: ./inv deploy{flag} --model {number}")
+    return {**step.ending, **vars(decided), "before": version.approval, "in_service": serving}
+
+
+def _endpoints(env: Environment, package: str) -> list[str]:
+    """Return the endpoints in which a model package is in service."""
+    found = ((name, live_endpoint.find(env, name)) for name in env.outputs.endpoints())
+    return [name for name, live in found if live is not None and package in live.packages.values()]
 
 
 def _uses(env: Environment) -> dict[str, list[str]]:

@@ -15,13 +15,24 @@ from ops import live_endpoint
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.facts import sagemaker_quotas as names
+from ops.facts.instance_types import check_instance_type
 from ops.outputs import endpoint_name
 from ops.quotas import needs, usage
 from ops.quotas.needs import Concurrency, Need
+from pipeline import deployable, live_checks
 
 Show = Callable[[str], None]
 
 _NOT_SERVING = ("Failed", "OutOfService")  # a deployment replaces such an endpoint
+
+
+def check_settings(env: Environment) -> None:
+    """Check what `up` needs besides quotas, before its first stage. Raises Refused."""
+    check_instance_type(env.settings.training.instance_type, "training")
+    deployed = env.outputs.find_serving(env.settings.prefix)
+    if deployed is not None:
+        live_checks.check_convertible(env.settings, deployed)
+    deployable.check_hosting(env)
 
 
 def check_tuning(env: Environment, command: str, show: Show) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ml.jobs import data, registry, search
+from ml.jobs import compatibility, data, registry, search
 from ml.jobs.launchers import hosts
 from ops import live_endpoint, questions, served_models
 from ops.aws import aws_errors, error_code
@@ -128,6 +128,8 @@ def _models(env: Environment) -> list[Found]:
             "approval": version.approval,
             "test_accuracy": version.lineage.get("test_accuracy"),
             "training_job": version.lineage.get("training_job"),
+            "dataset": version.lineage.get("dataset"),
+            "because": version.because,
         }
         for version in registry.versions(env)
     ]
@@ -199,6 +201,7 @@ def _endpoint(env: Environment, name: str) -> Found:
         "drift": drift.endpoint(env.settings, serving, live),
         "function_drift": drift.function(env, serving),
         "failed": _failed(env, live) if live else None,
+        "other_data": _other_data(env, live) if live else "",
     }
 
 
@@ -209,6 +212,22 @@ def _failed(env: Environment, live: LiveEndpoint) -> Found | None:
         return None
     version = failed.package.rpartition("/")[2]
     return {"version": version, "at": local_time(failed.at), "reason": failed.reason}
+
+
+def _other_data(env: Environment, live: LiveEndpoint) -> str:
+    """Return how the data of the model in service differs from the current data, and whether that was allowed."""
+    if not live.package:
+        return ""
+    try:
+        version, manifest = registry.of_package(env, live.package), data.current(env)
+    except OperatorError:
+        return ""  # without data, nothing differs
+    different = compatibility.difference(version.lineage, manifest) if version else ""
+    served = served_models.history(env, live.name, live).served
+    allowed = next((model for model in served if model.package == live.package and model.other_data), None)
+    if different and allowed:
+        return f"{different} (--allow-other-data, {local_time(allowed.at)})"
+    return different
 
 
 def _versions(versions: dict[str, str]) -> str:

@@ -21,7 +21,7 @@ def rows(settings: Settings, found: Found) -> list[Row]:
         (
             "model",
             f"version {model['version']}",
-            f"{model['approval']}, test accuracy {model['test_accuracy']}",
+            _model(model),
         )
         for model in found["models"]
     ] or [("model", "", "none")]
@@ -63,6 +63,12 @@ def _tuning(found: Found) -> Row:
     return ("tuning", tuning["tuning_job"], f"validation accuracy {tuning['best_objective']:.4f}")
 
 
+def _model(model: Found) -> str:
+    dataset = f" on {model['dataset']}" if model["dataset"] else ""
+    because = f": {model['because']}" if model["because"] else ""
+    return f"{model['approval']}, test accuracy {model['test_accuracy']}{dataset}{because}"
+
+
 def _endpoint(endpoint: Found) -> list[Row]:
     if "problem" in endpoint:
         return [("endpoint", endpoint["name"], endpoint["problem"])]
@@ -72,7 +78,8 @@ def _endpoint(endpoint: Found) -> list[Row]:
         else "serverless"
     )
     serves = f", {capacity}, model {endpoint['model']}" if endpoint["status"] != "missing" else ""
-    lines = [("endpoint", endpoint["name"], f"{endpoint['status']}{serves}{_drift(endpoint['drift'])}")]
+    drift = f"{_drift(endpoint['drift'])}{_drift(endpoint['other_data'])}"
+    lines = [("endpoint", endpoint["name"], f"{endpoint['status']}{serves}{drift}")]
     if failed := endpoint["failed"]:
         text = f"of version {failed['version']} failed at {failed['at']}: {failed['reason']}"
         lines.append(("deployment", endpoint["name"], text))
@@ -98,7 +105,10 @@ def _on_demand(found: Found) -> list[Row]:
 
 def summary(found: Found) -> str:
     """Return how many findings there are, for the step's note."""
-    drifted = sum(bool(e.get("drift")) + bool(e.get("function_drift")) for e in found["endpoints"])
+    drifted = sum(
+        sum(bool(e.get(name)) for name in ("drift", "function_drift", "other_data"))
+        for e in found["endpoints"]
+    )
     problems = sum("problem" in (found[name] or {}) for name in ("data", "tuning", "workbench"))
     problems += sum("problem" in endpoint for endpoint in found["endpoints"])
     count = len(found["attention"]) + len(found["unfinished"]) + drifted + problems

@@ -10,6 +10,7 @@ from ml.jobs.launchers.base import Launcher
 from ops import console
 from ops.console import Stage, Step, say
 from ops.environment import Environment
+from ops.text import clause
 from pipeline import preflight
 from pipeline.report import comparison
 
@@ -44,18 +45,45 @@ def run(
         )
         model = result.model
         accuracy = result.metrics.get("test:accuracy", float("nan"))
+        if problem := _not_approved(env, result):
+            step.degrade(problem)
+        if not ran:
+            step.unchanged()
         unchanged = "" if ran else " (unchanged)"
         step.note = f"version {model.number} ({model.approval}): test accuracy {accuracy:.4f}{unchanged}"
     return {
+        **step.ending,
         "training_job": result.training_job,
         "model_version": model.number,
         "model_package_arn": model.arn,
         "approval": model.approval,
+        "approved": model.is_approved,
         "metrics": result.metrics,
         "seconds": result.seconds,
         "billable_seconds": result.billable_seconds,
         "ran": ran,
     }
+
+
+def _not_approved(env: Environment, result: training.Result) -> str:
+    """Return why the model cannot be deployed, and what can be done, as a clause; empty if it is approved."""
+    model, settings = result.model, env.settings
+    if model.is_approved:
+        return ""
+    if model.is_rejected:
+        why = f": {clause(model.because)}" if model.because else ""
+        return f"version {model.number} was rejected{why}"
+    accuracy, minimum = result.metrics.get("test:accuracy"), settings.training.minimum_accuracy
+    found = (
+        "its accuracy on the test split was not measured"
+        if accuracy is None
+        else f"its test accuracy {accuracy:.4f} is below the minimum of {minimum:g}"
+    )
+    return (
+        f"version {model.number} waits for approval: {found} (training.minimum_accuracy). Train longer "
+        f"(training.epochs) or on more images; lower the minimum in environments/{settings.environment}.toml; or approve it "
+        f'with ./inv models{settings.flag} --approve {model.number} --because "…"'
+    )
 
 
 def compare(env: Environment) -> list[dict[str, Any]]:

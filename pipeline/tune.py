@@ -31,12 +31,17 @@ def run(env: Environment, again: bool = False, stages: list[Stage] | None = None
         for line in (failures := _failures(trials)):
             step.remark(line)
         failed = f"; {len(failures)} of {_asked_for(trials)} trials failed" if failures else ""
+        if lost := _lost(env, trials):
+            step.degrade(lost)
+        if not ran:
+            step.unchanged()
         step.note = f"{result.tuning_job}: validation accuracy {result.best_objective:.4f}{unchanged}{failed}"
     _show_trials(trials)
     best = {k: v for k, v in result.hyperparameters.items() if not k.startswith("_")}
     shown = ", ".join(f"[bold]{name}[/]={value}" for name, value in sorted(best.items()))
     say(f"  best hyperparameters: {shown}", markup=True)
     return {
+        **step.ending,
         "tuning_job": result.tuning_job,
         "best_training_job": result.best_training_job,
         "best_objective": result.best_objective,
@@ -44,6 +49,12 @@ def run(env: Environment, again: bool = False, stages: list[Stage] | None = None
         "ran": ran,
         "trials": [vars(trial) for trial in trials],
     }
+
+
+def _lost(env: Environment, trials: Sequence[Trial]) -> str:
+    """Return how many of the settings' trials gave no objective, even when repeated, as a clause; empty if all did."""
+    wanted, given = env.settings.tuning.max_jobs, sum(trial.objective is not None for trial in trials)
+    return "" if given >= wanted else f"only {given} of {wanted} trials gave a result (tuning.max_jobs)"
 
 
 def _asked_for(trials: Sequence[Trial]) -> int:

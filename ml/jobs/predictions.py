@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,16 +14,19 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from ml.jobs import data
+from ml.jobs.data import Manifest
 from ops import s3
 from ops.documents import decode
 from ops.environment import Environment
-from ops.errors import OperatorError
+from ops.errors import OperatorError, Refused
 from ops.outputs import Serving
 from ops.text import clause, sentence
 from ops.waiting import wait_for
 
 MAX_IMAGE_BYTES = 4_500_000  # a synchronous Lambda payload has 6 MB at most, and base64 adds a third
 ASYNC_ANSWER_SECONDS = 900  # SageMaker answers an asynchronous request within 15 minutes, or never
+CHANCE = 0.001  # a result less probable than this is no accident
+MARGIN = 0.02  # of a measured accuracy, near 0 and 1
 
 
 @dataclass(frozen=True)
@@ -38,14 +42,36 @@ class Accuracy:
         """Between 0 and 1."""
         return self.correct / self.images
 
+    def is_far_below(self, expected: float) -> bool:
+        """Return whether so few correct answers are no accident for a model of this accuracy, 0 to 1.
+
+        That is, whether fewer than one in a thousand samples of this size would have so few.
+        """
+        # A measured accuracy of 1 or 0 excludes neither a wrong nor a right answer.
+        accuracy = min(max(expected, MARGIN), 1 - MARGIN)
+        return _at_most(self.correct, self.images, accuracy) < CHANCE
+
+
+def _at_most(successes: int, trials: int, probability: float) -> float:
+    """Return the probability of at most so many successes in independent trials."""
+    each, other = math.log(probability), math.log1p(-probability)
+    return math.fsum(
+        math.exp(
+            math.lgamma(trials + 1)
+            - math.lgamma(count + 1)
+            - math.lgamma(trials - count + 1)
+            + count * each
+            + (trials - count) * other
+        )
+        for count in range(successes + 1)
+    )
+
 
 def event(image: str | None, url: str | None, s3_uri: str | None, top_k: int | None) -> dict[str, Any]:
     """Return the function's event for exactly one of a file, a URL and an S3 URI. Raises OperatorError."""
     given = [name for name, value in (("--image", image), ("--url", url), ("--s3", s3_uri)) if value]
     if len(given) != 1:
-        raise OperatorError(
-            f"Give exactly one of --image, --url and --s3, not {' and '.join(given) or 'none'}."
-        )
+        raise Refused(f"Give exactly one of --image, --url and --s3, not {' and '.join(given) or 'none'}.")
     request = {"top_k": top_k} if top_k else {}
     if image:
         return {"image": _encoded(Path(image)), **request}
@@ -55,7 +81,7 @@ def event(image: str | None, url: str | None, s3_uri: str | None, top_k: int | N
 def invoke(env: Environment, target: Serving, request: dict[str, Any]) -> dict[str, Any]:
     """Invoke the function's alias and return the body of its response. Raises OperatorError with the function's error."""
     if target.function_name is None:
-        raise OperatorError(
+        raise Refused(
             f"{target.endpoint_name} is asynchronous and has no function: put the image under "
             f"{_async_input(env, target)} and call aws sagemaker-runtime invoke-endpoint-async."
         )
@@ -174,9 +200,28 @@ def invoke_async(env: Environment, target: Serving, image: s3.S3Uri, top_k: int 
 
 def example(env: Environment, split: str = "test") -> tuple[s3.S3Uri, str]:
     """Return the URI of an image of a split, and its label."""
+    return examples(env, 1, split)[0]
+
+
+def examples(env: Environment, most: int, split: str = "test") -> list[tuple[s3.S3Uri, str]]:
+    """Return the URI and the label of one image of each class of a split, of at most so many classes."""
     manifest = data.current(env)
-    key = min(key for key in manifest.files if key.startswith(f"{split}/"))
-    return s3.in_data_bucket(env, f"{data.PREFIX}/{manifest.dataset}/{key}"), key.split("/")[1]
+    first: dict[str, str] = {}
+    for key in _keys(env, manifest, split):
+        first.setdefault(key.split("/")[1], key)
+    folder = s3.in_data_bucket(env, f"{data.PREFIX}/{manifest.dataset}/")
+    return [(folder / key, label) for label, key in list(first.items())[:most]]
+
+
+def _keys(env: Environment, manifest: Manifest, split: str) -> list[str]:
+    """Return the keys of a split's images, sorted. Raises Refused if there is none."""
+    keys = sorted(key for key in manifest.files if key.startswith(f"{split}/"))
+    if not keys:
+        known = ", ".join(name for name, counts in manifest.counts.items() if any(counts.values()))
+        raise Refused(
+            f"The data set {manifest.dataset} has no images in a split {split!r}: choose one of {known}."
+        )
+    return keys
 
 
 def accuracy(
@@ -192,15 +237,11 @@ def accuracy(
     limit: at most so many, spread over the split.
     """
     manifest = data.current(env)
-    keys = sorted(key for key in manifest.files if key.startswith(f"{split}/"))
     if limit is not None and limit < 1:
-        raise OperatorError(f"--limit {limit}: give 1 or more.")
+        raise Refused(f"--limit {limit}: give 1 or more.")
+    keys = _keys(env, manifest, split)
     if limit:
         keys = keys[:: max(1, len(keys) // limit)][:limit]
-    if not keys:
-        raise OperatorError(
-            f"The data set {manifest.dataset} has no split {split!r}: choose train, valid or test."
-        )
     folder = s3.in_data_bucket(env, f"{data.PREFIX}/{manifest.dataset}/")
 
     def top(key: str) -> str:

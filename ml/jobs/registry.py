@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from ml.jobs import job_inputs
 from ml.runner.registration import APPROVED, PENDING, meets_minimum, with_results
 from ops import s3
+from ops.aws import is_missing
 from ops.environment import Environment
-from ops.errors import OperatorError
+from ops.errors import Refused
 
 # The serving container declares these (ml/container/serving_interface.py), and a test compares both: operators' code does
 # not import the container.
@@ -28,13 +31,17 @@ CONTENT_TYPES = [
     "application/x-image",
 ]
 RESPONSE_TYPES = ["application/json"]
+REJECTED = "Rejected"
+DESCRIPTION_CHARACTERS = 1024  # SageMaker's limit for the reason of an approval
 
 
 @dataclass(frozen=True)
 class Version:
     """A version in the model package group.
 
-    lineage: data hash, git commit, jobs, architecture and metrics, as text.
+    lineage: data set, its hash and classes, git commit, jobs, architecture and metrics, as text.
+    because: why it was approved or rejected, by whom and when; empty if nobody decided.
+    artifact: s3:// URI of its model.tar.gz.
     """
 
     number: int
@@ -42,6 +49,26 @@ class Version:
     approval: str
     created: datetime
     lineage: dict[str, str]
+    because: str = ""
+    artifact: str = ""
+
+    @property
+    def is_approved(self) -> bool:
+        """Whether SageMaker deploys it."""
+        return self.approval == APPROVED
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether a person has decided against it."""
+        return self.approval == REJECTED
+
+    @property
+    def accuracy(self) -> float | None:
+        """Accuracy on the test split, 0 to 1; None if it was not measured."""
+        try:
+            return float(self.lineage["test_accuracy"])
+        except (KeyError, ValueError):
+            return None
 
 
 def request(env: Environment, *, training_job: str, artifact: str, lineage: dict[str, str]) -> dict[str, Any]:
@@ -136,32 +163,65 @@ def versions(env: Environment) -> list[Version]:
 
 
 def registered(env: Environment) -> list[Version]:
-    """Return all versions, newest first. Raises OperatorError if there is none."""
+    """Return all versions, newest first. Raises Refused if there is none."""
     found = versions(env)
     if not found:
-        raise OperatorError(f"No model is registered yet: run ./inv train{env.settings.flag}.")
+        raise Refused(f"No model is registered yet: run ./inv train{env.settings.flag}.")
     return found
 
 
-def choose(env: Environment, number: int | None) -> Version:
-    """Return version `number`, or the newest approved one. Raises OperatorError if there is no such version."""
+def find(env: Environment, number: int) -> Version:
+    """Return version `number`. Raises Refused if there is none."""
     found = registered(env)
-    flag = env.settings.flag
-    if number is not None:
-        chosen = next((v for v in found if v.number == number), None)
-        if chosen is None:
-            existing = ", ".join(str(v.number) for v in reversed(found))
-            raise OperatorError(
-                f"There is no model version {number}: choose one of {existing} (./inv models{flag} shows them)."
-            )
-        return chosen
-    approved = next((v for v in found if v.approval == APPROVED), None)
-    if approved is None:
-        raise OperatorError(
-            f"None of the {len(found)} model versions is approved: deploy one anyway with --model N, or train a better "
-            f"one (./inv models{flag} shows their accuracy)."
+    for version in found:
+        if version.number == number:
+            return version
+    existing = ", ".join(str(v.number) for v in reversed(found))
+    raise Refused(
+        f"There is no model version {number}: choose one of {existing} (./inv models{env.settings.flag} shows them)."
+    )
+
+
+def approved(env: Environment) -> list[Version]:
+    """Return the approved versions, newest first. Raises Refused if there is none."""
+    found = registered(env)
+    usable = [version for version in found if version.is_approved]
+    if not usable:
+        flag = env.settings.flag
+        raise Refused(
+            f"None of the {len(found)} model versions is approved: look at their accuracy with ./inv models{flag}, then "
+            f'approve one with ./inv models{flag} --approve {found[0].number} --because "…", or train a better one.'
         )
-    return approved
+    return usable
+
+
+def choose(env: Environment, number: int | None) -> Version:
+    """Return version `number`, or the newest approved one. Raises Refused if there is no such version."""
+    return approved(env)[0] if number is None else find(env, number)
+
+
+def of_package(env: Environment, arn: str) -> Version | None:
+    """Return the version of a model package; None if it is no longer registered."""
+    try:
+        return _version(env, arn)
+    except ClientError as error:
+        if is_missing(error):
+            return None
+        raise
+
+
+def decide(env: Environment, version: Version, *, approve: bool, because: str) -> Version:
+    """Approve or reject a version, with the reason, the caller's ARN and the time, and return it."""
+    approval = APPROVED if approve else REJECTED
+    caller = env.client("sts").get_caller_identity()["Arn"]
+    moment = datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    signature = f" ({approval} by {caller}, {moment})"
+    env.client("sagemaker").update_model_package(
+        ModelPackageArn=version.arn,
+        ModelApprovalStatus=approval,
+        ApprovalDescription=f"{' '.join(because.split())[: DESCRIPTION_CHARACTERS - len(signature)]}{signature}",
+    )
+    return _version(env, version.arn)
 
 
 def _approve(env: Environment, version: Version, metrics: dict[str, float], minimum: float) -> Version:
@@ -185,4 +245,6 @@ def _version(env: Environment, arn: str) -> Version:
         approval=package["ModelApprovalStatus"],
         created=package["CreationTime"],
         lineage=package.get("CustomerMetadataProperties", {}),
+        because=package.get("ApprovalDescription", ""),
+        artifact=package.get("InferenceSpecification", {}).get("Containers", [{}])[0].get("ModelDataUrl", ""),
     )

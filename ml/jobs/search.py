@@ -19,7 +19,7 @@ from ops import s3
 from ops.aws import is_missing
 from ops.documents import decode
 from ops.environment import Environment
-from ops.errors import OperatorError
+from ops.errors import OperatorError, Refused
 from ops.settings.jobs import TuningSettings
 from ops.text import clause, sentence
 from ops.waiting import Pause
@@ -120,18 +120,16 @@ def find_result(env: Environment) -> SearchResult | None:
 
 
 def latest(env: Environment) -> SearchResult:
-    """Return the latest result. Raises OperatorError if there is none, or if data or network have changed since."""
+    """Return the latest result. Raises Refused if there is none, or if data or network have changed since."""
     settings = env.settings
     command = f"run ./inv tune{settings.flag}"
     result = find_result(env)
     if result is None:
-        raise OperatorError(f"There are no tuned hyperparameters yet: {command}.")
+        raise Refused(f"There are no tuned hyperparameters yet: {command}.")
     if result.data_hash != data.current(env).hash:
-        raise OperatorError(
-            f"The hyperparameters of {result.tuning_job} were tuned on other data: {command}."
-        )
+        raise Refused(f"The hyperparameters of {result.tuning_job} were tuned on other data: {command}.")
     if result.model != (model := settings.model.model_dump()):
-        raise OperatorError(
+        raise Refused(
             f"The hyperparameters of {result.tuning_job} were tuned for {_listed(result.model)}, not for "
             f"{_listed(model)}: {command}."
         )

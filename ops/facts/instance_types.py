@@ -9,7 +9,7 @@ from typing import Literal
 
 import botocore.session
 
-from ops.errors import OperatorError
+from ops.errors import Refused
 
 Kind = Literal["training", "hosting", "studio", "notebook"]
 
@@ -46,14 +46,14 @@ def instance_types(kind: Kind) -> frozenset[str]:
 
 
 def check_instance_type(instance_type: str, kind: Kind) -> None:
-    """Raise OperatorError if SageMaker has no such type for `kind`, or if our training and serving images need another.
+    """Raise Refused if SageMaker has no such type for `kind`, or if our training and serving images need another.
 
     The images are built for x86 processors, and use NVIDIA GPUs or none.
     """
     known = instance_types(kind)
     if instance_type not in known:
         near = difflib.get_close_matches(instance_type, sorted(known), 3) or ["ml.m5.large", "ml.m5.2xlarge"]
-        raise OperatorError(
+        raise Refused(
             f"SageMaker has no instance type {instance_type!r} for {kind}: did you mean {' or '.join(near)}?"
         )
     if kind not in ("training", "hosting"):
@@ -61,7 +61,7 @@ def check_instance_type(instance_type: str, kind: Kind) -> None:
     reason = _unsupported(instance_type)
     if reason:
         setting = "training.instance_type" if kind == "training" else "serving.instance_type"
-        raise OperatorError(
+        raise Refused(
             f"{instance_type} {reason}, and the {kind} image does not support it: set {setting} to a type with an x86 "
             "processor, such as ml.m5.large, or with NVIDIA GPUs, such as ml.g5.xlarge."
         )

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from ops.aws import aws_errors, error_code
 from ops.environment import Environment
-from ops.errors import OperatorError
+from ops.errors import Refused
 from ops.quotas.quota import NO_ANSWER, Quota, remedy, unchecked
 
 LAMBDA_CONCURRENCY = ("L-B99A9384", "Concurrent executions")
@@ -57,7 +57,7 @@ def check(
 
     command: as typed, e.g. "./inv up".
 
-    Raises OperatorError if a quota is too small for the command: each quota, its value, the need, and the command that
+    Raises Refused if a quota is too small for the command: each quota, its value, the need, and the command that
     requests more.
     """
     needs = [need for need in needs if need.more > 0]
@@ -69,7 +69,7 @@ def check(
         if concurrency is not None and concurrency.more > 0:
             _check_lambda(env, concurrency, problems, notes)
     if problems:
-        raise OperatorError(
+        raise Refused(
             f"{command} needs more than the account's quotas in {env.settings.region} allow: {'; '.join(problems)}. "
             "It stopped before the first job or endpoint; run it again afterwards."
         )

@@ -28,7 +28,7 @@ SURFACE = {
     "demo": "--json",
     "ec2.down": "--env --json",
     "ec2.train": "--again --env --instance-type --json --keep --spot",
-    "deploy": "--endpoint --env --json --model",
+    "deploy": "--allow-other-data --endpoint --env --json --model",
     "destroy": "--endpoint --env --json --stack --yes",
     "down": "--env --json --keep --sweep --yes",
     "faults": "--json --only --parallel --seeds --write",
@@ -36,12 +36,12 @@ SURFACE = {
     "local.interrupt": "--job --seconds",
     "local.status": "--json",
     "local.up": "--port --time-scale",
-    "models": "--env --json",
+    "models": "--approve --because --env --json --reject",
     "policies": "--env --json --role",
     "plan": "--endpoint --env --fail-on --json --model --report --save --stack",
     "predict": "--endpoint --env --image --json --limit --s3 --split --top-k --url",
     "report": "--env --file --json",
-    "rollback": "--endpoint --env --json",
+    "rollback": "--allow-other-data --endpoint --env --json",
     "status": "--env --json",
     "test": "--quick --slowest -k",
     "train": "--again --env --instances --json --on --stop",
@@ -176,6 +176,8 @@ def test_a_list_of_tasks_loads_nothing_heavy():
         ("apply --stack nowhere", "inv: There is no stack 'nowhere'"),
         ("predict --split test --image a.png", "inv: --image: --split sends the images of the data set."),
         ("predict --limit 3", "inv: --limit: only --split sends several images."),
+        ("models --approve 1 --reject 2", "inv: --approve and --reject: decide about one version at a time."),
+        ("models --because good", "inv: --because: only --approve and --reject have a reason. Omit it."),
         ("models --env prod", "inv: No AWS credentials for ./inv models: sign in"),
         ("plan --env dev", "inv: No AWS credentials for ./inv plan: sign in"),
     ],
@@ -229,8 +231,12 @@ def test_an_error_of_a_task_is_one_sentence(inv, monkeypatch, raised, code, mess
 
     monkeypatch.setattr(status, "collect", fail)
     ended, out, error = inv("status", "--env", "dev", "--json")
-    assert (ended, out) == (code, "")
+    assert ended == code
     assert sentence(error) == message
+    if code == 1:
+        assert json.loads(out) == {"outcome": "failed", "reason": message.removeprefix("inv: ")}
+    else:
+        assert out == ""
 
 
 def test_a_bug_raises_its_exception(inv, monkeypatch):

@@ -7,6 +7,8 @@ from datetime import datetime
 import pytest
 
 from ops import console
+from ops.errors import OperatorError, Refused
+from ops.outcome import Outcome
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +37,35 @@ def test_a_step_reports_its_end_and_adds_a_stage(capsys):
     assert [(s.name, s.note) for s in stages] == [("data", "100 images")]
 
 
-def test_a_failed_step_adds_no_stage(capsys):
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [(Refused("no model"), Outcome.REFUSED), (OperatorError("no model"), Outcome.FAILED)],
+)
+def test_a_stage_that_an_error_ends_has_its_outcome_and_reason(error, outcome):
+    stages: list[console.Stage] = []
+    with pytest.raises(OperatorError), console.Step("deploy", stages):
+        raise error
+    assert [(s.name, s.outcome, s.reason) for s in stages] == [("deploy", outcome, "no model")]
+
+
+def test_a_degraded_step_shows_every_reason_and_keeps_them(capsys):
+    stages: list[console.Stage] = []
+    with console.Step("tune", stages) as step:
+        step.unchanged()
+        assert step.ending == {"outcome": "unchanged", "reason": ""}
+        step.degrade("one trial failed")
+        step.degrade("the budget is missing")
+        step.unchanged()
+        assert step.ending == {
+            "outcome": "degraded",
+            "reason": "one trial failed; the budget is missing",
+        }
+    printed = capsys.readouterr().err
+    assert "! tune" in printed and "tune: one trial failed" in printed
+    assert stages[0].outcome is Outcome.DEGRADED
+
+
+def test_a_bug_in_a_step_adds_no_stage(capsys):
     stages: list[console.Stage] = []
     with pytest.raises(ValueError, match="broken"), console.Step("data", stages):
         raise ValueError("broken")

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 from botocore.exceptions import ClientError
 
+from ml.jobs.compatibility import classes_digest
 from ml.jobs.registry import Version
 from ops.errors import OperatorError
 from ops.served_models import ServedModels
@@ -175,7 +176,10 @@ class World:
         return {"MetricAlarms": [{"AlarmName": name, "StateValue": "ALARM"} for name in found]}
 
 
+LINEAGE = {"dataset": "sample", "classes": "2", "classes_digest": classes_digest("01")}
+
+
 def versions(*numbers: int) -> list[Version]:
-    """Return registered versions, newest first."""
+    """Return registered versions, newest first, that were trained on an older state of the data in tests/conftest.py."""
     created = datetime(2026, 1, 1, tzinfo=timezone.utc)
-    return [Version(n, package(n), "Approved", created, {}) for n in sorted(numbers, reverse=True)]
+    return [Version(n, package(n), "Approved", created, LINEAGE) for n in sorted(numbers, reverse=True)]

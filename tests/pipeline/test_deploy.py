@@ -26,7 +26,8 @@ def world(account, dev, serving, fast_clock, monkeypatch) -> World:
     monkeypatch.setattr(stacks, "serving", made.stack)
     monkeypatch.setattr(preflight, "check_deployment", lambda *_: None)
     monkeypatch.setattr(live_checks, "check_capacity", lambda env, target: None)
-    monkeypatch.setattr(predictions, "example", lambda env: ("s3://bucket/cat.png", "cat"))
+    monkeypatch.setattr(predictions, "examples", lambda env, most: [("s3://bucket/cat.png", "cat")])
+    monkeypatch.setattr(registry, "of_package", lambda env, arn: None)
     monkeypatch.setattr(predictions, "invoke", made.invoke)
     return made
 

@@ -61,6 +61,8 @@ def live(account, monkeypatch):
             return found["function"]
 
     monkeypatch.setattr(registry, "versions", lambda *_: [])
+    monkeypatch.setattr(registry, "of_package", lambda env, arn: found["version"])
+    found["version"] = None
     monkeypatch.setattr(leftovers, "find", lambda env, only: found["leftovers"])
     monkeypatch.setattr(drift, "foundation", lambda env: found["foundation"])
     found.update(leftovers=[], foundation=[])
@@ -129,13 +131,14 @@ def test_an_environment_in_service(account, env, foundation, serving, monkeypatc
         hyperparameters={},
     )
     s3.put(env, search.RESULT, result.model_dump_json().encode())
-    model = registry.Version(1, "arn", "Approved", None, {"test_accuracy": "0.75", "training_job": "job"})
+    lineage = {"test_accuracy": "0.75", "training_job": "job", "dataset": "dogs"}
+    model = registry.Version(1, "arn", "Approved", None, lineage, "it is good")
     monkeypatch.setattr(registry, "versions", lambda *_: [model])
     assert rows(env) == [
         ("foundation", foundation.bucket, "exists"),
         ("data", "sample", "10 train, 10 valid, 10 test; 2 classes"),
         ("tuning", "search", "validation accuracy 0.9000"),
-        ("model", "version 1", "Approved, test accuracy 0.75"),
+        ("model", "version 1", "Approved, test accuracy 0.75 on dogs: it is good"),
         ("endpoint", "image-classifier-dev", "InService, 2 × ml.m5.large, model 1"),
         ("function", "image-classifier-dev-inference:live", "READY, 1 of 2 provisioned"),
     ]

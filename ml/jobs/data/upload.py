@@ -29,7 +29,7 @@ from ops import s3
 from ops.aws import error_code
 from ops.documents import UnreadableDocument, decode
 from ops.environment import Environment
-from ops.errors import OperatorError
+from ops.errors import OperatorError, Refused
 from ops.retries import MAX_POOL_CONNECTIONS
 from ops.text import clause
 
@@ -41,7 +41,7 @@ _FLUSH_SECONDS = 5
 _MAX_WORKERS = 32
 
 
-class MissingData(OperatorError):
+class MissingData(Refused):
     """An environment has no data set yet."""
 
 

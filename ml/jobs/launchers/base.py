@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ml.jobs import job_inputs
+from ml.jobs import compatibility, job_inputs
 from ml.jobs.data import Manifest
 from ml.jobs.search import SearchResult
 from ops.environment import Environment
@@ -46,8 +46,7 @@ class Training:
     def lineage(self, name: str, launcher: str) -> dict[str, str]:
         """Return where the model of job `name` comes from, as the model registry stores it."""
         return {
-            "data_hash": self.manifest.hash,
-            "dataset": self.manifest.dataset,
+            **compatibility.lineage(self.manifest),
             "tuning_job": self.tuned.tuning_job,
             "training_job": name,
             "source": self.source.digest[:16],

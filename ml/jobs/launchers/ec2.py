@@ -14,7 +14,7 @@ from ml.jobs.launchers.base import OnLine, OnStatus, Outcome, Training
 from ml.jobs.launchers.hosts import ALIVE, ENDING, Host
 from ml.runner.job import Status
 from ops.environment import Environment
-from ops.errors import OperatorError
+from ops.errors import OperatorError, Refused
 from ops.quotas import vcpus
 from ops.settings.ec2 import HostSettings
 from ops.terraform import stacks
@@ -74,7 +74,7 @@ class Ec2Launcher:
 
     def check(self, training: Training) -> None:
         if training.instances != 1:
-            raise OperatorError(
+            raise Refused(
                 f"--on ec2 trains on one host: omit --instances {training.instances}, or train on SageMaker."
             )
 

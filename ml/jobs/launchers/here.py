@@ -20,7 +20,7 @@ from ml.jobs.launchers.base import OnLine, OnStatus, Outcome, Training
 from ml.runner.attempt import INTERRUPTED
 from ml.runner.training_process import STOP_TIMEOUT
 from ops.environment import Environment
-from ops.errors import OperatorError
+from ops.errors import OperatorError, Refused
 from ops.paths import ROOT, WORK
 from ops.text import clause
 
@@ -40,9 +40,7 @@ class HereLauncher:
 
     def check(self, training: Training) -> None:
         if training.instances != 1:
-            raise OperatorError(
-                f"--on here trains on this machine only: omit --instances {training.instances}."
-            )
+            raise Refused(f"--on here trains on this machine only: omit --instances {training.instances}.")
 
     def fingerprint_inputs(self, training: Training) -> dict[str, Any]:
         fields = {"epochs", "weight_decay", "seed"}

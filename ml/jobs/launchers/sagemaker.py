@@ -13,7 +13,7 @@ from ml.jobs.submitter import as_submitter
 from ops import s3
 from ops.aws import is_missing
 from ops.environment import Environment
-from ops.errors import OperatorError
+from ops.errors import OperatorError, Refused
 from ops.facts.instance_types import check_instance_type
 from ops.settings import Settings
 from ops.text import sentence
@@ -36,7 +36,7 @@ class SageMakerLauncher:
     def check(self, training: Training) -> None:
         check_instance_type(self._settings.training.instance_type, "training")
         if not 1 <= training.instances <= MAX_INSTANCES:
-            raise OperatorError(f"--instances {training.instances}: give 1 to {MAX_INSTANCES}.")
+            raise Refused(f"--instances {training.instances}: give 1 to {MAX_INSTANCES}.")
 
     def fingerprint_inputs(self, training: Training) -> dict[str, Any]:
         return {

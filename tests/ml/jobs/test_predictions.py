@@ -160,7 +160,9 @@ def test_a_limit_selects_images_from_all_over_the_split(account, function, env, 
 
 
 def test_an_unknown_split_is_refused(account, env, serving):
-    with pytest.raises(OperatorError, match="no split 'validation': choose train, valid or test"):
+    with pytest.raises(
+        OperatorError, match="no images in a split 'validation': choose one of train, valid, test"
+    ):
         predictions.accuracy(env, serving, split="validation")
 
 

@@ -50,7 +50,7 @@ def test_a_version_can_be_chosen_without_approval(registered, dev):
         (
             ("PendingManualApproval", "Rejected"),
             None,
-            r"None of the 2 model versions is approved: .*--model N",
+            r"None of the 2 model versions is approved: .*--approve 2 --because",
         ),
     ],
 )
