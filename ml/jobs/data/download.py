@@ -47,7 +47,7 @@ def download(url: str, target: Path, progress: Progress = quiet) -> Path:
         if fruitless >= ATTEMPTS:
             raise OperatorError(
                 f"{url} could not be downloaded ({failure}): run the command again to resume from {before:,} bytes, or give a "
-                "folder or zip you have."
+                "folder or archive that you have."
             ) from failure
         if fruitless:
             time.sleep(PAUSE * 2 ** (fruitless - 1))

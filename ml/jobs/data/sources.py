@@ -1,4 +1,4 @@
-"""Fetch images to a local folder, once: from a folder, a zip, a URL, or a known data set."""
+"""Fetch images to a local folder, once: from a folder, an archive, a URL, or a known data set."""
 
 import errno
 import hashlib
@@ -21,7 +21,7 @@ _ORIGIN = ".origin.json"  # in every folder created here: its source; written la
 
 
 def fetch(source: str, workdir: Path, progress: Progress = quiet) -> Path:
-    """Return the folder with the images of `sample`, `dogs`, a folder, a zip or the http(s) URL of a zip.
+    """Return the folder with the images of `sample`, `dogs`, a folder, an archive or its http(s) URL.
 
     Downloads and unpacks into workdir, once. Raises OperatorError if the source is none of these, is refused, or does
     not fit on the disk.
@@ -50,7 +50,7 @@ def _from_url(url: str, workdir: Path, progress: Progress) -> Path:
 
     def make(new: Path) -> None:
         # Two URLs may end in the same name: keep their partial downloads apart.
-        archive = workdir / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}.zip"
+        archive = workdir / f"{hashlib.sha256(url.encode()).hexdigest()[:12]}.archive"
         if not archive.exists():
             download(url, archive, progress)
         try:
@@ -69,7 +69,8 @@ def _from_path(source: str, workdir: Path, progress: Progress) -> Path:
         return path
     if not path.is_file():
         raise OperatorError(
-            f"Source '{source}' does not exist: give sample, dogs, a folder, a zip, or the http(s) URL of a zip."
+            f"Source '{source}' does not exist: give sample, dogs, a folder, an archive (zip, tar, tar.gz, tar.bz2, tar.xz), or "
+            "the http(s) URL of an archive."
         )
     about = path.stat()
     origin = {"file": str(path.resolve()), "size": about.st_size, "modified_ns": about.st_mtime_ns}
@@ -108,4 +109,5 @@ def _read(mark: Path) -> Any:
 
 
 def _folder_name(archive: str) -> str:
-    return re.sub(r"[^A-Za-z0-9_-]+", "-", Path(archive).stem).strip("-") or "dataset"
+    stem = Path(archive).stem.removesuffix(".tar")
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", stem).strip("-") or "dataset"

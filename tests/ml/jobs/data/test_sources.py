@@ -173,14 +173,14 @@ def test_a_member_with_a_wrong_size_is_refused(tmp_path):
     raw = source.read_bytes()
     # The true size stands in the local header and in the directory.
     source.write_bytes(raw.replace((5000).to_bytes(4, "little"), (10).to_bytes(4, "little")))
-    with pytest.raises(OperatorError, match="not a valid zip"):
+    with pytest.raises(OperatorError, match=r"not a valid archive|is refused: an archive is a zip"):
         fetch(str(source), tmp_path / "work")
 
 
 def test_too_many_members_or_too_little_space_are_refused(tmp_path, monkeypatch):
     source = zip_of(tmp_path / "many.zip", {f"{n}": b"1" for n in range(4)})
     monkeypatch.setattr(archive, "MAX_MEMBERS", 3)
-    with pytest.raises(OperatorError, match="4 members"):
+    with pytest.raises(OperatorError, match="more than 3 members"):
         fetch(str(source), tmp_path / "work")
     monkeypatch.setattr(archive, "MAX_MEMBERS", 10)
     monkeypatch.setattr(archive, "_KEEP_FREE", 2**62)
@@ -202,7 +202,7 @@ def test_duplicate_names_are_refused(members, tmp_path):
 
 def test_a_file_that_is_not_a_zip_is_refused(tmp_path):
     (tmp_path / "x.zip").write_text("hello")
-    with pytest.raises(OperatorError, match="not a valid zip"):
+    with pytest.raises(OperatorError, match=r"not a valid archive|is refused: an archive is a zip"):
         fetch(str(tmp_path / "x.zip"), tmp_path / "work")
 
 
