@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ops.environment import Environment
 
 Error = client.EmbeddedAwsError
+_SESSION = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
 def home() -> Path:
@@ -40,11 +41,15 @@ def start() -> None:
 
 
 def point_at(region: str) -> None:
-    """Point this process at it, as root; or as the role whose session the shell's variables already hold."""
+    """Point this process at it, as root; or as the role whose session the shell's variables already hold.
+
+    Nothing else of the shell's AWS_* variables stays, and no file of ~/.aws is read.
+    """
     variables = client.variables(home(), region)
     same = os.environ.get("AWS_ENDPOINT_URL") == variables["AWS_ENDPOINT_URL"]
-    if not (same and "AWS_SESSION_TOKEN" in os.environ):
-        _set_aws_variables(variables)
+    if same and "AWS_SESSION_TOKEN" in os.environ:
+        variables |= {name: os.environ[name] for name in _SESSION if name in os.environ}
+    _replace_variables(variables)
 
 
 @contextlib.contextmanager
@@ -56,14 +61,15 @@ def scratch_account(settings: Settings, folder: Path, step: Step) -> Iterator[En
     from ops.environment import Environment
 
     client.destroy(folder)  # left by a run that was killed
-    before = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    before = dict(os.environ)
     try:
         step("starting an embedded AWS to plan on")
         client.start(folder)
-        _set_aws_variables(client.variables(folder, settings.region))
+        _replace_variables(client.variables(folder, settings.region))
         yield Environment(settings)
     finally:
-        _set_aws_variables(before)
+        os.environ.clear()
+        os.environ.update(before)
         client.destroy(folder)
 
 
@@ -94,7 +100,13 @@ def short(path: Path) -> str:
     return os.path.relpath(path) if path.is_relative_to(ROOT) else str(path)
 
 
-def _set_aws_variables(variables: dict[str, str]) -> None:
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
+def _replace_variables(variables: dict[str, str]) -> None:
+    """Replace this process's variables of AWS's SDKs by those that point at an embedded AWS."""
+    for name in unwanted(os.environ):
         del os.environ[name]
     os.environ.update(variables)
+
+
+def unwanted(variables: Iterable[str]) -> list[str]:
+    """Return those of some variables that could send an SDK's requests elsewhere."""
+    return [name for name in variables if name.startswith("AWS_") or name == "BOTO_CONFIG"]

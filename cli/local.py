@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import time
 
 from invoke.collection import Collection
@@ -26,9 +28,12 @@ def local_up(c: Context, port: int = 0, time_scale: float = 1.0) -> None:
     with Step("embedded AWS") as step:
         address = client.start(embedded.home(), embedded.port(port), time_scale)
         step.note = f"at {address.endpoint_url}, state in {embedded.short(embedded.home())}"
-    region = settings.load("local").region
-    for name, value in client.variables(embedded.home(), region).items():
-        print(f"export {name}={value}")
+    variables = client.variables(embedded.home(), settings.load("local").region)
+    for name in embedded.unwanted(os.environ):
+        if name not in variables:
+            print(f"unset {name}")
+    for name, value in variables.items():
+        print(f"export {name}={shlex.quote(value)}")
 
 
 @operator_task(name="down", help={"forget": "remove the state, too"})

@@ -7,8 +7,25 @@ import signal
 import sys
 from typing import NoReturn
 
+from invoke.config import Config
 from invoke.exceptions import ParseError
 from invoke.program import Program
+
+
+class CommandLineOnly(Config):
+    """invoke's configuration without that of its own variables INVOKE_* and files such as ~/.invoke.yaml."""
+
+    def load_base_conf_files(self) -> None:
+        """Load no file of the system or the user."""
+
+    def load_shell_env(self) -> None:
+        """Load no variable."""
+        self.merge()
+
+    def set_runtime_path(self, path: "os.PathLike[str] | None") -> None:
+        """Set the file of option --config. The one of INVOKE_RUNTIME_CONFIG is not loaded."""
+        named = os.environ.get("INVOKE_RUNTIME_CONFIG")
+        super().set_runtime_path(None if path is None or str(path) == named else path)
 
 
 class Inv(Program):
@@ -58,4 +75,4 @@ def _is_read() -> bool:
     return not any(events & (select.POLLERR | select.POLLHUP) for _, events in output.poll(0))
 
 
-program = Inv(name="inv", binary="inv", version="1")
+program = Inv(name="inv", binary="inv", version="1", config_class=CommandLineOnly)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
@@ -10,6 +9,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from ops import child_environment
 from ops.paths import ROOT
 
 
@@ -28,6 +28,4 @@ def test(c: Context, k: str | None = None, quick: bool = False, slowest: bool = 
     command += ["--durations", "20"] if slowest else []
     command += ["-k", k] if k else []
     command += ["-m", "not slow"] if quick else []
-    # Bytecode is cached whatever the shell says: the tests start hundreds of Python processes.
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    raise Exit(code=subprocess.run(command, cwd=ROOT, env=environment).returncode)
+    raise Exit(code=subprocess.run(command, cwd=ROOT, env=child_environment.build("inv")).returncode)

@@ -85,8 +85,11 @@ def connect(name: str | None) -> Environment:
         say(f"AWS_ENDPOINT_URL is set: environment {chosen.environment} uses the AWS at {url}.")
 
     from ops.environment import Environment
+    from ops.sessions import sign_in
 
-    return Environment(chosen)
+    environment = Environment(chosen)
+    sign_in(environment.session)
+    return environment
 
 
 def refuse_unused(**options: object) -> None:

@@ -13,6 +13,7 @@ import botocore.session
 from botocore import exceptions
 from botocore.credentials import CredentialProvider, CredentialResolver, DeferredRefreshableCredentials
 
+from ops import sessions
 from ops.errors import OperatorError
 from ops.retries import NoAnswer
 from ops.text import clause, sentence
@@ -46,7 +47,7 @@ _REMEDIES = (
 
 def is_signed_in() -> bool:
     """Return whether AWS credentials are configured, in any of the places where AWS's tools look."""
-    return boto3.Session().get_credentials() is not None
+    return sessions.new().get_credentials() is not None
 
 
 def role_session(caller: boto3.Session, role_arn: str, sts: Callable[[], Any]) -> boto3.Session:

@@ -8,6 +8,7 @@ from typing import Any
 
 import boto3
 
+from ops import sessions
 from ops.aws import role_session
 from ops.outputs import Outputs
 from ops.retries import RetryBudget, client_config
@@ -25,7 +26,7 @@ class Environment:
     def __init__(self, settings: Settings, session: boto3.Session | None = None) -> None:
         """Use `session`, or one with the credentials and endpoint of the AWS_* variables, like any AWS tool."""
         self.settings = settings
-        self.session = session or boto3.Session(region_name=settings.region)
+        self.session = session or sessions.new(settings.region)
         self.outputs = Outputs(settings, lambda: self.client("ssm"))
         self._clients: dict[tuple[str, str], Any] = {}
         self._roles: dict[str, Environment] = {}
@@ -50,7 +51,12 @@ class Environment:
         hurried = Environment(self.settings, self.session)
         hurried._retry_budget = RetryBudget(seconds, seconds)
         hurried._patience = seconds
+        hurried._lock = self._lock  # one thread at a time asks the session for credentials
         return hurried
+
+    def child_variables(self) -> dict[str, str]:
+        """Return the AWS_* variables of a child process that acts as this environment's caller."""
+        return sessions.child_variables(self.session, self.settings.region)
 
     def acting_as(self, role_arn: str) -> Environment:
         """Return this environment with clients that act as a role. The caller's own permissions read the outputs."""

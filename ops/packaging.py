@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from ops import child_environment
 from ops.errors import OperatorError
 
 _ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that zip supports
@@ -98,8 +99,14 @@ def _tracked(root: Path) -> list[tuple[str, Path]] | None:
     """Return name and path of the files that git tracks, sorted by name; None without a folder .git."""
     command = ["git", "-C", str(root), "ls-files", "-z", "--cached", "--", "."]
     try:
+        environment = child_environment.build("program")
         listed = subprocess.run(
-            command, capture_output=True, encoding="utf-8", errors="surrogateescape", check=True
+            command,
+            env=environment,
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            check=True,
         ).stdout
     except (OSError, subprocess.CalledProcessError) as error:
         if not (root / ".git").exists():

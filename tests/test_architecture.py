@@ -142,6 +142,7 @@ def test_standalone_folders_import_only_the_library_and_what_their_image_has(pla
 def test_nothing_asks_whether_it_runs_locally(place):
     allowed = {
         ("ops/settings/__init__.py", "embedded_aws"),  # the operator's choice, which only `cli` reads
+        ("ops/credential_server.py", "127.0.0.1"),  # serves this command's child processes
         ("ml/container/environment.py", "localhost"),  # the only host of a training without a cluster
         ("terraform/modules/workbench/scripts/stop_when_idle.py", "localhost"),  # calls Jupyter on its host
     }

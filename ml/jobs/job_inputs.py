@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from ml.jobs import weights
 from ml.jobs.data.manifest import Manifest
-from ops import packaging, s3
+from ops import child_environment, packaging, s3
 from ops.aws import error_code
 from ops.environment import Environment
 from ops.facts import images
@@ -177,9 +177,11 @@ def git_commit() -> str:
     """Return the commit of the working tree, with `-dirty` if it has changes; "unknown" outside a repository."""
     command = ["git", "-C", str(CONTAINER), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
     try:
-        return subprocess.run(
-            command, capture_output=True, encoding="utf-8", errors="replace", check=True
-        ).stdout.strip()
+        environment = child_environment.build("program")
+        done = subprocess.run(
+            command, env=environment, capture_output=True, encoding="utf-8", errors="replace", check=True
+        )
+        return done.stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
 

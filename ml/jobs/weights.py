@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ops import s3
+from ops import child_environment, s3
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.paths import WORK
@@ -46,7 +46,8 @@ def _download(architecture: str) -> Path:
     if file.exists():
         return file
     command = [sys.executable, "-c", _DOWNLOAD, architecture, str(file)]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
+    environment = child_environment.build("package")
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         last_line = done.stderr.strip().splitlines()[-1:] or ["no message"]
         raise OperatorError(

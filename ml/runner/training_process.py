@@ -15,18 +15,23 @@ from .job import Job
 
 STOP_TIMEOUT = 100  # seconds from SIGTERM to SIGKILL; EC2 reclaims a Spot Instance 120 s after its notice
 
+_INHERITED = re.compile(
+    r"PATH|HOME|USER|LOGNAME|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|(DYLD_(FALLBACK_)?|LD_)LIBRARY_PATH|PYTHONUTF8|PYTHONNOUSERSITE"
+    r"|(CUDA|NVIDIA|NCCL|FI)_\w+|OMP_(NUM_THREADS|WAIT_POLICY)|MKL_NUM_THREADS|PYTORCH_(CUDA_)?ALLOC_CONF"
+)
+
 
 def training_environment(
     directories: TrainingDirectories, inherited: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
-    """Return the environment variables of the training process.
+    """Return the environment variables of the training process: what a container has, and the machine's for hardware.
 
-    Leaves out AWS_ and SM_ variables: the program needs no AWS, and its SM_ variables are set here.
+    It gets no credentials and no proxies: the program needs no network. Its SM_ variables are set here.
     """
     return {
         # OpenMP threads that wait actively on busy cores slow training down twenty times.
         "OMP_WAIT_POLICY": "PASSIVE",
-        **{name: value for name, value in inherited.items() if not name.startswith(("AWS_", "SM_"))},
+        **{name: value for name, value in inherited.items() if _INHERITED.fullmatch(name)},
         **directories.variables(),
         "PYTHONUNBUFFERED": "1",
     }

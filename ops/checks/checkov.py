@@ -11,7 +11,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from ops.checks import documents, plans, skips, venv
+from ops import child_environment
+from ops.checks import documents, plans, skips
 from ops.checks.findings import Finding, Findings, Result, relative
 from ops.errors import OperatorError
 
@@ -161,7 +162,7 @@ def _run(root: Path, python: Path, *arguments: str) -> list[Json]:
             "json",
         ],
         cwd=root,
-        env=venv.tool_environment(LOG_LEVEL="ERROR"),
+        env=child_environment.build("check", {"LOG_LEVEL": "ERROR"}),
         capture_output=True,
         encoding="utf-8",
         errors="replace",

@@ -7,7 +7,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from ops.checks import documents, venv
+from ops import child_environment
+from ops.checks import documents
 from ops.checks.findings import Finding, Result
 from ops.errors import OperatorError
 
@@ -28,7 +29,7 @@ def lint(tool: str, root: Path, python: Path, exceptions: documents.Exceptions) 
         input=json.dumps(
             [{"file": d.file, "kind": d.kind, "text": d.rendered(samples)} for d in readable.values()]
         ),
-        env=venv.tool_environment(),
+        env=child_environment.build("check"),
         capture_output=True,
         encoding="utf-8",
         errors="replace",

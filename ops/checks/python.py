@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ops import child_environment
 from ops.checks.findings import Finding, Result, relative
-from ops.checks.venv import tool_environment
 from ops.errors import OperatorError
 
 if sys.version_info >= (3, 11):
@@ -83,7 +83,7 @@ def _run(root: Path, tool: str, *arguments: str) -> subprocess.CompletedProcess[
     return subprocess.run(
         [sys.executable, "-m", tool, *arguments],
         cwd=root,
-        env=tool_environment(),
+        env=child_environment.build("check"),
         capture_output=True,
         encoding="utf-8",
         errors="replace",

@@ -11,12 +11,18 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from ops.checks import venv
+from ops import child_environment
 from ops.checks.findings import Finding, Findings, Result
 from ops.errors import OperatorError
 from ops.terraform import binary, events, providers
 from ops.terraform.shared_provider import SharedProvider, installed
 
+NO_ACCOUNT = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""No gate needs AWS."""
 HUNK = re.compile(r"^\+\+\+ new/(.+)\n@@ -(\d+)", re.MULTILINE)
 
 
@@ -113,7 +119,7 @@ class Configuration:
         """Return the environment variables that attach Terraform to the shared provider process, started on first use."""
         with self._starting:
             if self._provider is None and (executable := installed(self._data(folder))):
-                self._provider = SharedProvider(executable, venv.tool_environment())
+                self._provider = SharedProvider(executable, child_environment.build("terraform"))
         return self._provider.variables if self._provider else {}
 
     def _data(self, folder: str) -> Path:
@@ -158,13 +164,11 @@ class Configuration:
         return sorted((self.folder / "terraform").rglob(pattern))
 
     def _terraform(self, folder: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        variables["TF_DATA_DIR"] = str(self._data(folder))
-        if self._cli_config:
-            variables["TF_CLI_CONFIG_FILE"] = str(self._cli_config)
+        variables |= {"TF_DATA_DIR": str(self._data(folder)), "TF_CLI_CONFIG_FILE": str(self._cli_config)}
         return subprocess.run(
             [binary.find(), *arguments],
             cwd=self.folder / folder,
-            env=venv.tool_environment(**variables),
+            env=child_environment.build("terraform", NO_ACCOUNT | variables),
             capture_output=True,
             encoding="utf-8",
             errors="replace",

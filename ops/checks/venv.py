@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from ops import child_environment
 from ops.errors import OperatorError
 from ops.paths import ROOT
 
@@ -46,16 +46,10 @@ def python(progress: Progress = lambda text: None, folder: Path = FOLDER, lock: 
     return folder / "bin" / "python"
 
 
-def tool_environment(**more: str) -> dict[str, str]:
-    """Return the environment variables of a tool: this process's, without credentials and settings of the tools."""
-    removed = ("AWS_", "TF_", "BC_", "CKV_", "CHECKOV_", "PRISMA_", "LOG_LEVEL", "PYTHON")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(removed)}
-    return {**kept, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", **more}
-
-
 def _step(folder: Path, *command: str) -> None:
     with (folder / "setup.log").open("a", encoding="utf-8") as log:
-        code = subprocess.run(command, stdout=log, stderr=log, env=tool_environment()).returncode
+        environment = child_environment.build("package")
+        code = subprocess.run(command, stdout=log, stderr=log, env=environment).returncode
     if code:
         tail = " ".join((folder / "setup.log").read_text(encoding="utf-8").split())[-600:]
         raise OperatorError(

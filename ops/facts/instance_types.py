@@ -7,8 +7,9 @@ import re
 from functools import cache
 from typing import Literal
 
-import botocore.session
+from botocore.model import ServiceModel
 
+from ops import sessions
 from ops.errors import Refused
 
 Kind = Literal["training", "hosting", "studio", "notebook"]
@@ -40,7 +41,7 @@ def has_local_nvme(instance_type: str) -> bool:
 @cache
 def instance_types(kind: Kind) -> frozenset[str]:
     """Return the instance types that the SageMaker API accepts for training, hosting or a kind of workbench."""
-    model = botocore.session.get_session().get_service_model("sagemaker")
+    model = ServiceModel(sessions.service_models().load_service_model("sagemaker", "service-2"))
     known: list[str] = model.shape_for(_SHAPES[kind]).enum
     return frozenset(known) - _OTHER_APPLICATIONS
 

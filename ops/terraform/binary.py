@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from functools import cache
 
+from ops import child_environment
 from ops.errors import OperatorError
 
 MINIMUM = (1, 11)
@@ -47,7 +48,7 @@ def _version(path: str, modified: int) -> str:
             encoding="utf-8",
             errors="replace",
             check=True,
-            env={**os.environ, "CHECKPOINT_DISABLE": "1"},
+            env=child_environment.build("terraform", {"TF_CLI_CONFIG_FILE": os.devnull}),
         ).stdout
         return str(json.loads(out[out.index("{") :])["terraform_version"])
     except (OSError, subprocess.CalledProcessError, ValueError, KeyError) as error:

@@ -8,7 +8,6 @@ command that waits for it forwards one interrupt.
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 from collections.abc import Callable, Mapping
@@ -17,6 +16,7 @@ from typing import IO, Any
 
 import python_terraform
 
+from ops import child_environment
 from ops.terraform import binary
 
 
@@ -32,7 +32,7 @@ class Client(python_terraform.Terraform):  # type: ignore[misc]  # python-terraf
         variables: Mapping[str, str],
         on_start: Callable[[int], None] = lambda process_id: None,
     ) -> None:
-        """variables: environment variables in addition to this process's. on_start: called with each process's ID."""
+        """variables: environment variables in addition to those that Terraform gets of the shell's. on_start: called with each process's ID."""
         self.process: subprocess.Popen[str] | None = None
         self._variables, self._on_start = variables, on_start
         self._interrupted = self._forwarded = False
@@ -48,7 +48,7 @@ class Client(python_terraform.Terraform):  # type: ignore[misc]  # python-terraf
         self.process = subprocess.Popen(
             self.generate_cmd_string(cmd, *arguments, **options),
             cwd=self.working_dir,
-            env={**os.environ, **self._variables},
+            env=child_environment.build("terraform", self._variables),
             stdin=subprocess.DEVNULL,
             stdout=output or subprocess.PIPE,
             stderr=output or subprocess.PIPE,

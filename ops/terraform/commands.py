@@ -52,12 +52,14 @@ class Commands:
     configuration: the folder that Terraform runs in.
     work: folder for Terraform's data and logs.
     progress: called with a short text when something starts or ends.
+    aws_variables: returns the environment variables that give Terraform AWS credentials; called for each command.
     """
 
     root: str
     configuration: Configuration
     work: Path
     progress: Progress
+    aws_variables: Callable[[], Mapping[str, str]] = dict
 
     def run(
         self, command: str, *arguments: str, generated: Mapping[str, str] | None = None, **options: Any
@@ -219,12 +221,10 @@ class Commands:
 
     def _client(self, on_start: Callable[[int], None] = lambda process: None) -> Client:
         variables = {
+            **self.aws_variables(),
             "TF_DATA_DIR": str(self.work / "data"),
-            "TF_IN_AUTOMATION": "1",
-            "CHECKPOINT_DISABLE": "1",
+            "TF_CLI_CONFIG_FILE": str(providers.cli_config()),
         }
-        if config := providers.cli_config():
-            variables["TF_CLI_CONFIG_FILE"] = str(config)
         return Client(self.configuration.folder, variables, on_start)
 
 

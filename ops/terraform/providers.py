@@ -14,30 +14,33 @@ from ops.paths import ROOT, WORK
 PROVIDER = "hashicorp/aws"
 HOW_TO = (
     "The Terraform provider hashicorp/aws could not be downloaded and is not on this machine: connect to the network "
-    "once, or unpack it into a provider mirror and set TF_PLUGIN_DIR to that folder."
+    "once, or set TF_PLUGIN_DIR to a folder with a provider mirror, or to the https URL of one."
 )
 
 
 @cache
-def cli_config() -> Path | None:
-    """Return the Terraform CLI configuration to use, or None to use the user's own.
+def cli_config() -> Path:
+    """Return the Terraform CLI configuration. Terraform reads no other: one of the operator's could replace providers.
 
-    It installs the provider from a copy on this machine, if there is one; Terraform still checks it against the
-    committed lock file. Otherwise it shares downloads between the stacks.
+    It installs the provider from a mirror, if there is one; Terraform still checks it against the committed lock file.
+    Otherwise it shares downloads between the stacks.
 
     Raises:
         OperatorError: TF_PLUGIN_DIR is set and has no copy.
     """
-    if _has_own_configuration():
-        return None
-    mirror = find_mirror()
     cache_folder = WORK / "terraform" / "providers"
     cache_folder.mkdir(parents=True, exist_ok=True)
     lines = [f'plugin_cache_dir = "{cache_folder}"']
+    if url := network_mirror():
+        mirror = f'network_mirror {{\n    url     = "{url}"'
+    elif folder := find_mirror():
+        mirror = f'filesystem_mirror {{\n    path    = "{folder}"'
+    else:
+        mirror = ""
     if mirror:
         lines = [
             "provider_installation {",
-            f'  filesystem_mirror {{\n    path    = "{mirror}"\n    include = ["{PROVIDER}"]\n  }}',
+            f'  {mirror}\n    include = ["{PROVIDER}"]\n  }}',
             f'  direct {{\n    exclude = ["{PROVIDER}"]\n  }}',
             "}",
         ]
@@ -48,6 +51,12 @@ def cli_config() -> Path | None:
         draft.write_text(text, encoding="utf-8")
         draft.replace(path)
     return path
+
+
+def network_mirror() -> str:
+    """Return the URL of a network mirror that TF_PLUGIN_DIR names, with a slash at its end; else an empty string."""
+    named = os.environ.get("TF_PLUGIN_DIR", "")
+    return f"{named.rstrip('/')}/" if named.startswith("https://") else ""
 
 
 def find_mirror() -> Path | None:
@@ -87,14 +96,6 @@ def locked_version() -> str:
 def is_unreachable(message: str) -> bool:
     """Return whether a message of Terraform means that it could not download the provider."""
     return bool(re.search(r"Failed to (query available|install) provider|could not connect to", message))
-
-
-def _has_own_configuration() -> bool:
-    named = os.environ.get("TF_CLI_CONFIG_FILE")
-    candidates = [Path(named)] if named else [Path.home() / ".terraformrc", Path.home() / "terraform.rc"]
-    return any(
-        path.is_file() and "provider_installation" in path.read_text(encoding="utf-8") for path in candidates
-    )
 
 
 def _usual_folders() -> list[Path]:

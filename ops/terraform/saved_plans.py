@@ -15,6 +15,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from ops import child_environment
 from ops.documents import decode
 from ops.errors import OperatorError
 from ops.paths import ROOT
@@ -227,7 +228,10 @@ def _commit() -> str:
     """Return the short hash of the current commit, or `unknown` outside a git checkout."""
     command = ["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"]
     try:
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
+        environment = child_environment.build("program")
+        done = subprocess.run(
+            command, env=environment, capture_output=True, encoding="utf-8", errors="replace"
+        )
     except FileNotFoundError:  # git is not installed
         return "unknown"
     return done.stdout.strip() or "unknown"

@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ops import interrupts
+from ops import interrupts, sessions
 from ops.console import Progress, quiet
 from ops.errors import OperatorError
 from ops.paths import ROOT, WORK
@@ -66,7 +66,8 @@ class Stack:
     state_bucket: None: the stack can only be planned, from scratch.
     variables: input variables.
     progress: called with a short text when something starts or ends.
-    s3: client that locks the state; by default one with the credentials and endpoint of the AWS_* variables.
+    session: gives Terraform its AWS credentials.
+    s3: client that locks the state; by default one of the session.
     search: finds on AWS what a plan would create; None: nothing is adopted.
     unlock: command that shows and releases locks, for messages.
     """
@@ -77,6 +78,7 @@ class Stack:
     region: str
     variables: dict[str, Any] = field(default_factory=dict)
     progress: Progress = quiet
+    session: boto3.Session = field(default_factory=sessions.new)
     s3: Any = None
     search: adopt.Find | None = None
     unlock: str = "./inv unlock"
@@ -91,7 +93,10 @@ class Stack:
     @property
     def commands(self) -> Commands:
         """Terraform commands on this stack."""
-        return Commands(self.root, self.configuration, self.work, self.progress)
+        return Commands(self.root, self.configuration, self.work, self.progress, self._aws_variables)
+
+    def _aws_variables(self) -> dict[str, str]:
+        return sessions.child_variables(self.session, self.region)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -248,7 +253,7 @@ class Stack:
 
     @property
     def _client(self) -> Any:
-        return self.s3 or boto3.Session(region_name=self.region).client("s3", config=client_config("s3"))
+        return self.s3 or self.session.client("s3", region_name=self.region, config=client_config("s3"))
 
     def _init(self) -> None:
         """Run `terraform init` unless it has run with this backend and these modules and providers."""
@@ -275,11 +280,9 @@ class Stack:
         lock_file = (root / ".terraform.lock.hcl").read_bytes()
         sources = b"\n".join(source.read_bytes() for source in sorted(root.parent.rglob("*.tf")))
         modules = b"".join(re.findall(rb"^\s*(?:module\s|source\s*=).*$", sources, re.M))
-        config = providers.cli_config()
+        config = providers.cli_config().read_bytes()
         place = json.dumps([backend, os.environ.get("AWS_ENDPOINT_URL", "")]).encode()
-        return hashlib.sha256(
-            lock_file + modules + (config.read_bytes() if config else b"") + place
-        ).hexdigest()
+        return hashlib.sha256(lock_file + modules + config + place).hexdigest()
 
 
 def _aws_name() -> str:

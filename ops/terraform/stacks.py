@@ -204,6 +204,7 @@ def _stack(
         state_bucket=None if without_state else state_bucket.ensure(env),
         region=settings.region,
         progress=progress,
+        session=env.session,
         s3=env.client("s3"),
         search=None if without_state else Search(env, progress),
         unlock=f"./inv unlock{settings.flag}{' --stack access' if root == 'access' else ''}",

@@ -16,6 +16,7 @@ from typing import Any
 
 import boto3
 
+from ops import child_environment
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.paths import ROOT
@@ -191,15 +192,9 @@ class Lab:
             raise OperatorError(f"The laboratory {self.folder} is closed.")
 
     def _variables(self, work: Path, keys: dict[str, str]) -> dict[str, str]:
-        """Return the environment variables of a command: this process's without settings of AWS and Terraform.
-
-        keys: credentials instead of the root user's.
-        """
-        left_out = ("AWS_", "INVOKE_", "TF_VAR", "TF_DATA", "TF_LOG", "EMBEDDED_AWS_")
-        inherited = {n: v for n, v in os.environ.items() if not n.startswith(left_out)}
-        inherited.pop("PYTHONDONTWRITEBYTECODE", None)
+        """Return the environment variables of a command. keys: credentials instead of the root user's."""
         account = {**self.account.variables(), **keys, "AWS_ENDPOINT_URL": self.proxy.url}
-        return {**inherited, **account, "INV_WORK": str(work)}
+        return child_environment.build("inv", {**account, "INV_WORK": str(work)})
 
     def _keys(self, session: str) -> dict[str, str]:
         """Return the credentials of a session of the role; none for the root user."""
@@ -247,6 +242,7 @@ def states_folder(parent: Path, settings_file: str) -> Path:
 def _sources() -> list[Path]:
     listed = subprocess.run(
         ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        env=child_environment.build("program"),
         capture_output=True,
         encoding="utf-8",
         errors="surrogateescape",

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from packaging.markers import Marker
 
+from ops import child_environment
 from ops.errors import OperatorError
 from ops.paths import ROOT, WORK
 from ops.text import clause
@@ -95,7 +96,8 @@ def _download(image: Image, lock: str, destination: Path) -> None:
         f"--requirement={file}",
         f"--dest={destination}",
     ]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace")
+    environment = child_environment.build("package")
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8", errors="replace")
     file.unlink()
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["no message"]

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.slow  # starts processes
 ROOT = Path(__file__).parents[2]
 
 PYTHON = """#!/bin/sh
+[ "$1" = -E ] && shift
+[ "$1 $2" = "-X utf8" ] && shift 2
 case "$1 $2" in
     "-c import sys, venv, ensurepip, tarfile; tarfile.data_filter;"*) exit "${FAKE_TOO_OLD:-0}" ;;
     "--version "*) echo "Python 3.12.0" ;;

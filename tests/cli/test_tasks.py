@@ -74,6 +74,13 @@ def inv(capsys, monkeypatch, tmp_path):
     console.console.cache_clear()
 
 
+@pytest.fixture
+def keys(monkeypatch) -> None:
+    """Credentials: a command on AWS signs in first."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "mine")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+
+
 def sentence(error: str) -> str:
     """Return the last line of a failed command, which must not be a traceback."""
     assert "Traceback" not in error
@@ -225,7 +232,7 @@ DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "not authoriz
         (Interrupted(15), 143, "inv: interrupted; run the same command again to resume."),
     ],
 )
-def test_an_error_of_a_task_is_one_sentence(inv, monkeypatch, raised, code, message):
+def test_an_error_of_a_task_is_one_sentence(inv, keys, monkeypatch, raised, code, message):
     def fail(*_: object):
         raise raised
 
@@ -239,7 +246,7 @@ def test_an_error_of_a_task_is_one_sentence(inv, monkeypatch, raised, code, mess
         assert out == ""
 
 
-def test_a_bug_raises_its_exception(inv, monkeypatch):
+def test_a_bug_raises_its_exception(inv, keys, monkeypatch):
     def fail(*_: object):
         raise ZeroDivisionError("a bug")
 
@@ -291,7 +298,7 @@ def test_local_status_as_json(inv, tmp_path):
 WARNING = "AWS_ENDPOINT_URL is set: environment dev uses the AWS at http://127.0.0.1:1."
 
 
-def test_an_endpoint_url_is_reported(inv, monkeypatch, capsys):
+def test_an_endpoint_url_is_reported(inv, keys, monkeypatch, capsys):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     env = task.connect("dev")
     assert env.settings.environment == "dev"
@@ -313,7 +320,7 @@ def test_down_before_anything_was_started(inv):
     assert "Nothing exists" in error
 
 
-def test_status_of_an_environment_as_json(inv, monkeypatch):
+def test_status_of_an_environment_as_json(inv, keys, monkeypatch):
     monkeypatch.setattr(status, "collect", lambda *_: EMPTY)
     code, out, error = inv("status", "--env", "dev", "--json")
     assert (code, json.loads(out)) == (0, EMPTY)
@@ -325,9 +332,12 @@ def test_local_up_prints_variables_for_a_shell(inv, monkeypatch, tmp_path):
     variables = {"AWS_ENDPOINT_URL": address.endpoint_url, "AWS_REGION": "us-east-1"}
     monkeypatch.setattr(client, "start", lambda *_: address)
     monkeypatch.setattr(client, "variables", lambda *_: variables)
+    monkeypatch.setenv("AWS_PROFILE", "production")  # it would select the credentials
     code, out, _ = inv("local.up")
     assert code == 0
-    assert out.splitlines() == [f"export {name}={value}" for name, value in variables.items()]
+    unset = [line for line in out.splitlines() if line.startswith("unset ")]
+    assert "unset AWS_PROFILE" in unset and "unset AWS_REGION" not in unset
+    assert out.splitlines()[len(unset) :] == [f"export {name}={value}" for name, value in variables.items()]
 
 
 def test_pointing_at_the_embedded_aws_removes_variables_of_other_accounts(monkeypatch):

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from ops import child_environment
 from ops.terraform import providers, stack
 from ops.terraform.shared_provider import SharedProvider
 
@@ -26,6 +27,8 @@ def stack_variables(tmp_path_factory):
             return server.credentials
         environment = {"PATH": os.environ["PATH"], **server.credentials}
         running.append(SharedProvider(found[-1], environment))
+        for name, value in running[-1].variables.items():
+            patch.setitem(child_environment.FIXED["terraform"], name, value)
         return {**server.credentials, **running[-1].variables}
 
     with pytest.MonkeyPatch.context() as patch:

@@ -32,8 +32,7 @@ class Module:
             "TF_IN_AUTOMATION": "1",
             "CHECKPOINT_DISABLE": "1",
         }
-        if config := providers.cli_config():
-            self._environment["TF_CLI_CONFIG_FILE"] = str(config)
+        self._environment["TF_CLI_CONFIG_FILE"] = str(providers.cli_config())
         source = os.path.relpath(module_tables.MODULES / "inference_function", folder)
         (folder / "main.tf").write_text(
             f'variable "values" {{}}\nmodule "it" {{\n  source = "{source}"\n'

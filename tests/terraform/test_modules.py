@@ -53,8 +53,7 @@ def test_every_example_is_planned(embedded_aws, tmp_path):
             "TF_IN_AUTOMATION": "1",
             "CHECKPOINT_DISABLE": "1",
         }
-        if config := providers.cli_config():
-            environment["TF_CLI_CONFIG_FILE"] = str(config)
+        environment["TF_CLI_CONFIG_FILE"] = str(providers.cli_config())
         done = subprocess.run(
             [binary.find(), *arguments], cwd=root, env=environment, capture_output=True, text=True
         )

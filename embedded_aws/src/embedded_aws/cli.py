@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from embedded_aws import client, listener
+from embedded_aws import child_environment, client, listener
 from embedded_aws.client import EmbeddedAwsError
 
 DEFAULT_HOME = ".embedded_aws"
@@ -87,7 +87,9 @@ def interrupt(arguments: argparse.Namespace) -> None:
 
 
 def serve(arguments: argparse.Namespace) -> None:
-    os.environ.pop("MOTO_ACCOUNT_ID", None)  # moto reads it when it is imported
+    variables = child_environment.of_server()
+    os.environ.clear()  # moto reads its variables when it is imported
+    os.environ.update(variables)
     from embedded_aws.server import app
 
     listening = None if arguments.socket is None else listener.inherited(arguments.socket)

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from embedded_aws import credentials, listener, server_process
+from embedded_aws import child_environment, credentials, listener, server_process
 from embedded_aws.errors import EmbeddedAwsError
 
 __all__ = [
@@ -159,7 +159,11 @@ def status(home: Path) -> Status:
 
 
 def variables(home: Path, region: str) -> dict[str, str]:
-    """Return the environment variables that point AWS SDKs and tools at the embedded AWS, as root."""
+    """Return the environment variables that point AWS SDKs and tools at the embedded AWS, as root.
+
+    With them, no file of ~/.aws is read, and a proxy is not used for this machine's addresses. Other AWS_* variables could
+    still send requests elsewhere: leave them out.
+    """
     home = home.resolve()
     port = server_process.recorded_port(home)
     if port is None:
@@ -170,6 +174,8 @@ def variables(home: Path, region: str) -> dict[str, str]:
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_EC2_METADATA_DISABLED": "true",
+        **child_environment.NO_AWS_FILES,
+        **child_environment.no_proxy(),
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -12,12 +11,10 @@ from typing import Any, Protocol, TypeVar
 
 import boto3
 
-from embedded_aws import ACCOUNT_ID
+from embedded_aws import ACCOUNT_ID, child_environment
 from embedded_aws.processes.supervisor import Supervisor
 
 T = TypeVar("T")
-
-_NOT_INHERITED = ("AWS_", "MOTO_", "TF_", "MALLOC_")  # variables of this process that children do not get
 
 
 class AssumeRole(Protocol):
@@ -105,13 +102,9 @@ class Runtime:
         return self.assume_role(role_arn, service, region, session_name, source_arn)
 
     def environment(self, role_arn: str, service: str, region: str, session_name: str) -> dict[str, str]:
-        """Return environment variables for a child process of a service.
-
-        They are this process's without AWS_*, plus the role's credentials, the region and the endpoint URL.
-        """
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(_NOT_INHERITED)}
+        """Return environment variables for a child process of a service: credentials of a role, and what passes."""
         return {
-            **inherited,
+            **child_environment.of_container(),
             **self.assume(role_arn, service, region, session_name),
             "AWS_ENDPOINT_URL": self.endpoint_url,
             "AWS_REGION": region,

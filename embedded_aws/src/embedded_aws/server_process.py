@@ -13,6 +13,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from embedded_aws import child_environment
 from embedded_aws.errors import EmbeddedAwsError
 from embedded_aws.listener import port_of
 
@@ -37,7 +38,7 @@ def launch(home: Path, listener: socket.socket, time_scale: float) -> int:
         process = subprocess.Popen(
             command,
             cwd=home,
-            env=_environment(),
+            env=child_environment.of_server(),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -130,18 +131,13 @@ def start_time(pid: int) -> str | None:
             return None
     listed = subprocess.run(
         ["ps", "-o", "lstart=", "-p", str(pid)],
+        env=child_environment.of_program(),
         capture_output=True,
         encoding="utf-8",
         errors="replace",
         check=False,
     )
     return listed.stdout.strip() or None
-
-
-def _environment() -> dict[str, str]:
-    """Return this process's environment without variables that would change the server's behavior."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "MOTO_", "TF_"))}
-    return {**kept, "MALLOC_ARENA_MAX": "2"}  # one heap per thread would double the memory
 
 
 def _reap(pid: int) -> None:

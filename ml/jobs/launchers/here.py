@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import os
 import shutil
 import signal
 import socket
@@ -19,6 +18,7 @@ from ml.jobs.launchers import jobs_in_s3
 from ml.jobs.launchers.base import OnLine, OnStatus, Outcome, Training
 from ml.runner.attempt import INTERRUPTED
 from ml.runner.training_process import STOP_TIMEOUT
+from ops import child_environment
 from ops.environment import Environment
 from ops.errors import OperatorError, Refused
 from ops.paths import ROOT, WORK
@@ -92,11 +92,7 @@ class HereLauncher:
             cwd=ROOT,
             encoding="utf-8",
             errors="replace",
-            env={
-                **os.environ,
-                "AWS_DEFAULT_REGION": self._env.settings.region,
-                "PYTHONUNBUFFERED": "1",
-            },
+            env=child_environment.build("training", self._env.child_variables()),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -27,10 +27,22 @@ def test_create_deletes_the_results_of_a_previous_attempt_but_not_its_checkpoint
 
 
 def test_the_process_gets_no_credentials_and_no_foreign_sagemaker_variables(tmp_path):
-    inherited = {"AWS_SECRET_ACCESS_KEY": "secret", "SM_HOSTS": '["a", "b"]', "PATH": "/bin"}
+    theirs = (
+        "AWS_SECRET_ACCESS_KEY",
+        "SM_HOSTS",
+        "SAGEMAKER_PROGRAM",
+        "RANK",
+        "WORLD_SIZE",
+        "MASTER_ADDR",
+        "TORCHELASTIC_RUN_ID",
+        "PYTHONPATH",
+        "LD_PRELOAD",
+        "HTTPS_PROXY",
+    )
+    inherited = {**dict.fromkeys(theirs, "theirs"), "PATH": "/bin", "CUDA_VISIBLE_DEVICES": "1"}
     variables = training_environment(TrainingDirectories(tmp_path), inherited)
-    assert "AWS_SECRET_ACCESS_KEY" not in variables and "SM_HOSTS" not in variables
-    assert variables["PATH"] == "/bin"
+    assert "theirs" not in variables.values()
+    assert (variables["PATH"], variables["CUDA_VISIBLE_DEVICES"]) == ("/bin", "1")
     assert variables["SM_MODEL_DIR"] == str(tmp_path / "model")
 
 

@@ -78,12 +78,3 @@ def test_the_lock_has_the_pinned_tools_with_hashes():
     locked = {entry.split(" ")[0] for entry in entries}
     assert {r for r in project["dependency-groups"]["checkov"] if "==" in r} <= locked
     assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
-
-
-def test_tools_do_not_inherit_settings_of_the_operator(monkeypatch):
-    for name in ("AWS_PROFILE", "TF_DATA_DIR", "CKV_IGNORED_DIRECTORIES", "CHECKOV_OUTPUT", "BC_API_KEY"):
-        monkeypatch.setenv(name, "theirs")
-    variables = venv.tool_environment(TF_DATA_DIR="ours")
-    assert {n for n, value in variables.items() if value == "theirs"} == set()
-    assert (variables["TF_DATA_DIR"], variables["CHECKPOINT_DISABLE"]) == ("ours", "1")
-    assert "PATH" in variables

@@ -1,4 +1,4 @@
-"""The provider comes from a mirror on this machine, TF_PLUGIN_DIR or the user's own configuration."""
+"""The provider comes from a mirror on this machine, one that TF_PLUGIN_DIR names, or the registry."""
 
 from pathlib import Path
 
@@ -66,22 +66,21 @@ def test_tf_plugin_dir_without_the_provider_is_refused(machine, tmp_path, monkey
         providers.cli_config()
 
 
-@pytest.mark.parametrize("file", [".terraformrc", "terraform.rc"])
-def test_the_user_s_provider_configuration_is_used(machine, file):
-    unpacked(machine / ".terraform.d" / "plugins")
-    (machine / file).write_text("provider_installation {\n  direct {}\n}\n")
-    assert providers.cli_config() is None
+def test_a_network_mirror_is_used(monkeypatch):
+    monkeypatch.setenv("TF_PLUGIN_DIR", "https://mirror.example/providers")
+    text = providers.cli_config().read_text()
+    assert 'network_mirror {\n    url     = "https://mirror.example/providers/"' in text
+    assert 'include = ["hashicorp/aws"]' in text
 
 
-def test_the_user_s_configuration_in_tf_cli_config_file_is_used(tmp_path, monkeypatch):
-    (tmp_path / "mine.tfrc").write_text("provider_installation {\n  direct {}\n}\n")
-    monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(tmp_path / "mine.tfrc"))
-    assert providers.cli_config() is None
-
-
-def test_a_configuration_without_provider_installation_is_replaced(machine):
-    (machine / ".terraformrc").write_text("disable_checkpoint = true\n")
-    assert providers.cli_config() is not None
+@pytest.mark.parametrize("file", [".terraformrc", "terraform.rc", "mine.tfrc"])
+def test_the_user_s_configuration_is_not_used(machine, monkeypatch, file):
+    (machine / file).write_text(
+        'provider_installation {\n  dev_overrides {\n    "hashicorp/aws" = "/tmp"\n  }\n}\n'
+    )
+    if file == "mine.tfrc":
+        monkeypatch.setenv("TF_CLI_CONFIG_FILE", str(machine / file))
+    assert "dev_overrides" not in providers.cli_config().read_text()
 
 
 def test_a_lock_file_without_a_version_is_refused(repository):

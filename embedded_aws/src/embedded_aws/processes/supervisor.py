@@ -10,6 +10,8 @@ import threading
 from pathlib import Path
 from typing import IO, Any
 
+from embedded_aws import child_environment
+
 
 class Supervisor:
     """Starts each child in its own process group and ends whole groups.
@@ -86,6 +88,7 @@ class Supervisor:
             # Start the first guardian, or replace a killed one: list every group again.
             self._guardian = subprocess.Popen(
                 [sys.executable, "-S", "-E", str(Path(__file__).with_name("guardian.py"))],
+                env=child_environment.of_program(),
                 stdin=subprocess.PIPE,
                 start_new_session=True,
                 encoding="utf-8",

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from embedded_aws import child_environment
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.sagemaker import roles
 from embedded_aws.services.sagemaker.hosting import variants
@@ -196,7 +197,7 @@ class Fleet:
     def _environment(self, variant: dict[str, Any]) -> dict[str, str]:
         inherited = roles.environment(self._runtime, variant["RoleArn"], self._region)
         if variant["EnableNetworkIsolation"]:  # without credentials and endpoint URL it reaches nothing
-            inherited = {key: value for key, value in inherited.items() if not key.startswith("AWS_")}
+            inherited = child_environment.without_network(inherited)
         return {**inherited, **variant["Container"]["Environment"]}
 
 

@@ -1,1 +1,0 @@
-"""Namespaces of Linux for the processes of jobs, endpoints, functions and hosts."""
