@@ -8,7 +8,6 @@ backends. Operations of moto alone are not in the table.
 from __future__ import annotations
 
 import argparse
-import dis
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from moto.core.utils import camelcase_to_underscores, get_service_model
 from embedded_aws.runtime import Runtime
 from embedded_aws.server import app as server
 from embedded_aws.services import SERVICES
+from embedded_aws.validation.requests import only_raises
 
 README = Path(__file__).parents[2] / "README.md"
 STATES = ("real", "recorded only", "refused")
@@ -103,8 +103,7 @@ def _response_classes() -> Iterator[type[Any]]:
 
 
 def _state(service: str, operation: str, method: object) -> str:
-    returns = any(step.opname.startswith("RETURN_") for step in dis.get_instructions(method))  # type: ignore[arg-type]
-    if not returns:
+    if only_raises(method):
         return "refused"
     return "recorded only" if operation in RECORDED.get(service, ()) else "real"
 

@@ -72,3 +72,8 @@ def _action(privilege: dict[str, Any], resources: dict[str, Any]) -> Action:
 def action(prefix: str, name: str) -> Action | None:
     """Return the action `prefix:name`, case-insensitive; None if AWS has no such action."""
     return _reference().get(prefix, {}).get(name.lower())
+
+
+def prefixes() -> frozenset[str]:
+    """Return the prefixes of the actions of all services, e.g. "sagemaker"."""
+    return frozenset(_reference())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -77,6 +78,8 @@ _CODES: dict[str, dict[str, tuple[str, int]]] = {
         "json": ("UnknownOperationException", 400),
         "rest-json": ("UnknownOperationException", 404),
     },
+    "bad argument": dict.fromkeys(("s3", "query"), ("InvalidArgument", 400)),
+    "unknown parameter": {"ec2": ("UnknownParameter", 400)},
     "malformed": {
         "s3": ("MalformedXML", 400),
         "query": ("MalformedQueryString", 400),
@@ -151,8 +154,12 @@ def error(
     return f"{status} {HTTPStatus(status).phrase}", headers, content
 
 
+# Characters that XML 1.0 does not have. Messages quote the request.
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
 def _xml(name: str, fields: dict[str, str], declaration: bool = True) -> str:
-    inner = "".join(f"<{key}>{escape(value)}</{key}>" for key, value in fields.items())
+    inner = "".join(f"<{key}>{escape(_NOT_XML.sub('?', value))}</{key}>" for key, value in fields.items())
     return ('<?xml version="1.0" encoding="UTF-8"?>' if declaration else "") + f"<{name}>{inner}</{name}>"
 
 

@@ -6,6 +6,7 @@ import io
 import logging
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +24,8 @@ from embedded_aws.iam.principals import ANONYMOUS, Directory, Principal
 from embedded_aws.iam.request import Call
 from embedded_aws.iam.web_identity import WebIdentities
 from embedded_aws.runtime import Runtime
+from embedded_aws.validation import requests
+from embedded_aws.validation.rejections import Rejected
 from embedded_aws.wsgi import Application, Environ, StartResponse
 
 log = logging.getLogger("embedded_aws.iam")
@@ -63,7 +66,15 @@ class Gate:
                 if web_identity.is_requested(environ, body):
                     model = "sts"
                 principal, call = self._unsigned(environ, body, protocol)
-            denied_objects.set(self.authorize(principal, call, environ))
+            call = replace(call, caller=principal.identity_arn, caller_arn=principal.arn)
+            self._admit(principal, call, environ)
+        except Rejected as error:
+            head = environ["REQUEST_METHOD"] == "HEAD"
+            status, headers, content = errors.error(
+                protocol, error.code, error.message, error.status, head=head, query_code=error.query_code
+            )
+            start_response(status, headers)
+            return [content]
         except Refusal as refusal:
             head = environ["REQUEST_METHOD"] == "HEAD"
             compatible = protocol in ("json", "cbor") and request.query_compatible(model)
@@ -87,6 +98,17 @@ class Gate:
         finally:
             if not reads:
                 self._runtime.changed()
+
+    def _admit(self, principal: Principal, call: Call, environ: Environ) -> None:
+        """Authorize and validate a call. As on AWS, who may not call learns nothing about the input."""
+        try:
+            denied_objects.set(self.authorize(principal, call, environ))
+        except Refusal:
+            raise
+        except Exception:  # the permissions of a call are those of its members, which may be missing
+            requests.check_shape(call)
+            raise
+        requests.check(call)
 
     def principal(self, access_key_id: str) -> Principal | None:
         """Return the caller with an active access key, or None."""

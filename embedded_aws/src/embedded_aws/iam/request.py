@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
-from moto.core.parse import PROTOCOL_PARSERS, RequestParserError
+from moto.core.parse import RequestParserError
 from moto.core.request import determine_request_protocol
 from moto.core.routing import get_service_router
 from moto.core.utils import get_service_model
 from moto.moto_server.werkzeug_app import BackendRequest
 from werkzeug.exceptions import HTTPException, NotFound
 
+from embedded_aws.iam import wire
 from embedded_aws.iam.errors import Refusal
 
 # Signing names that differ from botocore's service names.
@@ -56,6 +57,17 @@ class Call:
     """Parameters as boto3 takes them."""
 
     headers: Mapping[str, str]
+
+    arguments: frozenset[str] = frozenset()
+    """Names of the query parameters."""
+
+    body: bytes = b""
+
+    caller: str = ""
+    """ARN of the user or role whose policies apply; set after authentication."""
+
+    caller_arn: str = ""
+    """ARN of the caller, which for a role is that of the session."""
 
     def parameter(self, name: str) -> Any:
         return self.parameters.get(name)
@@ -114,8 +126,8 @@ def read(signing_name: str, region: str, environ: Mapping[str, Any], body: bytes
     except Exception as error:
         raise Refusal("unknown operation", f"There is no service {signing_name}: {error}") from None
     try:
-        wire = determine_request_protocol(get_service_model(model), request.content_type)
-        parameters = PROTOCOL_PARSERS[wire](operation).parse(
+        protocol_used = determine_request_protocol(get_service_model(model), request.content_type)
+        parameters = wire.PARSERS[protocol_used](operation).parse(
             {
                 "method": request.method,
                 "values": request.values,
@@ -125,6 +137,10 @@ def read(signing_name: str, region: str, environ: Mapping[str, Any], body: bytes
                 "url_params": labels,
             }
         )
+    except wire.UnknownParameter as error:
+        raise Refusal("unknown parameter", str(error)) from None
+    except wire.BadArgument as error:
+        raise Refusal("bad argument", str(error)) from None
     except (RequestParserError, ParseError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise Refusal("malformed", f"The input of {operation.name} cannot be read: {error}") from None
     return Call(
@@ -135,4 +151,6 @@ def read(signing_name: str, region: str, environ: Mapping[str, Any], body: bytes
         region=region,
         parameters={**labels, **parameters} if isinstance(parameters, dict) else labels,
         headers=request.headers,  # type: ignore[arg-type]
+        arguments=frozenset(request.args),
+        body=body,
     )

@@ -57,7 +57,8 @@ def test_settings_are_returned_as_set(functions):
     assert updated["EphemeralStorage"] == {"Size": 1024}
     assert updated["LoggingConfig"]["LogFormat"] == "JSON"
     assert updated["RevisionId"] != configuration["RevisionId"]
-    for qualifier in (None, "1"):
+    client.create_alias(FunctionName=name, Name="live", FunctionVersion="1")
+    for qualifier in (None, "live"):
         where = {"FunctionName": name} | ({"Qualifier": qualifier} if qualifier else {})
         client.create_function_url_config(**where, AuthType="AWS_IAM")
         expect_error("ResourceConflictException", client.create_function_url_config, **where, AuthType="NONE")

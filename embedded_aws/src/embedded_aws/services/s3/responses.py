@@ -10,6 +10,17 @@ from moto.s3.responses import S3Response
 
 from embedded_aws.services.s3 import listing
 
+_get = S3Response._bucket_response_get
+
+
+def bucket_response_get(response: S3Response, bucket_name: str, querystring: dict[str, Any]) -> Any:
+    """Answer a GET of a bucket or of one of its sub-resources."""
+    if "requestPayment" not in querystring:
+        return _get(response, bucket_name, querystring)
+    response.backend.get_bucket(bucket_name)
+    response.data["Action"] = "GetBucketRequestPayment"
+    return response.serialized(ActionResult({"Payer": "BucketOwner"}))
+
 
 def list_multipart_uploads(response: S3Response) -> Any:
     """Answer ListMultipartUploads in pages."""

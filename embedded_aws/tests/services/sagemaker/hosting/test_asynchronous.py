@@ -92,11 +92,12 @@ def test_request_sets_its_timeout(aws):
     text = aws.until(lambda: content(aws, request["FailureLocation"]))
     assert b"Your invocation timed out while waiting for a response from container primary" in text
     assert "timed out" in notification(aws, "async-failed")["failureReason"]
-    for member, value, bounds in (
-        ("InvocationTimeoutSeconds", 3601, "between 1 and 3600"),
-        ("RequestTTLSeconds", 21_601, "between 60 and 21600"),
+    for member, value, bound in (
+        ("InvocationTimeoutSeconds", 3601, 3600),
+        ("RequestTTLSeconds", 21_601, 21_600),
     ):
-        with pytest.raises(ClientError, match=f"{member} must be {bounds} seconds, not {value}") as error:
+        message = f"Value '{value}' at .* failed to satisfy constraint: Member must have value less than or equal to {bound}"
+        with pytest.raises(ClientError, match=message) as error:
             ask(aws, b"picture", **{member: value})
         assert error.value.response["Error"]["Code"] == "ValidationError"
 

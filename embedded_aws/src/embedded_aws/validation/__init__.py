@@ -1,0 +1,1 @@
+"""Validation of requests: AWS's API models, and rules that the models lack."""

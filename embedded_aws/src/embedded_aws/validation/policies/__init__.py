@@ -1,0 +1,1 @@
+"""Policy documents: grammar of IAM's policy language, principals, and the differences between services."""
