@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from ml.jobs import registry
-from ops import endpoint_history, live_endpoint, served_models
+from ops import endpoint_history, live_endpoint, logs, served_models
 from ops.console import Stage, Step
 from ops.environment import Environment
-from ops.errors import OperatorError
+from ops.errors import OperatorError, Unfinished
 from ops.live_endpoint import CHANGING, LiveEndpoint
 from ops.outputs import Serving, endpoint_name, endpoint_option
 from ops.terraform import stacks
 from ops.terraform.saved_plans import SavedPlans
 from ops.terraform.stack import Change, Stack
-from pipeline import answers, deployable, live_checks, preflight, repair, take_back
+from ops.text import sentence
+from pipeline import alarms, answers, deployable, live_checks, preflight, repair, take_back
 from pipeline.notes import changes_note
 
 ATTEMPTS = 5
+LONGEST = 2000  # characters of an error, and of the log after it
 ROLLING_BACK = "unexpected state 'RollingBack'"  # the provider's words, where it sees this state
 IN_PROGRESS = "Cannot update in-progress endpoint"  # AWS's words
 
@@ -131,21 +133,28 @@ def _carry_out(
     """Apply the stack, check what serves, and record it."""
     endpoint = str(stack.variables["endpoint_name"])
     models = served_models.history(env, endpoint, live)
+    ringing = alarms.ringing(env, endpoint)
     try:
         changes = wanted.saved.carry_out(stack) if wanted.saved else _apply(env, stack, step)
     except OperatorError as error:
         if ROLLING_BACK in str(error) and (after := live_checks.wait_until_stable(env, endpoint, step)):
             error = live_checks.rolled_back(env, after)
             served_models.write(env, endpoint, models.with_failure(version.arn, str(error)))
-        raise _with_way_back(env, endpoint, version, models, error) from error
+        raise _with_way_back(env, endpoint, version, models, _with_log(env, endpoint, error)) from error
     target = env.outputs.serving(endpoint)
     try:
         smoke = _check_service(env, target, step, has_labels=not other_data)
     except OperatorError as error:
         served_models.write(env, endpoint, models.with_failure(version.arn, str(error)))
-        raise _with_way_back(env, endpoint, version, models, error) from error
+        raise _with_way_back(env, endpoint, version, models, _with_log(env, endpoint, error)) from error
     served = models.with_success(version.arn, rollback=wanted.rollback, other_data=other_data)
     served_models.write(env, endpoint, served)
+    if new := [
+        alarm for alarm in alarms.ringing(env, endpoint) if alarm.name not in {a.name for a in ringing}
+    ]:
+        step.degrade("; ".join(alarm.text for alarm in new))
+    for alarm in ringing:
+        step.remark(f"before the deployment, {alarm.text}")
     if not changes:
         step.unchanged()
     step.note = (
@@ -192,11 +201,11 @@ def _check_update(
 
 
 def _report_alarms(left_out: list[str], step: Step) -> None:
-    """Print which rollback alarms the update goes without."""
+    """Degrade the stage if the update goes without rollback alarms."""
     if left_out:
-        step(
-            f"without the rollback alarm {' and '.join(left_out)}, which is in ALARM already and would roll back any update",
-            important=True,
+        names = " and ".join(left_out)
+        step.degrade(
+            f"without the rollback alarm {names}, which is in ALARM already and would roll back any update"
         )
 
 
@@ -210,6 +219,19 @@ def _check_service(env: Environment, target: Serving, step: Step, *, has_labels:
     live_checks.check_capacity(env, target)
     step("smoke predictions")
     return answers.smoke(env, target, has_labels=has_labels)
+
+
+def _with_log(env: Environment, endpoint: str, error: OperatorError) -> OperatorError:
+    """Return an error about an endpoint with the last lines of its containers' log: SageMaker seldom gives the cause."""
+    group = f"/aws/sagemaker/Endpoints/{endpoint}"
+    text = str(error)
+    if isinstance(error, Unfinished) or not (group in text or "aws_sagemaker_endpoint." in text):
+        return error
+    if not (lines := logs.last_lines(env, group)):
+        return error
+    return OperatorError(
+        f"{sentence(text, LONGEST)} The last lines in {group}: {sentence(' / '.join(lines), LONGEST)}"
+    )
 
 
 def _with_way_back(

@@ -11,6 +11,7 @@ from ops.live_endpoint import LiveEndpoint
 from ops.outputs import endpoint_option
 from ops.text import clause
 from ops.waiting import wait_for
+from pipeline import alarms
 from pipeline.live_checks import wait_until_deleted, wait_until_stable
 
 RECOVERY_SECONDS = 600  # an alarm of three periods of a minute recovers within minutes
@@ -44,21 +45,27 @@ def wait_for_recovery(env: Environment, endpoint: str, config: str, step: Step) 
     Without requests to its fleet they recover by themselves. Before that, SageMaker would roll a second attempt back
     at once.
     """
-    alarms = [f"{config}-5xx", f"{config}-latency"]
+    names = [f"{config}-5xx", f"{config}-latency"]
 
     def recovered() -> bool | None:
-        return None if endpoint_history.alarms_in_alarm(env, alarms) else True
+        return None if endpoint_history.alarms_in_alarm(env, names) else True
 
     option = env.settings.flag + endpoint_option(env.settings, endpoint)
     wait_for(
         recovered,
         seconds=RECOVERY_SECONDS,
         on_timeout=lambda: (
-            f"{' or '.join(alarms)} is still in ALARM after {RECOVERY_SECONDS // 60} minutes, so SageMaker would roll the "
-            f"update back: look at the alarm in CloudWatch, or deploy another version with ./inv deploy{option} --model N."
+            f"{' or '.join(names)} is still in ALARM after {RECOVERY_SECONDS // 60} minutes{_reasons(env, names)}, so "
+            f"SageMaker would roll the update back: look at the alarm in CloudWatch, or deploy another version with ./inv deploy{option} --model N."
         ),
         on_wait=lambda: step("waiting until the alarms of the last attempt have recovered"),
     )
+
+
+def _reasons(env: Environment, names: list[str]) -> str:
+    """Return CloudWatch's reasons of the alarms that are in ALARM, in parentheses; empty if there is none."""
+    found = "; ".join(alarm.text for alarm in alarms.of_names(env, names))
+    return f" ({found})" if found else ""
 
 
 def _restore(env: Environment, live: LiveEndpoint, step: Step) -> LiveEndpoint | None:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ml.jobs import search
+from ml.jobs.follow import LOG_GROUP
+from ml.jobs.submitter import as_submitter
 from ml.jobs.trials import FAILED, Trial
-from ops import console
+from ops import console, logs
 from ops.console import Stage, Step, say
 from ops.environment import Environment
 from ops.facts.instance_types import check_instance_type
@@ -28,7 +30,7 @@ def run(env: Environment, again: bool = False, stages: list[Stage] | None = None
             on_progress=lambda status, done, total: step(f"{status}: {done} of {total} trials ended"),
         )
         unchanged = "" if ran else " (unchanged)"
-        for line in (failures := _failures(trials)):
+        for line in (failures := _failures(env, trials)):
             step.remark(line)
         failed = f"; {len(failures)} of {_asked_for(trials)} trials failed" if failures else ""
         if lost := _lost(env, trials):
@@ -62,8 +64,11 @@ def _asked_for(trials: Sequence[Trial]) -> int:
     return sum(not trial.retry_of for trial in trials)
 
 
-def _failures(trials: Sequence[Trial]) -> list[str]:
-    """Return a line for each failed trial: its reason, and how it ended when it was repeated."""
+def _failures(env: Environment, trials: Sequence[Trial]) -> list[str]:
+    """Return a line for each failed trial: hyperparameters, reason, and how it ended when it was repeated."""
+    if not any(trial.status == FAILED for trial in trials):
+        return []
+    submitter = as_submitter(env)
     repeated = {trial.retry_of: trial for trial in trials if trial.retry_of}
     lines = []
     for trial in trials:
@@ -76,7 +81,8 @@ def _failures(trials: Sequence[Trial]) -> list[str]:
             outcome = f"repeated as {again.name}, {again.status}: {clause(again.failure or 'no objective')}"
         else:
             outcome = f"repeated as {again.name}, validation accuracy {again.objective:.4f}"
-        lines.append(f"trial {trial.name} failed: {clause(trial.failure or 'no reason given')}; {outcome}")
+        reason = logs.with_last_lines(submitter, trial.failure, LOG_GROUP, f"{trial.name}/")
+        lines.append(f"trial {trial.name} ({trial.settings}) failed: {reason}; {outcome}")
     return lines
 
 

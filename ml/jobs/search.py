@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -14,17 +14,18 @@ from ml.jobs.data.manifest import Manifest
 from ml.jobs.follow import LOG_GROUP, MARGIN_SECONDS, TERMINAL, outlived
 from ml.jobs.sdk import sdk
 from ml.jobs.submitter import as_submitter
-from ml.jobs.trials import Trial
-from ops import s3
+from ml.jobs.trials import FAILED, Trial
+from ops import logs, s3
 from ops.aws import is_missing
 from ops.documents import decode
 from ops.environment import Environment
 from ops.errors import OperatorError, Refused
 from ops.settings.jobs import TuningSettings
-from ops.text import clause, sentence
+from ops.text import sentence
 from ops.waiting import Pause
 
 RESULT = "results/tuning.json"  # the key of the latest result in the data bucket
+MESSAGE = 2000  # characters about a failed trial
 
 OnProgress = Callable[[str, int, int], None]
 """Called as on_progress(status, trials ended, trials in all)."""
@@ -78,7 +79,7 @@ def run(
         on_progress=on_progress,
     )
     ran = ran or any(trial.name not in known for trial in repeated)
-    best = _best(env, described, found, repeated)
+    best = _best(submitter, described, found, repeated)
     return _write_result(submitter, manifest, name, best), trials.in_order([*found, *repeated]), ran
 
 
@@ -240,16 +241,40 @@ def _follow(env: Environment, name: str, on_progress: OnProgress) -> dict[str, A
         pause()
     failed_trials = status == "Failed" and counts.get("NonRetryableError")
     if status != "Completed" and not failed_trials:
-        stream = next((t.name for t in trials.of_search(env, name)), name)
-        raise OperatorError(_failure(env, name, status, job.get("FailureReason") or "it was stopped", stream))
+        reason = job.get("FailureReason") or (
+            "it was stopped" if status == "Stopped" else "AWS gives no reason"
+        )
+        raise OperatorError(_failure(env, name, status, reason, trials.of_search(env, name)))
     return job
 
 
-def _failure(env: Environment, name: str, status: str, reason: str, stream: str) -> str:
+def _failure(env: Environment, name: str, status: str, reason: str, found: Sequence[Trial]) -> str:
+    """Return the sentences about a failed search: its reason, that of its first failed trial, and where to read on.
+
+    found: its trials, with the repeated ones.
+    """
+    failed = next((trial for trial in trials.in_time(found) if trial.status == FAILED), None)
+    first = f" {_first_failure(env, failed, found)}" if failed else ""
+    stream = failed.name if failed else found[0].name if found else name
     return (
-        f"The tuning job {name} ended as {status}: {sentence(reason)} The logs of its trials are in {LOG_GROUP}, streams "
-        f"{stream}/…. Run ./inv tune{env.settings.flag} to try again."
+        f"The tuning job {name} ended as {status}: {sentence(reason)}{first} The logs of its trials are in {LOG_GROUP}, "
+        f"streams {stream}/…. Run ./inv tune{env.settings.flag} to try again."
     )
+
+
+def _first_failure(env: Environment, failed: Trial, found: Sequence[Trial]) -> str:
+    """Return the sentence about the first failed trial: hyperparameters, reason or the end of its log, and its repetition."""
+    reason = logs.with_last_lines(env, failed.failure, LOG_GROUP, f"{failed.name}/")
+    again = next((trial for trial in found if trial.retry_of == failed.name), None)
+    if again is None:
+        repeated = ""
+    elif again.failure in ("", failed.failure):
+        repeated = f"; repeated as {again.name}, it ended as {again.status}"
+        repeated += " for the same reason" if again.failure else ""
+    else:
+        why = logs.with_last_lines(env, again.failure, LOG_GROUP, f"{again.name}/")
+        repeated = f"; repeated as {again.name}: {why}"
+    return sentence(f"Its first failed trial, {failed.name} ({failed.settings}): {reason}{repeated}", MESSAGE)
 
 
 def _best(env: Environment, job: dict[str, Any], found: list[Trial], repeated: list[Trial]) -> Trial:
@@ -265,15 +290,14 @@ def _best(env: Environment, job: dict[str, Any], found: list[Trial], repeated: l
         candidates.append(trials.of_summary(best))
     if candidates:
         return trials.in_order(candidates)[0]
-    if repeated:
-        again = repeated[0]
-        reason = f"{clause(again.failure or again.status)} (trial {again.retry_of}, which ran twice)"
-        raise OperatorError(_failure(env, name, "Failed", reason, again.name))
-    if job["HyperParameterTuningJobStatus"] == "Failed":
-        reason = job.get("FailureReason", "no reason given")
-        raise OperatorError(_failure(env, name, "Failed", reason, found[0].name if found else name))
+    if job["HyperParameterTuningJobStatus"] == "Failed" or repeated:
+        reason = job.get("FailureReason") or "AWS gives no reason"
+        raise OperatorError(_failure(env, name, "Failed", reason, [*found, *repeated]))
+    ended = ", ".join(f"{trial.name} {trial.status}" for trial in trials.in_time(found)) or "it ran none"
+    lines = logs.quoted(logs.last_lines(env, LOG_GROUP, f"{found[0].name}/")) if found else "there is no log"
     raise OperatorError(
-        f"No trial of {name} reported {job_inputs.OBJECTIVE}: read their logs in {LOG_GROUP}."
+        f"No trial of {name} reported {job_inputs.OBJECTIVE} ({ended}); {lines}. Read their logs in {LOG_GROUP}, then run "
+        f"./inv tune{env.settings.flag} --again."
     )
 
 

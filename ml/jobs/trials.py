@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from ops.environment import Environment
@@ -32,6 +32,12 @@ class Trial:
     failure: str = ""
     retry_of: str = ""
 
+    @property
+    def settings(self) -> str:
+        """The hyperparameters, for people."""
+        tuned = {name: value for name, value in self.hyperparameters.items() if not name.startswith("_")}
+        return ", ".join(f"{name} {value}" for name, value in sorted(tuned.items())) or "no hyperparameters"
+
 
 def of_search(env: Environment, tuning_job: str) -> list[Trial]:
     """Return the trials that a tuning job has run: the best first, those without an objective last."""
@@ -46,6 +52,12 @@ def of_search(env: Environment, tuning_job: str) -> list[Trial]:
 def in_order(trials: Iterable[Trial]) -> list[Trial]:
     """Return trials with the best first, those without an objective last."""
     return sorted(trials, key=lambda t: (t.objective is None, -(t.objective or 0.0), t.name))
+
+
+def in_time(trials: Iterable[Trial]) -> list[Trial]:
+    """Return trials in the order in which they ended, those that have not ended last."""
+    latest = datetime.max.replace(tzinfo=timezone.utc)
+    return sorted(trials, key=lambda t: (t.end.astimezone(timezone.utc) if t.end else latest, t.name))
 
 
 def elapsed(start: datetime | None, end: datetime | None) -> float | None:

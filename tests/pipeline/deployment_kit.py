@@ -173,7 +173,12 @@ class World:
             self.in_alarm[name] -= 1
             if not self.in_alarm[name]:
                 del self.in_alarm[name]
-        return {"MetricAlarms": [{"AlarmName": name, "StateValue": "ALARM"} for name in found]}
+        reason = "Threshold Crossed: 5 > 1."
+        return {
+            "MetricAlarms": [
+                {"AlarmName": name, "StateValue": "ALARM", "StateReason": reason} for name in found
+            ]
+        }
 
 
 LINEAGE = {"dataset": "sample", "classes": "2", "classes_digest": classes_digest("01")}

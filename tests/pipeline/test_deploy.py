@@ -1,6 +1,7 @@
 """Deployment and rollback work in every state that an update can leave, in one command."""
 
 import contextlib
+import time
 
 import pytest
 
@@ -10,7 +11,7 @@ from ops.errors import OperatorError
 from ops.outputs import parameter
 from ops.terraform import stacks
 from pipeline import deploy, live_checks, models, preflight, rollback
-from tests.environments import with_clients
+from tests.environments import with_clients, with_settings
 from tests.pipeline.deployment_kit import ENDPOINT, World, config, package, versions
 
 
@@ -266,11 +267,60 @@ def test_a_second_attempt_waits_until_the_alarms_of_the_first_have_recovered(wor
     assert world.serving == 3 and fast_clock
 
 
+def test_an_alarm_that_a_deployment_set_off_degrades_it(world, env, monkeypatch):
+    carry_out = world._apply
+
+    def apply(variables):
+        world.in_alarm = {f"{ENDPOINT}-latency": 1000}
+        return carry_out(variables)
+
+    monkeypatch.setattr(world, "_apply", apply)
+    result = deploy.run(env, 4)
+    assert result["outcome"] == "degraded"
+    assert result["reason"] == f"the alarm {ENDPOINT}-latency is in ALARM (Threshold Crossed: 5 > 1)"
+
+
+def test_an_alarm_of_before_is_mentioned_and_does_not_degrade_the_repair(world, env, capsys):
+    console.console.cache_clear()
+    bad_version_serves(world, env)
+    assert deploy.run(env, 4)["outcome"] != "degraded"
+    assert f"before the deployment, the alarm {ENDPOINT}-5xx is in ALARM" in capsys.readouterr().err
+    console.console.cache_clear()
+
+
+def test_an_update_without_a_rollback_alarm_is_degraded(world, env):
+    names = {"rollback_alarm_names": ["latency-of-the-shop"]}
+    deployment = env.settings.serving.deployment.model_copy(update=names)
+    world.in_alarm = {"latency-of-the-shop": 1000}
+    result = deploy.run(with_settings(env, serving={"deployment": deployment}), 4)
+    assert (
+        result["outcome"] == "degraded"
+        and "without the rollback alarm latency-of-the-shop" in result["reason"]
+    )
+
+
+def test_a_failed_update_ends_with_the_log_of_its_containers(world, env):
+    logs, group = env.client("logs"), f"/aws/sagemaker/Endpoints/{ENDPOINT}"
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="AllTraffic/i-1")
+    now = int(time.time() * 1000)
+    lines = [
+        {"timestamp": now, "message": "Traceback"},
+        {"timestamp": now + 1, "message": "KeyError: 'classes'"},
+    ]
+    logs.put_log_events(logGroupName=group, logStreamName="AllTraffic/i-1", logEvents=lines)
+    world.fails_to_start = {3}
+    with pytest.raises(OperatorError, match=rf"The last lines in {group}: Traceback / KeyError: 'classes'\."):
+        deploy.run(env, 3)
+
+
 def test_alarms_that_do_not_recover_are_named(world, env):
     rolled_back_by_sagemaker(world, env)
     world.in_alarm = {f"{config(3)}-5xx": 10_000}
     with pytest.raises(
-        OperatorError, match=r"00000003-latency is still in ALARM after 10 minutes, .*--model N"
+        OperatorError,
+        match=r"00000003-latency is still in ALARM after 10 minutes \(the alarm .*00000003-5xx is in ALARM "
+        r"\(Threshold Crossed: 5 > 1\)\), .*--model N",
     ):
         deploy.run(env, 3)
     deploy.run(env, 4)  # another version does not wait for them

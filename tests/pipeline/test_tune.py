@@ -30,28 +30,28 @@ def run(env, monkeypatch, capsys, *trials: Trial) -> tuple[dict, str]:
         console.console.cache_clear()
 
 
-def test_failed_trials_are_reported_with_their_reasons_and_how_they_ended(dev, monkeypatch, capsys):
+def test_failed_trials_are_reported_with_their_reasons_and_how_they_ended(account, dev, monkeypatch, capsys):
     result, shown = run(
         dev,
         monkeypatch,
         capsys,
         trial("t3", 0.9),
         trial("t1-retry", 0.8, retry_of="t1"),
-        trial("t1", failure="AlgorithmError: exit code: 137."),
+        trial("t1", failure="AlgorithmError: the GPU is lost."),
         trial("t2", failure="AlgorithmError: exit code: 1"),
         trial("t2-retry", failure="AlgorithmError: no memory", retry_of="t2"),
     )
     assert (
-        "trial t1 failed: AlgorithmError: exit code: 137; repeated as t1-retry, validation accuracy 0.8000"
-        in shown
+        "trial t1 (learning-rate 0.01) failed: AlgorithmError: the GPU is lost; repeated as t1-retry, validation "
+        "accuracy 0.8000" in shown
     )
     assert (
-        "trial t2 failed: AlgorithmError: exit code: 1; repeated as t2-retry, Failed: AlgorithmError: no memory"
-        in shown
+        "trial t2 (learning-rate 0.01) failed: AlgorithmError: exit code: 1; its log has no lines that you may read; "
+        "repeated as t2-retry, Failed: AlgorithmError: no memory" in shown
     )
     assert "search: validation accuracy 0.9000; 2 of 3 trials failed" in shown
     assert [t["failure"] for t in result["trials"] if t["name"] == "t1"] == [
-        "AlgorithmError: exit code: 137."
+        "AlgorithmError: the GPU is lost."
     ]
     assert [t["retry_of"] for t in result["trials"]] == ["", "t1", "", "", "t2"]
 
@@ -60,3 +60,17 @@ def test_without_failures_nothing_is_reported(dev, monkeypatch, capsys):
     _, shown = run(dev, monkeypatch, capsys, trial("t3", 0.9))
     assert "failed" not in shown
     assert "search: validation accuracy 0.9000" in shown
+
+
+def test_a_search_that_lost_trials_is_degraded(dev, monkeypatch, capsys):
+    result, _ = run(dev, monkeypatch, capsys, trial("t3", 0.9), trial("t4"))
+    assert result["outcome"] == "degraded"
+    assert (
+        result["reason"] == f"only 1 of {dev.settings.tuning.max_jobs} trials gave a result (tuning.max_jobs)"
+    )
+
+
+def test_a_search_with_every_result_is_done(dev, monkeypatch, capsys):
+    given = [trial(f"t{number}", 0.5) for number in range(dev.settings.tuning.max_jobs)]
+    result, _ = run(dev, monkeypatch, capsys, *given)
+    assert (result["outcome"], result["reason"]) == ("done", "")

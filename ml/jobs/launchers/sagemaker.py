@@ -10,15 +10,15 @@ from ml.jobs import follow, job_inputs
 from ml.jobs.launchers.base import OnLine, OnStatus, Outcome, Training
 from ml.jobs.sdk import sdk
 from ml.jobs.submitter import as_submitter
-from ops import s3
+from ops import logs, s3
 from ops.aws import is_missing
 from ops.environment import Environment
 from ops.errors import OperatorError, Refused
 from ops.facts.instance_types import check_instance_type
-from ops.settings import Settings
 from ops.text import sentence
 
 MAX_INSTANCES = 20
+MESSAGE = 1600  # characters of a failure's reason
 
 
 class SageMakerLauncher:
@@ -63,7 +63,7 @@ class SageMakerLauncher:
             job_inputs.create(lambda: submit(self._submitter, training, name))
         job = follow.training_job(self._submitter, name, on_status, on_line)
         if job["TrainingJobStatus"] != "Completed":
-            raise OperatorError(_failure(self._settings, job))
+            raise OperatorError(_failure(self._submitter, job))
         return _outcome(job)
 
     def outcome(self, name: str) -> Outcome:
@@ -126,10 +126,14 @@ def _outcome(job: dict[str, Any]) -> Outcome:
     )
 
 
-def _failure(settings: Settings, job: dict[str, Any]) -> str:
+def _failure(env: Environment, job: dict[str, Any]) -> str:
     name, status = job["TrainingJobName"], job["TrainingJobStatus"]
-    reason = sentence(job.get("FailureReason") or "it was stopped")
+    reason = (
+        "it was stopped"
+        if status == "Stopped"
+        else logs.with_last_lines(env, job.get("FailureReason", ""), follow.LOG_GROUP, f"{name}/")
+    )
     return (
-        f"The training job {name} ended as {status}: {reason} Its whole log is in {follow.LOG_GROUP}, streams {name}/…. "
-        f"Fix the cause and run ./inv train{settings.flag} again."
+        f"The training job {name} ended as {status}: {sentence(reason, MESSAGE)} Its whole log is in {follow.LOG_GROUP}, "
+        f"streams {name}/…. Fix the cause and run ./inv train{env.settings.flag} again."
     )

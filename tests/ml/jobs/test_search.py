@@ -263,11 +263,12 @@ def all_fail(sagemaker, monkeypatch) -> None:
 
 def test_if_all_trials_failed_one_is_repeated_to_see_whether_it_was_chance(sagemaker, env, monkeypatch):
     all_fail(sagemaker, monkeypatch)
-    with pytest.raises(
-        OperatorError, match=r"ended as Failed: again \(trial t1, which ran twice\)\. The logs"
-    ) as error:
+    with pytest.raises(OperatorError, match=r"ended as Failed: All training jobs failed\. ") as error:
         search.run(env)
-    assert "streams t1-retry/…" in str(error.value)
+    said = str(error.value)
+    assert "Its first failed trial, t1 (learning-rate 0.01): " in said
+    assert "; repeated as t1-retry: again." in said
+    assert "streams t1/…. Run ./inv tune --env dev to try again." in said
     assert list(sagemaker.repeated) == ["t1-retry"]
 
 
