@@ -14,6 +14,7 @@ from ml.jobs.launchers.sagemaker import SageMakerLauncher
 from ops import live_endpoint
 from ops.environment import Environment
 from ops.errors import OperatorError
+from ops.facts import images
 from ops.facts import sagemaker_quotas as names
 from ops.facts.instance_types import check_instance_type
 from ops.outputs import endpoint_name
@@ -29,6 +30,7 @@ _NOT_SERVING = ("Failed", "OutOfService")  # a deployment replaces such an endpo
 def check_settings(env: Environment) -> None:
     """Check what `up` needs besides quotas, before its first stage. Raises Refused."""
     check_instance_type(env.settings.training.instance_type, "training")
+    images.account_id(env.settings.region)
     deployed = env.outputs.find_serving(env.settings.prefix)
     if deployed is not None:
         live_checks.check_convertible(env.settings, deployed)

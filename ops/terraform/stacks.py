@@ -41,7 +41,7 @@ def access(env: Environment, progress: Progress, *, plan_only: bool = False) -> 
         "environment": chosen.github_environment,
         "create_identity_provider": chosen.create_identity_provider,
     }
-    variables = {"github": github, "image_account_id": images.ACCOUNT_ID}
+    variables = {"github": github, "image_account_id": images.account_id(env.settings.region)}
     return _stack(env, "access", access_key(env.settings), progress, variables, plan_only=plan_only)
 
 
@@ -80,7 +80,7 @@ def foundation(env: Environment, progress: Progress, *, plan_only: bool = False)
             "manage_training_group": _manages_training_logs(env),
         },
         "images": {
-            "account_id": images.ACCOUNT_ID,
+            "account_id": images.account_id(env.settings.region),
             "training_repository": images.TRAINING_REPOSITORY,
             "serving_repository": images.SERVING_REPOSITORY,
         },
