@@ -40,7 +40,7 @@ def run(
     """
     running = _Run(env, f"./inv {task}{env.settings.flag}" if task == "up" else f"./inv {task}")
     is_new = not _has_foundation(env)
-    running.stage("settings", lambda: preflight.check_settings(env))
+    running.stage("settings", lambda: _check_choices(env, source, split))
     if is_new:  # before the key, which costs a dollar a month
         running.stage("quotas", lambda: _check_quotas(running))
     running.stage("foundation", lambda: foundation.apply(env, running.stages))
@@ -104,6 +104,14 @@ def _has_foundation(env: Environment) -> bool:
         return bool(env.outputs.foundation.bucket)
     except (MissingOutputs, OutdatedOutputs):
         return False
+
+
+def _check_choices(env: Environment, source: str | None, split: str | None) -> None:
+    """Check settings and options that need no answer of AWS, before the first stage. Raises OperatorError."""
+    preflight.check_settings(env)
+    datasets.check_source(source or env.settings.dataset)
+    if split:
+        datasets.parse_shares(split)
 
 
 def _check_quotas(running: _Run) -> None:

@@ -107,6 +107,19 @@ def test_a_setting_that_cannot_work_is_refused_before_the_first_stage(called, ac
     assert called.calls == []
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"source": "/nowhere/dogs"}, "Source '/nowhere/dogs' does not exist"),
+        ({"split": "seventy/thirty"}, "--split seventy/thirty"),
+    ],
+)
+def test_a_wrong_option_is_refused_before_the_first_stage(called, account, dev, options, message):
+    result = everything.run(dev, began=0.0, **options)
+    assert result["outcome"] == "refused" and message in result["reason"]
+    assert called.calls == []
+
+
 @pytest.mark.parametrize("name", [name for name in STAGES if name != "quotas"])
 @pytest.mark.parametrize(
     ("error", "outcome"),

@@ -1,7 +1,7 @@
 """Data sets: fetch images, check them, describe them in a manifest, upload what has changed."""
 
 from ml.jobs.data.manifest import ImageEntry, Manifest, manifest
-from ml.jobs.data.sources import fetch
+from ml.jobs.data.sources import check_source, fetch
 from ml.jobs.data.splits import parse_shares
 from ml.jobs.data.upload import PREFIX, MissingData, Uploaded, current, upload
 from ml.jobs.data.validate import Problem, Report, validate
@@ -14,6 +14,7 @@ __all__ = [
     "Problem",
     "Report",
     "Uploaded",
+    "check_source",
     "current",
     "fetch",
     "manifest",

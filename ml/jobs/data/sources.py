@@ -14,10 +14,22 @@ from ml.jobs.data import sample
 from ml.jobs.data.archive import extract
 from ml.jobs.data.download import download
 from ml.jobs.data.parallel import Progress, quiet
-from ops.errors import OperatorError
+from ops.errors import OperatorError, Refused
 
 DOGS_URL = "https://s3-us-west-1.amazonaws.com/udacity-aind/dog-project/dogImages.zip"
 _ORIGIN = ".origin.json"  # in every folder created here: its source; written last
+
+
+def check_source(source: str) -> None:
+    """Raise Refused if a source is neither a known name, nor a URL, nor a file or folder of this machine."""
+    if source in ("sample", "dogs") or re.match(r"https?://", source, re.IGNORECASE):
+        return
+    path = Path(source).expanduser()
+    if not (path.is_dir() or path.is_file()):
+        raise Refused(
+            f"Source '{source}' does not exist: give sample, dogs, a folder, an archive (zip, tar, tar.gz, tar.bz2, tar.xz), or "
+            "the http(s) URL of an archive."
+        )
 
 
 def fetch(source: str, workdir: Path, progress: Progress = quiet) -> Path:
@@ -65,13 +77,9 @@ def _from_url(url: str, workdir: Path, progress: Progress) -> Path:
 
 def _from_path(source: str, workdir: Path, progress: Progress) -> Path:
     path = Path(source).expanduser()
+    check_source(source)
     if path.is_dir():
         return path
-    if not path.is_file():
-        raise OperatorError(
-            f"Source '{source}' does not exist: give sample, dogs, a folder, an archive (zip, tar, tar.gz, tar.bz2, tar.xz), or "
-            "the http(s) URL of an archive."
-        )
     about = path.stat()
     origin = {"file": str(path.resolve()), "size": about.st_size, "modified_ns": about.st_mtime_ns}
     return _once(workdir / _folder_name(path.name), origin, lambda folder: extract(path, folder, progress))
