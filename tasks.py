@@ -4,6 +4,7 @@ from invoke.collection import Collection
 
 from cli import (
     check,
+    doctor,
     ec2,
     faults,
     local,
@@ -35,6 +36,7 @@ namespace = Collection(
     unlock.unlock,
     check.check,
     policies.policies,
+    doctor.doctor,
     repository.test,
     faults.faults,
     ec2,

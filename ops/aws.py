@@ -103,6 +103,10 @@ def aws_errors(action: str) -> Iterator[None]:
             f"No AWS credentials for {action}: sign in (for example `aws sso login`) and set AWS_PROFILE, or use "
             "--env local, which needs none."
         ) from error
+    except exceptions.ProfileNotFound as error:
+        raise OperatorError(
+            f"{clause(str(error))}: set AWS_PROFILE to one that `aws configure list-profiles` lists, or unset it."
+        ) from error
     except (exceptions.ConnectionError, exceptions.HTTPClientError, NoAnswer) as error:
         hint = (
             "./inv local.status shows whether the embedded AWS is running"

@@ -167,7 +167,9 @@ def test_only_the_command_line_reads_the_setting_embedded_aws():
             for node in ast.walk(ast.parse(path.read_text()))
         )
     }
-    assert readers == {f"cli/{name}.py" for name in ("confirm", "embedded", "pipeline", "task", "terraform")}
+    assert readers == {
+        f"cli/{name}.py" for name in ("confirm", "doctor", "embedded", "pipeline", "task", "terraform")
+    }
 
 
 def test_the_collection_of_tasks_defines_nothing():

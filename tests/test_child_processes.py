@@ -18,8 +18,8 @@ ONE_VARIABLE = {"get", "setdefault", "pop"}
 READERS = {
     "ops/child_environment.py",
     "ops/sessions.py",
-    "ops/doctor/inspect.py",
     "ml/runner/training_process.py",
+    "cli/doctor.py",  # examines it
     "cli/embedded.py",
     "cli/local.py",
     "embedded_aws/src/embedded_aws/child_environment.py",

@@ -29,6 +29,7 @@ SURFACE = {
     "ec2.down": "--env --json",
     "ec2.train": "--again --env --instance-type --json --keep --spot",
     "deploy": "--allow-other-data --endpoint --env --json --model",
+    "doctor": "--env --json",
     "destroy": "--endpoint --env --json --stack --yes",
     "down": "--env --json --keep --sweep --yes",
     "faults": "--json --only --parallel --seeds --write",

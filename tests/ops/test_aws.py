@@ -23,6 +23,10 @@ from ops.errors import OperatorError
             "No AWS credentials",
         ),
         (
+            exceptions.ProfileNotFound(profile="mine"),
+            r"^The config profile \(mine\) could not be found: set AWS_PROFILE .*list-profiles",
+        ),
+        (
             exceptions.EndpointConnectionError(endpoint_url="https://s3.amazonaws.com"),
             r"AWS did not answer during ./inv up .*s3\.amazonaws\.com.*: check the network, .*; then run the same command again\.$",
         ),
