@@ -143,7 +143,8 @@ def error_code(error: exceptions.ClientError) -> str:
 
 def is_denied(error: exceptions.ClientError) -> bool:
     """Return whether an error says that the caller lacks a permission."""
-    return error_code(error) in ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
+    codes = ("AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation")
+    return error_code(error) in codes  # AuthorizationError: SNS
 
 
 def is_missing(error: exceptions.ClientError) -> bool:

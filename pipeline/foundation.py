@@ -6,6 +6,7 @@ from ops.console import Stage, Step
 from ops.environment import Environment
 from ops.terraform import stacks
 from ops.terraform.saved_plans import SavedPlans
+from pipeline import notifications
 from pipeline.notes import changes_note
 
 
@@ -15,6 +16,9 @@ def apply(env: Environment, stages: list[Stage] | None = None, saved: SavedPlans
         stack = stacks.foundation(env, step)
         changes = saved.carry_out(stack) if saved else stack.up()
         env.outputs.forget()
+        if addresses := notifications.unconfirmed(env):
+            # AWS has just sent its mails if the subscriptions are new.
+            (step.remark if changes else step.degrade)(notifications.problem(addresses))
         if not changes:
             step.unchanged()
         step.note = changes_note(changes, "bucket, key, roles, registry, log groups")

@@ -16,7 +16,7 @@ from ops.errors import OperatorError
 from ops.live_endpoint import LiveEndpoint
 from ops.outputs import MissingOutputs, OutdatedOutputs, Serving
 from ops.questions import Answer
-from pipeline import drift, leftovers
+from pipeline import drift, leftovers, notifications
 from pipeline.notes import local_time
 from pipeline.workbench import workbench
 
@@ -83,8 +83,8 @@ def _compared(
     """Return the findings about states, orphans and drift, and complete `unfinished`."""
     known: drift.States | None = first["states"].value
     attention = list(first["locks"].value or [])
-    if "foundation in AWS" in second:
-        attention += second["foundation in AWS"].value or []
+    for name in ("foundation in AWS", "notifications"):
+        attention += second[name].value or [] if name in second else []
     if known is None:
         return attention
     applied = [f"serving/{endpoint['name']}" for endpoint in found["endpoints"]]
@@ -118,7 +118,14 @@ def _foundation_questions(env: Environment) -> dict[str, questions.Question]:
         "tuning": lambda: _tuning(env),
         "models": lambda: _models(env),
         "foundation in AWS": lambda: drift.foundation(env),
+        "notifications": lambda: _notifications(env),
     }
+
+
+def _notifications(env: Environment) -> list[drift.Finding]:
+    addresses = notifications.unconfirmed(env)
+    name = f"{env.settings.prefix}-alarms"
+    return [drift.finding("notifications", name, notifications.problem(addresses))] if addresses else []
 
 
 def _models(env: Environment) -> list[Found]:
