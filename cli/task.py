@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from invoke.exceptions import Exit
@@ -69,7 +69,12 @@ def finish(result: dict[str, Any], as_json: bool) -> None:
     result: with the members `outcome` and `reason`.
     """
     emit(result, as_json)
-    found, reason = Outcome(result["outcome"]), result["reason"]
+    exit_with(result)
+
+
+def exit_with(ended: Mapping[str, Any]) -> None:
+    """Exit with the status of an outcome, unless it is 0. ended: with the members `outcome` and `reason`."""
+    found, reason = Outcome(ended["outcome"]), ended["reason"]
     if found.exit_status:
         label = "degraded: " if found is Outcome.DEGRADED else ""
         raise Exit(f"inv: {label}{reason}", found.exit_status)

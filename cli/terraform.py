@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from invoke.context import Context
 
 from cli import confirm, embedded
-from cli.task import ENV, JSON, Reported, connect, operator_task, refuse_unused
-from ops import settings
-from ops.console import emit
+from cli.task import ENV, JSON, Reported, connect, exit_with, finish, operator_task, refuse_unused
+from ops import console, settings
+from ops.console import Stage, emit
 from ops.paths import WORK
 
 if TYPE_CHECKING:
@@ -118,21 +118,24 @@ def apply(
     from ops.terraform import stacks
     from pipeline import deploy, foundation, saved_plans
 
+    stages: list[Stage] = []
     if plan:
         reason = f"the plan in {plan} already says which stacks, model and endpoint"
         refuse_unused(stack=stack, model=model, endpoint=endpoint, reason=reason)
-        return emit(saved_plans.apply(connect(env), Path(plan)), json)
+        emit(saved_plans.apply(connect(env), Path(plan), stages), json)
+        return exit_with(console.ending(stages))
     if stack and stacks.check_name(stack) != "serving":
         refuse_unused(model=model, endpoint=endpoint, reason=ONLY_SERVING)
     environment = connect(env)
     if stack == "serving":
-        return emit(deploy.run(environment, model or None, endpoint), json)
+        return finish(deploy.run(environment, model or None, endpoint), json)
     if stack == "access":
         return emit({"access": foundation.apply_access(environment)}, json)
-    changed = {"foundation": foundation.apply(environment)}
+    changed = {"foundation": foundation.apply(environment, stages)}
     if not stack:
-        changed["serving"] = deploy.run(environment, model or None, endpoint)["changes"]
+        changed["serving"] = deploy.run(environment, model or None, endpoint, stages=stages)["changes"]
     emit(changed, json)
+    exit_with(console.ending(stages))
 
 
 @operator_task(help={**ENV, **JSON, **STACK, **ENDPOINT, **confirm.YES})

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
 from ops.errors import OperatorError
-from ops.outcome import Outcome, of_error
+from ops.outcome import Outcome, of_error, worst
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,6 +72,18 @@ class Stage:
     note: str = ""
     outcome: Outcome = Outcome.DONE
     reason: str = ""
+
+
+def ending(stages: Iterable[Stage]) -> dict[str, str]:
+    """Return outcome and reason of a command from its stages, for --json: of the stage that ended it, if one did."""
+    found = list(stages)
+    ended = worst(stage.outcome for stage in found)
+    same = [stage for stage in found if stage.outcome is ended and stage.reason]
+    if ended is Outcome.DEGRADED:
+        reason = "; ".join(f"{stage.name}: {stage.reason}" for stage in same)
+    else:
+        reason = same[0].reason if same else ""
+    return {"outcome": str(ended), "reason": reason}
 
 
 @dataclass

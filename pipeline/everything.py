@@ -50,7 +50,7 @@ def run(
     running.stage("tune", lambda: tune.run(env, stages=running.stages))
     running.stage("train", lambda: train.run(env, stages=running.stages))
     running.stage("deploy", lambda: _deploy(running))
-    running.stage("predict", lambda: predict.accuracy(env, stages=running.stages))
+    running.stage("predict", lambda: _predict(running))
     seconds = time.monotonic() - began
     ended = running.ending()
     _summarize(env.settings, running.stages, seconds, Outcome(ended["outcome"]))
@@ -87,13 +87,8 @@ class _Run:
 
     def ending(self) -> dict[str, Any]:
         """Return outcome and reason of all, and the stages, for --json."""
-        found = outcome.worst(stage.outcome for stage in self.stages)
-        reasons = [
-            f"{stage.name}: {stage.reason}" for stage in self.stages if stage.outcome is Outcome.DEGRADED
-        ]
-        reason = self._ended_by.reason if self._ended_by else "; ".join(reasons)
         listed = [{**vars(stage), "seconds": round(stage.seconds, 1)} for stage in self.stages]
-        return {"outcome": str(found), "reason": reason, "stages": listed}
+        return {**console.ending(self.stages), "stages": listed}
 
 
 _PAST = {Outcome.REFUSED: "was refused", Outcome.FAILED: "failed"}
@@ -141,6 +136,17 @@ def _deploy(running: _Run) -> dict[str, Any]:
         )
     instead = f"version {older.number}, of the same data set, is deployed instead of version {number}"
     return deploy.run(env, older.number, stages=running.stages, degraded=instead)
+
+
+def _predict(running: _Run) -> dict[str, Any] | None:
+    """Measure the accuracy through the function, if there is one."""
+    if running.results["deploy"]["function"]:
+        return predict.accuracy(running.env, stages=running.stages)
+    reason = (
+        "an asynchronous endpoint has no function; the smoke prediction of deploy went through the endpoint"
+    )
+    running.stages.append(Stage("predict", outcome=Outcome.NOT_RUN, reason=reason))
+    return None
 
 
 def _summarize(settings: Settings, stages: list[Stage], seconds: float, ended: Outcome) -> None:

@@ -25,9 +25,11 @@ def apply(env: Environment, stages: list[Stage] | None = None, saved: SavedPlans
     return [change.address for change in changes]
 
 
-def apply_access(env: Environment, saved: SavedPlans | None = None) -> list[str]:
+def apply_access(
+    env: Environment, stages: list[Stage] | None = None, saved: SavedPlans | None = None
+) -> list[str]:
     """Apply stack access, by its saved plan if there is one. Returns the addresses of the changed resources."""
-    with Step("access") as step:
+    with Step("access", stages) as step:
         stack = stacks.access(env, step)
         changes = saved.carry_out(stack) if saved else stack.up()
         if not changes:

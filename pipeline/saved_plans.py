@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ops.console import say
+from ops.console import Stage, say
 from ops.environment import Environment
 from ops.terraform import saved_plans
 from ops.terraform.stack import Plan, Stack
@@ -19,17 +19,22 @@ def save(env: Environment, folder: Path, made: dict[str, tuple[Stack, Plan]], en
     say(f"Saved. ./inv apply{env.settings.flag} --plan {folder} applies exactly these changes.")
 
 
-def apply(env: Environment, folder: Path) -> dict[str, list[str]]:
-    """Apply the plans in a folder, with a deployment's checks. Returns the addresses of the changes, by stack."""
+def apply(env: Environment, folder: Path, stages: list[Stage]) -> dict[str, list[str]]:
+    """Apply the plans in a folder, with a deployment's checks. Returns the addresses of the changes, by stack.
+
+    stages: gets those that have ended.
+    """
     saved = saved_plans.load(folder, env.settings)
     manifest = saved.manifest
     changed: dict[str, list[str]] = {}
     if "access" in manifest.stacks:
-        changed["access"] = foundation.apply_access(env, saved)
+        changed["access"] = foundation.apply_access(env, stages, saved)
     if "foundation" in manifest.stacks:
-        changed["foundation"] = foundation.apply(env, saved=saved)
+        changed["foundation"] = foundation.apply(env, stages, saved)
     if "serving" in manifest.stacks:
-        changed["serving"] = deploy.run(env, manifest.model, manifest.endpoint, saved=saved)["changes"]
+        changed["serving"] = deploy.run(env, manifest.model, manifest.endpoint, stages=stages, saved=saved)[
+            "changes"
+        ]
     for stack, reason in manifest.not_planned.items():
         say(f"  {stack} is not applied: {reason}.")
     return changed

@@ -121,6 +121,18 @@ def test_train_resumes_the_job_of_a_killed_command(inv, demo):
     assert jobs == [resumed["training_job"], demo.json["train"]["training_job"]]
 
 
+def test_a_rejected_version_is_refused_until_it_is_approved(inv, demo):
+    rejected = inv.succeed("models", "--reject", "2", "--because", "confuses 3 and 8").json
+    assert (rejected["approval"], rejected["in_service"]) == ("Rejected", [])
+    began = time.monotonic()
+    refused = inv.fail("deploy", "--model", "2")
+    assert time.monotonic() - began < 30  # before any wait; on a quiet machine, 2 s
+    assert "Model version 2 was rejected (confuses 3 and 8 (Rejected by arn:aws:sts:" in refused
+    assert './inv models --approve 2 --because "…"' in refused
+    approved = inv.succeed("models", "--approve", "2", "--because", "it does not").json
+    assert "it does not (Approved by arn:aws:sts:" in approved["because"]
+
+
 def test_ci_deploys_a_saved_plan_and_the_operator_rolls_back(inv, demo):
     folder = str(inv.folder / "plan")
     planned = inv.succeed("plan", "--model", "2", "--save", folder, role="ci-plan").json

@@ -75,3 +75,15 @@ FORBIDDEN: dict[str, Act] = {
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_may_not(account, role, act):
     assert attempt(account, role, FORBIDDEN[act]) == REFUSED.get(FORBIDDEN[act][0], "AccessDeniedException")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_only_the_operator_may_approve_a_model(account, role):
+    package = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:model-package/{account.prefix}/1"
+    act: Act = (
+        "sagemaker",
+        "update_model_package",
+        lambda a: {"ModelPackageArn": package, "ModelApprovalStatus": "Approved"},
+    )
+    refused = attempt(account, role, act) == "AccessDeniedException"
+    assert refused == (role != "operator")

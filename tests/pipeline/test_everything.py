@@ -39,14 +39,14 @@ def called(monkeypatch):
     monkeypatch.setattr(data, "run", stage("data", {}))
     monkeypatch.setattr(tune, "run", stage("tune", {}))
     monkeypatch.setattr(train, "run", stage("train", trained))
-    monkeypatch.setattr(deploy, "run", stage("deploy", {}))
+    monkeypatch.setattr(deploy, "run", stage("deploy", deployed := {"function": "inference"}))
     monkeypatch.setattr(predict, "accuracy", stage("predict", {}))
     monkeypatch.setattr(
         preflight, "check_everything", lambda env, command, show: calls.append(("quotas", command))
     )
     monkeypatch.setattr(everything, "time", SimpleNamespace(monotonic=lambda: 130.0))
     console.console.cache_clear()
-    yield SimpleNamespace(calls=calls, does=does, trained=trained)
+    yield SimpleNamespace(calls=calls, does=does, trained=trained, deployed=deployed)
     console.console.cache_clear()
 
 
@@ -148,6 +148,13 @@ def test_after_a_stage_that_is_refused_or_fails_no_other_is_run(
     assert {stage["reason"] for stage in result["stages"][ended + 1 :]} <= {f"{name} {past}"}
     printed = capsys.readouterr().err
     assert ("not run" in printed) == (name != "predict") and "Next:" not in printed
+
+
+def test_an_asynchronous_endpoint_has_no_function_to_measure_it_through(called, account, dev):
+    called.deployed["function"] = None
+    result = everything.run(dev, began=0.0)
+    assert (result["outcome"], outcomes(result)["predict"]) == ("done", "not run")
+    assert "predict" not in [call[0] for call in called.calls]
 
 
 def test_a_degraded_stage_degrades_the_run_and_does_not_end_it(called, account, dev, capsys):

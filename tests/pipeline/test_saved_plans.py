@@ -25,11 +25,14 @@ def printed(capsys):
 def applied(monkeypatch) -> list:
     """The stages that have run, with the model and endpoint of serving."""
     ran = []
-    monkeypatch.setattr(foundation, "apply_access", lambda env, saved: ran.append("access") or ["a"])
-    monkeypatch.setattr(foundation, "apply", lambda env, saved: ran.append("foundation") or ["b"])
-    monkeypatch.setattr(
-        deploy, "run", lambda env, model, endpoint, saved: ran.append((model, endpoint)) or {"changes": ["c"]}
-    )
+    monkeypatch.setattr(foundation, "apply_access", lambda env, stages, saved: ran.append("access") or ["a"])
+    monkeypatch.setattr(foundation, "apply", lambda env, stages, saved: ran.append("foundation") or ["b"])
+
+    def deployed(env, model, endpoint, *, stages, saved):
+        ran.append((model, endpoint))
+        return {"changes": ["c"]}
+
+    monkeypatch.setattr(deploy, "run", deployed)
     return ran
 
 
@@ -43,14 +46,14 @@ def kept(monkeypatch, *names: str, **not_planned: str):
 
 def test_the_foundation_is_applied_before_serving(monkeypatch, applied, prod):
     kept(monkeypatch, "serving", "foundation")
-    changed = saved_plans.apply(prod, FOLDER)
+    changed = saved_plans.apply(prod, FOLDER, [])
     assert applied == ["foundation", (7, "multi")]
     assert changed == {"foundation": ["b"], "serving": ["c"]}
 
 
 def test_a_stack_that_was_not_planned_is_reported_and_not_applied(monkeypatch, applied, printed, prod):
     kept(monkeypatch, "foundation", serving="it is too early")
-    assert saved_plans.apply(prod, FOLDER) == {"foundation": ["b"]}
+    assert saved_plans.apply(prod, FOLDER, []) == {"foundation": ["b"]}
     assert "serving is not applied: it is too early." in printed()
     saved_plans.save(prod, FOLDER, {}, None)
     text = printed()
