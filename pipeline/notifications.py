@@ -1,4 +1,4 @@
-"""Who is told of alarms: an address gets nothing before its owner has confirmed the subscription."""
+"""Who receives alarms: an address receives none before its owner has confirmed the subscription."""
 
 from __future__ import annotations
 

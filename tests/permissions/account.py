@@ -184,7 +184,8 @@ class Account:
         areas = {path.stem for path in (POLICIES / "stacks").glob("*.json")} if name in APPLYING else set()
         for area in sorted(areas - (ON_DEMAND if name == "ci-apply" else set())):
             text = self._render(f"stacks/{area}")
-            iam.put_role_policy(RoleName=full, PolicyName=area, PolicyDocument=text)
+            policy = iam.create_policy(PolicyName=f"{full}-{area}", PolicyDocument=text)["Policy"]["Arn"]
+            iam.attach_role_policy(RoleName=full, PolicyArn=policy)
 
     def _render(self, document: str) -> str:
         return Template((POLICIES / f"{document}.json").read_text()).substitute(self._values)

@@ -59,7 +59,7 @@ def test_only_a_confirmed_address_gets_alarms(env, subscriptions, missing):
     assert notifications.unconfirmed(env(Sns(**subscriptions))) == missing
 
 
-def test_without_a_topic_nobody_is_told_and_without_permission_nothing_is_known(env):
+def test_without_a_topic_nobody_is_reached_and_without_permission_nothing_is_known(env):
     sns = Sns()
     sns.refusal = "NotFound"
     assert notifications.unconfirmed(env(sns)) == ["a@example.org", "b@example.org"]
