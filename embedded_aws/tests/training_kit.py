@@ -73,17 +73,18 @@ class Training:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body)
         return f"s3://{self.bucket}/{key}"
 
-    def source(self, program: str) -> str:
-        """Upload a program as a source archive. Return its URI."""
+    def source(self, program: str, files: dict[str, bytes] | None = None) -> str:
+        """Upload a program, and files next to it, as a source archive. Return its URI."""
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-            member = tarfile.TarInfo("train.py")
-            member.size = len(program.encode())
-            archive.addfile(member, io.BytesIO(program.encode()))
+            for name, content in {"train.py": program.encode(), **(files or {})}.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
         return self.put(f"code/{uuid.uuid4().hex}/source.tar.gz", buffer.getvalue())
 
-    def hyperparameters(self, program: str) -> dict[str, str]:
-        return {"sagemaker_program": "train.py", "sagemaker_submit_directory": self.source(program)}
+    def hyperparameters(self, program: str, files: dict[str, bytes] | None = None) -> dict[str, str]:
+        return {"sagemaker_program": "train.py", "sagemaker_submit_directory": self.source(program, files)}
 
     def request(
         self, program: str = "", hyperparameters: dict[str, str] | None = None, **changes: Any
@@ -91,10 +92,11 @@ class Training:
         """Return a CreateTrainingJob request.
 
         program: run by AWS's toolkit.
-        changes: members to replace; `instances` sets the instance count. `script` replaces `program` by one that runs
+        changes: members to replace; `instances` sets the instance count, `files` are next to the program. `script` replaces `program` by one that runs
         without the toolkit, which takes half a second of CPU time; its paths below /opt/ml/ are those of the job.
         """
-        own = self.hyperparameters(program) if program else {}
+        files = changes.pop("files", None)
+        own = self.hyperparameters(program, files) if program else {}
         if script := changes.pop("script", None):
             own, changes["AlgorithmSpecification"] = (
                 {"script": json.dumps(script)},

@@ -44,7 +44,7 @@ class Boot:
 
 @pytest.fixture
 def boot(tmp_path, monkeypatch):
-    monkeypatch.setattr(host_module, "namespaces", lambda supervisor: ())
+    monkeypatch.setattr(host_module, "refusal", lambda *_: "refused by the test")
     booted: list[Boot] = []
 
     def start(script: str) -> Boot:

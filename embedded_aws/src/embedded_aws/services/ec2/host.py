@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
-import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +16,8 @@ from types import MappingProxyType
 from typing import Any
 
 from embedded_aws import child_environment
+from embedded_aws.processes.isolation.container import Container, refusal
+from embedded_aws.processes.isolation.enter import inside
 from embedded_aws.processes.supervisor import Supervisor
 from embedded_aws.services.ec2 import init
 from embedded_aws.services.ec2.console import Console
@@ -27,9 +25,9 @@ from embedded_aws.services.ec2.disk import FOLDERS, make_disk
 from embedded_aws.services.ec2.imds import MetadataService
 from embedded_aws.services.ec2.user_data import Script
 
-log = logging.getLogger(__name__)
-
 INIT = Path(init.__file__)
+OPTIONS = ("--processes", "--root")
+COMMAND_FOLDERS = ("/sbin", "/usr/sbin", "/bin", "/usr/bin")
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 STOP_SECONDS = init.GRACE_SECONDS + 5
 SIGNAL_SECONDS = 0.2
@@ -67,17 +65,23 @@ class Host:
         Raises OSError if the first process cannot be started.
         """
         self._metadata = metadata
-        isolation = namespaces(self._supervisor)
+        isolated = not refusal(self._supervisor, *OPTIONS)
         paths = self._prepare(scripts, files)
-        run = Path("/run") if isolation else self._disk / "run"
-        config = _config(self._disk, self._home, bool(isolation)) | {
+        run = Path("/run") if isolated else self._disk / "run"
+        config = {
             "id": self.name,
+            "namespace": isolated,
+            "run": str(run),
+            "cwd": "/" if isolated else str(self._disk / "root"),
             "scripts": [str(run / path) for path in paths],
-            "environment": self._environment(run, bool(isolation)) | dict(environment),
+            "environment": self._environment(run, isolated) | dict(environment),
         }
-        self.console.add(self._banner(bool(isolation)).encode())
+        command = [sys.executable, "-S", "-E", str(INIT), str(run / self._save(config))]
+        self.console.add(self._banner(isolated).encode())
         self._child = self._supervisor.spawn(
-            [*isolation, *_init(config, self.folder)], env=child_environment.of_host(), cwd=self._disk
+            _container(self._disk, self._home).command(command) if isolated else command,
+            env=child_environment.of_host(),
+            cwd=self._disk,
         )
         threading.Thread(
             target=self._follow, args=(self._child, ended), name=f"host {self.name}", daemon=True
@@ -85,9 +89,9 @@ class Host:
 
     def path(self, path: str) -> str:
         """Return the path at which the host's processes find a path of AWS, such as /home/ec2-user."""
-        if namespaces(self._supervisor):
+        if not refusal(self._supervisor, *OPTIONS):
             return path
-        top = max((folder for folder in FOLDERS if init.inside(path, folder)), key=len)
+        top = max((folder for folder in FOLDERS if inside(path, folder)), key=len)
         return str(self._disk / FOLDERS[top]) + path[len(top) :]
 
     @property
@@ -138,6 +142,16 @@ class Host:
             paths.append(path)
         return paths
 
+    def _save(self, config: dict[str, Any]) -> str:
+        """Save the configuration of the first process. Returns its path below `run`.
+
+        It is in a file: it has secrets, and every user can read a command line.
+        """
+        file = self._disk / "run/init.json"
+        file.touch(0o600, exist_ok=False)
+        file.write_text(json.dumps(config), encoding="utf-8")
+        return file.name
+
     def _environment(self, run: Path, isolated: bool) -> dict[str, str]:
         home = "/root" if isolated else str(self._disk / "root")
         assert self._metadata is not None
@@ -177,62 +191,21 @@ class Host:
                 self.received(data)
 
 
-def _config(disk: Path, home: Path, isolated: bool) -> dict[str, Any]:
-    """Return the file system part of the configuration of `init.py`."""
-    keep = {str(Path(path)) for path in (sys.prefix, sys.base_prefix)}
-    resolver = Path("/etc/resolv.conf").resolve()
-    if resolver.exists():
-        keep.add(str(resolver))
-    return {
-        "namespace": isolated,
-        "folders": {path: str(disk / name) for path, name in FOLDERS.items()},
-        "keep": sorted(keep),
-        "hide": str(home),
-        "empty": str(disk / "empty"),
-        "shims": str(disk / "run/shims"),
-        "console": str(disk / "run/console"),
-        "run": "/run" if isolated else str(disk / "run"),
-        "cwd": "/" if isolated else str(disk / "root"),
-    }
+def _container(disk: Path, home: Path) -> Container:
+    """Return the namespaces of a host: its own folders, and the shims over this machine's commands."""
+    own = {path: disk / name for path, name in FOLDERS.items() if os.path.isdir(path)}
+    if os.path.exists("/dev/console"):
+        own["/dev/console"] = disk / "run/console"
+    return Container(own=own, read_only=_shims(disk / "run/shims"), hidden=(home,), options=OPTIONS)
 
 
-def _init(config: dict[str, Any], folder: Path) -> list[str]:
-    """Return the command of the first process.
-
-    The configuration is in a file: it has secrets, and every user can read a command line.
-    """
-    file = folder / "init.json"
-    file.unlink(missing_ok=True)  # left by a process that was killed before it read it
-    file.touch(0o600, exist_ok=False)
-    file.write_text(json.dumps(config), encoding="utf-8")
-    return [sys.executable, "-S", "-E", str(INIT), str(file)]
-
-
-@functools.lru_cache(maxsize=1)
-def namespaces(supervisor: Supervisor) -> tuple[str, ...]:
-    """Return the command that starts a host in new namespaces; empty if the system does not allow it."""
-    unshare = shutil.which("unshare")
-    if unshare is None or not sys.platform.startswith("linux"):
-        return ()
-    command = (
-        unshare,
-        "--user",
-        "--map-root-user",
-        "--mount",
-        "--pid",
-        "--fork",
-        "--kill-child",
-        "--mount-proc",
-    )
-    with tempfile.TemporaryDirectory() as scratch:
-        disk = Path(scratch, "disk")
-        make_disk(disk)
-        home = Path(scratch, "home")
-        home.mkdir()
-        config = _config(disk, home, True) | {"probe": True}
-        probe = supervisor.spawn([*command, *_init(config, Path(scratch))], env={}, cwd=disk)
-        output = probe.communicate()[0]
-    if probe.returncode:
-        log.info("hosts run without namespaces: %s", output.decode(errors="replace").strip()[-500:])
-        return ()
-    return command
+def _shims(folder: Path) -> dict[str, Path]:
+    """Return the shim of each command of this machine that has one, by the command's path."""
+    commands = {}
+    for place in COMMAND_FOLDERS:
+        for shim in folder.iterdir():
+            real = os.path.realpath(os.path.join(place, shim.name))
+            own = folder / os.path.basename(real)
+            if os.path.isfile(real) and own.exists():
+                commands[real] = own
+    return commands

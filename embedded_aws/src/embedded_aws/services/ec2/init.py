@@ -1,6 +1,6 @@
 """The first process of a host: runs the user data, and ends all processes when the host powers off.
 
-Run as `init.py FILE`, by `unshare` as process 1 of new namespaces, or without namespaces. Imports the standard
+Run as `init.py FILE`, as process 1 of new namespaces, or without namespaces. Imports the standard
 library only. FILE has the configuration in JSON; it is removed. Exit status: 0 after a power-off, REBOOT after a
 reboot, other values after a failure.
 """
@@ -20,74 +20,8 @@ from typing import Any
 
 REBOOT = 10
 GRACE_SECONDS = 3.0
-MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC = 1, 32, 4096, 16384
-KEPT_FLAGS = {"nosuid": 2, "nodev": 4, "noexec": 8, "noatime": 1024, "nodiratime": 2048, "relatime": 1 << 21}
 PR_SET_CHILD_SUBREAPER = 36
 MARKER = "EMBEDDED_AWS_INSTANCE"  # in the environment of every process of the host
-COMMAND_FOLDERS = ("/sbin", "/usr/sbin", "/bin", "/usr/bin")
-
-
-def mount(source: str | None, target: str, flags: int) -> None:
-    """mount(2). Raises OSError."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(source and source.encode(), target.encode(), None, ctypes.c_ulong(flags), None):
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), target)
-
-
-def inside(path: str, folder: str) -> bool:
-    """Return whether a path is a folder or below it."""
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
-
-
-def mounts() -> dict[str, int]:
-    """Return the mount points of this namespace with the flags that a remount must keep."""
-    found = {}
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        for line in file:
-            fields = line.split()
-            point = fields[4].encode().decode("unicode_escape")
-            found[point] = sum(KEPT_FLAGS.get(option, 0) for option in fields[5].split(","))
-    return found
-
-
-def isolate_files(config: dict[str, Any]) -> None:
-    """Mount the host's own folders, make all others read-only, and mount the shims over the commands.
-
-    config: "folders" (from path to the host's folder), "keep" (paths below them that stay visible, read-only),
-    "hide" (a folder to cover), "shims" (folder). Raises OSError.
-    """
-    before = mounts()
-    folders = {path: own for path, own in config["folders"].items() if os.path.isdir(path)}
-    for path, own in folders.items():
-        for kept in config["keep"]:
-            if inside(kept, path) and kept != path:
-                place = own + kept[len(path) :]
-                os.makedirs(place, exist_ok=True)
-                mount(kept, place, MS_BIND | MS_REC)
-                point = max((p for p in before if inside(kept, p)), key=len)
-                mount(None, place, MS_REMOUNT | MS_BIND | MS_RDONLY | before[point])
-    shims = config["shims"]
-    commands = {}
-    for folder in COMMAND_FOLDERS:
-        for name in os.listdir(shims):
-            real = os.path.realpath(os.path.join(folder, name))
-            if os.path.isfile(real) and os.path.exists(os.path.join(shims, os.path.basename(real))):
-                commands[real] = os.path.join(shims, os.path.basename(real))
-    for real, shim in sorted(commands.items()):
-        mount(shim, real, MS_BIND)
-    if os.path.exists("/dev/console"):
-        mount(config["console"], "/dev/console", MS_BIND)
-    opened = {path: os.open(own, os.O_PATH) for path, own in folders.items()}
-    if not any(inside(config["hide"], folder) for folder in folders):
-        mount(config["empty"], config["hide"], MS_BIND)
-    for path, descriptor in opened.items():
-        mount(f"/proc/self/fd/{descriptor}", path, MS_BIND | MS_REC)
-        os.close(descriptor)
-    for point, flags in before.items():
-        system = any(inside(point, folder) for folder in ("/proc", "/sys", "/dev", *folders))
-        if not system:
-            mount(None, point, MS_REMOUNT | MS_BIND | MS_RDONLY | flags)
 
 
 def detach() -> int:
@@ -272,13 +206,7 @@ def main() -> None:
     with open(sys.argv[1], encoding="utf-8") as file:
         config = json.load(file)
     os.unlink(sys.argv[1])
-    parent = None
-    if config["namespace"]:
-        isolate_files(config)
-    else:
-        parent = detach()
-    if config.get("probe"):
-        return
+    parent = None if config["namespace"] else detach()
     sys.exit(Init(config, parent).run())
 
 

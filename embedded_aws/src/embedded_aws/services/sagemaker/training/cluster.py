@@ -15,21 +15,24 @@ from typing import Any
 
 from embedded_aws.processes.supervisor import Supervisor
 from embedded_aws.services.sagemaker.training import containers
+from embedded_aws.services.sagemaker.training.disk import Disk
 from embedded_aws.services.sagemaker.training.logs import LINE_BYTES
 
 GROUP_NAME = "homogeneousCluster"  # AWS's name for the only instance group
-FOLDERS = ("input/config", "input/data", "model", "output/data", "code")
 PEER_GRACE = 2.0  # seconds that other instances get after one has failed
 
 
 class Instance:
-    """One instance: its folder, used as /opt/ml, its address and its process."""
+    """One instance: its folders, its address and its process."""
 
-    def __init__(self, base: Path, host: str) -> None:
-        self.base, self.host = base, host
+    def __init__(self, disk: Disk, host: str) -> None:
+        self.disk, self.host = disk, host
         self.child: subprocess.Popen[bytes] | None = None
-        for name in FOLDERS:
-            (base / name).mkdir(parents=True, exist_ok=True)
+
+    @property
+    def base(self) -> Path:
+        """Folder on this machine that the program sees as /opt/ml."""
+        return self.disk.base
 
     def configure(
         self, hyperparameters: dict[str, str], inputs: dict[str, Any], hosts: list[str], instance_type: str
@@ -44,7 +47,7 @@ class Instance:
             "instance_groups": [group],
             "network_interface_name": containers.LOOPBACK,
         }
-        values = {name: containers.relocate(value, self.base) for name, value in hyperparameters.items()}
+        values = {name: self.disk.relocate(value) for name, value in hyperparameters.items()}
         files = {"hyperparameters": values, "resourceconfig": resources, "inputdataconfig": inputs}
         for name, content in files.items():
             (self.base / "input/config" / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")

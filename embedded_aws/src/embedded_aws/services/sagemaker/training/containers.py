@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,10 @@ from typing import Any
 from moto.sagemaker.exceptions import AWSValidationException
 
 from embedded_aws import child_environment
+from embedded_aws.services.sagemaker.training.disk import Disk
 
 # Repositories of the AWS Deep Learning Containers for PyTorch training: the current and the older name.
 PYTORCH_REPOSITORIES = ("pytorch", "pytorch-training")
-# The container's input and output folder. Here every instance has its own folder in its place.
-CONTAINER_BASE = "/opt/ml"
 LOOPBACK = "lo0" if sys.platform == "darwin" else "lo"
 
 
@@ -38,21 +38,21 @@ def check(algorithm: dict[str, Any]) -> None:
         )
 
 
-def command(algorithm: dict[str, Any], base: Path) -> list[str]:
-    """Return the command line of an instance. base: the folder in place of /opt/ml."""
+def command(algorithm: dict[str, Any], disk: Disk) -> list[str]:
+    """Return the command line of an instance's program."""
     entrypoint = algorithm.get("ContainerEntrypoint")
     if entrypoint:
-        return [relocate(part, base) for part in entrypoint + algorithm.get("ContainerArguments", [])]
-    return [sys.executable, str(Path(__file__).with_name("toolkit.py"))]
+        return [disk.relocate(part) for part in entrypoint + algorithm.get("ContainerArguments", [])]
+    return [disk.python, str(Path(__file__).with_name("toolkit.py"))]
 
 
-def environment(base: Path, threads: int, master_port: int) -> dict[str, str]:
-    """Return the environment variables of the image, and those that make its toolkit work in `base`."""
+def environment(disk: Disk, threads: int, master_port: int) -> dict[str, str]:
+    """Return the environment variables of the image, and those that make its toolkit work here."""
     return {
-        "PATH": child_environment.python_path(),
+        **disk.variables(),
+        "PATH": os.pathsep.join([str(Path(disk.python).parent), child_environment.python_path()]),
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "SAGEMAKER_BASE_DIR": str(base),
         "SAGEMAKER_TRAINING_MODULE": "sagemaker_pytorch_container.training:main",
         "SM_STUDIO_LOCAL_MODE": "true",  # hosts are addresses, so no name has to resolve
         "GLOO_SOCKET_IFNAME": LOOPBACK,
@@ -60,8 +60,3 @@ def environment(base: Path, threads: int, master_port: int) -> dict[str, str]:
         "OMP_NUM_THREADS": str(threads),
         "OMP_WAIT_POLICY": "PASSIVE",  # spinning threads on busy cores make training twenty times slower
     }
-
-
-def relocate(text: str, base: Path) -> str:
-    """Replace container paths in a value by paths on this machine."""
-    return text.replace(CONTAINER_BASE + "/", f"{base}/")

@@ -13,12 +13,14 @@ from typing import Any
 
 from embedded_aws import child_environment
 from embedded_aws.iam.trust import RoleNotAssumable
+from embedded_aws.processes.isolation.container import Network, NotSupported, refusal
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.sagemaker import roles
-from embedded_aws.services.sagemaker.training import addresses, channels, containers, isolation
+from embedded_aws.services.sagemaker.training import addresses, channels, containers
 from embedded_aws.services.sagemaker.training.artifacts import Artifacts, Checkpoints
 from embedded_aws.services.sagemaker.training.channels import Cancelled, JobFailure
 from embedded_aws.services.sagemaker.training.cluster import Cluster, Instance, threads_per_instance
+from embedded_aws.services.sagemaker.training.disk import Disk
 from embedded_aws.services.sagemaker.training.objects import RoleObjects
 from embedded_aws.services.sagemaker.training.records import TrainingJob, now
 from embedded_aws.services.sagemaker.training.reporting import OnMetric, Reporting
@@ -33,7 +35,6 @@ VOLUME_INTERVAL = 2.0  # seconds between checks of the volumes
 RENEW = 2400.0  # seconds after which a client gets new credentials, which expire after an hour
 INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please try again."
 
-MakeCommand = Callable[[list[str]], list[str]]
 OnEnd = Callable[[TrainingJob], None]
 # Terminal status; secondary status, if it differs; failure reason.
 Ending = tuple[str, "str | None", "str | None"]
@@ -124,6 +125,7 @@ class TrainingRun:
     def _train(self, folder: Path) -> Ending:
         """Run attempts until one is not interrupted. Return the final status."""
         count = self.job.request["ResourceConfig"]["InstanceCount"]
+        home, isolated = self._runtime.home, not refusal(self._runtime.supervisor)
         try:
             block = addresses.reserve(count)
         except addresses.NoLoopbackNetwork as error:
@@ -131,9 +133,8 @@ class TrainingRun:
         try:
             while True:
                 shutil.rmtree(folder)  # of the previous attempt, or of a run that a crash ended
-                instances = [
-                    Instance(folder / f"algo-{number}", host) for number, host in enumerate(block.hosts, 1)
-                ]
+                disks = [Disk(folder / f"algo-{n}", home, isolated) for n in range(1, count + 1)]
+                instances = [Instance(disk, host) for disk, host in zip(disks, block.hosts, strict=True)]
                 outcome = self._attempt(instances, block.master_port)
                 if self._halt.is_set():
                     raise Cancelled
@@ -197,26 +198,31 @@ class TrainingRun:
             job, len(instances), self._client("logs"), self._client("cloudwatch"), self._on_metric
         )
         with ExitStack() as network:
-            command = self._isolate(network, instances[0].base, reporting)
-            return self._run_program(instances, master_port, reporting, checkpoints, volumes, command)
+            holder = self._isolate(network, reporting)
+            return self._run_program(instances, master_port, reporting, checkpoints, volumes, holder)
 
-    def _isolate(self, network: ExitStack, folder: Path, reporting: Reporting) -> MakeCommand:
+    def _isolate(self, network: ExitStack, reporting: Reporting) -> int | None:
         """If the job requests network isolation, create a network that exists until `network` closes.
 
-        Returns a function that makes the command line to run from that of an instance.
+        Returns the process that holds it, or None.
         """
+        if reason := refusal(self._runtime.supervisor):
+            reporting.note(
+                f"The program sees this machine's files, since this system does not allow namespaces ({reason}). "
+                "/opt/ml exists only in the variables SM_* and in paths of the request."
+            )
         if not self.job.request.get("EnableNetworkIsolation"):
-            return list
+            return None
         try:
-            namespace = network.enter_context(isolation.namespace(self._runtime.supervisor, folder))
-        except isolation.NotSupported as reason:
+            holder = network.enter_context(Network(self._runtime.supervisor)).holder
+        except NotSupported as error:
             reporting.note(
                 "Network isolation: the program has no credentials, but its connections are not blocked: this system "
-                f"does not support network namespaces ({reason})."
+                f"does not support network namespaces ({error})."
             )
-            return list
+            return None
         reporting.note("Network isolation: the program has no credentials, and only the job's own network.")
-        return namespace.command
+        return holder
 
     def _run_program(
         self,
@@ -225,11 +231,13 @@ class TrainingRun:
         reporting: Reporting,
         checkpoints: Checkpoints | None,
         volumes: Volumes,
-        command: MakeCommand,
+        network: int | None,
     ) -> tuple[int, int] | None:
         """Run the program until it ends. Return the result of Cluster.wait.
 
         Log, metrics and checkpoints are complete when this returns.
+
+        network: process whose network the program shares.
         """
         last_save = last_check = time.monotonic()
 
@@ -247,7 +255,7 @@ class TrainingRun:
                 last_check = time.monotonic()
 
         environments = [self._environment(instance, len(instances), master_port) for instance in instances]
-        commands = [command(containers.command(self._algorithm, instance.base)) for instance in instances]
+        commands = [i.disk.command(containers.command(self._algorithm, i.disk), network) for i in instances]
         self.job.begin_attempt()
         self._cluster = Cluster(self._runtime.supervisor, instances)
         try:
@@ -299,8 +307,8 @@ class TrainingRun:
         requested = job.request.get("Environment", {})
         return {
             **variables,
-            **containers.environment(instance.base, threads, master_port),
-            **{name: containers.relocate(value, instance.base) for name, value in requested.items()},
+            **containers.environment(instance.disk, threads, master_port),
+            **{name: instance.disk.relocate(value) for name, value in requested.items()},
             "TRAINING_JOB_NAME": job.name,
             "TRAINING_JOB_ARN": job.arn,
         }
@@ -309,8 +317,8 @@ class TrainingRun:
         config = self.job.request.get("CheckpointConfig")
         if not config:
             return None
-        path = config.get("LocalPath", DEFAULT_CHECKPOINTS).rstrip("/")
-        folders = [Path(containers.relocate(path, instance.base)) for instance in instances]
+        path = config.get("LocalPath", DEFAULT_CHECKPOINTS)
+        folders = [instance.disk.path(path) for instance in instances]
         return Checkpoints(self._client("s3"), self._objects(), config["S3Uri"], folders)
 
     def _objects(self) -> RoleObjects:

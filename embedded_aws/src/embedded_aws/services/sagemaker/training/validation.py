@@ -9,10 +9,11 @@ from moto.sagemaker.exceptions import AWSValidationException
 from embedded_aws.services.sagemaker.storage import has_local_storage
 from embedded_aws.services.sagemaker.training import channels, containers
 from embedded_aws.services.sagemaker.training.addresses import LARGEST_CLUSTER
+from embedded_aws.services.sagemaker.training.disk import BASE
 from embedded_aws.services.sagemaker.training.metrics import MetricReader
 from embedded_aws.services.sagemaker.training.records import DEFAULT_MAX_RUNTIME
 
-DEFAULT_CHECKPOINTS = f"{containers.CONTAINER_BASE}/checkpoints"
+DEFAULT_CHECKPOINTS = f"{BASE}/checkpoints"
 
 
 def check(request: dict[str, Any]) -> None:
@@ -36,9 +37,9 @@ def check(request: dict[str, Any]) -> None:
         raise AWSValidationException("KeepAlivePeriodInSeconds is not supported with managed spot training.")
     check_stopping(request.get("StoppingCondition", {}), request.get("EnableManagedSpotTraining", False))
     local_path = request.get("CheckpointConfig", {}).get("LocalPath", DEFAULT_CHECKPOINTS)
-    if not local_path.startswith(containers.CONTAINER_BASE + "/"):
+    if not local_path.startswith(BASE + "/"):
         raise AWSValidationException(
-            f"CheckpointConfig.LocalPath must be below {containers.CONTAINER_BASE} on the embedded AWS, not {local_path}."
+            f"CheckpointConfig.LocalPath must be below {BASE} on the embedded AWS, not {local_path}."
         )
 
 

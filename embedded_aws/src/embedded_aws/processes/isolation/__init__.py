@@ -1,0 +1,1 @@
+"""Namespaces of Linux for the processes of jobs, endpoints, functions and hosts."""

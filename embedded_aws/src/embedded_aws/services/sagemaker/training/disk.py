@@ -1,0 +1,74 @@
+"""The folders of an instance of a training job, and how its program sees them.
+
+In namespaces the program finds them at the paths of AWS. Without namespaces it finds them at their paths on this
+machine: the toolkit's variables (SM_MODEL_DIR and the like) and the paths in the request name those.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from embedded_aws.processes.isolation import packages
+from embedded_aws.processes.isolation.container import Container
+
+BASE = "/opt/ml"
+FOLDERS = ("input/config", "input/data", "model", "output/data", "code")
+# The program's other folders: for temporary files, and the home of its user.
+OTHERS = {"/tmp": "tmp", "/var/tmp": "var-tmp", "/root": "root", "/home": "home"}
+
+
+class Disk:
+    """The folders of one instance, from the start of an attempt to the end of the job."""
+
+    def __init__(self, root: Path, home: Path, isolated: bool) -> None:
+        """Create the folders.
+
+        root: folder for them.
+        home: folder of the embedded AWS, hidden from the program.
+        isolated: whether the program runs in namespaces.
+        """
+        self.base, self._home, self._isolated = root / "ml", home, isolated
+        self._packages = root / "packages"
+        self._own = {BASE: self.base, packages.PATH: self._packages}
+        self._own |= {path: root / name for path, name in OTHERS.items()}
+        for name in FOLDERS:
+            (self.base / name).mkdir(parents=True)
+        for folder in self._own.values():
+            folder.mkdir(exist_ok=True)
+        packages.create(self._packages, *(() if isolated else (BASE,)))
+
+    def path(self, path: str) -> Path:
+        """Return the folder on this machine of a path below /opt/ml."""
+        return self.base / path.removeprefix(f"{BASE}/")
+
+    @property
+    def python(self) -> str:
+        """Path at which the program finds Python."""
+        return f"{packages.PATH if self._isolated else self._packages}/bin/python"
+
+    def variables(self) -> dict[str, str]:
+        """Return environment variables that name the folders."""
+        if self._isolated:
+            return {"HOME": "/root", "TMPDIR": "/tmp"}
+        own = self._own
+        return {"HOME": str(own["/root"]), "TMPDIR": str(own["/tmp"]), "SAGEMAKER_BASE_DIR": str(self.base)}
+
+    def relocate(self, text: str) -> str:
+        """Return a value of the request as the program needs it: with paths that exist for it."""
+        return text if self._isolated else text.replace(f"{BASE}/", f"{self.base}/")
+
+    def command(self, command: list[str], network: int | None) -> list[str]:
+        """Return the command line that runs the program.
+
+        network: process whose network it shares; None for this machine's.
+        """
+        if not self._isolated:
+            return command
+        container = Container(
+            own=self._own,
+            hidden=(self._home,),
+            directory=BASE,
+            report=f"{BASE}/output/failure",
+            network=network,
+        )
+        return container.command(command)
