@@ -5,13 +5,12 @@ from __future__ import annotations
 import http.client
 import io
 import json
-import time
+import socket
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,12 +29,12 @@ def handler(event, context):
             "environment": dict(os.environ), "init": os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"]}
 """
 HOLD = """
-import os, time
+import socket
 
 def handler(event, context):
-    open(event + ".running", "w").close()
-    while os.path.exists(event):
-        time.sleep(0.02)
+    if event:
+        with socket.create_connection(("127.0.0.1", event)) as held:
+            held.recv(1)  # until the other side closes
     return 1
 """
 TRUST = {
@@ -119,22 +118,26 @@ class Functions:
         return name
 
     @contextmanager
-    def held(self, name: str, file: Path) -> Iterator[None]:
+    def held(self, name: str) -> Iterator[None]:
         """Keep an invocation of a function with the source HOLD running during the block."""
-        file.touch()
-        running = file.with_name(f"{file.name}.running")
-        with ThreadPoolExecutor(1) as pool:
-            invocation = pool.submit(self.call, name, str(file))
-            try:
-                while not running.exists():
-                    assert not invocation.done(), invocation.result()
-                    time.sleep(0.02)
+        with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+            server.settimeout(0.05)
+            invocation = pool.submit(self.call, name, server.getsockname()[1])
+            while (running := _accepted(server)) is None:
+                assert not invocation.done(), invocation.result()
+            with running:
                 yield
-            finally:
-                file.unlink()
         assert invocation.result()[0] == 1
 
     def call(self, name: str, event: object = None, **settings: Any) -> tuple[Any, dict[str, Any]]:
         """Invoke a function. Returns (result, response)."""
         response = self.client.invoke(FunctionName=name, Payload=json.dumps(event), **settings)
         return json.loads(response["Payload"].read()), response
+
+
+def _accepted(server: socket.socket) -> socket.socket | None:
+    """Return a connection, or None if there is none within the server's timeout."""
+    try:
+        return server.accept()[0]
+    except TimeoutError:
+        return None

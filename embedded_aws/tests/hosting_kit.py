@@ -63,14 +63,15 @@ app = App.options(num_replicas=1).bind("the model")
 """
 
 
-def archive(files: dict[str, str]) -> bytes:
-    """Return a tar.gz of text files."""
+def archive(files: dict[str, str | bytes]) -> bytes:
+    """Return a tar.gz of files."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for name, text in files.items():
+            content = text if isinstance(text, bytes) else text.encode()
             member = tarfile.TarInfo(name)
-            member.size = len(text.encode())
-            tar.addfile(member, io.BytesIO(text.encode()))
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
     return buffer.getvalue()
 
 
@@ -116,7 +117,7 @@ class Hosting:
             PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": list(statements)}),
         )
 
-    def put(self, key: str, files: dict[str, str]) -> str:
+    def put(self, key: str, files: dict[str, str | bytes]) -> str:
         self.client("s3").put_object(Bucket="hosting-models", Key=key, Body=archive(files))
         return f"s3://hosting-models/{key}"
 

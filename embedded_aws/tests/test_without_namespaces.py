@@ -16,6 +16,8 @@ from embedded_aws import client
 from embedded_aws.processes.isolation.container import Container, refusal
 from embedded_aws.processes.supervisor import Supervisor
 from embedded_aws.pytest_plugin import EmbeddedAws
+from functions_kit import Functions
+from hosting_kit import Hosting, variant
 from training_kit import Training
 
 pytestmark = [
@@ -70,3 +72,61 @@ def test_a_job_has_packages_of_its_own_and_may_not_write_to_the_machine(aws: Emb
     assert os.path.exists("/opt/ml") == before
     (lines,) = work.log(names[0]).values()
     assert "does not allow namespaces" in lines[0] and "SM_*" in lines[0]
+
+
+APP = """
+import os
+import embedded_aws_sample
+from fastapi import FastAPI
+from ray import serve
+
+asgi = FastAPI()
+
+@asgi.post("/")
+async def predict():
+    try:
+        os.makedirs("/opt" + "/ml/model")
+    except OSError as error:
+        return {"answer": embedded_aws_sample.answer, "error": str(error), "model": os.environ["SM_MODEL_DIR"]}
+
+@serve.deployment
+@serve.ingress(asgi)
+class App:
+    pass
+
+app = App.bind()
+"""
+
+
+def test_an_endpoint_has_packages_of_its_own_and_finds_its_model(aws: EmbeddedAws) -> None:
+    hosting = Hosting(aws)
+    files = {
+        "code/app.py": APP,
+        "code/requirements.txt": wheels_kit.REQUIREMENTS,
+        f"code/{wheels_kit.FILE}": wheels_kit.wheel(),
+    }
+    hosting.model("open", hosting.put("open.tar.gz", files), isolated=False)
+    hosting.config("open", variant("open"))
+    described = hosting.endpoint("open", "open")
+    assert described["EndpointStatus"] == "InService", described.get("FailureReason")
+    answer = hosting.ask("open")
+    hosting.delete_endpoints()
+    assert answer["answer"] == wheels_kit.ANSWER and "Read-only file system" in answer["error"]
+    assert Path(answer["model"]).is_relative_to(aws.home)
+
+
+FUNCTION = """
+import os
+
+def handler(event, context):
+    try:
+        open(os.path.join(os.path.dirname(__file__), "new"), "w")
+    except OSError as error:
+        open(os.path.join(os.environ["TMPDIR"], "new"), "w").close()
+        return str(error)
+"""
+
+
+def test_a_function_cannot_write_next_to_its_code(aws: EmbeddedAws) -> None:
+    functions = Functions(aws)
+    assert "Read-only file system" in functions.call(functions.create(FUNCTION))[0]

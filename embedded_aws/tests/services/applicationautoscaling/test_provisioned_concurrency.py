@@ -148,15 +148,15 @@ def test_only_published_versions_and_their_aliases_can_be_registered(embedded_aw
     scaling.deregister_scalable_target(**TARGET, ResourceId=f"function:{name}:1")
 
 
-def test_utilization_of_provisioned_concurrency_is_recorded(embedded_aws, until, tmp_path):
+def test_utilization_of_provisioned_concurrency_is_recorded(embedded_aws, until):
     functions, cloudwatch = Functions(embedded_aws), embedded_aws.client("cloudwatch")
     name = functions.create(HOLD, Publish=True)
     where = {"FunctionName": name, "Qualifier": "1"}
     functions.client.put_provisioned_concurrency_config(**where, ProvisionedConcurrentExecutions=1)
     got = functions.client.get_provisioned_concurrency_config
     until(lambda: got(**where)["Status"] == "READY")
-    with functions.held(f"{name}:1", tmp_path / "held"):
-        functions.call(f"{name}:1", str(tmp_path / "free"))
+    with functions.held(f"{name}:1"):
+        functions.call(f"{name}:1")
 
     def total(metric: str, statistic: str) -> float:
         query = {

@@ -15,11 +15,11 @@ def functions(embedded_aws):
     return Functions(embedded_aws)
 
 
-def test_invocations_above_the_reserved_concurrency_are_throttled(functions, tmp_path):
+def test_invocations_above_the_reserved_concurrency_are_throttled(functions):
     client, name = functions.client, functions.create(HOLD)
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
     assert client.get_function(FunctionName=name)["Concurrency"] == {"ReservedConcurrentExecutions": 1}
-    with functions.held(name, tmp_path / "held"):
+    with functions.held(name):
         for _ in range(2):
             with pytest.raises(ClientError) as error:
                 functions.call(name, "free")
@@ -31,7 +31,7 @@ def test_invocations_above_the_reserved_concurrency_are_throttled(functions, tmp
     assert response["Reason"].startswith("Reserved")
     client.delete_function_concurrency(FunctionName=name)
     assert "ReservedConcurrentExecutions" not in client.get_function_concurrency(FunctionName=name)
-    assert functions.call(name, str(tmp_path / "free"))[0] == 1
+    assert functions.call(name)[0] == 1
     expect_error(
         "InvalidParameterValueException",
         client.put_function_concurrency,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import sys
 import time
 
 import pytest
 
+from embedded_aws.processes.isolation.container import refusal
 from embedded_aws.processes.supervisor import Supervisor
 from embedded_aws.services.lambda_ import code
 from embedded_aws.services.lambda_.environment import ExecutionEnvironment, Version
+from embedded_aws.services.lambda_.files import FunctionFiles
 from invocations_kit import invocation
 
 pytestmark = pytest.mark.slow  # starts processes
@@ -25,10 +28,19 @@ def launch(tmp_path):
     supervisor = Supervisor()
     runtime_dir = code.runtime_folder(tmp_path / "runtime")
 
-    def start(source, timeout=20, memory=512, init_limit=60.0, kind="on-demand"):
+    def start(source, timeout=20, memory=512, init_limit=60.0, kind="on-demand", storage=512, isolated=True):
         task_root = tmp_path / f"task-{time.monotonic_ns()}"
         task_root.mkdir()
         (task_root / "handler.py").write_text(source)
+        files = FunctionFiles(
+            task_root=task_root,
+            runtime_dir=runtime_dir,
+            layers=[],
+            merged_layers=None,
+            storage=storage,
+            home=tmp_path / "home",
+            isolated=not refusal(supervisor) and isolated,
+        )
         lines = []
         created = ExecutionEnvironment(
             Version(
@@ -38,13 +50,8 @@ def launch(tmp_path):
                 runtime="python3.12",
                 memory=memory,
                 timeout=timeout,
-                task_root=task_root,
-                variables={
-                    "LAMBDA_TASK_ROOT": str(task_root),
-                    "LAMBDA_RUNTIME_DIR": str(runtime_dir),
-                    "PYTHONPATH": code.python_path(runtime_dir, [], "python3.12"),
-                    "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12",
-                },
+                files=files,
+                variables={**files.variables("python3.12"), "AWS_EXECUTION_ENV": "AWS_Lambda_python3.12"},
             ),
             supervisor,
             tmp_path / "scratch",
@@ -188,19 +195,19 @@ def test_invocation_returns_the_error_of_a_failed_initialization(launch, source,
 
 
 SLOW_ONCE = """
-import os, time
+import os, socket
 print("initializing")
-while os.path.exists("{slow}"):
-    time.sleep(0.02)
+try:
+    socket.create_connection(("127.0.0.1", PORT)).recv(1)
+except ConnectionError:
+    pass  # nobody listens any more
 def handler(event, context): return os.getpid()
 """
 
 
-def test_slow_initialization_is_repeated_in_the_first_invocation(launch, tmp_path):
-    file = tmp_path / "slow"
-    file.touch()
-    slow = launch(SLOW_ONCE.replace("{slow}", str(file)), init_limit=0.5)
-    file.unlink()
+def test_slow_initialization_is_repeated_in_the_first_invocation(launch):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        slow = launch(SLOW_ONCE.replace("PORT", str(silent.getsockname()[1])), init_limit=0.5)
     assert any("INIT_REPORT" in line and "Phase: init\tStatus: timeout" in line for line in slow.lines)
     first, second = (json.loads(slow.invoke(invocation(request_id=f"r-{i}")).payload) for i in (1, 2))
     assert first == second and not slow.dead
@@ -228,3 +235,70 @@ def test_response_above_the_limit_is_an_error(launch):
     error = json.loads(big.invoke(invocation()).payload)
     assert error["errorType"] == "Function.ResponseSizeTooLarge"
     assert "6291558 bytes" in error["errorMessage"]
+
+
+WRITE = """
+import os
+
+def handler(event, context):
+    written = []
+    for path in event:
+        try:
+            with open(os.path.join(path, "new"), "w") as file:
+                file.write("x")
+            written.append(path)
+        except OSError as error:
+            assert error.errno == 30, error  # Read-only file system
+    return [written, os.getcwd(), __file__, os.listdir("/home")]
+"""
+isolated_only = pytest.mark.skipif(
+    bool(refusal(Supervisor())), reason="this system does not allow namespaces"
+)
+
+
+@isolated_only
+def test_only_tmp_is_writable(launch, tmp_path):
+    paths = ["/var/task", "/var/runtime", "/", "/usr", str(tmp_path.parent), "/tmp"]
+    written, directory, file, _ = json.loads(
+        launch(WRITE).invoke(invocation(json.dumps(paths[:4] + paths[5:]).encode())).payload
+    )
+    assert (written, directory, file) == (["/tmp"], "/var/task", "/var/task/handler.py")
+    assert not (tmp_path / "new").exists()
+
+
+def test_without_namespaces_python_writes_to_the_temporary_folder_only(launch):
+    function = launch(WRITE.replace("/home", "."), isolated=False)
+    code, own = str(function.version.files.task_root), str(function._scratch)
+    event = json.dumps([code, "/", own]).encode()
+    assert json.loads(function.invoke(invocation(event)).payload)[0] == [own]
+
+
+@isolated_only
+def test_tmp_is_as_large_as_the_ephemeral_storage(launch):
+    source = """
+def handler(event, context):
+    try:
+        with open("/tmp/large", "wb", buffering=0) as file:
+            for _ in range(event):
+                file.write(bytes(1 << 20))
+    except OSError as error:
+        return str(error)
+"""
+    function = launch(source, storage=8)
+    answers = [json.loads(function.invoke(invocation(str(n).encode())).payload) for n in (7, 9)]
+    assert answers == [None, "[Errno 28] No space left on device"]
+
+
+def test_layers_are_merged_and_later_ones_win(tmp_path):
+    for name, files in {"one": ("python/a.py", "bin/tool"), "two": ("python/a.py", "python/b.py")}.items():
+        for file in files:
+            path = tmp_path / name / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(name)
+    layers = [tmp_path / "one", tmp_path / "two"]
+    merged = code.merge(layers, tmp_path)
+    found = {str(p.relative_to(merged)): p.read_text() for p in merged.rglob("*") if p.is_file()}
+    assert found == {"python/a.py": "two", "bin/tool": "one", "python/b.py": "two"}
+    assert (layers[0] / "python/a.py").read_text() == "one"
+    assert code.merge(layers, tmp_path) == merged
+    assert (code.merge(layers[:1], tmp_path), code.merge([], tmp_path)) == (layers[0], None)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import embedded_aws
-from embedded_aws.processes.isolation import enter
+from embedded_aws.processes.isolation import enter, packages
 from embedded_aws.processes.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
@@ -68,9 +68,9 @@ class Container:
 
 
 def kept() -> list[str]:
-    """Return the folders that every program needs: Python, its packages, this package, and the name servers."""
+    """Return what every program needs: Python, its packages, this package, pip's configuration, the name servers."""
     paths = {Path(sys.prefix), Path(sys.base_prefix), Path(embedded_aws.__file__).parents[1]}
-    paths.add(Path("/etc/resolv.conf").resolve())
+    paths |= {Path("/etc/resolv.conf").resolve(), packages.pip_configuration() or Path(sys.prefix)}
     return sorted(str(path) for path in paths if path.exists())
 
 

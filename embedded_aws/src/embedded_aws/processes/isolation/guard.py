@@ -26,11 +26,19 @@ CHANGES = {
 }
 
 
-def refuse(folders: tuple[str, ...], except_below: tuple[str, ...] = ()) -> None:
+def refuse(folders: tuple[str, ...], allowed: tuple[str, ...] = ()) -> None:
     """Let this process fail with EROFS when it changes something in a folder.
 
-    except_below: folders in which changes are allowed.
+    allowed: folders in which changes are allowed. Of folders below each other the lowest one decides.
     """
+    rules = {os.path.realpath(path): True for path in folders} | {
+        os.path.realpath(path): False for path in allowed
+    }
+
+    def is_refused(path: str | bytes) -> bool:
+        full = os.path.realpath(os.fsdecode(path))
+        above = [folder for folder in rules if full == folder or full.startswith(folder.rstrip("/") + "/")]
+        return bool(above) and rules[max(above, key=len)]
 
     def check(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "open":
@@ -38,12 +46,7 @@ def refuse(folders: tuple[str, ...], except_below: tuple[str, ...] = ()) -> None
         else:
             changed = arguments[: CHANGES.get(event, 0)]
         for path in changed:
-            if isinstance(path, (str, bytes)) and _within(path, folders) and not _within(path, except_below):
+            if isinstance(path, (str, bytes)) and is_refused(path):
                 raise OSError(errno.EROFS, os.strerror(errno.EROFS), path)
 
     sys.addaudithook(check)
-
-
-def _within(path: str | bytes, folders: tuple[str, ...]) -> bool:
-    full = os.path.realpath(os.fsdecode(path))
-    return any(full == folder or full.startswith(folder.rstrip("/") + "/") for folder in folders)

@@ -5,6 +5,7 @@ A virtual environment without pip of its own: the pip of this machine's environm
 
 from __future__ import annotations
 
+import os
 import site
 import sys
 import sysconfig
@@ -40,3 +41,11 @@ def _of_this_machine() -> list[str]:
     """Return the folders of the packages that this process uses, in order."""
     paths = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()]
     return [path for path in dict.fromkeys(paths) if Path(path).is_dir()]
+
+
+def pip_configuration() -> Path | None:
+    """Return the file in which this machine's user has set where pip finds packages, if there is one."""
+    if "PIP_CONFIG_FILE" in os.environ:
+        return Path(os.environ["PIP_CONFIG_FILE"])
+    places = (Path.home() / ".config/pip/pip.conf", Path.home() / ".pip/pip.conf")
+    return next((path for path in places if path.exists()), None)

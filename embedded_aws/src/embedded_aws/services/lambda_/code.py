@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import io
 import os
@@ -51,13 +52,40 @@ def unpack(package: bytes, digest: str, root: Path) -> Path:
             path = Path(archive.extract(member, scratch))
             if mode := (member.external_attr >> 16) & 0o777:
                 path.chmod(mode | (0o700 if path.is_dir() else 0o400))
+    _move(scratch, target)
+    return target
+
+
+def merge(layers: list[Path], root: Path) -> Path | None:
+    """Return a folder below root with the files of all unpacked layers, of which later ones win; None without layers.
+
+    The files are links. It is made once for each combination.
+    """
+    if len(layers) < 2:
+        return layers[0] if layers else None
+    target = root / hashlib.sha256("".join(layer.name for layer in layers).encode()).hexdigest()
+    if target.is_dir():
+        return target
+    scratch = Path(tempfile.mkdtemp(dir=root))
+    for layer in layers:
+        shutil.copytree(layer, scratch, copy_function=_link, symlinks=True, dirs_exist_ok=True)
+    _move(scratch, target)
+    return target
+
+
+def _link(source: str, target: str) -> None:
+    Path(target).unlink(missing_ok=True)
+    os.link(source, target)
+
+
+def _move(scratch: Path, target: Path) -> None:
+    """Rename a finished folder, unless another environment has made it at the same time."""
     try:
         scratch.rename(target)
     except OSError:
         if not target.is_dir():
             raise
-        shutil.rmtree(scratch)  # another environment has unpacked it at the same time
-    return target
+        shutil.rmtree(scratch)
 
 
 def runtime_folder(root: Path) -> Path:

@@ -19,6 +19,7 @@ from typing import Any
 
 from embedded_aws.processes.supervisor import Supervisor
 from embedded_aws.services.lambda_ import memory
+from embedded_aws.services.lambda_.files import FunctionFiles
 from embedded_aws.services.lambda_.output import Output
 from embedded_aws.services.lambda_.runtime_api import Invocation, Outcome, RuntimeApi
 
@@ -47,8 +48,7 @@ class Version:
     timeout: int
     """Seconds."""
 
-    task_root: Path
-    """Folder of the unpacked code."""
+    files: FunctionFiles
 
     variables: dict[str, str] = field(repr=False)
     """The environment variables that all environments of the version have in common."""
@@ -119,7 +119,7 @@ class ExecutionEnvironment:
         self.provisioned = initialization_type == "provisioned-concurrency"
         began = time.monotonic()
         self._log_runtime()
-        (self._scratch / "tmp").mkdir(parents=True)
+        self._scratch.mkdir(parents=True)
         outcome = self._initialize(limit)
         self.init_seconds = time.monotonic() - began
         if outcome is not None and outcome.kind == "ready":
@@ -133,7 +133,8 @@ class ExecutionEnvironment:
 
     def _initialize(self, limit: float) -> Outcome | None:
         """Start a process. Returns its first outcome; None if there is none within `limit` seconds."""
-        temporary = str(self._scratch / "tmp")
+        files = self.version.files
+        temporary = files.temporary(self._scratch)
         outcomes: SimpleQueue[Outcome] = SimpleQueue()
         self._outcomes = outcomes
         self._api = RuntimeApi(outcomes.put)
@@ -146,7 +147,9 @@ class ExecutionEnvironment:
             "AWS_LAMBDA_LOG_STREAM_NAME": self.log_stream,
         }
         command = [sys.executable, "-S", str(BOOTSTRAP), self.version.handler]
-        self._process = self._supervisor.spawn(command, env=variables, cwd=self.version.task_root)
+        self._process = self._supervisor.spawn(
+            files.command(command, self._scratch), env=variables, cwd=files.task_root
+        )
         assert self._process.stdout is not None
         self._output.attach(self._process.stdout)
         threading.Thread(target=self._wait, args=(self._process, outcomes), daemon=True).start()

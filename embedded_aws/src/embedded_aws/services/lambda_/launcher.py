@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from embedded_aws.iam.trust import RoleNotAssumable
+from embedded_aws.processes.isolation.container import refusal
 from embedded_aws.processes.log_shipper import LogShipper, Stream
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.lambda_ import code
 from embedded_aws.services.lambda_.backend import backend_of
 from embedded_aws.services.lambda_.environment import ExecutionEnvironment, Version
 from embedded_aws.services.lambda_.exceptions import RoleCannotBeAssumed
+from embedded_aws.services.lambda_.files import FunctionFiles
 from embedded_aws.services.lambda_.function import EmbeddedFunction
 
 PRINCIPAL = "lambda.amazonaws.com"
@@ -36,7 +37,7 @@ class Launcher:
         on_exit: called when the process has ended.
         Raises RoleCannotBeAssumed.
         """
-        task_root = code.unpack(function.code_bytes, function.code_digest, self._code)
+        files = self._files(function)
         logging = function.logging_config
         version = Version(
             function=function.unqualified_arn,
@@ -45,8 +46,8 @@ class Launcher:
             runtime=str(function.run_time),
             memory=function.memory_size,
             timeout=function.timeout,
-            task_root=task_root,
-            variables=self._variables(function, task_root),
+            files=files,
+            variables=self._variables(function, files),
             json_logs=logging["LogFormat"] == "JSON",
         )
 
@@ -64,7 +65,23 @@ class Launcher:
 
         return ExecutionEnvironment(version, self._runtime.supervisor, self._scratch, ship, on_exit)
 
-    def _variables(self, function: EmbeddedFunction, task_root: Path) -> dict[str, str]:
+    def _files(self, function: EmbeddedFunction) -> FunctionFiles:
+        """Unpack the code and the layers of a version, unless they are already."""
+        backend = backend_of(function.region)
+        layers = [backend.layers_versions_by_arn(layer["Arn"]) for layer in function.layers]
+        unpacked = [code.unpack(x.code_bytes, x.code_digest, self._code) for x in layers if x]
+        isolated = not refusal(self._runtime.supervisor)
+        return FunctionFiles(
+            task_root=code.unpack(function.code_bytes, function.code_digest, self._code),
+            runtime_dir=self._runtime_dir,
+            layers=unpacked,
+            merged_layers=code.merge(unpacked, self._code) if isolated else None,
+            storage=int(function.ephemeral_storage),
+            home=self._runtime.home,
+            isolated=isolated,
+        )
+
+    def _variables(self, function: EmbeddedFunction, files: FunctionFiles) -> dict[str, str]:
         """Return the environment variables of every process of a version. Raises RoleCannotBeAssumed."""
         try:
             keys = self._runtime.assume(
@@ -72,15 +89,13 @@ class Launcher:
             )
         except RoleNotAssumable as error:
             raise RoleCannotBeAssumed() from error
-        backend = backend_of(function.region)
-        layers = [backend.layers_versions_by_arn(layer["Arn"]) for layer in function.layers]
-        unpacked = [code.unpack(x.code_bytes, x.code_digest, self._code) for x in layers if x]
         logging = function.logging_config
+        own = files.variables(str(function.run_time))
         variables = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "PATH": "/usr/local/bin:/usr/bin:/bin:/opt/bin",
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
-            "PYTHONPATH": code.python_path(self._runtime_dir, unpacked, str(function.run_time)),
+            "PYTHONPATH": own["PYTHONPATH"],
             "AWS_ENDPOINT_URL": self._runtime.endpoint_url,
             "AWS_EC2_METADATA_DISABLED": "true",
             **function.environment_vars,
@@ -92,8 +107,8 @@ class Launcher:
             "AWS_LAMBDA_FUNCTION_VERSION": str(function.version),
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
             "AWS_LAMBDA_LOG_GROUP_NAME": logging["LogGroup"],
-            "LAMBDA_TASK_ROOT": str(task_root),
-            "LAMBDA_RUNTIME_DIR": str(self._runtime_dir),
+            "LAMBDA_TASK_ROOT": own["LAMBDA_TASK_ROOT"],
+            "LAMBDA_RUNTIME_DIR": own["LAMBDA_RUNTIME_DIR"],
             "_HANDLER": function.handler,
         }
         if logging["LogFormat"] == "JSON":

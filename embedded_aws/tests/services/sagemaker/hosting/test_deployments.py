@@ -112,7 +112,7 @@ def test_alarm_rolls_back_a_canary_update(aws):
         "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "errors"}]},
     }
     aws.sagemaker.update_endpoint(EndpointName="canary", EndpointConfigName="after", DeploymentConfig=config)
-    aws.until(lambda: len({aws.ask("canary")["folder"] for _ in range(10)}) == 2)
+    aws.until(lambda: len({aws.ask("canary")["pid"] for _ in range(10)}) == 2)
     cloudwatch.set_alarm_state(AlarmName="errors", StateValue="ALARM", StateReason="test")
     described = aws.stable("canary")
     assert described["EndpointConfigName"] == "before" and "errors" in described["FailureReason"]

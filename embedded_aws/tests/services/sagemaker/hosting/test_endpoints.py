@@ -68,8 +68,8 @@ def test_description_has_the_deployed_variants(aws):
         (
             "requires",
             IMAGE,
-            {"code/app.py": "", "code/requirements.txt": "# comment\nno-such-package==1"},
-            "requirements.txt requires no-such-package==1",
+            {"code/app.py": "", "code/requirements.txt": "--no-index\nno-such-package==1"},
+            "No matching distribution found for no-such-package==1",
         ),
     ],
 )

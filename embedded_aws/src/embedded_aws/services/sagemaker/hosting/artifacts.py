@@ -1,30 +1,40 @@
-"""Prepares what a variant's instances run: checks the image, downloads the model data as the role, unpacks it."""
+"""Prepares what a variant's instances run: checks the image, downloads the model data as the role, unpacks it, and
+installs what it requires.
+"""
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 import shutil
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
-from packaging.requirements import InvalidRequirement, Requirement
 
 from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.sagemaker import roles
+from embedded_aws.services.sagemaker.hosting import requirements
+from embedded_aws.services.sagemaker.hosting.disk import ModelDisk
 from embedded_aws.services.sagemaker.hosting.exceptions import DeploymentFailed
 
 IMAGE = re.compile(r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/ray:serve-ml-sagemaker-[\w.-]+")
 UNPACKED_LIMIT = 30 * 2**30  # bytes: the default storage volume of a variant
 
 
-def prepare(runtime: Runtime, variant: dict[str, Any], folder: Path, region: str) -> None:
-    """Unpack a variant's model into `folder`, unless it exists already.
+def prepare(
+    runtime: Runtime,
+    variant: dict[str, Any],
+    disk: ModelDisk,
+    region: str,
+    environment: Callable[[dict[str, Any]], dict[str, str]],
+) -> None:
+    """Unpack a variant's model and install its requirements, unless the model exists already.
 
-    Raises DeploymentFailed if the image or its requirements cannot run here, or the data cannot be downloaded.
+    environment: returns the environment variables of the variant's containers.
+    Raises DeploymentFailed if the image cannot run here, the data cannot be downloaded, or pip fails.
     """
     container = variant["Container"]
     if not IMAGE.fullmatch(container["Image"]):
@@ -37,21 +47,24 @@ def prepare(runtime: Runtime, variant: dict[str, Any], folder: Path, region: str
             f"The container of production variant {variant['VariantName']} has no environment variable "
             "SM_RAYSERVE_APP=module:application, which the embedded AWS needs."
         )
-    if folder.exists():
+    if disk.folder.exists() and disk.packages.exists():
         return
-    draft = folder.with_name(f"{folder.name}.unpacking")
-    shutil.rmtree(draft, ignore_errors=True)
+    draft = disk.folder.with_name(f"{disk.folder.name}.unpacking")
+    for left_behind in (draft, disk.folder, disk.packages):
+        shutil.rmtree(left_behind, ignore_errors=True)
     draft.mkdir(parents=True)
     if url := container["ModelDataUrl"]:
         archive = draft.with_suffix(".tar.gz")
         _download(runtime, url, archive, variant["RoleArn"], region)
         _unpack(archive, draft, url)
         archive.unlink()
-    _check_requirements(draft / "code" / "requirements.txt")
     for path in draft.rglob("*"):
         if path.is_file():
             path.chmod(0o444)
-    draft.rename(folder)
+    disk.create_packages()
+    unpacked = ModelDisk(runtime, draft, disk.packages)
+    requirements.install(runtime, unpacked, variant, environment)
+    draft.rename(disk.folder)
 
 
 def _download(runtime: Runtime, url: str, archive: Path, role_arn: str, region: str) -> None:
@@ -81,26 +94,3 @@ def _unpack(archive: Path, folder: Path, url: str) -> None:
             f'Failed to extract model data archive for container "container_1" from URL "{url}". Please ensure '
             f"that the object located at the URL is a valid tar.gz archive: {error}"
         ) from error
-
-
-def _check_requirements(path: Path) -> None:
-    """Check that the requirements are installed. AWS's image would install them."""
-    if not path.exists():
-        return
-    for line in path.read_text(encoding="utf-8").splitlines():
-        text = line.split(" #")[0].strip()
-        if not text or text.startswith(("#", "-")):
-            continue
-        try:
-            requirement = Requirement(text)
-            satisfied = requirement.marker is not None and not requirement.marker.evaluate()
-            satisfied = satisfied or requirement.specifier.contains(
-                importlib.metadata.version(requirement.name), prereleases=True
-            )
-        except (InvalidRequirement, importlib.metadata.PackageNotFoundError):
-            satisfied = False
-        if not satisfied:
-            raise DeploymentFailed(
-                f"code/requirements.txt requires {text}, which is not installed here. The embedded AWS installs nothing "
-                "for a container: install it in the Python environment that runs the embedded AWS."
-            )

@@ -16,6 +16,7 @@ from embedded_aws.runtime import Runtime
 from embedded_aws.services.sagemaker import roles
 from embedded_aws.services.sagemaker.hosting import variants
 from embedded_aws.services.sagemaker.hosting.artifacts import prepare
+from embedded_aws.services.sagemaker.hosting.disk import ModelDisk
 from embedded_aws.services.sagemaker.hosting.exceptions import DeploymentFailed
 from embedded_aws.services.sagemaker.hosting.instances import Instance
 
@@ -65,7 +66,8 @@ class Fleet:
     def prepare(self) -> None:
         """Download and unpack every variant's model. Raises DeploymentFailed."""
         for variant in variants.of(self.deployment):
-            prepare(self._runtime, variant, self.folder / variant["VariantName"], self._region)
+            disk = ModelDisk(self._runtime, self.folder / variant["VariantName"])
+            prepare(self._runtime, variant, disk, self._region, self._environment)
 
     def scale(self, name: str, count: int) -> None:
         """Bring a variant to `count` instances. Surplus instances finish their requests first.
@@ -176,7 +178,7 @@ class Fleet:
         added = [
             Instance(
                 self._runtime,
-                self.folder / name,
+                ModelDisk(self._runtime, self.folder / name),
                 lambda: self._environment(variant),
                 lambda instance, lines: self._write_log(f"{name}/{instance}", lines),
                 variant.get("ContainerStartupHealthCheckTimeoutInSeconds", STARTUP_TIMEOUT),

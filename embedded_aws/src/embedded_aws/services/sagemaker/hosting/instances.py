@@ -6,10 +6,10 @@ import contextlib
 import http.client
 import logging
 import os
+import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from email.message import Message
 from pathlib import Path
 
 from embedded_aws.runtime import Runtime
+from embedded_aws.services.sagemaker.hosting.disk import ModelDisk
 
 log = logging.getLogger(__name__)
 
@@ -34,14 +35,14 @@ class Instance:
     def __init__(
         self,
         runtime: Runtime,
-        folder: Path,
+        disk: ModelDisk,
         environment: Callable[[], dict[str, str]],
         write_log: Callable[[str, list[str]], None],
         startup_timeout: float,
     ):
         """Start the container in the background.
 
-        folder: of the unpacked model.
+        disk: with the unpacked model.
         environment: called before each start, for new credentials.
         write_log: called with the instance's id and decoded lines.
         startup_timeout: seconds until the first health check must have passed.
@@ -51,7 +52,8 @@ class Instance:
         self.in_flight = 0
         self.pid = 0  # of the running container, which leads its process group
         self._supervisor, self._stopping = runtime.supervisor, runtime.stopping
-        self._folder, self._environment, self._write_log = folder, environment, write_log
+        self._disk, self._environment, self._write_log = disk, environment, write_log
+        self._root = disk.folder.with_name(f"{disk.folder.name}.{self.id}")  # the container's own files
         self._startup_timeout = startup_timeout
         self._came_up = False
         self._started = threading.Event()  # set once the first start has succeeded or failed
@@ -151,23 +153,22 @@ class Instance:
             self._watch(exited)
             self.healthy = False
         self._supervisor.end(process, grace=2.0)
+        shutil.rmtree(self._root, ignore_errors=True)
         return came_up
 
     def _start(self, exited: threading.Event) -> subprocess.Popen[bytes]:
         """Start the process, which sets `exited` when it ends."""
         self._port, self._idle = _free_port(), []
-        inherited = self._environment()
         process = self._supervisor.spawn(
-            [sys.executable, str(PROGRAM)],
+            self._disk.command([self._disk.python, str(PROGRAM)], self._root),
             env={
-                **inherited,
-                "PYTHONPATH": os.pathsep.join((str(self._folder), str(self._folder / "code"))),
+                **self._environment(),
+                **self._disk.variables(self._root),
                 "PYTHONUNBUFFERED": "1",
                 "PYTHONDONTWRITEBYTECODE": "1",  # all instances of the variant share the folder
-                "SM_MODEL_DIR": str(self._folder),
                 "SAGEMAKER_BIND_TO_PORT": str(self._port),
             },
-            cwd=self._folder,
+            cwd=self._disk.folder,
         )
         self.pid = process.pid
         threading.Thread(target=self._read_log, args=(process, exited), daemon=True).start()

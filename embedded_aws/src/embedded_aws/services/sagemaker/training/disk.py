@@ -10,11 +10,10 @@ from pathlib import Path
 
 from embedded_aws.processes.isolation import packages
 from embedded_aws.processes.isolation.container import Container
+from embedded_aws.services.sagemaker import own_folders
 
 BASE = "/opt/ml"
 FOLDERS = ("input/config", "input/data", "model", "output/data", "code")
-# The program's other folders: for temporary files, and the home of its user.
-OTHERS = {"/tmp": "tmp", "/var/tmp": "var-tmp", "/root": "root", "/home": "home"}
 
 
 class Disk:
@@ -27,14 +26,11 @@ class Disk:
         home: folder of the embedded AWS, hidden from the program.
         isolated: whether the program runs in namespaces.
         """
-        self.base, self._home, self._isolated = root / "ml", home, isolated
+        self.base, self._root, self._home, self._isolated = root / "ml", root, home, isolated
         self._packages = root / "packages"
-        self._own = {BASE: self.base, packages.PATH: self._packages}
-        self._own |= {path: root / name for path, name in OTHERS.items()}
+        self._own = {BASE: self.base, packages.PATH: self._packages, **own_folders.make(root)}
         for name in FOLDERS:
             (self.base / name).mkdir(parents=True)
-        for folder in self._own.values():
-            folder.mkdir(exist_ok=True)
         packages.create(self._packages, *(() if isolated else (BASE,)))
 
     def path(self, path: str) -> Path:
@@ -49,9 +45,8 @@ class Disk:
     def variables(self) -> dict[str, str]:
         """Return environment variables that name the folders."""
         if self._isolated:
-            return {"HOME": "/root", "TMPDIR": "/tmp"}
-        own = self._own
-        return {"HOME": str(own["/root"]), "TMPDIR": str(own["/tmp"]), "SAGEMAKER_BASE_DIR": str(self.base)}
+            return own_folders.variables(None)
+        return {**own_folders.variables(self._root), "SAGEMAKER_BASE_DIR": str(self.base)}
 
     def relocate(self, text: str) -> str:
         """Return a value of the request as the program needs it: with paths that exist for it."""
