@@ -136,6 +136,8 @@ FIXED: dict[Purpose, dict[str, str]] = {
 }
 """What each purpose gets in addition."""
 
+_NEED_HOME = ("package", "program", "inv")  # for the configuration of pip and git
+
 
 def build(purpose: Purpose, more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment variables of a child process. more: variables that are added, or replace others."""
@@ -149,8 +151,8 @@ def passed(purpose: Purpose, variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _places(purpose: Purpose) -> dict[str, str]:
-    """Return the folders HOME and TMPDIR: existing ones, and for checks a home without anybody's configuration."""
-    home = empty_home() if purpose == "check" else Path.home()
+    """Return the folders HOME and TMPDIR: existing ones, and where possible a home without anybody's configuration."""
+    home = Path.home() if purpose in _NEED_HOME else empty_home()
     temporary = tempfile.gettempdir()
     if purpose == "terraform" and len(os.fsencode(temporary)) > LONGEST_SOCKET_FOLDER:
         temporary = "/tmp"
@@ -158,7 +160,7 @@ def _places(purpose: Purpose) -> dict[str, str]:
 
 
 def empty_home() -> Path:
-    """Return the home folder of checks: they read the configuration of this repository, and none of the operator's."""
+    """Return a home folder of child processes that read no configuration of the operator."""
     folder = WORK / "home"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

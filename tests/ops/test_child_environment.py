@@ -116,14 +116,15 @@ def test_given_variables_take_precedence(purpose):
     assert {name: variables[name] for name in given} == given
 
 
-def test_checks_have_a_home_without_configuration(tmp_path, monkeypatch):
+@pytest.mark.parametrize("purpose", ["check", "terraform", "training"])
+def test_the_home_is_one_without_configuration(tmp_path, monkeypatch, purpose):
     monkeypatch.setattr(child_environment, "WORK", tmp_path)
-    assert list(Path(child_environment.build("check")["HOME"]).iterdir()) == []
+    assert list(Path(child_environment.build(purpose)["HOME"]).iterdir()) == []
 
 
 def test_a_missing_home_is_that_of_the_user(monkeypatch):
     monkeypatch.delenv("HOME")
-    assert child_environment.build("terraform")["HOME"] == str(Path.home())
+    assert child_environment.build("package")["HOME"] == str(Path.home())
 
 
 def test_terraform_gets_a_folder_that_is_short_enough_for_sockets(monkeypatch, tmp_path):

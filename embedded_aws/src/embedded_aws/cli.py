@@ -90,6 +90,12 @@ def serve(arguments: argparse.Namespace) -> None:
     variables = child_environment.of_server()
     os.environ.clear()  # moto reads its variables when it is imported
     os.environ.update(variables)
+
+    from botocore.loaders import Loader
+
+    Loader.CUSTOMER_DATA_PATH = (
+        os.devnull
+    )  # moto validates with the SDK's own service models, not with those of ~/.aws
     from embedded_aws.server import app
 
     listening = None if arguments.socket is None else listener.inherited(arguments.socket)

@@ -28,13 +28,23 @@ def reported(result) -> set[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory, tools):
-    """Return the result for sources with one problem, one suppression and one file with a syntax error."""
+    """Return the result for sources with one problem, one suppression and one file with a syntax error.
+
+    The operator's own configuration of checkov skips everything.
+    """
     repository = Repository(tmp_path_factory.mktemp("source"))
     group = '\nresource "aws_cloudwatch_log_group" "%s" {\n%s  name = "a"\n  retention_in_days = 365\n}\n'
     suppressed = "  #checkov:skip=CKV_AWS_158:nothing in it is secret\n"
     repository.write(f"{FOLDER}/logs.tf", group % ("bad", "") + group % ("good", suppressed))
     repository.write(f"{FOLDER}/broken.tf", 'resource "aws_s3_bucket" {{{\n')
-    return checkov.source(repository.root, tools)
+    home = tmp_path_factory.mktemp("home")
+    skips = "skip-check: [CKV_AWS_158, CKV_AWS_338]\nskip-path: [logs.tf, broken.tf]\nsoft-fail: true\n"
+    for name in (".checkov.yaml", ".checkov.yml"):
+        (home / name).write_text(skips)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.setenv("CKV_IGNORED_DIRECTORIES", "terraform")
+        return checkov.source(repository.root, tools)
 
 
 def test_a_problem_is_reported_with_its_location(source):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ops.errors import OperatorError
+from ops.terraform import providers
 from tests.ops.terraform.fake_events import diagnostic
 
 pytestmark = pytest.mark.filterwarnings("ignore:The 'warn' method")  # of python-terraform
@@ -111,6 +112,30 @@ def test_the_environment_is_restored_after_a_run(stack, fake_terraform, monkeypa
     assert environment["TF_DATA_DIR"] == str(made.work / "data")
     assert environment["CHECKPOINT_DISABLE"] == "1"
     assert environment["TF_IN_AUTOMATION"] == "1"
+
+
+def test_terraform_gets_no_option_or_input_of_the_shell(stack, fake_terraform, monkeypatch):
+    for name, value in {
+        "TF_CLI_ARGS": "-no-color",
+        "TF_CLI_ARGS_plan": "-destroy",
+        "TF_WORKSPACE": "staging",
+        "TF_VAR_environment": "prod",
+        "TF_DATA_DIR": "/nowhere",
+        "TF_LOG": "trace",
+        "TF_INPUT": "1",
+        "TF_REATTACH_PROVIDERS": "{}",
+    }.items():
+        monkeypatch.setenv(name, value)
+    made = stack()
+    made.up()
+    for call in fake_terraform.calls():
+        assert call["environment"] == {
+            "TF_DATA_DIR": str(made.work / "data"),
+            "TF_CLI_CONFIG_FILE": str(providers.cli_config()),
+            "TF_WORKSPACE": "default",
+            "TF_IN_AUTOMATION": "1",
+            "CHECKPOINT_DISABLE": "1",
+        }
 
 
 def test_a_missing_cli_configuration_is_replaced(stack, fake_terraform, monkeypatch, repository):
