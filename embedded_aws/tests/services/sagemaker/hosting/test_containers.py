@@ -59,7 +59,7 @@ def aws(embedded_aws) -> Iterator[Hosting]:
         "code/requirements.txt": REQUIREMENTS,
         f"code/{wheels_kit.FILE}": wheels_kit.wheel(),
     }
-    running.model("contained", running.put("contained.tar.gz", files))
+    running.model("contained", running.put("models#1/contained?.tar.gz", files))
     running.config("contained", variant("contained", count=2))
     running.endpoint("contained", "contained")
     yield running

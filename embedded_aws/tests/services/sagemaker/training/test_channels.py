@@ -26,6 +26,14 @@ def test_keys_become_paths_below_the_prefix(tmp_path: Path) -> None:
     assert fetch(objects, "s3://b/d/train/2.png", [tmp_path / "one"]) == [["2.png"]]
 
 
+def test_uris_are_no_urls(tmp_path: Path) -> None:
+    objects = {"d#1/a#b.txt": b"1", "d#1/c?d.txt": b"2", "d#1/e%41.txt": b"3", "d": b"", "d#1/a": b""}
+    assert fetch(objects, "s3://b/d#1/a#b.txt", [tmp_path / "one"]) == [["a#b.txt"]]
+    assert fetch(objects, "s3://b/d#1/c?", [tmp_path / "two"]) == [["d.txt"]]
+    objects["m#.json"] = b'[{"prefix": "s3://b/d#1/"}, "e%41.txt"]'
+    assert fetch(objects, "s3://b/m#.json", [tmp_path / "three"], S3DataType="ManifestFile") == [["e%41.txt"]]
+
+
 def test_manifest_lists_the_objects(tmp_path: Path) -> None:
     manifest = b'[{"prefix": "s3://b/d/"}, "train/1.png"]'
     objects = {"m.json": manifest, "d/train/1.png": b"1", "d/train/2.png": b"2"}

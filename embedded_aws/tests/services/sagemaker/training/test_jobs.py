@@ -22,8 +22,8 @@ def work(embedded_aws) -> Training:
 
 
 def test_program_gets_its_inputs_and_its_outputs_are_uploaded(work: Training) -> None:
-    work.put("data/train/cat/1.png", b"one")
-    work.put("data/train/dog/2.png", b"two")
+    work.put("data#1/train/cat/1.png", b"one")
+    work.put("data#1/train/dog/2?x=a#b %41+ü.png", b"two")
     program = """
 import json, os, sys
 env = {k: os.environ.get(k) for k in ("SM_HOSTS", "TRAINING_JOB_NAME", "TRAINING_JOB_ARN", "COLOR",
@@ -39,7 +39,7 @@ print("validation:loss=2.5e-1")
     request = work.request(
         program,
         {"learning-rate": "0.1"},
-        InputDataConfig=[channel("train", f"s3://{work.bucket}/data/train")],
+        InputDataConfig=[channel("train", f"s3://{work.bucket}/data#1/train")],
         Environment={"COLOR": "blue"},
     )
     work.sagemaker.create_training_job(**request)
@@ -59,7 +59,7 @@ print("validation:loss=2.5e-1")
     assert uri == f"s3://{work.bucket}/training/{request['TrainingJobName']}/output/model.tar.gz"
     report = json.loads(work.archive(uri)["report.json"])
     assert report["arguments"] == ["--learning-rate", "0.1"]
-    assert report["files"] == ["cat/1.png", "dog/2.png"]
+    assert report["files"] == ["cat/1.png", "dog/2?x=a#b %41+ü.png"]
     assert report["environment"]["COLOR"] == "blue"
     assert report["environment"]["TRAINING_JOB_NAME"] == job["TrainingJobName"]
     assert report["environment"]["TRAINING_JOB_ARN"] == job["TrainingJobArn"]

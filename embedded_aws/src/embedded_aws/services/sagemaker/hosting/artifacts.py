@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.runtime import Runtime
+from embedded_aws.s3_uri import split
 from embedded_aws.services.sagemaker import roles
 from embedded_aws.services.sagemaker.hosting import requirements
 from embedded_aws.services.sagemaker.hosting.disk import ModelDisk
@@ -68,7 +69,7 @@ def prepare(
 
 
 def _download(runtime: Runtime, url: str, archive: Path, role_arn: str, region: str) -> None:
-    bucket, _, key = url.removeprefix("s3://").partition("/")
+    bucket, key = split(url)
     try:
         s3 = roles.client(runtime, "s3", role_arn, region)
         body = s3.get_object(Bucket=bucket, Key=key)["Body"]

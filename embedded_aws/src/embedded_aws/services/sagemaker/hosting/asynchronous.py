@@ -15,6 +15,7 @@ from moto.core.exceptions import ServiceException
 
 from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.runtime import Runtime
+from embedded_aws.s3_uri import SCHEME, split
 from embedded_aws.services.sagemaker import roles
 from embedded_aws.services.sagemaker.hosting.exceptions import ModelError, ServiceUnavailable, ValidationError
 from embedded_aws.services.sagemaker.hosting.keys import EndpointKey
@@ -161,7 +162,7 @@ class AsyncInference:
         output = deployment["AsyncInferenceConfig"]["OutputConfig"]
         location = request["FailureLocation"] if reason is not None else request["OutputLocation"]
         if location:
-            bucket, _, name = location.removeprefix("s3://").partition("/")
+            bucket, name = split(location)
             kms = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": output.get("KmsKeyId")}
             s3.put_object(
                 Bucket=bucket,
@@ -181,7 +182,7 @@ class AsyncInference:
         self, key: EndpointKey, endpoint: dict[str, Any], s3: Any, request: dict[str, Any]
     ) -> Prediction:
         """Raises RequestFailed, or ServiceUnavailable without a healthy instance."""
-        bucket, _, name = request["InputLocation"].removeprefix("s3://").partition("/")
+        bucket, name = split(request["InputLocation"])
         try:
             body = s3.get_object(Bucket=bucket, Key=name)["Body"].read()
         except ClientError as error:
@@ -204,7 +205,7 @@ def _request(output: dict[str, Any], headers: Mapping[str, str]) -> dict[str, An
     output: the OutputConfig of the endpoint.
     """
     location = headers.get("X-Amzn-SageMaker-InputLocation", "")
-    if not location.startswith("s3://"):
+    if not location.startswith(SCHEME):
         raise ValidationError(
             "InputLocation must be an S3 URI: the embedded AWS accepts no request body here."
         )

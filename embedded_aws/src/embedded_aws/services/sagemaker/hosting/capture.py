@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.runtime import Runtime
+from embedded_aws.s3_uri import split
 from embedded_aws.services.sagemaker import roles
 from embedded_aws.services.sagemaker.hosting.keys import EndpointKey
 
@@ -94,7 +95,7 @@ class DataCapture:
 
     def _write(self, destination: _Destination, lines: list[str]) -> None:
         key = destination.endpoint
-        bucket, _, prefix = destination.uri.removeprefix("s3://").partition("/")
+        bucket, prefix = split(destination.uri)
         now = datetime.now(timezone.utc)
         name = f"{now:%M-%S}-{now.microsecond // 1000:03d}-{uuid.uuid4()}.jsonl"
         parts = [prefix.strip("/"), key.name, destination.variant, f"{now:%Y/%m/%d/%H}", name]

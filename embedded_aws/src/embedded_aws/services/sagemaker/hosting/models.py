@@ -10,6 +10,7 @@ from moto.sagemaker.exceptions import ValidationError
 
 from embedded_aws.iam.trust import RoleNotAssumable
 from embedded_aws.runtime import Runtime
+from embedded_aws.s3_uri import split
 from embedded_aws.services.sagemaker import roles
 from embedded_aws.services.sagemaker.registry.backend import RegistryBackend
 
@@ -92,7 +93,7 @@ class ModelsBackend(RegistryBackend):
 
 
 def _check_readable(runtime: Runtime, url: str, role_arn: str, region: str) -> None:
-    bucket, _, key = url.removeprefix("s3://").partition("/")
+    bucket, key = split(url)
     try:
         roles.client(runtime, "s3", role_arn, region).head_object(Bucket=bucket, Key=key)
     except (ClientError, RoleNotAssumable) as error:

@@ -9,7 +9,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from embedded_aws.services.sagemaker.training.channels import JobFailure, list_objects, split
+from embedded_aws.s3_uri import split
+from embedded_aws.services.sagemaker.training.channels import JobFailure, list_objects
 from embedded_aws.services.sagemaker.training.objects import RoleObjects, S3Error
 
 

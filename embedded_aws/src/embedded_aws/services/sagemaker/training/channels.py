@@ -7,10 +7,10 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import urlparse
 
 from moto.sagemaker.exceptions import AWSValidationException
 
+from embedded_aws.s3_uri import split
 from embedded_aws.services.sagemaker.training.objects import RoleObjects, S3Error
 
 
@@ -98,12 +98,6 @@ def input_data_config(channels: list[dict[str, Any]], mode: str) -> dict[str, di
             **({"ContentType": channel["ContentType"]} if "ContentType" in channel else {}),
         }
     return config
-
-
-def split(uri: str) -> tuple[str, str]:
-    """Return bucket and key of an S3 URI."""
-    parsed = urlparse(uri)
-    return parsed.netloc, parsed.path.lstrip("/")
 
 
 def list_objects(s3: RoleObjects, bucket: str, prefix: str) -> Iterator[tuple[str, str, str]]:
