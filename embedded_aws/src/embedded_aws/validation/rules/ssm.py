@@ -27,8 +27,8 @@ MAX_NAME, MAX_LEVELS = 1011, 15
 
 
 def _stored(call: Call) -> Any:
-    found = ssm_backends[ACCOUNT_ID][call.region]._parameters.get(call.parameters["Name"])
-    return found[-1] if found else None
+    name, parameters = call.parameters["Name"], ssm_backends[ACCOUNT_ID][call.region]._parameters
+    return parameters[name][-1] if name in parameters else None
 
 
 def _levels(call: Call) -> str | None:
