@@ -97,7 +97,10 @@ CASES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("PutMetricData", datum(Value=2.0**361)),
         ("PutMetricData", datum(StorageResolution=5)),
         ("PutMetricData", datum(Timestamp=datetime(2020, 1, 1))),
-        ("PutMetricData", datum(Timestamp=datetime.now(timezone.utc).replace(tzinfo=None) + timedelta(hours=3))),
+        (
+            "PutMetricData",
+            datum(Timestamp=datetime.now(timezone.utc).replace(tzinfo=None) + timedelta(hours=3)),
+        ),
         ("PutMetricData", {"Namespace": "N", "MetricData": datum()["MetricData"] * 1001}),
         ("PutMetricData", datum(Value=None, Values=[1.0] * 151)),
         ("GetMetricStatistics", {"Period": 45}),
