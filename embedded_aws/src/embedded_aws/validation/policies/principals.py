@@ -49,6 +49,7 @@ _OTHER_SERVICES = {
     "hooks.cloudformation",
     "lambda.alarms.cloudwatch",
     "logger.cloudfront",
+    "logging.s3",
     "member.org.stacksets.cloudformation",
     "monitoring.rds",
     "ops.apigateway",

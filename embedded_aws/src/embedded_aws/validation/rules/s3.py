@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import json
 import re
 import zlib
 from collections.abc import Callable
@@ -192,7 +191,7 @@ def _public_policy(call: Call) -> str | None:
     block = found.public_access_block if found is not None else None
     if block is None or str(block.block_public_policy).lower() != "true":
         return None
-    return "Access Denied" if bucket_policy_is_public(json.loads(call.parameters["Policy"])) else None
+    return "Access Denied" if bucket_policy_is_public(call.parameters["Policy"]) else None
 
 
 def _key_of_encryption(call: Call) -> str | None:
