@@ -206,7 +206,7 @@ CASES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("PutResourcePolicy", {"policyName": "p", "policyDocument": "{"}),
     ],
     "sns": [
-        ("CreateTopic", {"Name": "t", "Attributes": {"Colour": "red"}}),
+        ("CreateTopic", {"Name": "t", "Attributes": {"Color": "red"}}),
         ("SetTopicAttributes", {"TopicArn": TOPIC, "AttributeName": "Policy", "AttributeValue": NOBODY}),
         ("SetTopicAttributes", {"TopicArn": TOPIC, "AttributeName": "Policy", "AttributeValue": "{"}),
         ("CreateTopic", {"Name": "t", "Attributes": {"KmsMasterKeyId": MISSING_KEY}}),
