@@ -11,7 +11,7 @@ from ops.environment import Environment
 from ops.errors import OperatorError, Refused
 from ops.outputs import Serving, endpoint_option
 
-SHADOW = "shadow"  # the variant that gets copies of requests, and whose answers nobody sees
+SHADOW = "Shadow"  # the variant that gets copies of requests, and whose answers nobody sees
 SMOKE_IMAGES = 8  # of as many classes
 
 

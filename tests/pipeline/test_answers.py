@@ -6,6 +6,7 @@ from ml.jobs import compatibility, predictions, registry
 from ml.jobs.predictions import Accuracy
 from ml.jobs.registry import Version
 from ops.errors import OperatorError, Refused
+from ops.paths import ROOT
 from pipeline import answers, predict
 
 
@@ -102,3 +103,21 @@ def test_smoke_predictions_that_are_all_wrong_are_an_error(deployed, dev, servin
     with pytest.raises(OperatorError, match="The smoke predictions are wrong: 0 of 2 images are correct"):
         answers.smoke(dev, serving)
     assert answers.smoke(dev, serving, has_labels=False)["correct"] == 0  # the labels are of other data
+
+
+def test_of_several_variants_the_least_accurate_counts_and_the_shadow_does_not(
+    account, dev, serving, manifest, monkeypatch
+):
+    accuracy = {"arn/1": "0.99", "arn/2": "0.6", "arn/3": "0.1"}
+    monkeypatch.setattr(registry, "of_package", lambda env, arn: version(manifest, accuracy[arn]))
+    variants = {"AllTraffic": "arn/1", "Second": "arn/2", "Shadow": "arn/3"}
+    target = serving.model_copy(update={"variants": variants})
+    assert answers.shortfall(dev, target, Accuracy(10, 5, [])) == ""
+    assert "the test accuracy of model version 3 is 60.0%" in answers.shortfall(
+        dev, target, Accuracy(100, 20, [])
+    )
+
+
+def test_the_shadow_variant_has_the_name_that_terraform_gives_it():
+    text = (ROOT / "terraform" / "modules" / "endpoint" / "configuration.tf").read_text(encoding="utf-8")
+    assert f'= "{answers.SHADOW}"' in text

@@ -34,6 +34,19 @@ def test_a_refusal_is_reported_without_the_sdk_s_words(tmp_path, between):
 
 
 @pytest.mark.parametrize(
+    "reason",
+    [
+        "waiting for Lambda Function (x) update: unexpected state 'Failed', wanted target 'Successful'. last error: "
+        "InvalidImage: the zip is damaged",
+        "waiting for SageMaker AI Endpoint (x) to be in service: unexpected state 'Failed', wanted target 'InService'. last "
+        "error: The primary container did not pass the ping health check",
+    ],
+)
+def test_what_terraform_waited_for_in_vain_gives_the_reason_of_aws(tmp_path, reason):
+    assert reason in str(failed(tmp_path, summary=reason))
+
+
+@pytest.mark.parametrize(
     "given",
     [
         {"code": -signal.SIGKILL},
