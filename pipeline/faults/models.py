@@ -14,12 +14,13 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ops.s3 import S3Uri
+from pipeline.answers import SMOKE_IMAGES
 from pipeline.faults.case import Case, References, Unexpected, require
 from pipeline.faults.command import Command
 from pipeline.faults.lab import Lab
 from pipeline.faults.stages import DEPLOY, ROLLBACK, Stage
 
-_GOOD_REQUESTS = 5
+_GOOD_REQUESTS = SMOKE_IMAGES + 1  # it passes the smoke predictions of its deployment
 _SERVICE = "code/service.py"
 _FIRST_LINE = "    content_type = request.headers"
 _BROKEN = f"""    request.app.state.count = getattr(request.app.state, "count", 0) + 1
