@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -102,11 +102,6 @@ def short(path: Path) -> str:
 
 def _replace_variables(variables: dict[str, str]) -> None:
     """Replace this process's variables of AWS's SDKs by those that point at an embedded AWS."""
-    for name in unwanted(os.environ):
+    for name in client.conflicting(os.environ):
         del os.environ[name]
     os.environ.update(variables)
-
-
-def unwanted(variables: Iterable[str]) -> list[str]:
-    """Return those of some variables that could send an SDK's requests elsewhere."""
-    return [name for name in variables if name.startswith("AWS_") or name == "BOTO_CONFIG"]

@@ -29,7 +29,7 @@ def local_up(c: Context, port: int = 0, time_scale: float = 1.0) -> None:
         address = client.start(embedded.home(), embedded.port(port), time_scale)
         step.note = f"at {address.endpoint_url}, state in {embedded.short(embedded.home())}"
     variables = client.variables(embedded.home(), settings.load("local").region)
-    for name in embedded.unwanted(os.environ):
+    for name in client.conflicting(os.environ):
         if name not in variables:
             print(f"unset {name}")
     for name, value in variables.items():

@@ -58,7 +58,9 @@ def test_status_and_down_without_a_server(tmp_path: Path, capsys: pytest.Capture
     assert f"Its state stays in {tmp_path}." in capsys.readouterr().out
 
 
-def test_commands_find_a_running_server(embedded_aws, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_find_a_running_server(
+    embedded_aws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = str(embedded_aws.home)
     main(["up", "--home", home])
     printed = capsys.readouterr().out
@@ -71,10 +73,12 @@ def test_commands_find_a_running_server(embedded_aws, capsys: pytest.CaptureFixt
     main(["status", "--home", home])
     assert f"running at {embedded_aws.endpoint_url} since" in capsys.readouterr().out
 
+    monkeypatch.setenv("AWS_PROFILE", "mine")  # it would select credentials and fail, as no file is read
     main(["env", "--home", home, "--region", "eu-west-1"])
     expected = client.variables(embedded_aws.home, "eu-west-1")
-    lines = dict(line.removeprefix("export ").split("=", 1) for line in capsys.readouterr().out.splitlines())
-    assert lines == expected
+    unset, *exports = capsys.readouterr().out.splitlines()
+    assert unset == "unset AWS_PROFILE"
+    assert dict(line.removeprefix("export ").split("=", 1) for line in exports) == expected
 
     with pytest.raises(SystemExit, match="There is no training job nobody in us-east-1"):
         main(["interrupt", "nobody", "--home", home, "--region", "us-east-1"])

@@ -76,6 +76,9 @@ def env(arguments: argparse.Namespace) -> None:
     variables = client.variables(arguments.home, arguments.region)
     if arguments.json:
         return _print_json(variables)
+    for name in client.conflicting(os.environ):
+        if name not in variables:
+            print(f"unset {name}")
     for name, value in variables.items():
         print(f"export {name}={shlex.quote(value)}")
 

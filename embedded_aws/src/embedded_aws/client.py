@@ -21,7 +21,7 @@ import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ __all__ = [
     "Address",
     "EmbeddedAwsError",
     "Status",
+    "conflicting",
     "destroy",
     "interrupt",
     "start",
@@ -161,8 +162,8 @@ def status(home: Path) -> Status:
 def variables(home: Path, region: str) -> dict[str, str]:
     """Return the environment variables that point AWS SDKs and tools at the embedded AWS, as root.
 
-    With them, no file of ~/.aws is read, and a proxy is not used for this machine's addresses. Other AWS_* variables could
-    still send requests elsewhere: leave them out.
+    With them, no file of ~/.aws is read, and a proxy is not used for this machine's addresses. Unset those that
+    `conflicting` names.
     """
     home = home.resolve()
     port = server_process.recorded_port(home)
@@ -177,6 +178,11 @@ def variables(home: Path, region: str) -> dict[str, str]:
         **child_environment.NO_AWS_FILES,
         **child_environment.no_proxy(),
     }
+
+
+def conflicting(names: Iterable[str]) -> list[str]:
+    """Return those of some variables' names that could send requests elsewhere, unless `variables` replaces them."""
+    return [name for name in names if name.startswith("AWS_") or name == "BOTO_CONFIG"]
 
 
 def interrupt(home: Path, region: str, name: str, seconds: int = 0) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ops import sessions
 from ops.terraform import binary
 from ops.terraform import stack as stack_module
 from ops.terraform.stack import Stack
@@ -79,3 +80,38 @@ def test_real_terraform_respects_our_lock_and_saves_an_errored_state(real, embed
 
     root: Path = real.configuration.root
     assert {file.name for file in root.iterdir()} == {"main.tf", ".terraform.lock.hcl"}
+
+
+def test_real_terraform_gets_the_credentials_of_a_role_that_needs_a_code(
+    real, embedded_aws, monkeypatch, tmp_path
+):
+    iam = embedded_aws.client("iam")
+    user = iam.create_user(UserName="needs-a-code")["User"]["Arn"]
+    trust = {"Effect": "Allow", "Principal": {"AWS": user}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="needs-a-code", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    administrator = "arn:aws:iam::aws:policy/AdministratorAccess"
+    iam.attach_role_policy(RoleName="needs-a-code", PolicyArn=administrator)
+    iam.attach_user_policy(UserName="needs-a-code", PolicyArn=administrator)
+    device = iam.create_virtual_mfa_device(VirtualMFADeviceName="needs-a-code")["VirtualMFADevice"][
+        "SerialNumber"
+    ]
+    keys = iam.create_access_key(UserName="needs-a-code")["AccessKey"]
+    (tmp_path / "config").write_text(
+        f"[profile me]\nrole_arn = {role}\nmfa_serial = {device}\nsource_profile = base\n[profile base]\n"
+        f"aws_access_key_id = {keys['AccessKeyId']}\naws_secret_access_key = {keys['SecretAccessKey']}\n"
+    )
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    for name, value in {
+        "HOME": tmp_path,
+        "AWS_CONFIG_FILE": tmp_path / "config",
+        "AWS_PROFILE": "me",
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    prompts: list[str] = []
+    monkeypatch.setattr(sessions.getpass, "getpass", lambda prompt: prompts.append(prompt) or "123456")
+    for changes in (["terraform_data.word"], []):  # two commands
+        monkeypatch.setattr(real, "session", sessions.new("us-east-1"))
+        assert [change.address for change in real.up()] == changes
+    assert len(prompts) == 1

@@ -150,3 +150,25 @@ def test_another_machine_has_another_job(launcher, training, monkeypatch):
     inputs = launcher.fingerprint_inputs(training)
     monkeypatch.setattr(here.socket, "gethostname", lambda: "another")
     assert launcher.fingerprint_inputs(training) != inputs
+
+
+def test_the_runner_gets_the_session_s_credentials_and_nothing_else_of_the_shell(
+    launcher, training, write_status, monkeypatch
+):
+    theirs = (
+        "AWS_DEFAULT_OUTPUT",
+        "AWS_ROLE_SESSION_NAME",
+        "PYTHONPATH",
+        "RANK",
+        "SM_MODEL_DIR",
+        "TORCHELASTIC_RUN_ID",
+    )
+    for name in theirs:
+        monkeypatch.setenv(name, "/nowhere")
+    monkeypatch.setattr(launcher._env, "child_variables", lambda: {"AWS_ACCESS_KEY_ID": "of the session"})
+    names = (*theirs, "AWS_ACCESS_KEY_ID")
+    launcher.program(f"import os\nprint({{name: os.environ.get(name) for name in {names!r}}})")
+    write_status(status="Completed", metrics={}, training_seconds=5, billable_seconds=6, machine_type="a")
+    lines: list[str] = []
+    run(launcher, training, lines.append)
+    assert lines == [str({**dict.fromkeys(theirs), "AWS_ACCESS_KEY_ID": "of the session"})]
