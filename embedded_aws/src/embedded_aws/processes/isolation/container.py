@@ -17,7 +17,9 @@ from embedded_aws.processes.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 
-ENTER = (sys.executable, "-S", "-E", str(Path(enter.__file__)))
+# Imported, not run as a script: a script is compiled each time.
+CODE = f"import sys; sys.path.insert(0, {str(Path(enter.__file__).parent)!r}); import enter; enter.main()"
+ENTER = (sys.executable, "-S", "-E", "-c", CODE)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Gives a program namespaces of its own, in which it sees its own folders and can write nowhere else. Linux only.
 
-Run as a script: `enter.py OPTION... -- COMMAND...`. It changes into new user and mount namespaces and becomes COMMAND.
+Arguments: OPTION... -- COMMAND... It changes into new user and mount namespaces and becomes COMMAND.
 Imports the standard library only, and little of it: every container starts with it.
 
 --own PATH FOLDER        show FOLDER at PATH, writable
@@ -260,7 +260,3 @@ def main() -> None:
             with open(report, "w", encoding="utf-8") as file:
                 file.write(f"The entrypoint could not be started: {error}: {command[0]!r}")
         sys.exit(NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE)
-
-
-if __name__ == "__main__":
-    main()
