@@ -1,7 +1,5 @@
 """Stacks on the embedded AWS without the pipeline: Terraform's settings, and one provider process for all runs."""
 
-import os
-
 import pytest
 
 from ops import child_environment
@@ -25,7 +23,7 @@ def stack_variables(tmp_path_factory):
         found = sorted(mirror.glob(PROVIDERS)) if mirror else []
         if not found:
             return server.credentials
-        environment = {"PATH": os.environ["PATH"], **server.credentials}
+        environment = {**child_environment.build("terraform"), **server.credentials}
         running.append(SharedProvider(found[-1], environment))
         for name, value in running[-1].variables.items():
             patch.setitem(child_environment.FIXED["terraform"], name, value)
