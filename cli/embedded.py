@@ -100,6 +100,11 @@ def short(path: Path) -> str:
     return os.path.relpath(path) if path.is_relative_to(ROOT) else str(path)
 
 
+def isolate() -> None:
+    """Let this process's SDKs use nothing of the shell and of ~/.aws; the caller gives them keys and endpoint URLs."""
+    _replace_variables(client.isolation())
+
+
 def _replace_variables(variables: dict[str, str]) -> None:
     """Replace this process's variables of AWS's SDKs by those that point at an embedded AWS."""
     for name in client.conflicting(os.environ):

@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from invoke.context import Context
 
+from cli import embedded
 from cli.fault_account import FaultAccount
 from cli.task import JSON, Reported, operator_task
 from ops import console, settings
@@ -43,6 +44,7 @@ def faults(
     from pipeline.faults.case import Row
     from pipeline.faults.lab import Lab, states_folder
 
+    embedded.isolate()
     chosen = cases.choose(seeds, only)
     text = _settings_file()
     found = settings.parse(text, ENVIRONMENT, "environments/local.toml")

@@ -341,6 +341,23 @@ def test_local_up_prints_variables_for_a_shell(inv, monkeypatch, tmp_path):
     assert out.splitlines()[len(unset) :] == [f"export {name}={value}" for name, value in variables.items()]
 
 
+def test_an_isolated_process_uses_nothing_of_the_shell(monkeypatch):
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "BOTO_CONFIG"):
+        monkeypatch.setenv(name, "theirs")
+    monkeypatch.setenv("NO_PROXY", "a.example")
+    monkeypatch.setenv("no_proxy", "")
+    embedded.isolate()
+    left = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "BOTO"))}
+    assert left == {
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    assert os.environ["no_proxy"] == "a.example,127.0.0.1,localhost,::1"
+    for name in (*left, "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name)
+
+
 def test_pointing_at_the_embedded_aws_removes_variables_of_other_accounts(monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "token")

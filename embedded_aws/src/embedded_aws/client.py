@@ -37,6 +37,7 @@ __all__ = [
     "conflicting",
     "destroy",
     "interrupt",
+    "isolation",
     "start",
     "status",
     "stop",
@@ -174,6 +175,13 @@ def variables(home: Path, region: str) -> dict[str, str]:
         **credentials.root(home).variables(),
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
+        **isolation(),
+    }
+
+
+def isolation() -> dict[str, str]:
+    """Return the variables with which no file of ~/.aws is read, and no proxy used for this machine's addresses."""
+    return {
         "AWS_EC2_METADATA_DISABLED": "true",
         **child_environment.NO_AWS_FILES,
         **child_environment.no_proxy(),
