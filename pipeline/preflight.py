@@ -31,8 +31,9 @@ def check_settings(env: Environment) -> None:
     """Check what `up` needs besides quotas, before its first stage. Raises Refused."""
     check_instance_type(env.settings.training.instance_type, "training")
     images.account_id(env.settings.region)
-    deployed = env.outputs.find_serving(env.settings.prefix)
-    if deployed is not None:
+    endpoint = env.settings.prefix
+    deployed, live = env.outputs.find_serving(endpoint), live_endpoint.find(env, endpoint)
+    if deployed and live and live.status not in _NOT_SERVING:
         live_checks.check_convertible(env.settings, deployed)
     deployable.check_hosting(env)
 

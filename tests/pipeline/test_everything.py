@@ -7,9 +7,10 @@ from botocore.exceptions import ClientError
 
 from ml.jobs import compatibility, registry
 from ml.jobs.registry import Version
-from ops import console
+from ops import console, live_endpoint
 from ops.console import Step
 from ops.errors import OperatorError, Refused
+from ops.live_endpoint import LiveEndpoint
 from pipeline import data, deploy, everything, foundation, predict, preflight, train, tune
 
 STAGES = ["foundation", "data", "quotas", "tune", "train", "deploy", "predict"]
@@ -105,6 +106,20 @@ def test_a_setting_that_cannot_work_is_refused_before_the_first_stage(called, ac
     result = everything.run(dev, began=0.0)
     assert result["outcome"] == "refused" and "did you mean ml.m5.large" in result["reason"]
     assert called.calls == []
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"), [("InService", "refused"), ("Failed", "done"), (None, "done")]
+)
+def test_hosting_that_sagemaker_cannot_change_to_is_refused_unless_the_endpoint_is_created_again(
+    called, account, dev, serving, monkeypatch, status, outcome
+):
+    account.publish("serving/image-classifier-dev", {**serving.model_dump(), "hosting": "asynchronous"})
+    live = LiveEndpoint("image-classifier-dev", status) if status else None
+    monkeypatch.setattr(live_endpoint, "find", lambda env, name: live)
+    result = everything.run(dev, began=0.0)
+    assert result["outcome"] == outcome
+    assert bool(called.calls) == (outcome == "done")
 
 
 @pytest.mark.parametrize(
