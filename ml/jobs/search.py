@@ -241,9 +241,8 @@ def _follow(env: Environment, name: str, on_progress: OnProgress) -> dict[str, A
         pause()
     failed_trials = status == "Failed" and counts.get("NonRetryableError")
     if status != "Completed" and not failed_trials:
-        reason = job.get("FailureReason") or (
-            "it was stopped" if status == "Stopped" else "AWS gives no reason"
-        )
+        stopped = f"it was stopped, or ran longer than tuning.max_runtime_seconds, {own_limit} s"
+        reason = job.get("FailureReason") or (stopped if status == "Stopped" else "AWS gives no reason")
         raise OperatorError(_failure(env, name, status, reason, trials.of_search(env, name)))
     return job
 

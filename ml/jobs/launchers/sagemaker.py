@@ -126,10 +126,21 @@ def _outcome(job: dict[str, Any]) -> Outcome:
     )
 
 
+def _stop_reason(env: Environment, job: dict[str, Any]) -> str:
+    """Return why SageMaker stopped a job: a limit of the settings, or a request."""
+    training = env.settings.training
+    limits = {
+        "MaxRuntimeExceeded": f"it ran longer than training.max_runtime_seconds, {training.max_runtime_seconds} s",
+        "MaxWaitTimeExceeded": "it waited for Spot capacity and ran for longer than twice training.max_runtime_seconds, "
+        f"{2 * training.max_runtime_seconds} s",
+    }
+    return limits.get(job.get("SecondaryStatus", ""), "it was stopped")
+
+
 def _failure(env: Environment, job: dict[str, Any]) -> str:
     name, status = job["TrainingJobName"], job["TrainingJobStatus"]
     reason = (
-        "it was stopped"
+        _stop_reason(env, job)
         if status == "Stopped"
         else logs.with_last_lines(env, job.get("FailureReason", ""), follow.LOG_GROUP, f"{name}/")
     )

@@ -173,7 +173,11 @@ def test_other_settings_start_another_search(env, change):
             r"ended as Failed: AlgorithmError: exit code 1\. The logs",
         ),
         ("Failed", "AlgorithmError: exit code 1", r"ended as Failed: AlgorithmError: exit code 1\. The logs"),
-        ("Stopped", None, r"ended as Stopped: it was stopped\. The logs"),
+        (
+            "Stopped",
+            None,
+            r"ended as Stopped: it was stopped, or ran longer than tuning\.max_runtime_seconds, \d+ s\. The logs",
+        ),
     ],
 )
 def test_a_failed_search_reports_reason_log_and_command(sagemaker, env, monkeypatch, status, reason, message):

@@ -58,6 +58,26 @@ def test_a_failed_job_gives_its_reason_or_the_end_of_its_log(log, dev, status, r
     )
 
 
+@pytest.mark.parametrize(
+    ("secondary", "message"),
+    [
+        ("MaxRuntimeExceeded", r"Stopped: it ran longer than training\.max_runtime_seconds, \d+ s\."),
+        (
+            "MaxWaitTimeExceeded",
+            r"Stopped: it waited for Spot capacity .* twice training\.max_runtime_seconds",
+        ),
+        ("Stopped", r"Stopped: it was stopped\."),
+    ],
+)
+def test_a_job_that_reached_a_limit_names_the_setting(log, dev, secondary, message):
+    sagemaker = Sagemaker("Stopped", "")
+    sagemaker.job["SecondaryStatus"] = secondary
+    with pytest.raises(OperatorError, match=message):
+        SageMakerLauncher(with_clients(dev, sagemaker=sagemaker)).run(
+            None, "job-1", lambda *_, **__: None, lambda line: None
+        )
+
+
 def test_an_unknown_instance_type_is_refused_before_anything_is_created(log, dev):
     env = with_settings(dev, training={"instance_type": "ml.m5.lrge"})
     with pytest.raises(Refused, match=r"did you mean ml\.m5\.large"):
