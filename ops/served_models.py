@@ -60,7 +60,9 @@ class ServedModels(BaseModel):
         other_data: as of `ServedModel`.
         """
         served = [
-            model.model_copy(update={"other_data": other_data}) if model.package == package else model
+            model.model_copy(update={"other_data": other_data, **({"at": _now()} if other_data else {})})
+            if model.package == package
+            else model
             for model in self.served
         ]
         if package in self.packages[:1]:  # other settings, same model

@@ -16,7 +16,7 @@ SMOKE_IMAGES = 8  # of as many classes
 
 
 def smoke(env: Environment, target: Serving, *, has_labels: bool = True) -> dict[str, Any]:
-    """Predict the classes of a few example images, and return the first answer and how many are correct.
+    """Predict the classes of a few example images, and return the first answer, how many are correct, and a note.
 
     An asynchronous endpoint gets one image, as an answer may take minutes.
 
@@ -36,7 +36,8 @@ def smoke(env: Environment, target: Serving, *, has_labels: bool = True) -> dict
     correct = sum(answer["label"] == answer["expected"] for answer in found)
     if has_labels and (problem := shortfall(env, target, Accuracy(len(found), correct, []))):
         raise OperatorError(f"The smoke predictions are wrong: {problem}.")
-    return {**found[0], "images": len(found), "correct": correct}
+    note = f"{correct} of {len(found)} correct" if has_labels else f"{len(found)} answered, of other data"
+    return {**found[0], "images": len(found), "correct": correct if has_labels else None, "note": note}
 
 
 def shortfall(env: Environment, target: Serving, measured: Accuracy) -> str:

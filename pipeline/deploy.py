@@ -158,7 +158,7 @@ def _carry_out(
     if not changes:
         step.unchanged()
     step.note = (
-        f"{endpoint} serves version {version.number}; smoke predictions: {smoke['correct']} of {smoke['images']} correct; "
+        f"{endpoint} serves version {version.number}; smoke predictions: {smoke['note']}; "
         + changes_note(changes, "endpoint, scaling, function")
     )
     return {

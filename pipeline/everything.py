@@ -40,7 +40,7 @@ def run(
     """
     running = _Run(env, f"./inv {task}{env.settings.flag}" if task == "up" else f"./inv {task}")
     is_new = not _has_foundation(env)
-    running.stage("settings", lambda: _check_choices(env, source, split))
+    running.stage("preflight", lambda: _check_choices(env, source, split))
     if is_new:  # before the key, which costs a dollar a month
         running.stage("quotas", lambda: _check_quotas(running))
     running.stage("foundation", lambda: foundation.apply(env, running.stages))
