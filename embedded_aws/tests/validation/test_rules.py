@@ -203,6 +203,8 @@ CASES: dict[str, list[tuple[str, dict[str, Any]]]] = {
         ("CreateLogGroup", {"logGroupName": "g", "kmsKeyId": MISSING_KEY}),
         ("AssociateKmsKey", {"logGroupName": "g", "kmsKeyId": "{disabled}"}),
         ("PutMetricFilter", {"logGroupName": "g", "filterPattern": "{ $.level = ERROR"}),
+        ("PutLogEvents", {"logEvents": [{"timestamp": 2, "message": "m"}, {"timestamp": 1, "message": "m"}]}),
+        ("PutLogEvents", {"logEvents": [{"timestamp": n * 86_400_001, "message": "m"} for n in (0, 1)]}),
         ("PutResourcePolicy", {"policyName": "p", "policyDocument": "{"}),
     ],
     "sns": [

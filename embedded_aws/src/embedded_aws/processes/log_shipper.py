@@ -102,10 +102,10 @@ class LogShipper:
 
 
 def _batches(events: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Split events into batches that fit one PutLogEvents call."""
+    """Split events into batches that fit one PutLogEvents call, in chronological order."""
     batches: list[list[dict[str, Any]]] = [[]]
     size = 0
-    for event in events:
+    for event in sorted(events, key=lambda event: event["timestamp"]):  # several threads may add to a stream
         weight = len(event["message"].encode()) + EVENT_OVERHEAD
         if batches[-1] and (size + weight > BATCH_BYTES or len(batches[-1]) == BATCH_EVENTS):
             batches.append([])

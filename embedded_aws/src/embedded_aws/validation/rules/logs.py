@@ -18,6 +18,7 @@ _RETENTION = (
     "1 validation error detected: Value '{value}' at 'retentionInDays' failed to satisfy constraint: Member must satisfy "
     f"enum value set: {json.dumps(RETENTION)}"
 )
+DAY = 86_400_000  # milliseconds
 _BRACKETS = {"[": "]", "{": "}"}
 
 
@@ -41,6 +42,15 @@ def _policy(call: Call) -> str | None:
     return resource_policy(call.parameter("policyDocument") or "", "logs")
 
 
+def _order(call: Call) -> str | None:
+    times = [event["timestamp"] for event in call.parameters["logEvents"]]
+    if times != sorted(times):
+        return "Log events in a single PutLogEvents request must be in chronological order."
+    if times[-1] - times[0] > DAY:
+        return "The batch of log events in a single PutLogEvents request cannot span more than 24 hours."
+    return None
+
+
 RULES: tuple[Rule, ...] = (
     Rule(
         ("CreateLogGroup",),
@@ -61,5 +71,6 @@ RULES: tuple[Rule, ...] = (
         "InvalidParameterException",
         "Amazon CloudWatch Logs User Guide, Filter pattern syntax",
     ),
+    Rule(("PutLogEvents",), _order, "InvalidParameterException", API + "PutLogEvents"),
     Rule(("PutResourcePolicy",), _policy, "InvalidParameterException", API + "PutResourcePolicy"),
 )
