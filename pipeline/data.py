@@ -9,7 +9,7 @@ from ops.console import Stage, Step, say
 from ops.environment import Environment
 from ops.paths import WORK
 
-LISTED = 10  # names of converted images that are printed
+LISTED = 5  # names of converted images that are printed
 
 
 def run(
@@ -72,4 +72,4 @@ def _show_changes(report: data.Report, manifest: data.Manifest) -> None:
         say(f"  left out {len(report.skip | report.misplaced):,} files:\n{report.listing()}")
     for reason, keys in manifest.converted.items():
         more = f", and {len(keys) - LISTED:,} more" if len(keys) > LISTED else ""
-        say(f"  stored as PNG, {reason}, {len(keys):,}: {', '.join(keys[:LISTED])}{more}")
+        say(f"  converted to PNG ({reason}), {len(keys):,}: {', '.join(keys[:LISTED])}{more}")

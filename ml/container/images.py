@@ -197,7 +197,7 @@ def _flat(image: Image.Image, samples: str) -> Image.Image:
     mode = "L" if _is_gray(image) else "RGB"
     if image.mode not in (*_GRAY, *_COLOR) or (image.mode == "I" and image.format == "TIFF"):
         raise ImageError(
-            f"its pixels are of mode {image.mode}: their range is unknown; convert it to 8 or 16 bits, gray or RGB"
+            f"its pixels are of mode {image.mode}, which has no known range of 8 or 16 bits; convert it to gray or RGB"
         )
     key = image.info.get("transparency")
     if image.mode.startswith("I"):

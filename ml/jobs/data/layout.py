@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from ml.container import images
 from ml.jobs.data import splits
 from ml.jobs.data.names import image_names, normalized
 from ml.jobs.data.splits import SPLITS
@@ -69,8 +70,8 @@ def _split_folders(root: Path, folders: list[Path]) -> dict[str, Path]:
     found = splits.splits_of(folder.name for folder in folders)
     candidates = [folder for folder in folders if folder.name in found]
     flat = [folder for folder in candidates if not any(entry.is_dir() for entry in _entries(folder))]
-    if len(candidates) == 1 and flat and len(folders) > 1:
-        return {}  # a class with the name of a split: its images lie next to those of the other classes
+    if len(candidates) == 1 and len(folders) > 1 and (flat or _has_images(candidates[0])):
+        return {}  # a class with the name of a split, as a split has its images in class folders
     if flat and any(_entries(folder) for folder in flat):
         files = len(_entries(flat[0]))
         other = (
@@ -89,6 +90,15 @@ def _split_folders(root: Path, folders: list[Path]) -> dict[str, Path]:
             )
         named[split] = folder
     return {split: named[split] for split in SPLITS if split in named}
+
+
+def _has_images(folder: Path) -> bool:
+    """Return whether one of the first files directly in a folder is an image."""
+    for path in [entry for entry in _entries(folder) if entry.is_file()][:_SHOWN]:
+        with path.open("rb") as file:
+            if images.identify(file.read(images.HEAD_BYTES)):
+                return True
+    return False
 
 
 def _check_missing(

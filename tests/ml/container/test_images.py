@@ -69,9 +69,11 @@ def test_sixteen_bits_are_scaled_and_not_clipped(kind):
     assert colors(encode(image, kind)) == {0x80}
 
 
-@pytest.mark.parametrize(("mode", "kind"), [("I", "TIFF"), ("F", "TIFF")])
+@pytest.mark.parametrize(("mode", "kind"), [("I", "TIFF"), ("F", "TIFF"), ("LAB", "TIFF")])
 def test_numbers_of_unknown_range_are_refused(mode, kind):
-    with pytest.raises(ImageError, match=rf"mode {mode}: their range is unknown; convert it to 8 or 16 bits"):
+    with pytest.raises(
+        ImageError, match=rf"mode {mode}, which has no known range .*; convert it to gray or RGB"
+    ):
         decode_image(encode(Image.new(mode, SIZE), kind))
 
 

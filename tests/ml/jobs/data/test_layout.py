@@ -66,6 +66,11 @@ def test_a_class_may_have_the_name_of_a_split(tmp_path, name):
     assert found["test"] == {"bus": 3, "car": 3, name: 3}
 
 
+def test_a_class_with_the_name_of_a_split_may_have_folders_too(tmp_path):
+    root = pictures(tmp_path / "v", [*images("bus", "train", count=5), *images("bus/x", "train/x", count=5)])
+    assert counts(root)["test"] == {"bus": 2, "train": 2}
+
+
 def test_a_class_named_like_a_split_inside_of_splits_is_a_class(tmp_path):
     root = pictures(tmp_path / "v", images(*(f"{s}/{c}" for s in SPLITS for c in ("bus", "train")), count=2))
     assert counts(root)["train"] == {"bus": 2, "train": 2}
