@@ -11,7 +11,7 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 
 # Formats by Pillow's name. lambda_function/image_formats.py has the same, and the same `identify`; a test compares them.
 MEDIA_TYPES = {
@@ -30,6 +30,7 @@ NAMES = "JPEG, PNG, WebP, BMP, GIF, TIFF, PPM, PGM and AVIF"
 
 _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # bytes, by version of the format
 _ORIENTATION = 0x0112
+_SUBFILE_TYPE, _REDUCED = 254, 1  # a TIFF tag, and its value for a smaller version of another page
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -42,6 +43,31 @@ _TRANSPOSE = {
 _GRAY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L")
 _COLOR = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr")
 _SAMPLE_BITS = {"L;2": 2, "L;4": 4}  # PNG's rawmodes, which Pillow scales to 8 bits
+
+_Matches = Callable[[bytes], bool]
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_OTHER_IMAGES: tuple[tuple[str, _Matches], ...] = (
+    ("HEIC", lambda h: h[4:8] == b"ftyp" and h[8:12] in _HEIC),
+    (
+        "camera raw",
+        lambda h: h[4:12] == b"ftypcrx " or h[:4] in (b"IIRO", b"IIRS", b"IIU\0") or h[:8] == b"FUJIFILM",
+    ),
+    ("JPEG 2000", lambda h: h[:4] == b"\xff\x4f\xff\x51" or h[4:8] == b"jP  "),
+    ("JPEG XL", lambda h: h[:2] == b"\xff\x0a" or h[4:8] == b"JXL "),
+    ("SVG", lambda h: b"<svg" in h.lower()),
+    ("Photoshop", lambda h: h[:4] == b"8BPS"),
+    ("an icon", lambda h: h[:4] in (b"\0\0\1\0", b"\0\0\2\0")),
+    ("DICOM", lambda h: h[128:132] == b"DICM"),
+)
+_NO_IMAGES: tuple[tuple[str, _Matches], ...] = (
+    ("an empty file", lambda h: not h),
+    ("a video", lambda h: h[4:8] == b"ftyp" or h[:4] == b"\x1aE\xdf\xa3"),
+    ("a web page", lambda h: b"<html" in h.lower() or b"<!doctype html" in h.lower()),
+    ("PDF", lambda h: h[:5] == b"%PDF-"),
+    ("a NumPy array", lambda h: h[:6] == b"\x93NUMPY"),
+    ("an archive", lambda h: h[:4] in (b"PK\3\4", b"Rar!", b"7z\xbc\xaf") or h[:2] == b"\x1f\x8b"),
+    ("text", lambda h: h.isascii() and b"\0" not in h),
+)
 
 # Disable Pillow's own limit, which warns between one and two times its size. `open_image` checks ours.
 Image.MAX_IMAGE_PIXELS = None
@@ -96,6 +122,8 @@ def open_image(source: bytes | Path) -> Image.Image:
     if kind is None:
         what = foreign(head)
         raise UnknownFormatError(f"it is {what}, not one of {NAMES}")
+    if kind == "AVIF" and not features.check("avif"):
+        raise ImageError("this installation of Pillow cannot decode AVIF; send the image as PNG or JPEG")
     try:
         image = Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=(kind,))
     except Exception as error:  # Pillow raises many types, KeyError for a format that it was built without
@@ -145,23 +173,13 @@ def to_png(image: Image.Image) -> bytes:
 
 def foreign(head: bytes) -> str:
     """Return what a file that is no understood image seems to be, for a message."""
-    known: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
-        ("an empty file", lambda h: not h),
-        ("HEIC", lambda h: h[4:8] == b"ftyp" and h[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")),
-        ("a video", lambda h: h[4:8] == b"ftyp" or h[:4] == b"\x1aE\xdf\xa3"),
-        ("JPEG 2000", lambda h: h[:4] == b"\xff\x4f\xff\x51" or h[4:8] == b"jP  "),
-        ("JPEG XL", lambda h: h[:2] == b"\xff\x0a" or h[4:8] == b"JXL "),
-        ("SVG", lambda h: b"<svg" in h.lower()),
-        ("a web page", lambda h: b"<html" in h.lower() or b"<!doctype html" in h.lower()),
-        ("Photoshop", lambda h: h[:4] == b"8BPS"),
-        ("an icon", lambda h: h[:4] in (b"\0\0\1\0", b"\0\0\2\0")),
-        ("PDF", lambda h: h[:5] == b"%PDF-"),
-        ("DICOM", lambda h: h[128:132] == b"DICM"),
-        ("a NumPy array", lambda h: h[:6] == b"\x93NUMPY"),
-        ("an archive", lambda h: h[:4] in (b"PK\3\4", b"Rar!", b"7z\xbc\xaf") or h[:2] == b"\x1f\x8b"),
-        ("text", lambda h: h.isascii() and b"\0" not in h),
-    )
+    known = (*_OTHER_IMAGES, *_NO_IMAGES)
     return next((name for name, matches in known if matches(head)), "an unknown format")
+
+
+def is_other_image(head: bytes) -> bool:
+    """Return whether a file seems to be an image of a format that is not understood."""
+    return any(matches(head) for _, matches in _OTHER_IMAGES)
 
 
 def _head(path: Path) -> bytes:
@@ -195,6 +213,10 @@ def _is_gray(image: Image.Image) -> bool:
 def _flat(image: Image.Image, samples: str) -> Image.Image:
     """Return a loaded image as opaque "L" or "RGB" with 8 bits, without metadata. samples: rawmode of a PNG."""
     mode = "L" if _is_gray(image) else "RGB"
+    if image.format == "TIFF" and image.tag_v2.get(_SUBFILE_TYPE) == _REDUCED:  # type: ignore[attr-defined]
+        raise UnknownFormatError(
+            "its first page is a preview, as in camera raw files; convert it to TIFF or JPEG"
+        )
     if image.mode not in (*_GRAY, *_COLOR) or (image.mode == "I" and image.format == "TIFF"):
         raise ImageError(
             f"its pixels are of mode {image.mode}, which has no known range of 8 or 16 bits; convert it to gray or RGB"
@@ -205,8 +227,9 @@ def _flat(image: Image.Image, samples: str) -> Image.Image:
     elif key is not None and image.mode in ("1", "L", "RGB"):
         flat = _without_color(image.convert(mode), key, samples)
     elif image.has_transparency_data:
-        flat = Image.new("RGBA", image.size, "white")
-        flat.alpha_composite(image.convert("RGBA"))
+        rgba = image.convert("RGBA")
+        flat = Image.new("RGB", image.size, "white")
+        flat.paste(rgba, mask=rgba)
     else:
         flat = image
     flat = flat.copy() if flat.mode == mode else flat.convert(mode)

@@ -264,8 +264,8 @@ def _encoded(image: Path) -> str:
         raise OperatorError(f"The image {image} could not be read: {error.strerror}.") from error
     if len(content) > MAX_IMAGE_BYTES:
         raise OperatorError(
-            f"{image} has {len(content):,} bytes, and a request takes {MAX_IMAGE_BYTES:,}: put it into the bucket and "
-            "use --s3."
+            f"{image} has {len(content):,} bytes, and a request takes {MAX_IMAGE_BYTES:,}: reduce it, for "
+            "example to half its width and height."
         )
     return base64.b64encode(content).decode()
 

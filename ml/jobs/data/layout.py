@@ -47,10 +47,10 @@ def scan(folder: Path, shares: tuple[float, ...] | None = None) -> Layout:
 
     Raises OperatorError for any other layout, with what was seen and what to do.
     """
-    root = _top(Path(folder))
+    root, notes = _top(Path(folder))
     folders = [entry for entry in _entries(root) if entry.is_dir()]
     named = _split_folders(root, folders)
-    layout = Layout(root)
+    layout = Layout(root, notes=notes)
     if not named:
         _divide_classes(layout, folders, splits.DEFAULT_SHARES if shares is None else _all_shares(shares))
         return layout
@@ -227,16 +227,19 @@ def _walk(folder: Path, misplaced: list[Path]) -> Iterator[tuple[PurePosixPath, 
                 misplaced.append(entry)
 
 
-def _top(folder: Path) -> Path:
-    """Return the folder, or the folder inside it as long as it has only one."""
+def _top(folder: Path) -> tuple[Path, list[str]]:
+    """Return the folder, or the folder inside it as long as it has only one, and notes about files next to these."""
+    notes = []
     for _ in range(_MAX_ENCLOSING):
         folders = [entry for entry in _entries(folder) if entry.is_dir()]
         if len(folders) != 1 or splits.split_of(folders[0].name):
             break
         if not any(entry.is_dir() for entry in _entries(folders[0])):
             break
+        if others := [entry.name for entry in _entries(folder) if entry != folders[0]]:
+            notes.append(f"next to folder {folders[0].name}, not used: {_listed(others)}")
         folder = folders[0]
-    return folder
+    return folder, notes
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -86,8 +86,8 @@ class Report:
 def validate(root: Path, progress: Progress = quiet, shares: tuple[float, ...] | None = None) -> Report:
     """Decode every image completely and compare splits and classes. Raises OperatorError if root is no data set.
 
-    Kinds: bad name, not an image, unreadable, truncated, tiny, too large, duplicate, contradiction, misplaced,
-    similar classes, empty class, missing class.
+    Kinds: bad name, not an image, not understood, unreadable, truncated, tiny, too large, duplicate, contradiction,
+    misplaced, similar classes, empty class, missing class.
 
     shares: as of layout.scan.
     """
@@ -135,8 +135,8 @@ def examine(key: str, path: Path) -> tuple[Problem | None, str]:
         image: Image.Image = images.decode_image(content)
     except OSError as error:
         return Problem("unreadable", key, error.strerror or str(error)), ""
-    except images.UnknownFormatError:
-        return Problem("not an image", key, images.foreign(content[: images.HEAD_BYTES])), ""
+    except images.UnknownFormatError as error:
+        return _unknown(key, content[: images.HEAD_BYTES], str(error)), ""
     except images.ImageTooLargeError:
         return Problem("too large", key, f"over {images.MAX_PIXELS:,} pixels"), ""
     except images.TruncatedError:
@@ -146,7 +146,18 @@ def examine(key: str, path: Path) -> tuple[Problem | None, str]:
     width, height = image.size
     if min(width, height) < MIN_SIDE:
         return Problem("tiny", key, f"{width}×{height}"), ""
-    return None, hashlib.sha256(b"%d,%d," % (width, height) + image.convert("RGB").tobytes()).hexdigest()
+    digest = hashlib.sha256(b"%d,%d," % (width, height))
+    digest.update(image.convert("RGB").tobytes())
+    return None, digest.hexdigest()
+
+
+def _unknown(key: str, head: bytes, reason: str) -> Problem:
+    if images.identify(head):
+        return Problem("not understood", key, reason)
+    what = images.foreign(head)
+    if images.is_other_image(head):
+        return Problem("not understood", key, f"{what}: convert it to JPEG or PNG")
+    return Problem("not an image", key, what)
 
 
 def _repeated(seen: dict[str, list[str]]) -> list[Problem]:

@@ -5,7 +5,7 @@ import struct
 import zlib
 
 import pytest
-from PIL import Image, features
+from PIL import Image, TiffImagePlugin, features
 
 import images
 from images import ImageError, ImageTooLargeError, TruncatedError, UnknownFormatError, decode_image
@@ -202,6 +202,19 @@ def test_a_truncated_file_is_refused_and_never_half_decoded(kind):
 def test_other_files_are_refused_by_what_they_are(data, name):
     with pytest.raises(UnknownFormatError, match=f"it is {name}, not one of JPEG, PNG"):
         decode_image(data)
+
+
+def test_the_preview_of_a_camera_raw_file_is_no_image():
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[254] = 1  # "reduced-resolution version of another image", as in DNG, NEF and ARW
+    with pytest.raises(UnknownFormatError, match=r"its first page is a preview.*convert it to TIFF or JPEG"):
+        decode_image(encode(Image.new("RGB", SIZE), "TIFF", tiffinfo=tags))
+
+
+def test_a_pillow_without_avif_says_so(monkeypatch):
+    monkeypatch.setattr(features, "check", lambda name: False)
+    with pytest.raises(ImageError, match="cannot decode AVIF; send the image as PNG or JPEG"):
+        decode_image(encode(Image.new("RGB", SIZE), "AVIF"))
 
 
 def test_too_many_pixels_are_refused_before_they_are_decoded():

@@ -106,6 +106,17 @@ def test_tuned_hyperparameters_override_and_internal_ones_are_left_out(create):
     assert not any(name.startswith("_") for name in given)
 
 
+@pytest.mark.parametrize("kind", ["training", "tuning"])
+def test_every_job_knows_how_many_images_its_channels_have(create, kind):
+    request = create(kind)
+    given = (
+        request["TrainingJobDefinition"]["StaticHyperParameters"]
+        if kind == "tuning"
+        else request["HyperParameters"]
+    )
+    assert given["expected-images"] == "train=10,valid=10,test=10"
+
+
 def test_a_spot_job_has_a_longest_wait_and_checkpoints(create):
     assert create("training")["EnableManagedSpotTraining"] is False
     request = create("training", training={"spot": True, "max_runtime_seconds": 3600})

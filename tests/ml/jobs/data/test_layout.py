@@ -236,7 +236,10 @@ def test_enclosing_folders_are_ignored(tree, tmp_path):
     tree.rename(outer / "pets")
     (tmp_path / "outer" / "__MACOSX").mkdir()
     (tmp_path / "outer" / ".DS_Store").write_bytes(b"x")
-    assert scan(tmp_path / "outer").root == outer / "pets"
+    (tmp_path / "outer" / "labels.csv").write_bytes(b"x")
+    layout = scan(tmp_path / "outer")
+    assert layout.root == outer / "pets"
+    assert layout.notes == ["next to folder one-more, not used: labels.csv"]
     assert manifest(tmp_path / "outer").dataset == "pets"
 
 

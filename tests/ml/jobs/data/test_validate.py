@@ -31,6 +31,7 @@ def test_every_kind_of_bad_image_is_reported(tree):
     (cat / "noise.jpg").write_bytes(b"not an image at all" * 20)
     (cat / "nothing.png").write_bytes(b"")
     (cat / "damaged.jpg").write_bytes(whole[:4] + b"\0" * 400)
+    (cat / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     (cat / "notes.txt").write_text("a note")
     picture(cat / "thin.png", 99, (7, 300))
     (cat / "nowhere.png").symlink_to("no-such-file")
@@ -42,6 +43,7 @@ def test_every_kind_of_bad_image_is_reported(tree):
         ("not an image", "train/cat/noise.jpg"),
         ("not an image", "train/cat/nothing.png"),
         ("not an image", "train/cat/notes.txt"),
+        ("not understood", "train/cat/IMG_1.HEIC"),
         ("tiny", "train/cat/thin.png"),
         ("misplaced", "train/cat/nowhere.png"),
         ("misplaced", "train/loose.png"),
