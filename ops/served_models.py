@@ -59,11 +59,9 @@ class ServedModels(BaseModel):
         rollback: forget the newer versions, so that the next rollback goes further back.
         other_data: as of `ServedModel`.
         """
+        again = {"other_data": other_data, "at": _now()} if other_data else {}
         served = [
-            model.model_copy(update={"other_data": other_data, **({"at": _now()} if other_data else {})})
-            if model.package == package
-            else model
-            for model in self.served
+            model.model_copy(update=again) if model.package == package else model for model in self.served
         ]
         if package in self.packages[:1]:  # other settings, same model
             return ServedModels(served=served)

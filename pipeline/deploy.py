@@ -93,29 +93,43 @@ def put_into_service(
         live = live_endpoint.find(env, full_name)
         if live is None or live.status not in CHANGING:
             checked = choose(live)
-            other_data = _check(env, wanted, full_name, checked, step)
+            other_data = _check(env, wanted, full_name, checked, live, step)
         stack = stacks.serving(env, full_name, registry.registered(env)[0].arn, step)
         with stack.locked():
             live = repair.make_updatable(env, full_name, step)
             version = choose(live)
             if checked is None or version.arn != checked.arn:
-                other_data = _check(env, wanted, full_name, version, step)
+                other_data = _check(env, wanted, full_name, version, live, step)
             _check_update(env, full_name, version.arn, live, step)
             deployed = endpoint_history.deployed(env, full_name)
             stack.variables |= {"model_package_arn": version.arn, "deployed": deployed}
             _report_alarms(deployed["alarms_in_alarm"], step)
             if wanted.degraded:
                 step.degrade(wanted.degraded)
-            if other_data:
+            if other_data and wanted.allow_other_data:
                 step.remark(f"{other_data}: allowed by --allow-other-data")
+            elif other_data:
+                step.degrade(f"version {version.number} stays in service, although {other_data}")
             with take_back.if_first(env, stack, live):
                 result = _carry_out(env, stack, version, live, step, wanted, other_data)
     return {**step.ending, **result}
 
 
-def _check(env: Environment, wanted: Wanted, endpoint: str, version: registry.Version, step: Step) -> str:
-    """Check a version and the account's quotas. Returns how the version's data differs, if that is allowed."""
-    other_data = deployable.check(env, version, allow_other_data=wanted.allow_other_data)
+def _check(
+    env: Environment,
+    wanted: Wanted,
+    endpoint: str,
+    version: registry.Version,
+    live: LiveEndpoint | None,
+    step: Step,
+) -> str:
+    """Check a version and the account's quotas. Returns how the version's data differs, if that is accepted."""
+    other_data = deployable.check(
+        env,
+        version,
+        in_service=live.packages.values() if live else (),
+        allow_other_data=wanted.allow_other_data,
+    )
     command = f"./inv {wanted.name}{env.settings.flag}"
     preflight.check_deployment(env, command, step.remark, endpoint, version.arn)
     return other_data
@@ -147,7 +161,8 @@ def _carry_out(
     except OperatorError as error:
         served_models.write(env, endpoint, models.with_failure(version.arn, str(error)))
         raise _with_way_back(env, endpoint, version, models, _with_log(env, endpoint, error)) from error
-    served = models.with_success(version.arn, rollback=wanted.rollback, other_data=other_data)
+    allowed = other_data if wanted.allow_other_data else ""
+    served = models.with_success(version.arn, rollback=wanted.rollback, other_data=allowed)
     served_models.write(env, endpoint, served)
     if new := [
         alarm for alarm in alarms.ringing(env, endpoint) if alarm.name not in {a.name for a in ringing}

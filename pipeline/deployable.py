@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ml.jobs import compatibility, data, registry
 from ml.jobs.registry import Version
 from ops import s3
@@ -19,12 +21,16 @@ def check_hosting(env: Environment) -> None:
         check_instance_type(serving.instance_type, "hosting")
 
 
-def check(env: Environment, version: Version, *, allow_other_data: bool = False) -> str:
+def check(
+    env: Environment, version: Version, *, in_service: Collection[str] = (), allow_other_data: bool = False
+) -> str:
     """Raise Refused if SageMaker would not deploy a version, or if it was trained on other data.
 
     Checks its approval, its data set and classes, its image, and that its artifact still exists; and approval and data of
     the versions of a second or a shadow variant.
 
+    in_service: model packages that the endpoint serves now. These are accepted with other data too: only the endpoint's
+        settings change.
     allow_other_data: accept versions that were trained on other data.
 
     Returns how the version's data differs, if that was accepted; else an empty string.
@@ -33,7 +39,7 @@ def check(env: Environment, version: Version, *, allow_other_data: bool = False)
     others = [registry.find(env, variant.model) for variant in (serving.second, serving.shadow) if variant]
     for each in (version, *others):
         _check_approval(env, each)
-        if not allow_other_data:
+        if not allow_other_data and each.arn not in in_service:
             compatibility.check(env.settings, each, manifest)
     live_checks.check_image(env, version.arn)
     _check_artifact(env, version)

@@ -134,6 +134,13 @@ def test_other_data_that_is_allowed_is_recorded_and_shown_by_status(world, env, 
     assert live is not None and status._other_data(env, live) == ""
 
 
+def test_the_version_in_service_can_get_other_settings_while_the_data_are_other_ones(world, env, found):
+    change(found, 2, lineage=DOGS)
+    result = deploy.run(env, 2)
+    assert (result["model_version"], result["outcome"]) == (2, "degraded")
+    assert result["reason"].startswith("version 2 stays in service, although it was trained on data set dogs")
+
+
 def test_data_that_changed_after_the_deployment_is_shown_by_status(world, env, found):
     change(found, 2, lineage=DOGS)
     live = live_checks.wait_until_stable(env, ENDPOINT)
