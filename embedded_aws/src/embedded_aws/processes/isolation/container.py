@@ -82,7 +82,7 @@ def refusal(supervisor: Supervisor, *options: str) -> str:
     if not sys.platform.startswith("linux"):
         return f"{sys.platform} has no namespaces"
     with tempfile.TemporaryDirectory() as scratch:
-        own = {"/opt/ml": Path(scratch), "/home": Path(scratch)}
+        own = {path: Path(scratch) for path in ("/opt/ml", "/home", "/root")}
         trial = Container(own=own, memory={"/tmp": 2**20}, options=options)
         probe = supervisor.spawn(trial.command(["/bin/sh", "-c", "exit 0"]), env={}, cwd=Path("/"))
         output = probe.communicate()[0].decode(errors="replace").strip()
