@@ -323,6 +323,14 @@ def test_refused(service: str, operation: str, parameters: dict[str, Any], names
     assert refusing(service, operation, parameters, names) is not None
 
 
+@pytest.mark.parametrize("selection", ["${request.method} ${request.path}", "$request.method $request.path"])
+def test_both_spellings_of_the_only_route_selection_are_accepted(
+    selection: str, names: dict[str, str]
+) -> None:
+    request = {"Name": "n", "ProtocolType": "HTTP", "RouteSelectionExpression": selection}
+    assert refusing("apigatewayv2", "CreateApi", request, names) is None
+
+
 @pytest.mark.parametrize("service", CASES)
 def test_every_row_refuses_a_request(service: str, names: dict[str, str]) -> None:
     refused = {refusing(service, *case, names) for case in CASES[service]}

@@ -10,12 +10,14 @@ from embedded_aws.validation.table import Rule, longest, pattern
 
 API = "Amazon API Gateway Version 2 API Reference, "
 MAX_NAME = 128
+# With and without braces: Terraform's default is the latter.
+ROUTE_SELECTIONS = ("${request.method} ${request.path}", "$request.method $request.path")
 _STAGE = r"\$default|[a-zA-Z0-9_-]{1,128}"
 
 
 def _route_selection(call: Call) -> str | None:
     selection = call.parameter("RouteSelectionExpression")
-    if call.parameter("ProtocolType") != "HTTP" or selection in (None, "${request.method} ${request.path}"):
+    if call.parameter("ProtocolType") != "HTTP" or selection in (None, *ROUTE_SELECTIONS):
         return None
     return "RouteSelectionExpression for HTTP protocol should be ${request.method} ${request.path}"
 
