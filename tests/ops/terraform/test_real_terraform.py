@@ -111,6 +111,7 @@ def test_real_terraform_gets_the_credentials_of_a_role_that_needs_a_code(
         monkeypatch.setenv(name, str(value))
     prompts: list[str] = []
     monkeypatch.setattr(sessions.getpass, "getpass", lambda prompt: prompts.append(prompt) or "123456")
+    monkeypatch.setattr(real, "key", "code/foundation.tfstate")
     for changes in (["terraform_data.word"], []):  # two commands
         monkeypatch.setattr(real, "session", sessions.new("us-east-1"))
         assert [change.address for change in real.up()] == changes
