@@ -74,12 +74,13 @@ def _split_folders(root: Path, folders: list[Path]) -> dict[str, Path]:
         return {}  # a class with the name of a split, as a split has its images in class folders
     if flat and any(_entries(folder) for folder in flat):
         files = len(_entries(flat[0]))
+        name = flat[0].name
         other = (
-            " or move it away and run the command again with --split 70/15/15" if flat != candidates else ""
+            ", or move it away and run the command again with --split 70/15/15" if flat != candidates else ""
         )
         raise OperatorError(
-            f"{root} has a folder {flat[0].name} with {files:,} files and no class folders. {_FORMS}: sort its images into "
-            f"one folder for each class,{other}.".replace(",.", ".")
+            f"{root} has a folder {name} with {files:,} files and no class folders. {_FORMS}: sort its images into one folder "
+            f"for each class{other}. If {name} is a class and not a split, rename it."
         )
     named: dict[str, Path] = {}
     for folder in candidates:

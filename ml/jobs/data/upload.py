@@ -12,10 +12,13 @@ import base64
 import contextlib
 import hashlib
 import mimetypes
+import os
 import re
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -191,6 +194,33 @@ def _same(old: ImageEntry | None, new: ImageEntry, stored: tuple[str, int]) -> b
     return stored == (old.etag, stored[1] if new.converted else new.size)
 
 
+class _Journal:
+    """The journal of one upload: what is stored so far, rewritten every few seconds.
+
+    etags: of the images that are stored, by key; other threads keep adding.
+    """
+
+    def __init__(self, store: _Store, manifest: Manifest, etags: dict[str, str]) -> None:
+        self._store, self._manifest, self._etags = store, manifest, etags
+        self._lock, self._written = threading.Lock(), time.monotonic()
+
+    def write(self, **parameters: str) -> None:
+        """Write it now. parameters: further ones of PutObject."""
+        done = dict(self._etags)
+        files = {key: self._manifest.files[key] for key in done}
+        content = Manifest(self._manifest.dataset, files).stored(done).to_json()
+        self._store.put(JOURNAL, content.encode(), **parameters)
+        self._written = time.monotonic()
+
+    def refresh(self) -> None:
+        """Write it if it is old, unless another thread does."""
+        if time.monotonic() - self._written > _FLUSH_SECONDS and self._lock.acquire(blocking=False):
+            try:
+                self.write()
+            finally:
+                self._lock.release()
+
+
 def _send(
     store: _Store,
     manifest: Manifest,
@@ -204,41 +234,43 @@ def _send(
 
     Returns False, and does nothing, if another command has created the journal. resumes: an old one is there.
     """
+    journal = _Journal(store, manifest, etags)
+    converting = threading.BoundedSemaphore(os.cpu_count() or 1)  # a decoded image may take 200 MB
 
     def put(key: str) -> None:
-        path = manifest.sources[key]
-        try:
-            body = path.read_bytes()
-        except OSError as error:
-            raise OperatorError(f"{path} could not be read ({error.strerror}): run again.") from error
-        if hashlib.sha256(body).hexdigest() != manifest.files[key].sha256:
-            raise OperatorError(f"{path} changed while it was being uploaded: run again.")
-        etags[key] = store.put(key, conversion.to_png(body) if manifest.files[key].converted else body)
-
-    def flush(**parameters: str) -> None:
-        done = dict(etags)  # other threads keep adding
-        files = {key: manifest.files[key] for key in done}
-        store.put(JOURNAL, Manifest(manifest.dataset, files).stored(done).to_json().encode(), **parameters)
+        body = _read(manifest.sources[key], manifest.files[key])
+        if manifest.files[key].converted:
+            with converting:
+                body = conversion.to_png(body)
+        etags[key] = store.put(key, body)
+        journal.refresh()
 
     try:
-        flush(**({} if resumes else {"IfNoneMatch": "*"}))
+        journal.write(**({} if resumes else {"IfNoneMatch": "*"}))
     except ClientError as error:
         if error_code(error) not in ("PreconditionFailed", "ConditionalRequestConflict"):
             raise
         return False
-    flushed = time.monotonic()
-    workers = min(_MAX_WORKERS, MAX_POOL_CONNECTIONS)
     try:
-        for _ in each(put, keys, "uploading", progress, workers):
-            if time.monotonic() - flushed > _FLUSH_SECONDS:
-                flush()
-                flushed = time.monotonic()
+        for _ in each(put, keys, "uploading", progress, min(_MAX_WORKERS, MAX_POOL_CONNECTIONS)):
+            pass
     except BaseException:
         # What interrupted the upload may prevent this too; then the next run sends a little more.
         with contextlib.suppress(ClientError, BotoCoreError):
-            flush()
+            journal.write()
         raise
     return True
+
+
+def _read(path: Path, image: ImageEntry) -> bytes:
+    """Return the content of a file. Raises OperatorError if it is not that of the manifest any more."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise OperatorError(f"{path} could not be read ({error.strerror}): run again.") from error
+    if hashlib.sha256(content).hexdigest() != image.sha256:
+        raise OperatorError(f"{path} changed while it was being uploaded: run again.")
+    return content
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import boto3
@@ -160,6 +161,20 @@ def test_an_interrupted_upload_does_not_change_the_current_data_set(env, bucket,
     with pytest.raises(KeyboardInterrupt):
         send(tmp_path / "zoo", env)
     assert current(env).dataset == "pets"
+
+
+def test_the_journal_is_rewritten_while_images_are_sent(env, bucket, pets, monkeypatch):
+    """Another command takes a silent upload for an interrupted one; converting an image takes seconds."""
+    monkeypatch.setattr(sys.modules["ml.jobs.data.upload"], "_FLUSH_SECONDS", -1)
+    written = []
+    bucket.meta.events.register(
+        "before-call.s3.PutObject",
+        lambda params, **_: written.append(params["url_path"].rpartition("/")[2]),
+    )
+    send(pets, env)
+    last = max(index for index, name in enumerate(written) if name.endswith(".png"))
+    assert written[:last].count("upload-in-progress.json") > 1
+    assert current(env).hash == manifest(pets).hash
 
 
 def test_the_order_of_writes_makes_every_interruption_visible(env, bucket, pets):
