@@ -15,6 +15,7 @@ from access_kit import ACCOUNT, policy, trust
 from embedded_aws.iam.request import Call
 from embedded_aws.validation import requests
 from embedded_aws.validation.rules import TABLES
+from requests_kit import minimal_value
 
 REGION = "us-east-1"
 MISSING_ROLE = f"arn:aws:iam::{ACCOUNT}:role/missing"
@@ -345,3 +346,11 @@ def test_every_table_is_tested_and_its_rows_name_operations_and_a_page() -> None
         for row in rows:
             assert set(row.operations) <= known, (service, set(row.operations) - known)
             assert row.page and row.code and 400 <= row.status <= 501
+
+
+@pytest.mark.parametrize("service", TABLES)
+def test_no_row_fails_on_a_request_of_required_members_alone(service: str, names: dict[str, str]) -> None:
+    model = get_service_model(service)
+    for operation in model.operation_names:
+        shape = model.operation_model(operation).input_shape
+        refusing(service, operation, minimal_value(shape) if shape else {}, names)

@@ -45,6 +45,7 @@ class _TypedJson(parse.BaseJSONParser):
         self._from_body = True
 
 
+_WHOLE = ("integer", "long", "short", "byte")
 _ACCEPTED: dict[str, tuple[type, ...]] = {
     "structure": (dict,),
     "map": (dict,),
@@ -53,7 +54,7 @@ _ACCEPTED: dict[str, tuple[type, ...]] = {
     "character": (str,),
     "blob": (str,),
     "boolean": (bool,),
-    **dict.fromkeys(("integer", "long", "short", "byte"), (int, float)),
+    **dict.fromkeys(_WHOLE, (int, float)),
     **dict.fromkeys(("float", "double"), (int, float, str)),  # texts such as NaN
     "timestamp": (int, float, str),
 }
@@ -64,7 +65,8 @@ def _check_type(shape: Any, node: Any) -> None:
     if kind == "structure" and shape.is_document_type:
         return
     fits = isinstance(node, _ACCEPTED[kind]) and (kind == "boolean" or not isinstance(node, bool))
-    if fits and not (kind in ("integer", "long", "short", "byte") and node != int(node)):
+    whole = not isinstance(node, float) or node.is_integer() or kind not in _WHOLE
+    if fits and whole:
         return
     if isinstance(node, (dict, list)):
         raise RequestParserError(f"{_JSON_TYPES[type(node)]} found where not expected")
