@@ -128,8 +128,8 @@ def test_a_model_without_its_artifact_is_trained_again(env):
     [
         (
             "Failed",
-            "AlgorithmError:\n  exit code 1",
-            r"ended as Failed: AlgorithmError: exit code 1\. Its whole log",
+            "AlgorithmError:\n  no images",
+            r"ended as Failed: AlgorithmError: no images\. Its whole log",
         ),
         ("Stopped", "", r"ended as Stopped: it was stopped\. Its whole log"),
     ],
