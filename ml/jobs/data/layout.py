@@ -112,16 +112,20 @@ def _check_missing(
             raise OperatorError(f"{root} has all splits ({seen}), so that --split has no effect: omit it.")
         return
     lacking = " and ".join(missing)
+    others = [entry.name for entry in _entries(root) if entry.is_dir() and entry not in named.values()]
+    unknown = (
+        f" It also has {_listed(others)}: if that is {' or '.join(missing)}, rename it." if others else ""
+    )
     if "train" in missing:
         raise OperatorError(
             f"{root} has a folder for {seen} but none for {lacking}. {_FORMS}: name the folder with the training images "
-            "train."
+            f"train.{unknown}"
         )
     if not shares:
         raise OperatorError(
             f"{root} has a folder for {seen} but none for {lacking}: add it, or run the command again with "
             f"--split 70/15/15, which takes the images for {lacking} out of {named['train'].name}. If "
-            f"{named['train'].name} is a class and not a split, rename it."
+            f"{named['train'].name} is a class and not a split, rename it.{unknown}"
         )
 
 
@@ -129,8 +133,10 @@ def _add_split(layout: Layout, split: str, place: Path) -> None:
     if place.name != split:
         layout.notes.append(f"folder {place.name} is used as {split}")
     inside = _entries(place)
-    if len(inside) == 1 and inside[0].is_dir() and splits.split_of(inside[0].name) == split:
-        place = inside[0]  # train/train/CLASS
+    if len(inside) == 1 and inside[0].is_dir():
+        name = inside[0].name
+        if name.lower() == place.name.lower() or splits.split_of(name) == split:
+            place = inside[0]  # train/train/CLASS
     by_class = _classes(layout, _folders(place, layout))
     layout.classes[split] = set(by_class)
     for name, files in by_class.items():
@@ -208,7 +214,7 @@ def _classes(layout: Layout, folders: list[Path]) -> dict[str, dict[str, Path]]:
         example = min(place for place, number in nested.items() if number)
         layout.notes.append(
             f"{count:,} images in folders inside of class folders, such as {folders[0].parent.name}/{example}, are of "
-            "that class"
+            f"that class ({_listed([*found])})"
         )
     return {name: image_names(files) for name, files in found.items()}
 

@@ -86,8 +86,8 @@ def test_a_split_in_a_folder_of_its_own_name_is_understood(tree):
     for split in SPLITS:
         (tree / split).rename(tree / "new")
         (tree / f"seg_{split}").mkdir()
-        (tree / "new").rename(tree / f"seg_{split}" / split)
-    assert len(scan(tree).files) == 27
+        (tree / "new").rename(tree / f"seg_{split}" / (split if split == "test" else f"seg_{split}"))
+    assert len(scan(tree).files) == 27 and scan(tree).classes["train"] == {"cat", "dog", "emu"}
 
 
 # ---- splits that are missing ----
@@ -106,6 +106,12 @@ def test_a_missing_split_is_refused_with_the_option_that_makes_it(tmp_path, fold
     assert found[missing] == {"a": 4, "b": 4} and found["train"] == {"a": 16, "b": 16}, "15 of 85 % of 20"
     assert counts(root, "75/25")[missing] == {"a": 5, "b": 5}
     assert counts(root, "75/25") == counts(root, "75/25")
+
+
+def test_a_folder_that_may_be_the_missing_split_is_named(tmp_path):
+    root = pictures(tmp_path / "v", images("Train/a", "Train/b", "Dev/a", "Dev/b", "Holdout/a", count=2))
+    with pytest.raises(OperatorError, match=r"It also has Holdout: if that is test, rename it"):
+        scan(root)
 
 
 def test_only_train_is_split_into_three(tmp_path):
