@@ -69,7 +69,7 @@ def write(root: Path, paths: list[str]) -> set[Path]:
     return written
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 @given(paths=st.lists(PATHS, min_size=1, max_size=25), split=st.booleans())
 def test_every_file_is_in_the_manifest_or_named(tmp_path_factory, paths, split):
     root = tmp_path_factory.mktemp("tree") / "data"
