@@ -32,7 +32,7 @@ PROGRAM = (
     "import sys; sys.path[0] = sys.argv[1]; from cli.program import program; "
     "program.run(['inv', '-r', *sys.argv[1:]])"
 )
-INSTANCE_VARIABLE = "EMBEDDED_AWS_INSTANCE"  # in the environment of every process of an EC2 instance
+INSTANCE_VARIABLE = "EMBEDDED_AWS_INSTANCE"  # in the environment of the first processes of an EC2 instance
 SUBJECTS = {
     "ci-plan": "repo:example/image-classifier:pull_request",
     "ci-apply": "repo:example/image-classifier:environment:local",
@@ -200,15 +200,14 @@ def training_process(instance: str) -> psutil.Process | None:
     """Return the training program on an EC2 instance of the embedded AWS."""
     for process in psutil.process_iter():
         try:
-            command, variables = process.cmdline(), process.environ()
+            command = process.cmdline()
+            if len(command) < 2 or not command[1].endswith("/train.py"):
+                continue
+            # The program itself gets no variables of the machine.
+            if any(p.environ().get(INSTANCE_VARIABLE) == instance for p in process.parents()):
+                return process
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue  # it has ended
-        if (
-            variables.get(INSTANCE_VARIABLE) == instance
-            and len(command) > 1
-            and command[1].endswith("/train.py")
-        ):
-            return process
     return None
 
 
