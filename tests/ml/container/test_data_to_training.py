@@ -118,7 +118,7 @@ def test_nested_images_are_in_the_manifest_and_in_training(load, tmp_path, skip_
 def test_special_characters_in_names_reach_training(load, tmp_path):
     root = named(tmp_path, lambda n: ".png", 3)
     names = ("a b.png", "a#b.png", "a?b.png", "a%20b.png", "a+b.png", "é.png", "a..b.png")
-    pictures(root / "a b#?%+", names)
+    pictures(root / "a b#?%+", names, size=(21, 20))
     pictures(root / "b", [f"again {name}" for name in names], size=(20, 20))
     manifest, log = load(root)
     assert {key.split("/")[2] for key in manifest.files if "/a b#?%+/" in key} == set(names)
