@@ -190,7 +190,8 @@ class Planter:
         return "alarm"
 
     def plant_log_group(self) -> str:
-        self.client("logs").create_log_group(logGroupName=f"/aws/lambda/{self.name}", tags=self.tags)
+        tags = {"tags": self.tags} if self.tags else {}  # CloudWatch Logs refuses an empty object
+        self.client("logs").create_log_group(logGroupName=f"/aws/lambda/{self.name}", **tags)
         return "log group"
 
     def plant_parameter(self) -> str:
