@@ -262,7 +262,8 @@ class Stack:
             "bucket": self.state_bucket,
             "key": self.key,
             "region": self.region,
-            "max_retries": "25",  # as the provider; by default 5
+            # By default 5, too few for a service that refuses every seventh request; 25 took ten minutes to give up.
+            "max_retries": "10",
             "use_lockfile": "true",  # for a plain Terraform in this folder; ours runs with -lock=false
         }
         wanted = self._init_fingerprint(backend)

@@ -165,7 +165,7 @@ def test_init_configures_the_backend_and_uses_the_lock_file_only(stack, fake_ter
         "-input=false",
         "-backend-config=bucket=states",
         "-backend-config=key=test/foundation.tfstate",
-        "-backend-config=max_retries=25",
+        "-backend-config=max_retries=10",
         "-backend-config=use_lockfile=true",
     ):
         assert wanted in call["arguments"]
