@@ -31,8 +31,7 @@ class Interruption(Case):
         if not self.moment.wait(command, references(self.stage)):
             return f"(ended before it was interrupted) {command.message}"
         self.interrupt(command)
-        command.wait()
-        return command.message
+        return command.message if command.wait() else "(the command itself succeeds)"
 
     def interrupt(self, command: Command) -> None:
         """Interrupt the running command."""
