@@ -1,6 +1,9 @@
 provider "aws" {
   region = var.region
 
+  # By default 25, which take seven minutes when AWS is gone.
+  max_retries = 10
+
   default_tags {
     tags = merge(var.tags, {
       Project     = var.project
