@@ -1,7 +1,7 @@
 provider "aws" {
   region = var.region
 
-  # By default 25, which take seven minutes when AWS is gone.
+  # By default 25, which take minutes for each request when AWS is gone.
   max_retries = 10
 
   default_tags {
