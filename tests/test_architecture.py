@@ -16,7 +16,8 @@ OURS = {"cli", "pipeline", "ops", "ml", "embedded_aws", "lambda_function", "task
 # The modules of ours that the files of a folder may import, as dotted prefixes.
 ARROWS = {
     "ops": {"ops"},
-    "ml/jobs": {"ml.jobs", "ml.runner", "ml.container.images", "ops"},  # the decoder, which needs Pillow only
+    # Of the container: the decoder, which needs Pillow only, and constants.
+    "ml/jobs": {"ml.jobs", "ml.runner", "ml.container.images", "ml.container.serving_interface", "ops"},
     "pipeline": {"pipeline", "ml.jobs", "ops"},
     "ml/runner": {"ml.runner"},
     "ml/container": set(),

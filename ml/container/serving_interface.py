@@ -1,6 +1,6 @@
 """The interface of the serving container: what its model package and its callers must match.
 
-Standard library only. The operator's code (ml/jobs/registry.py) does not import the container; a test compares both.
+It imports nothing, because the operator's code (ml/jobs/registry.py) imports it, too.
 """
 
 # Variables that the model package sets. AWS's Ray Serve image reads SM_RAYSERVE_APP: the application as module:attribute.

@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from ml.container import serving_interface
 from ml.jobs import job_inputs
 from ml.runner.registration import APPROVED, PENDING, meets_minimum, with_results
 from ops import s3
@@ -16,21 +17,6 @@ from ops.aws import is_missing
 from ops.environment import Environment
 from ops.errors import Refused
 
-# The serving container declares these (ml/container/serving_interface.py), and a test compares both: operators' code does
-# not import the container.
-SERVING_ENVIRONMENT = {"SM_RAYSERVE_APP": "app:app"}
-CONTENT_TYPES = [
-    "image/png",
-    "image/jpeg",
-    "image/webp",
-    "image/bmp",
-    "image/gif",
-    "image/tiff",
-    "image/x-portable-anymap",
-    "image/avif",
-    "application/x-image",
-]
-RESPONSE_TYPES = ["application/json"]
 REJECTED = "Rejected"
 DESCRIPTION_CHARACTERS = 1024  # SageMaker's limit for the reason of an approval
 
@@ -84,11 +70,11 @@ def request(env: Environment, *, training_job: str, artifact: str, lineage: dict
                 {
                     "Image": job_inputs.serving_image(env.settings),
                     "ModelDataUrl": artifact,
-                    "Environment": SERVING_ENVIRONMENT,
+                    "Environment": serving_interface.ENVIRONMENT,
                 }
             ],
-            "SupportedContentTypes": CONTENT_TYPES,
-            "SupportedResponseMIMETypes": RESPONSE_TYPES,
+            "SupportedContentTypes": list(serving_interface.CONTENT_TYPES),
+            "SupportedResponseMIMETypes": list(serving_interface.RESPONSE_TYPES),
         },
         "ModelMetrics": {
             "ModelQuality": {

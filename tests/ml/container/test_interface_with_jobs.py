@@ -11,18 +11,12 @@ import images
 import serving_interface
 from export import SERVING_MODULES
 from hyperparameters import Hyperparameters, parse_hyperparameters
-from ml.jobs import job_inputs, registry
+from ml.jobs import job_inputs
 from model import ARCHITECTURES
 from ops import settings
 from ops.paths import ROOT
 from ops.settings.jobs import TUNABLE, Architecture, ModelSettings, TrainingSettings
 from tests.ml.container.conftest import CONTAINER
-
-
-def test_the_model_package_matches_the_serving_interface():
-    assert registry.SERVING_ENVIRONMENT == serving_interface.ENVIRONMENT
-    assert tuple(registry.CONTENT_TYPES) == serving_interface.CONTENT_TYPES
-    assert tuple(registry.RESPONSE_TYPES) == serving_interface.RESPONSE_TYPES
 
 
 def function_of(path: Path, name: str) -> str:
