@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -17,6 +20,13 @@ from ops.outputs import Foundation, Serving, parameter
 from tests.environments import moto_aws, moto_session, with_settings  # noqa: F401
 
 BUCKET = "image-classifier-dev-123456789012-us-east-1"
+
+
+@pytest.fixture(autouse=True)
+def restored_environment_variables() -> Iterator[None]:
+    """Undo what the test, or a command that it calls in this process, changes in os.environ."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture
