@@ -33,7 +33,7 @@ def restored_environment_variables() -> Iterator[None]:
 def dev(moto_session) -> Environment:  # noqa: F811
     """Environment dev with a network that needs no weights."""
     env = Environment(settings.load("dev"), moto_session)
-    return with_settings(env, model={"architecture": "small_cnn", "pretrained": False})
+    return with_settings(env, model={"architecture": "small_cnn", "mode": "from-scratch"})
 
 
 @pytest.fixture

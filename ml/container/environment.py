@@ -74,8 +74,8 @@ class TrainingEnvironment:
         """
         if "weights" not in self.channels:
             raise InputError(
-                "--pretrained true needs a channel 'weights' with a torchvision state_dict; "
-                "add the channel or train with --pretrained false"
+                "every --mode but from-scratch needs a channel 'weights' with a state_dict of the architecture; "
+                "add the channel or train with --mode from-scratch"
             )
         files = sorted(path for path in self.channel("weights").rglob("*.pt*") if path.is_file())
         matching = [path for path in files if path.name.startswith(architecture)]

@@ -87,7 +87,7 @@ def build_model(architecture: str, classes: int, channels: int = 3, weights: Pat
         raise InputError(f"unknown architecture {architecture!r}; use one of {', '.join(ARCHITECTURES)}")
     if architecture == "small_cnn":
         if weights is not None:
-            raise InputError("small_cnn has no pretrained weights; train it with --pretrained false")
+            raise InputError("small_cnn has no pretrained weights; train it with --mode from-scratch")
         return SmallCNN(channels, classes)
 
     from torchvision import models  # imported here because it takes seconds and small_cnn does not need it

@@ -104,7 +104,7 @@ def build_state(run: Run, data: Data) -> TrainingState:
     architecture = hyperparameters.architecture
     torch.manual_seed(hyperparameters.seed)
     torch.backends.cudnn.deterministic = True
-    weights = run.environment.weights(architecture) if hyperparameters.pretrained else None
+    weights = run.environment.weights(architecture) if hyperparameters.starts_from_weights else None
     model = build_model(architecture, len(data.train.classes), data.preprocess.channels, weights)
     # The optimizer needs the parameters on the device.
     return TrainingState.initial(model.to(run.group.device), len(data.train.paths), hyperparameters)

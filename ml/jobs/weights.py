@@ -29,7 +29,7 @@ def upload(env: Environment) -> str:
     architecture = env.settings.model.architecture
     if architecture == "small_cnn":
         raise OperatorError(
-            "small_cnn has no pretrained weights: set model.pretrained = false in the environment."
+            'small_cnn has no pretrained weights: set model.mode = "from-scratch" in the environment.'
         )
     prefix = s3.in_data_bucket(env, f"weights/{architecture}/")
     if not s3.has_objects(env, prefix):
@@ -52,6 +52,6 @@ def _download(architecture: str) -> Path:
         last_line = done.stderr.strip().splitlines()[-1:] or ["no message"]
         raise OperatorError(
             f"The pretrained weights of {architecture} could not be downloaded ({last_line[0]}): connect to the network, "
-            f"put a torchvision state_dict at {file}, or set model.pretrained = false."
+            f'put a torchvision state_dict at {file}, or set model.mode = "from-scratch".'
         )
     return file

@@ -17,6 +17,7 @@ from ops.settings.function import FunctionSettings
 from ops.settings.jobs import ModelSettings, TrainingSettings, TuningSettings
 from ops.settings.network import NetworkSettings
 from ops.settings.operations import BudgetSettings, ObservabilitySettings, TagSettings
+from ops.settings.recipe import RecipeSettings
 from ops.settings.section import LogRetention, Section
 from ops.settings.serving import ServingSettings
 from ops.settings.storage import StorageSettings
@@ -59,6 +60,7 @@ class Settings(Section):
     network: NetworkSettings = NetworkSettings()
     model: ModelSettings = ModelSettings()
     training: TrainingSettings = TrainingSettings()
+    recipe: RecipeSettings = RecipeSettings()
     ec2: HostSettings = HostSettings()
     tuning: TuningSettings
     serving: ServingSettings = ServingSettings()

@@ -7,10 +7,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from ops.settings.recipe import RecipeSettings
 from ops.settings.section import InstanceType, Section
 
 Architecture = Literal["small_cnn", "resnet18", "resnet50", "mobilenet_v3_small"]
-TUNABLE = ("batch-size", "learning-rate", "optimizer", "weight-decay")
+Mode = Literal["from-scratch", "linear-probe", "gradual-unfreezing", "fine-tuning"]
+RECIPE = tuple(name.replace("_", "-") for name in RecipeSettings.model_fields)
+TUNABLE = ("batch-size", "head", "learning-rate", "optimizer", "weight-decay", *RECIPE)
 
 
 class ModelSettings(Section):
@@ -18,12 +21,24 @@ class ModelSettings(Section):
 
     architecture: Architecture = Field("resnet50", description="Architecture of the network.")
     image_size: int = Field(224, ge=16, le=512, description="Height and width of the input in pixels.")
-    pretrained: bool = Field(False, description="Start from weights pretrained on ImageNet.")
+    mode: Mode = Field(
+        "from-scratch",
+        description="What is trained. All but from-scratch start from weights pretrained on ImageNet: linear-probe trains "
+        "the head only, gradual-unfreezing one stage after the other, fine-tuning all.",
+    )
+    head: Literal["linear", "original"] = Field(
+        "linear", description="One linear layer, or linear, ReLU and linear as the original."
+    )
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether training starts from weights pretrained on ImageNet."""
+        return self.mode != "from-scratch"
 
     @model_validator(mode="after")
     def _check_weights_exist(self) -> ModelSettings:
         if self.pretrained and self.architecture == "small_cnn":
-            raise ValueError("small_cnn has no pretrained weights: set pretrained = false")
+            raise ValueError('small_cnn has no pretrained weights: set mode = "from-scratch"')
         return self
 
 
@@ -95,7 +110,8 @@ class TuningSettings(Section):
     integer: dict[str, IntegerRange] = Field({})
     categorical: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(
         {},
-        description="Values to try, by hyperparameter: batch-size, learning-rate, optimizer, weight-decay.",
+        description="Values to try, by hyperparameter: batch-size, learning-rate, optimizer, weight-decay, head, and those "
+        "of the recipe, such as label-smoothing.",
     )
 
     @model_validator(mode="after")

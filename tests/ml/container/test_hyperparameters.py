@@ -29,12 +29,15 @@ def test_every_hyperparameter_is_a_flag():
             "7",
             "--expected-images",
             "train=24,valid=4",
-            "--pretrained",
-            "True",
+            "--mode",
+            "linear-probe",
         ],
         ARCHITECTURES,
     )
-    assert parsed.as_dict() == {
+    changed = {
+        name: value for name, value in parsed.as_dict().items() if value != getattr(Hyperparameters(), name)
+    }
+    assert changed == {
         "architecture": "resnet18",
         "image_size": 224,
         "epochs": 3,
@@ -44,7 +47,7 @@ def test_every_hyperparameter_is_a_flag():
         "weight_decay": 0.0,
         "seed": 7,
         "expected_images": "train=24,valid=4",
-        "pretrained": True,
+        "mode": "linear-probe",
     }
 
 
@@ -57,7 +60,7 @@ def test_every_hyperparameter_is_a_flag():
         ("--epochs many", "many"),
         ("--learning-rate nan", "--learning-rate is nan"),
         ("--learning-rate -1", "--learning-rate is -1"),
-        ("--pretrained maybe", "'maybe' is neither true nor false"),
+        ("--mode guess", "guess"),
         ("--epoch 3", "--epoch"),
     ],
 )

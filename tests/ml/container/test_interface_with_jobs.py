@@ -10,12 +10,13 @@ import pytest
 import images
 import serving_interface
 from export import SERVING_MODULES
-from hyperparameters import Hyperparameters, parse_hyperparameters
+from hyperparameters import HEADS, MODES, Hyperparameters, parse_hyperparameters
 from ml.jobs import job_inputs
 from model import ARCHITECTURES
 from ops import settings
 from ops.paths import ROOT
-from ops.settings.jobs import TUNABLE, Architecture, ModelSettings, TrainingSettings
+from ops.settings.jobs import TUNABLE, Architecture, Mode, ModelSettings, TrainingSettings
+from ops.settings.recipe import RecipeSettings
 from tests.ml.container.conftest import CONTAINER
 
 
@@ -63,7 +64,7 @@ def test_the_declared_application_exists_in_the_artifact():
 def test_a_job_sets_every_hyperparameter_that_is_not_tuned(manifest):
     fixed = job_inputs.hyperparameters(settings.load("dev"), 3, manifest)
     declared = {name.replace("_", "-") for name in Hyperparameters.__dataclass_fields__}
-    assert set(fixed) | set(TUNABLE) == declared
+    assert set(fixed) | set(TUNABLE) | {"task"} == declared
     flags = [word for name, value in fixed.items() for word in (f"--{name}", value)]
     parsed = parse_hyperparameters(flags, tuple(ARCHITECTURES))
     assert parsed.epochs == 3
@@ -72,6 +73,22 @@ def test_a_job_sets_every_hyperparameter_that_is_not_tuned(manifest):
 
 def test_settings_offer_the_architectures_of_the_container():
     assert get_args(Architecture) == tuple(ARCHITECTURES)
+
+
+def test_the_recipe_has_the_ranges_and_choices_of_the_container():
+    declared = Hyperparameters.__dataclass_fields__
+    for name, setting in RecipeSettings.model_fields.items():
+        known = declared[name]
+        assert setting.default == known.default, name
+        limits = tuple(
+            getattr(c, kind) for c in setting.metadata for kind in ("ge", "le") if hasattr(c, kind)
+        )
+        assert limits == known.metadata.get("range", ()), name
+        assert get_args(setting.annotation) == known.metadata.get("choices", ()), name
+
+
+def test_settings_offer_the_modes_and_heads_of_the_container():
+    assert (get_args(Mode), get_args(ModelSettings.model_fields["head"].annotation)) == (MODES, HEADS)
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ def test_the_checkpoint_of_another_run_is_refused(run, tmp_path):
     [
         ("--epochs 0", ("train", "valid"), "--epochs is 0"),
         (FLAGS, ("train", "test"), "no channel 'valid'"),
-        (f"{FLAGS} --pretrained true", ("train", "valid"), "--pretrained true needs a channel 'weights'"),
+        (f"{FLAGS} --mode linear-probe", ("train", "valid"), "needs a channel 'weights'"),
         (
             f"{FLAGS} --optimizer sgd --learning-rate 100",
             ("train", "valid"),

@@ -71,7 +71,7 @@ def run_toolkit(base: Path) -> subprocess.CompletedProcess:
 def trained(digits, tmp_path_factory) -> tuple[Path, str]:
     """Train the digits with the toolkit. Returns the base folder and the log."""
     base = tmp_path_factory.mktemp("job")
-    hyperparameters = {"architecture": "small_cnn", "image-size": "32", "epochs": "8", "pretrained": "false"}
+    hyperparameters = {"architecture": "small_cnn", "image-size": "32", "epochs": "8", "mode": "from-scratch"}
     write_job(base, digits, hyperparameters, ["train", "valid", "test"])
     result = run_toolkit(base)
     assert result.returncode == 0, result.stdout + result.stderr

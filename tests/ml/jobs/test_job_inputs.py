@@ -108,7 +108,7 @@ def test_images_match_the_instance_type(dev, instance_type, training, serving):
 def test_hyperparameters_are_strings(dev, manifest):
     static = job_inputs.hyperparameters(dev.settings, 3, manifest)
     assert all(isinstance(value, str) for value in static.values())
-    assert (static["epochs"], static["pretrained"]) == ("3", "false")
+    assert (static["epochs"], static["mode"]) == ("3", "from-scratch")
     assert static["expected-images"] == "train=10,valid=10,test=10"
     assert job_inputs.toolkit_parameters(dev.settings)["sagemaker_program"] == "train.py"
 
@@ -140,7 +140,7 @@ def test_channels_are_the_splits_and_the_program(account, dev, foundation):
 
 
 def test_a_pretrained_network_has_a_channel_with_weights(account, dev, monkeypatch):
-    pretrained = with_settings(dev, model={"pretrained": True})
+    pretrained = with_settings(dev, model={"mode": "linear-probe"})
     monkeypatch.setattr(weights, "upload", lambda *_: "s3://bucket/weights/resnet50/")
     channels = job_inputs.channels(pretrained, SOURCE, "dogs", ["train"])
     assert channels[-1]["channel_name"] == "weights"
@@ -159,7 +159,7 @@ def test_git_commit_is_unknown_outside_a_repository_or_without_git(monkeypatch, 
 
 @pytest.fixture
 def resnet(dev):
-    return with_settings(dev, model={"architecture": "resnet18", "pretrained": True})
+    return with_settings(dev, model={"architecture": "resnet18", "mode": "linear-probe"})
 
 
 def test_weights_are_uploaded_once(account, resnet, foundation, monkeypatch, tmp_path):

@@ -82,7 +82,10 @@ def test_a_grid_search_with_one_job_per_combination_is_accepted(load):
         ),
         (GOOD + '[model]\narchitecture = "alexnet"', ["model.architecture", "'alexnet'", "'resnet50'"]),
         (GOOD + "[model]\nimage_size = 8", ["model.image_size", "8", "16"]),
-        (GOOD + '[model]\narchitecture = "small_cnn"\npretrained = true', ["model: small_cnn", "pretrained"]),
+        (
+            GOOD + '[model]\narchitecture = "small_cnn"\nmode = "linear-probe"',
+            ["model: small_cnn", "pretrained"],
+        ),
         (GOOD + "[training]\nepoch = 3", ["training.epoch", "unknown setting", "epochs", "3"]),
         ("color = 1\n" + GOOD, ["color", "unknown setting", "region"]),
         (

@@ -55,7 +55,7 @@ def test_the_job_is_the_same_as_on_sagemaker(cloud, training, dev):
 
 def test_a_pretrained_network_gets_its_weights(cloud, training, dev, monkeypatch):
     monkeypatch.setattr(jobs_in_s3.weights, "upload", lambda *_: "s3://bucket/weights/resnet50/")
-    pretrained = with_settings(dev, model={"pretrained": True})
+    pretrained = with_settings(dev, model={"mode": "linear-probe"})
     uri = jobs_in_s3.write(replace(training, env=pretrained), NAME, "ec2", None)
     job = Job.from_json(dev.client("s3").get_object(Bucket=uri.bucket, Key=uri.key)["Body"].read())
     assert job.channels["weights"] == "s3://bucket/weights/resnet50/"
