@@ -29,7 +29,18 @@ ARROWS = {
 # The packages that folders may import which run in an image or a runtime.
 PROVIDED = {
     "ml/runner": {"boto3", "botocore"},
-    "ml/container": {"PIL", "fastapi", "numpy", "ray", "torch", "torchvision", "starlette"},
+    # timm and its safetensors are in images that the operator extends; timm_models.py alone imports them.
+    "ml/container": {
+        "PIL",
+        "fastapi",
+        "numpy",
+        "ray",
+        "safetensors",
+        "starlette",
+        "timm",
+        "torch",
+        "torchvision",
+    },
     "lambda_function": {"boto3", "botocore"},
 }
 # Folders whose files import each other by bare name, as they do in their image or runtime.

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
+import architectures
 from augmentation import crop_and_flip, random_crops
 from dataset import SplitImages
 from evaluate import Metrics
 from hyperparameters import Hyperparameters
-from model import ARCHITECTURES, train_mode
 from preprocess import Preprocess
 from process_group import ProcessGroup
 from sampling import train_batches
@@ -33,8 +33,7 @@ def train_epoch(
     wrapped: state.model, wrapped by the process group.
     check_stop: called before every step; may raise.
     """
-    architecture = ARCHITECTURES[hyperparameters.architecture]
-    train_mode(state.model, architecture.head)
+    architecture = architectures.resolve(hyperparameters.architecture)
     # Dropout differs between ranks. Crops are drawn from one generator, the same on every rank.
     torch.manual_seed(hyperparameters.seed + epoch * group.world_size + group.rank)
     generator = torch.Generator().manual_seed(hyperparameters.seed + epoch)

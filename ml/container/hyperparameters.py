@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, NoReturn
 
+import architectures
 from errors import InputError
 
 OPTIMIZERS = ("adamw", "sgd")
@@ -117,11 +118,11 @@ class Hyperparameters:
         return asdict(self)
 
 
-def parse_hyperparameters(argv: Sequence[str], architectures: Sequence[str]) -> Hyperparameters:
+def parse_hyperparameters(argv: Sequence[str]) -> Hyperparameters:
     """Parse the `--name value` arguments that the SageMaker toolkit passes.
 
-    architectures: the allowed values of --architecture.
-    Raises InputError for an unknown argument or a value that is not allowed.
+    Raises InputError for an unknown argument, a value that is not allowed, and an image size that the architecture cannot
+    take.
     """
     parser = _Parser(prog="train.py", allow_abbrev=False)
     types: dict[str, Callable[[str], Any]] = {"str": str, "int": int, "float": float}
@@ -129,11 +130,13 @@ def parse_hyperparameters(argv: Sequence[str], architectures: Sequence[str]) -> 
         parser.add_argument(
             f"--{_flag(item.name)}",
             type=types[str(item.type)],
-            choices=architectures if item.name == "architecture" else item.metadata.get("choices"),
+            choices=item.metadata.get("choices"),
             default=item.default,
             help=item.metadata["help"],
         )
-    return Hyperparameters(**vars(parser.parse_args(argv)))
+    hyperparameters = Hyperparameters(**vars(parser.parse_args(argv)))
+    architectures.resolve(hyperparameters.architecture).check_image_size(hyperparameters.image_size)
+    return hyperparameters
 
 
 class _Parser(argparse.ArgumentParser):

@@ -40,7 +40,13 @@ class Predictor:
             mean=tuple(description["mean"]),
             std=tuple(description["std"]),
         )
-        self._model = build_model(self.architecture, len(self.classes), self.preprocess.channels)
+        self._model = build_model(
+            self.architecture,
+            len(self.classes),
+            channels=self.preprocess.channels,
+            image_size=self.preprocess.image_size,
+            head=description["head"],
+        )
         state = torch.load(model_dir / "model.pt", map_location="cpu", weights_only=True)
         self._model.load_state_dict(state)
         self._model.eval()

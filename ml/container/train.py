@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+import architectures
 import checkpoint
 from dataset import Split, SplitImages, check_classes, check_count, detect_channels, read_split
 from environment import TrainingEnvironment
@@ -23,7 +24,8 @@ from errors import InputError
 from evaluate import Metrics, check_finite, evaluate, metric_line
 from export import export
 from hyperparameters import Hyperparameters, parse_hyperparameters
-from model import ARCHITECTURES, build_model, default_preprocess
+from model import build_model, default_preprocess
+from modes import set_trainable
 from preprocess import Preprocess
 from process_group import ProcessGroup, join_process_group
 from stop import StopRequest, TrainingStopped
@@ -89,7 +91,7 @@ def load_data(run: Run) -> Data:
     training = splits["train"]
     _check_batch_size(run, len(training.paths))
     architecture = run.hyperparameters.architecture
-    channels = 3 if ARCHITECTURES[architecture].natural_images else detect_channels(training)
+    channels = 3 if architectures.resolve(architecture).natural_images else detect_channels(training)
     preprocess = default_preprocess(architecture, run.hyperparameters.image_size, channels)
     images = {name: SplitImages(split, preprocess) for name, split in splits.items()}
     counts = ", ".join(f"{len(split.paths)} {name}" for name, split in splits.items())
@@ -105,7 +107,14 @@ def build_state(run: Run, data: Data) -> TrainingState:
     torch.manual_seed(hyperparameters.seed)
     torch.backends.cudnn.deterministic = True
     weights = run.environment.weights(architecture) if hyperparameters.starts_from_weights else None
-    model = build_model(architecture, len(data.train.classes), data.preprocess.channels, weights)
+    model = build_model(
+        architecture,
+        len(data.train.classes),
+        channels=data.preprocess.channels,
+        image_size=data.preprocess.image_size,
+        head=hyperparameters.head,
+        weights=weights,
+    )
     # The optimizer needs the parameters on the device.
     return TrainingState.initial(model.to(run.group.device), len(data.train.paths), hyperparameters)
 
@@ -124,14 +133,16 @@ def train_epochs(run: Run, data: Data, state: TrainingState) -> None:
     Raises TrainingStopped after SIGTERM, FloatingPointError when a loss is not finite.
     """
     hyperparameters, group = run.hyperparameters, run.group
-    wrapped = group.wrap(state.model)
 
     def check_stop() -> None:
         if group.any(run.stop.received):
             run.log(f"stopped after epoch {len(state.history)}")
             raise TrainingStopped
 
+    architecture = architectures.resolve(hyperparameters.architecture)
     for epoch in range(len(state.history) + 1, hyperparameters.epochs + 1):
+        set_trainable(state.model, architecture, hyperparameters, epoch)
+        wrapped = group.wrap(state.model)
         started = time.perf_counter()
         training = train_epoch(
             epoch, state, wrapped, data.images["train"], data.preprocess, hyperparameters, group, check_stop
@@ -170,6 +181,7 @@ def save_artifact(run: Run, data: Data, state: TrainingState, split: str, metric
     final = {**state.history[-1], **(metrics.named("test") if split == "test" else {})}
     description = {
         "architecture": run.hyperparameters.architecture,
+        "head": run.hyperparameters.head,
         "classes": data.train.classes,
         **asdict(data.preprocess),
         "hyperparameters": run.hyperparameters.as_dict(),
@@ -208,7 +220,7 @@ def main(argv: Sequence[str]) -> int:
     environment = TrainingEnvironment.read()
     stop = StopRequest()
     try:
-        hyperparameters = parse_hyperparameters(argv, tuple(ARCHITECTURES))
+        hyperparameters = parse_hyperparameters(argv)
         with join_process_group(environment) as group:
             train(Run(hyperparameters=hyperparameters, environment=environment, group=group, stop=stop))
     except TrainingStopped:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import torch
-from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
+import architectures
 from hyperparameters import Hyperparameters
+from model import Classifier
+from modes import parameter_groups
 from sampling import train_batches
 
 
@@ -24,13 +26,13 @@ class TrainingState:
     history: the metrics of each completed epoch.
     """
 
-    model: nn.Module
+    model: Classifier
     optimizer: torch.optim.Optimizer
     scheduler: LambdaLR
     history: list[dict[str, float]] = field(default_factory=list)
 
     @classmethod
-    def initial(cls, model: nn.Module, images: int, hyperparameters: Hyperparameters) -> TrainingState:
+    def initial(cls, model: Classifier, images: int, hyperparameters: Hyperparameters) -> TrainingState:
         """Return the state before the first epoch. images: number of training images."""
         batches = train_batches(images, hyperparameters.batch_size, hyperparameters.seed, epoch=1)
         optimizer = _optimizer(model, hyperparameters)
@@ -38,12 +40,11 @@ class TrainingState:
         return cls(model, optimizer, LambdaLR(optimizer, schedule))
 
 
-def _optimizer(model: nn.Module, hyperparameters: Hyperparameters) -> torch.optim.Optimizer:
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    lr, weight_decay = hyperparameters.learning_rate, hyperparameters.weight_decay
+def _optimizer(model: Classifier, hyperparameters: Hyperparameters) -> torch.optim.Optimizer:
+    groups = parameter_groups(model, architectures.resolve(hyperparameters.architecture), hyperparameters)
     if hyperparameters.optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr, momentum=0.9, weight_decay=weight_decay, nesterov=True)
-    return torch.optim.AdamW(parameters, lr, weight_decay=weight_decay)
+        return torch.optim.SGD(groups, momentum=0.9, nesterov=True)
+    return torch.optim.AdamW(groups)
 
 
 def _warmup_cosine(steps: int, step: int) -> float:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from ops.facts import architectures
 from ops.settings.recipe import RecipeSettings
 from ops.settings.section import InstanceType, Section
 
-Architecture = Literal["small_cnn", "resnet18", "resnet50", "mobilenet_v3_small"]
 Mode = Literal["from-scratch", "linear-probe", "gradual-unfreezing", "fine-tuning"]
 RECIPE = tuple(name.replace("_", "-") for name in RecipeSettings.model_fields)
 TUNABLE = ("batch-size", "head", "learning-rate", "optimizer", "weight-decay", *RECIPE)
@@ -19,7 +20,11 @@ TUNABLE = ("batch-size", "head", "learning-rate", "optimizer", "weight-decay", *
 class ModelSettings(Section):
     """Neural network."""
 
-    architecture: Architecture = Field("resnet50", description="Architecture of the network.")
+    architecture: str = Field(
+        "resnet50",
+        description="Architecture of the network: small_cnn, efficientnet_lite0, torchvision's name of a ResNet, ResNeXt, "
+        "RegNet, MobileNetV3, EfficientNet, ConvNeXt, Swin or ViT, or timm/NAME in an image that has timm.",
+    )
     image_size: int = Field(224, ge=16, le=512, description="Height and width of the input in pixels.")
     mode: Mode = Field(
         "from-scratch",
@@ -34,6 +39,26 @@ class ModelSettings(Section):
     def pretrained(self) -> bool:
         """Whether training starts from weights pretrained on ImageNet."""
         return self.mode != "from-scratch"
+
+    @field_validator("architecture")
+    @classmethod
+    def _check_architecture(cls, name: str) -> str:
+        if not architectures.is_known(name):
+            similar = difflib.get_close_matches(name, architectures.names(), n=3, cutoff=0) or ["resnet50"]
+            raise ValueError(
+                f"{name!r} is not a known architecture; similar names are {', '.join(similar)}; docs/training.md lists all"
+            )
+        return name
+
+    @model_validator(mode="after")
+    def _check_image_size(self) -> ModelSettings:
+        minimum, multiple = architectures.image_sizes(self.architecture)
+        if self.image_size < minimum or self.image_size % multiple:
+            steps = f" and a multiple of {multiple}" if multiple > 1 else ""
+            raise ValueError(
+                f"image_size is {self.image_size}; it must be at least {minimum}{steps} for {self.architecture}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_weights_exist(self) -> ModelSettings:

@@ -12,7 +12,6 @@ from errors import InputError
 from hyperparameters import parse_hyperparameters
 from ml.jobs import data, job_inputs
 from ml.runner.storage import JobStorage
-from model import ARCHITECTURES
 from process_group import join_process_group
 from stop import StopRequest
 from tests.conftest import BUCKET, Account
@@ -51,7 +50,7 @@ def load(
         with join_process_group(environment) as group:
             train.load_data(
                 train.Run(
-                    hyperparameters=parse_hyperparameters(flags, tuple(ARCHITECTURES)),
+                    hyperparameters=parse_hyperparameters(flags),
                     environment=environment,
                     group=group,
                     stop=StopRequest(),

@@ -7,15 +7,16 @@ from typing import get_args
 
 import pytest
 
+import architectures
 import images
 import serving_interface
 from export import SERVING_MODULES
 from hyperparameters import HEADS, MODES, Hyperparameters, parse_hyperparameters
 from ml.jobs import job_inputs
-from model import ARCHITECTURES
 from ops import settings
+from ops.facts import architectures as architecture_facts
 from ops.paths import ROOT
-from ops.settings.jobs import TUNABLE, Architecture, Mode, ModelSettings, TrainingSettings
+from ops.settings.jobs import TUNABLE, Mode, ModelSettings, TrainingSettings
 from ops.settings.recipe import RecipeSettings
 from tests.ml.container.conftest import CONTAINER
 
@@ -66,13 +67,20 @@ def test_a_job_sets_every_hyperparameter_that_is_not_tuned(manifest):
     declared = {name.replace("_", "-") for name in Hyperparameters.__dataclass_fields__}
     assert set(fixed) | set(TUNABLE) | {"task"} == declared
     flags = [word for name, value in fixed.items() for word in (f"--{name}", value)]
-    parsed = parse_hyperparameters(flags, tuple(ARCHITECTURES))
+    parsed = parse_hyperparameters(flags)
     assert parsed.epochs == 3
     assert parsed.counts == {"train": 10, "valid": 10, "test": 10}
 
 
 def test_settings_offer_the_architectures_of_the_container():
-    assert get_args(Architecture) == tuple(ARCHITECTURES)
+    assert architecture_facts.names() == architectures.names()
+
+
+def test_settings_know_the_image_sizes_of_the_container():
+    for name in architectures.names():
+        known = architectures.resolve(name)
+        sizes = architecture_facts.image_sizes(name)
+        assert sizes == (known.minimum_size, known.size_multiple), name
 
 
 def test_the_recipe_has_the_ranges_and_choices_of_the_container():

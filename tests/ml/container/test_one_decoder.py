@@ -47,6 +47,7 @@ def predictor(request, tmp_path_factory) -> Predictor:
     channels = request.param
     description = {
         "architecture": "small_cnn",
+        "head": "linear",
         "classes": ["cat", "dog"],
         "image_size": 16,
         "resize_size": 16,
@@ -55,7 +56,7 @@ def predictor(request, tmp_path_factory) -> Predictor:
         "std": [0.5] * channels,
     }
     torch.manual_seed(0)
-    state = build_model("small_cnn", 2, channels).state_dict()
+    state = build_model("small_cnn", 2, channels=channels, image_size=16).state_dict()
     export(folder, folder / "output", state, description, {})
     return Predictor(folder)
 

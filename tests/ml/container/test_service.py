@@ -21,6 +21,7 @@ from serving_interface import MAX_BODY_BYTES
 CLASSES = ["ant", "bee", "cat", "dog", "elk", "fox", "gnu"]
 DESCRIPTION = {
     "architecture": "small_cnn",
+    "head": "linear",
     "classes": CLASSES,
     "image_size": 16,
     "resize_size": 16,
@@ -34,7 +35,7 @@ DESCRIPTION = {
 def model_dir(tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
     torch.manual_seed(0)
-    state = build_model("small_cnn", len(CLASSES)).state_dict()
+    state = build_model("small_cnn", len(CLASSES), image_size=16).state_dict()
     export(folder, folder / "output", state, DESCRIPTION, {})
     return folder
 

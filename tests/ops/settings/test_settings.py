@@ -80,7 +80,7 @@ def test_a_grid_search_with_one_job_per_combination_is_accepted(load):
             'region = "eu-west-1"\n[tuning]\nmax_jobs = 2',
             ["at least one range", "continuous, integer or categorical"],
         ),
-        (GOOD + '[model]\narchitecture = "alexnet"', ["model.architecture", "'alexnet'", "'resnet50'"]),
+        (GOOD + '[model]\narchitecture = "alexnet"', ["model.architecture", "'alexnet'", "resnet50"]),
         (GOOD + "[model]\nimage_size = 8", ["model.image_size", "8", "16"]),
         (
             GOOD + '[model]\narchitecture = "small_cnn"\nmode = "linear-probe"',
