@@ -1,4 +1,4 @@
-"""ImageFolder splits, batches and augmentation."""
+"""ImageFolder splits and their decoded images."""
 
 import shutil
 
@@ -6,14 +6,11 @@ import pytest
 import torch
 from PIL import Image
 
-from augmentation import crop_and_flip, random_crops
 from dataset import SplitImages, check_classes, check_count, detect_channels, read_split
 from errors import InputError
 from preprocess import Preprocess
-from sampling import evaluation_batches, train_batches
 
 GRAY = Preprocess(image_size=8, resize_size=8, channels=1, mean=(0.5,), std=(0.5,))
-WIDE = Preprocess(image_size=4, resize_size=6, channels=1, mean=(0.5,), std=(0.5,))
 
 
 def test_read_split_sorts_the_classes(shades):
@@ -96,49 +93,3 @@ def test_batches_are_the_same_from_memory_and_from_workers(shades):
     for (images, labels), (other_images, other_labels) in zip(in_memory, from_workers, strict=True):
         assert torch.equal(images, other_images)
         assert torch.equal(labels, other_labels)
-
-
-def test_train_batches_have_every_index_once_and_similar_sizes():
-    batches = train_batches(103, batch_size=20, seed=5, epoch=1)
-    assert torch.cat(batches).sort().values.tolist() == list(range(103))
-    assert sorted(len(batch) for batch in batches) == [17, 17, 17, 17, 17, 18]
-
-
-def test_train_batches_depend_only_on_seed_and_epoch():
-    def order(**choice):
-        return torch.cat(train_batches(50, batch_size=7, **choice)).tolist()
-
-    assert order(seed=1, epoch=1) == order(seed=1, epoch=1)
-    assert order(seed=1, epoch=1) != order(seed=1, epoch=2)
-    assert order(seed=1, epoch=1) != order(seed=2, epoch=1)
-
-
-@pytest.mark.parametrize("count", [1, 10, 11])
-def test_evaluation_batches_of_all_ranks_have_every_index_once(count):
-    shares = [
-        index for rank in range(3) for b in evaluation_batches(count, 2, rank, 3) for index in b.tolist()
-    ]
-    assert sorted(shares) == list(range(count))
-
-
-def test_crop_and_flip_takes_the_given_crop():
-    image = torch.arange(36, dtype=torch.uint8).view(1, 1, 6, 6)
-    crops = torch.tensor([[0, 1, 0], [2, 2, 1]])
-    cropped = crop_and_flip(image.expand(2, -1, -1, -1), crops, WIDE)
-    assert torch.equal(cropped[0], image[0, :, 0:4, 1:5])
-    assert torch.equal(cropped[1], image[0, :, 2:6, 2:6].flip(2))
-
-
-def test_an_image_without_margin_is_cropped_within_a_border():
-    whole = Preprocess(image_size=32, resize_size=32, channels=1, mean=(0.5,), std=(0.5,))
-    image = torch.randint(256, (1, 1, 32, 32), dtype=torch.uint8)
-    assert torch.equal(crop_and_flip(image, torch.tensor([[2, 2, 0]]), whole), image)
-    assert torch.equal(crop_and_flip(image, torch.tensor([[4, 2, 0]]), whole)[..., :30, :], image[..., 2:, :])
-
-
-def test_random_crops_stay_in_range_and_depend_on_the_generator():
-    drawn = [random_crops(500, WIDE, flip, torch.Generator().manual_seed(3)) for flip in (True, True, False)]
-    assert torch.equal(drawn[0], drawn[1])
-    assert drawn[0].amin(0).tolist() == [0, 0, 0]
-    assert drawn[0].amax(0).tolist() == [2, 2, 1]
-    assert drawn[2][:, 2].sum() == 0
