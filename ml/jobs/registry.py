@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -11,11 +13,12 @@ from botocore.exceptions import ClientError
 
 from ml.container import serving_interface
 from ml.jobs import job_inputs
+from ml.runner import model_card, results
 from ml.runner.registration import APPROVED, PENDING, meets_minimum, with_results
 from ops import s3
 from ops.aws import is_missing
 from ops.environment import Environment
-from ops.errors import Refused
+from ops.errors import OperatorError, Refused
 
 REJECTED = "Rejected"
 DESCRIPTION_CHARACTERS = 1024  # SageMaker's limit for the reason of an approval
@@ -57,7 +60,14 @@ class Version:
             return None
 
 
-def request(env: Environment, *, training_job: str, artifact: str, lineage: dict[str, str]) -> dict[str, Any]:
+def request(
+    env: Environment,
+    *,
+    training_job: str,
+    artifact: str,
+    lineage: dict[str, str],
+    hyperparameters: dict[str, str],
+) -> dict[str, Any]:
     """Return the CreateModelPackage request for a job's artifact, without what only the trained model determines.
 
     Expects the job's metrics at training/<training_job>/metrics.json in the bucket.
@@ -84,8 +94,34 @@ def request(env: Environment, *, training_job: str, artifact: str, lineage: dict
                 }
             }
         },
+        "ModelCard": _card(env, artifact, lineage, hyperparameters),
         "CustomerMetadataProperties": lineage,
     }
+
+
+def _card(
+    env: Environment, artifact: str, lineage: dict[str, str], hyperparameters: dict[str, str]
+) -> dict[str, Any]:
+    """Return the model card, without metrics."""
+    texts = env.settings.model_card
+    image = job_inputs.training_image(env.settings)
+    training: dict[str, Any] = {"training_environment": {"container_image": [image]}}
+    if dataset := lineage.get("dataset"):
+        training["training_datasets"] = [str(s3.in_data_bucket(env, f"datasets/{dataset}/train/"))]
+    return model_card.card(
+        creator=texts.owner,
+        artifact=artifact,
+        uses={
+            "purpose_of_model": texts.purpose,
+            "intended_uses": texts.intended_uses,
+            "risk_rating": texts.risk_rating,
+        },
+        caveats=texts.limits,
+        ethics=texts.ethical_considerations,
+        training=training,
+        hyperparameters=hyperparameters,
+        details=lineage,
+    )
 
 
 def register(
@@ -95,12 +131,14 @@ def register(
     artifact: str,
     metrics: dict[str, float],
     lineage: dict[str, str],
+    hyperparameters: dict[str, str],
     run_stats: dict[str, str],
 ) -> Version:
     """Register a training job's artifact, once. Approve it if its test accuracy reaches the environment's minimum.
 
     A version that waits for approval is approved if the minimum has been lowered since. No version loses its approval.
 
+    hyperparameters: arguments of the training program, for the model card.
     run_stats: machines and seconds, stored with the lineage.
     """
     minimum = env.settings.training.minimum_accuracy
@@ -111,12 +149,36 @@ def register(
         return version
     body = json.dumps(metrics, indent=2, sort_keys=True).encode()
     s3.put(env, _metrics_key(training_job), body, ContentType="application/json")
+    evaluation = _store_results(env, training_job, artifact)
     # Not by the SDK: its ModelPackage.create expects a name in AWS's answer, which only has the ARN.
-    wanted = request(env, training_job=training_job, artifact=artifact, lineage=lineage)
+    wanted = request(
+        env, training_job=training_job, artifact=artifact, lineage=lineage, hyperparameters=hyperparameters
+    )
     package = env.client("sagemaker").create_model_package(
-        **with_results(wanted, metrics, minimum, run_stats)
+        **with_results(wanted, metrics, minimum, run_stats, evaluation)
     )
     return _first_of_job(env, training_job, package["ModelPackageArn"])
+
+
+def _store_results(env: Environment, training_job: str, artifact: str) -> dict[str, Any] | None:
+    """Store the evaluation, the history and the model card next to the job's metrics, where they need no unpacking.
+
+    Returns the content of evaluation.json; None for a job without output. Raises OperatorError for a damaged archive.
+    """
+    uri = s3.S3Uri.parse(f"{artifact.rpartition('/')[0]}/output.tar.gz")
+    archive = s3.get(env, uri)
+    if archive is None:
+        return None
+    try:
+        files = results.of_archive(io.BytesIO(archive))
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+        flag = env.settings.flag
+        raise OperatorError(
+            f"{uri} is not the output of a training ({error}): run ./inv train{flag} --again."
+        ) from error
+    for name, content in files.items():
+        s3.put(env, f"training/{training_job}/{name}", content, ContentType=results.CONTENT_TYPES[name])
+    return results.evaluation(files)
 
 
 def _of_job(env: Environment, training_job: str) -> list[Version]:

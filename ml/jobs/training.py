@@ -57,6 +57,7 @@ def run(
         artifact=outcome.artifact,
         metrics=outcome.metrics,
         lineage=training.lineage(name, launcher.name),
+        hyperparameters=training.hyperparameters,
         run_stats=outcome.run_stats,
     )
     return Result(name, version, outcome.metrics, outcome.seconds, outcome.billable_seconds), not done

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import boto3
 
+from . import results
 from .checkpoint_sync import CheckpointSync
 from .directories import TrainingDirectories
 from .job import Job, Status
@@ -84,6 +85,7 @@ class _Attempt:
             attempts=previous.attempts + 1,
         )
         self._status_lock = threading.Lock()
+        self._results: dict[str, bytes] = {}  # by name, until they are uploaded
 
     def run(self) -> None:
         """Run every stage. Raises InterruptedAttempt or FailedAttempt."""
@@ -195,7 +197,11 @@ class _Attempt:
         self._storage.upload(self._job, archive, self._job.artifact)
         self._status.metrics = {name: round(value, 6) for name, value in self._process.metrics.items()}
         metrics = json.dumps(self._status.metrics, indent=2, sort_keys=True)
-        self._storage.put_json(self._job, f"{self._job.output}metrics.json", metrics)
+        self._storage.put_text(self._job, f"{self._job.output}metrics.json", metrics.encode())
+        self._results = results.of_folder(self._directories.output / "data")
+        for name, content in self._results.items():
+            uri, kind = f"{self._job.output}{name}", results.CONTENT_TYPES[name]
+            self._storage.put_text(self._job, uri, content, kind)
 
     def _register(self) -> None:
         run_stats = {
@@ -206,7 +212,11 @@ class _Attempt:
             "billable_seconds": f"{self._status.billable_seconds:.0f}",
         }
         request = with_results(
-            self._job.registration, self._status.metrics, self._job.minimum_accuracy, run_stats
+            self._job.registration,
+            self._status.metrics,
+            self._job.minimum_accuracy,
+            run_stats,
+            results.evaluation(self._results),
         )
         # The same token for every attempt: SageMaker registers the model once.
         token = hashlib.sha256(self._job.name.encode()).hexdigest()[:36]

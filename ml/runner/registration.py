@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
+
+from . import model_card
 
 APPROVED, PENDING = "Approved", "PendingManualApproval"
 PROPERTY_CHARACTERS = 256  # SageMaker's limit for a metadata value
@@ -18,7 +21,11 @@ def meets_minimum(metrics: dict[str, float], minimum: float) -> bool:
 
 
 def with_results(
-    request: dict[str, Any], metrics: dict[str, float], minimum: float, properties: dict[str, str]
+    request: dict[str, Any],
+    metrics: dict[str, float],
+    minimum: float,
+    properties: dict[str, str],
+    evaluation: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the request with an approval status, the metrics and more metadata properties.
 
@@ -26,14 +33,18 @@ def with_results(
     metrics: name to value. `:` in a name becomes `_`.
     minimum: accuracy on the test split from which the model is approved.
     properties: run stats, such as the instance type.
+    evaluation: content of the job's evaluation.json, for the model card; None if it has none.
     """
     values = {
         **request.get("CustomerMetadataProperties", {}),
         **properties,
         **{name.replace(":", "_"): str(value) for name, value in metrics.items()},
     }
+    completed = dict(request)
+    if "ModelCard" in request:
+        completed["ModelCard"] = model_card.with_evaluation(request["ModelCard"], metrics, evaluation)
     return {
-        **request,
+        **completed,
         "ModelApprovalStatus": APPROVED if meets_minimum(metrics, minimum) else PENDING,
         "CustomerMetadataProperties": {
             name: _REFUSED.sub(" ", value)[:PROPERTY_CHARACTERS] for name, value in values.items()

@@ -50,16 +50,16 @@ class JobStorage:
 
     def write_status(self, job: Job, status: Status) -> None:
         """Write the job's status."""
-        self.put_json(job, job.output + STATUS_FILE, status.to_json())
+        self.put_text(job, job.output + STATUS_FILE, status.to_json().encode())
 
-    def put_json(self, job: Job, uri: str, text: str) -> None:
-        """Write a JSON object."""
+    def put_text(self, job: Job, uri: str, content: bytes, content_type: str = "application/json") -> None:
+        """Write an object with text, in UTF-8."""
         bucket, key = parse_s3_uri(uri)
         self._s3.put_object(
             Bucket=bucket,
             Key=key,
-            Body=text.encode(),
-            ContentType="application/json",
+            Body=content,
+            ContentType=content_type,
             ServerSideEncryption="aws:kms",
             SSEKMSKeyId=job.kms_key_arn,
         )

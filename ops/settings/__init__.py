@@ -15,6 +15,7 @@ from ops.settings.access import AccessSettings
 from ops.settings.ec2 import HostSettings
 from ops.settings.function import FunctionSettings
 from ops.settings.jobs import ModelSettings, TrainingSettings, TuningSettings
+from ops.settings.model_card import ModelCardSettings
 from ops.settings.network import NetworkSettings
 from ops.settings.operations import BudgetSettings, ObservabilitySettings, TagSettings
 from ops.settings.recipe import RecipeSettings
@@ -59,6 +60,7 @@ class Settings(Section):
     storage: StorageSettings = StorageSettings()
     network: NetworkSettings = NetworkSettings()
     model: ModelSettings = ModelSettings()
+    model_card: ModelCardSettings = ModelCardSettings()
     training: TrainingSettings = TrainingSettings()
     recipe: RecipeSettings = RecipeSettings()
     ec2: HostSettings = HostSettings()

@@ -22,6 +22,7 @@ def group(account, dev, monkeypatch):
             artifact=f"s3://{dev.data_bucket}/training/job/output/model.tar.gz",
             metrics={"test:accuracy": accuracy},
             lineage={"training_job": f"job-{accuracy}", "architecture": "small_cnn", "dataset": "sample"},
+            hyperparameters={},
             run_stats={},
         )
     console.console.cache_clear()

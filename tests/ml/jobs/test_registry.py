@@ -1,5 +1,6 @@
 """Model versions: registered once, approved by accuracy, chosen by number or as the newest approved."""
 
+import json
 from datetime import datetime
 
 import pytest
@@ -7,6 +8,8 @@ import pytest
 from ml.jobs import registry
 from ops.errors import OperatorError
 from tests.environments import with_settings
+from tests.ml.runner.test_model_card import an_evaluation, check
+from tests.ml.runner.test_results import archive
 
 
 def version(number: int, approval: str) -> registry.Version:
@@ -72,6 +75,7 @@ def register(env, job: str, **metrics: float) -> registry.Version:
         artifact=f"s3://{env.data_bucket}/training/{job}/output/model.tar.gz",
         metrics={name.replace("_", ":"): value for name, value in metrics.items()},
         lineage={"training_job": job, "architecture": "small_cnn"},
+        hyperparameters={"epochs": "3"},
         run_stats={"billable_seconds": "60"},
     )
 
@@ -110,6 +114,47 @@ def test_a_version_has_metrics_and_lineage(group, dev):
     assert container["Environment"] == {"SM_RAYSERVE_APP": "app:app"}
     # A list would limit the version to the instance types that existed at its registration.
     assert not package["InferenceSpecification"].get("SupportedRealtimeInferenceInstanceTypes")
+
+
+def put_output(env, job: str, body: bytes) -> None:
+    key = f"training/{job}/output/output.tar.gz"
+    env.client("s3").put_object(Bucket=env.data_bucket, Key=key, Body=body)
+
+
+def test_the_evaluation_is_stored_next_to_the_metrics(group, dev, monkeypatch):
+    evaluation = an_evaluation(2)
+    files = {
+        "evaluation.json": json.dumps(evaluation).encode(),
+        "metrics.json": b'{"history": [{"train:loss": 1.0}]}',
+        "model-card.md": b"# Card",
+    }
+    put_output(dev, "job-1", archive(files).getvalue())
+    sagemaker, requests = dev.client("sagemaker"), []
+    create = sagemaker.create_model_package
+    monkeypatch.setattr(sagemaker, "create_model_package", lambda **r: requests.append(r) or create(**r))
+    register(dev, "job-1", test_accuracy=0.75)
+
+    stored = {
+        name: dev.client("s3").get_object(Bucket=dev.data_bucket, Key=f"training/job-1/{name}")["Body"].read()
+        for name in ("evaluation.json", "history.json", "model-card.md")
+    }
+    assert json.loads(stored["evaluation.json"]) == evaluation
+    assert json.loads(stored["history.json"]) == [{"train:loss": 1.0}]
+    assert stored["model-card.md"] == b"# Card"
+    card = check(requests[0]["ModelCard"])
+    assert card["evaluation_details"][0]["name"] == "test split"
+    assert card["intended_uses"]["risk_rating"] == "Unknown"
+    assert card["training_details"]["training_job_details"]["user_provided_hyper_parameters"] == [
+        {"name": "epochs", "value": "3"}
+    ]
+
+
+def test_a_damaged_output_is_reported_with_what_to_do(group, dev):
+    put_output(dev, "job-1", b"not an archive")
+    with pytest.raises(
+        OperatorError, match=r"output.tar.gz is not the output .*: run \./inv train --env dev"
+    ):
+        register(dev, "job-1", test_accuracy=0.75)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 from ml.runner import attempt, training_process
 from ml.runner.job import Status
 from tests.ml.runner.conftest import BUCKET, GROUP, archive, job
+from tests.ml.runner.test_model_card import a_card, an_evaluation, check
 
 pytestmark = pytest.mark.slow  # starts processes
 
@@ -123,6 +124,25 @@ def test_a_completed_job_leaves_a_model_metrics_and_a_registered_version(run, ac
     assert metadata["instance_type"] == "t3.medium"
     assert metadata["attempts"] == "1"
     assert float(metadata["billable_seconds"]) == status.billable_seconds == 100
+
+
+def test_the_evaluation_is_uploaded_next_to_the_metrics_and_in_the_model_card(run, account, monkeypatch):
+    program = f"""
+import json, os, pathlib
+print("test:accuracy=0.9")
+output = pathlib.Path(os.environ["SM_OUTPUT_DATA_DIR"])
+(output / "evaluation.json").write_text({json.dumps(json.dumps(an_evaluation(2)))})
+(output / "metrics.json").write_text('{{"history": [{{"train:loss": 1.0}}]}}')
+pathlib.Path(os.environ["SM_MODEL_DIR"], "model.json").write_text("{{}}")
+"""
+    account.set_program(program)
+    requests, complete = [], attempt.with_results
+    monkeypatch.setattr(attempt, "with_results", lambda *a: requests.append(complete(*a)) or requests[-1])
+    registration = {**job().registration, "ModelCard": a_card()}
+    assert run(registration=registration)[0] == 0
+    assert json.loads(account.read("training/job-1/evaluation.json")) == an_evaluation(2)
+    assert json.loads(account.read("training/job-1/history.json")) == [{"train:loss": 1.0}]
+    assert check(requests[0]["ModelCard"])["evaluation_details"][0]["name"] == "test split"
 
 
 def test_a_model_below_the_minimum_accuracy_waits_for_approval(run):
