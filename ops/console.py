@@ -11,7 +11,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from types import TracebackType
@@ -105,6 +105,7 @@ class Step:
     _began: float = field(default=0.0, init=False)
     _last: tuple[float, str] = field(default=(0.0, ""), init=False)
     _current: tuple[float, str] = field(default=(0.0, ""), init=False)
+    _follows: Callable[[], str] | None = field(default=None, init=False)
     _ended: threading.Event = field(default_factory=threading.Event, init=False)
 
     def __enter__(self) -> Step:
@@ -118,6 +119,7 @@ class Step:
         return self
 
     def __call__(self, text: str, important: bool = False) -> None:
+        self._follows = None
         if text != self._current[1]:
             self._current = (time.monotonic(), text)
             self._show_live(text)
@@ -126,6 +128,10 @@ class Step:
             if text != self._last[1] and (important or now - self._last[0] >= 1):
                 self._last = (now, text)
                 self._print(text)
+
+    def follow(self, text: Callable[[], str]) -> None:
+        """Show what a function returns, until the next text: for a text with times in it. Another thread calls it."""
+        self._follows = text
 
     def _print(self, text: str) -> None:
         from rich.markup import escape
@@ -139,12 +145,14 @@ class Step:
             self._live.update(f"[bold]{self.name}[/] [dim]{escape(text)}[/]")
 
     def _show_seconds(self) -> None:
-        """Show for how long the current text has not changed, until the step ends."""
+        """Show the text that is followed, or for how long the current one has not changed, until the step ends."""
         while not self._ended.wait(TERMINAL_SECONDS if self._live else LOG_SECONDS):
             since, text = self._current
             seconds = time.monotonic() - since
             with contextlib.suppress(OSError):  # the terminal was closed
-                if self._live and seconds >= 3:
+                if self._follows:
+                    (self._show_live if self._live else self._print)(self._follows() or text)
+                elif self._live and seconds >= 3:
                     self._show_live(f"{text} ({seconds:.0f} s)")
                 elif self._live is None and seconds >= LOG_SECONDS:
                     self._print(f"{text} ({seconds:.0f} s)")

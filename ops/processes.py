@@ -47,8 +47,14 @@ def end_session(session: int, name: str) -> list[int]:
     session: ID of the session, which is its leader's process ID.
     name: how the names of the programs begin.
     """
-    if started(session):
-        return []
+    return [] if started(session) else end_programs(session, name)
+
+
+def end_programs(session: int, name: str) -> list[int]:
+    """Kill the programs of a session, and wait until they are gone. Returns the process IDs.
+
+    The session is one of a process that this process has started, or has ended. session, name: as of `end_session`.
+    """
     found = [process for process in psutil.process_iter() if _belongs(process, session, name)]
     for process in found:
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -69,6 +69,11 @@ class Client(python_terraform.Terraform):  # type: ignore[misc]  # python-terraf
         self._interrupted = True
         self._forward()
 
+    def kill(self) -> None:
+        """End Terraform without a state: SIGKILL."""
+        if self.process:
+            self.process.kill()
+
     def _forward(self) -> None:
         if self.process and self._interrupted and not self._forwarded:
             self._forwarded = True

@@ -21,6 +21,7 @@ from ops.terraform import events, failures, providers
 from ops.terraform.client import Client, flag
 from ops.terraform.configuration import Configuration
 from ops.terraform.events import Event
+from ops.terraform.reachability import Probe, Watch
 from ops.waiting import wait_for
 
 LONGEST_RUN_SECONDS = 3600
@@ -34,10 +35,12 @@ class _Done:
     """A finished command.
 
     code: exit code; negative if a signal ended Terraform.
+    unreachable: why Terraform was stopped: AWS could not be reached; else empty.
     """
 
     code: int
     events: list[Event]
+    unreachable: str
 
     @property
     def errors(self) -> list[Event]:
@@ -53,6 +56,7 @@ class Commands:
     work: folder for Terraform's data and logs.
     progress: called with a short text when something starts or ends.
     aws_variables: returns the environment variables that give Terraform AWS credentials; called for each command.
+    probe: returns a function that finds out whether AWS can be reached.
     """
 
     root: str
@@ -60,6 +64,7 @@ class Commands:
     work: Path
     progress: Progress
     aws_variables: Callable[[], Mapping[str, str]] = dict
+    probe: Callable[[], Probe] = lambda: lambda: ""
 
     def run(
         self, command: str, *arguments: str, generated: Mapping[str, str] | None = None, **options: Any
@@ -74,6 +79,8 @@ class Commands:
         done = self._execute(command, arguments, generated, options)
         if done.code:
             errored = self.configuration.errored_state
+            if done.unreachable:
+                raise failures.unreachable(command, self.root, done.unreachable, errored)
             raise failures.error(command, self.root, done.code, done.errors, self.log, errored)
         return done.events
 
@@ -118,10 +125,12 @@ class Commands:
             client = self._client(self._note_session)
             finished = threading.Event()
             found: list[Event] = []
+            ask, progress = self.probe(), lambda: events.completed(found)
+            watch = Watch(ask, progress, lambda: self._stop(client), client.kill)
             follower = threading.Thread(target=self._follow, args=(log.name, finished, found))
             follower.start()
             try:
-                with interrupts.deferred(lambda: self._interrupt(client)):
+                with watch, interrupts.deferred(lambda: self._interrupt(client)):
                     code, _, _ = client.cmd(
                         command,
                         *arguments,
@@ -134,7 +143,17 @@ class Commands:
                 finished.set()
                 follower.join()
                 self._end_orphans()
-        return _Done(code, found)
+        return _Done(code, found, watch.reason)
+
+    def _stop(self, client: Client) -> None:
+        """Interrupt Terraform and end its providers, which would go on to repeat their requests."""
+        client.interrupt()
+        with contextlib.suppress(
+            OSError, OperatorError
+        ):  # no terminal; _end_orphans reports what does not end
+            self.progress("AWS cannot be reached: stopping Terraform", important=True)
+            if client.process:
+                processes.end_programs(client.process.pid, _PROVIDER)
 
     def _interrupt(self, client: Client) -> None:
         """Interrupt Terraform, and say so. The terminal may be gone."""

@@ -31,6 +31,11 @@ def errors(events: list[Event]) -> list[Event]:
     return [e["diagnostic"] for e in events if e.get("diagnostic", {}).get("severity") == "error"]
 
 
+def completed(events: list[Event]) -> int:
+    """Return the number of steps that AWS has confirmed: what was read, created, changed or deleted."""
+    return sum(event["type"].endswith("_complete") for event in events)
+
+
 def progress_text(event: Event) -> str:
     """Return the progress text of an event, or an empty string."""
     hook = event.get("hook", {})

@@ -12,6 +12,7 @@ from ops.aws import remedy
 from ops.errors import OperatorError, Unfinished
 from ops.terraform import events, providers
 from ops.terraform.events import Event
+from ops.terraform.reachability import UNREACHABLE_SECONDS
 from ops.text import sentence
 
 _SHOWN = 3  # errors
@@ -62,6 +63,22 @@ def error(
     else:
         return OperatorError(f"terraform {command} of {root} failed: {text}")
     return Unfinished(f"{advice} Terraform reported: {sentence(text, _LONGEST)}")
+
+
+def unreachable(command: str, root: str, reason: str, errored_state: Path) -> OperatorError:
+    """Return the error of a command that was stopped because AWS could not be reached.
+
+    reason: a clause. errored_state: as of `error`.
+    """
+    state = ""
+    if command == "apply" and errored_state.exists():
+        state = f" on this machine, which has the state in {errored_state}"
+    elif command == "apply":
+        state = ", which adopts what has been created"
+    return Unfinished(
+        f"AWS has not been reachable for {UNREACHABLE_SECONDS:.0f} s, so Terraform was stopped during {command} of {root} "
+        f"({reason}): {_network()}, then run the same command again to resume{state}."
+    )
 
 
 def _diagnostics(errors: list[Event], log: Path) -> str:

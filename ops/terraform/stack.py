@@ -20,7 +20,7 @@ from ops.console import Progress, quiet
 from ops.errors import OperatorError
 from ops.paths import ROOT, WORK
 from ops.retries import client_config
-from ops.terraform import errored_state, events, providers
+from ops.terraform import errored_state, events, providers, reachability
 from ops.terraform.adoption import adopt, state
 from ops.terraform.adoption.search import Import
 from ops.terraform.client import flag
@@ -93,10 +93,15 @@ class Stack:
     @property
     def commands(self) -> Commands:
         """Terraform commands on this stack."""
-        return Commands(self.root, self.configuration, self.work, self.progress, self._aws_variables)
+        return Commands(
+            self.root, self.configuration, self.work, self.progress, self._aws_variables, self._probe
+        )
 
     def _aws_variables(self) -> dict[str, str]:
         return sessions.child_variables(self.session, self.region)
+
+    def _probe(self) -> reachability.Probe:
+        return reachability.probe(self.session, self.region)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

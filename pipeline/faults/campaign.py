@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from queue import Queue
 
@@ -33,6 +34,8 @@ class Campaign:
     labs: Sequence[Lab]
     step: Step
     keep: Callable[[Sequence[Row]], object] = len
+    _running: dict[str, float] = field(default_factory=dict, init=False)
+    """Title of each running case, and when it began."""
 
     def run(self, cases: Sequence[Case]) -> list[Row]:
         """Run cases. Return a row for each."""
@@ -42,16 +45,17 @@ class Campaign:
             free.put(lab)
         began, finished = time.monotonic(), 0
 
-        def run(case: Case) -> Row:
+        def run(number: int, case: Case) -> Row:
             lab = free.get()
             try:
-                return self._try(lab, case)
+                with self._shown(f"{number} of {len(cases)}: {case.fault}, {case.stage.name}"):
+                    return self._try(lab, case)
             finally:
                 free.put(lab)
 
         with ThreadPoolExecutor(len(self.labs)) as pool:
             try:
-                running = [pool.submit(run, case) for case in cases]
+                running = [pool.submit(run, number, case) for number, case in enumerate(cases, 1)]
                 for done in as_completed(running):
                     finished += 1
                     self.keep([case.result() for case in running if case.done()])
@@ -63,13 +67,29 @@ class Campaign:
                 raise
         return [done.result() for done in running]
 
+    @contextmanager
+    def _shown(self, title: str) -> Iterator[None]:
+        """Show a case while it runs, and for how long it has."""
+        self._running[title] = time.monotonic()
+        self.step(title, important=True)
+        self.step.follow(self._now_running)
+        try:
+            yield
+        finally:
+            del self._running[title]
+
+    def _now_running(self) -> str:
+        now = time.monotonic()
+        return "; ".join(f"{title} ({now - began:.0f} s)" for title, began in list(self._running.items()))
+
     def _report(self, row: Row, number: int, count: int, seconds: float) -> None:
         result = "passed" if row.passed else f"FAILED: lost: {row.lost}; next run {row.next_run}"
         left = round(seconds / number * (count - number) / 60)
         self.step(
-            f"{number} of {count}: {row.fault}, {row.stage}: {result} ({row.seconds:.0f} s; about {left} min left)",
+            f"{number} of {count} ended: {row.fault}, {row.stage}: {result} ({row.seconds:.0f} s; about {left} min left)",
             important=True,
         )
+        self.step.follow(self._now_running)
 
     def prepare(self, cases: Sequence[Case]) -> None:
         """Run the stages undisturbed up to the last one that a case needs. Saved states are used again."""

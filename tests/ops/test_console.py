@@ -1,5 +1,6 @@
 """Output for people goes to standard error; standard output is for JSON only."""
 
+import itertools
 import json
 import threading
 from datetime import datetime
@@ -100,6 +101,27 @@ def test_a_log_shows_that_a_step_still_waits(capsys, monkeypatch):
     threads = [thread for thread in threading.enumerate() if "_show_seconds" in thread.name]
     assert not threads
     assert "waiting until the endpoint is stable (0 s)" in capsys.readouterr().err
+
+
+def test_a_text_that_changes_by_itself_is_shown_until_the_next_text(capsys, monkeypatch):
+    monkeypatch.setattr(console, "LOG_SECONDS", 0.01)
+    numbers, third = itertools.count(1), threading.Event()
+
+    def running() -> str:
+        number = next(numbers)
+        if number == 3:
+            third.set()
+        return f"case 1 ({number} s)"
+
+    with console.Step("faults") as step:
+        step("preparing")
+        step.follow(running)
+        assert third.wait(30)
+        step("case 1 ended", important=True)
+        asked = next(numbers)
+    printed = capsys.readouterr().err
+    assert "faults: case 1 (2 s)" in printed and "preparing (" not in printed
+    assert next(numbers) - asked <= 2  # the clock may have been asking when the last text came
 
 
 def test_texts_are_not_interpreted_as_markup(capsys):
