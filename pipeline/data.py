@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ml.jobs import data
+from ml.jobs.data import problems
 from ops.console import Stage, Step, say
 from ops.environment import Environment
 from ops.paths import WORK
 
+CHECKED = "checked-images.sqlite"
 LISTED = 5  # names of converted images that are printed
 
 
@@ -36,22 +38,26 @@ def run(
             step(f"{what} {done:,} of {total:,}" if total else f"{what} {done:,}")
 
         folder = data.fetch(source, WORK / "data", progress)
-        report = data.validate(folder, progress, shares)
+        report = data.validate(folder, progress, shares, WORK / "data" / CHECKED)
         for note in report.notes:
             step(note, important=True)
         left_out = report.accept(skip_bad)
         name = source if source in ("sample", "dogs") else None
-        manifest = data.manifest(folder, left_out, name, progress, shares)
+        manifest = data.manifest(folder, left_out, name, progress, shares, report)
         uploaded = data.upload(env, manifest, progress)
+        problems.store(env, manifest, report.near_duplicates)
         counts = {split: sum(by_class.values()) for split, by_class in manifest.counts.items()}
         splits = ", ".join(f"{count:,} {split}" for split, count in counts.items())
         if not (uploaded.sent or uploaded.deleted):
             step.unchanged()
+        stored = f" in {len(shards.shards):,} shards" if (shards := uploaded.manifest.shards) else ""
         step.note = (
-            f"{len(manifest.files):,} images ({splits}) in {len(manifest.classes)} classes; "
+            f"{len(manifest.files):,} images ({splits}) in {len(manifest.classes)} classes{stored}; "
             f"{uploaded.sent:,} sent, {uploaded.unchanged:,} unchanged, {uploaded.deleted:,} deleted"
         )
     _show_changes(report, manifest)
+    if warning := problems.sentence(report.near_duplicates):
+        say(f"  {warning}")
     return {
         **step.ending,
         "dataset": manifest.dataset,
@@ -61,6 +67,8 @@ def run(
         "sent": uploaded.sent,
         "unchanged": uploaded.unchanged,
         "deleted": uploaded.deleted,
+        "shards": len(shards.shards) if shards else 0,
+        "near_duplicates": len(report.near_duplicates),
         "left_out": sorted(left_out | report.misplaced),
         "converted": {key: reason for reason, keys in manifest.converted.items() for key in keys},
     }

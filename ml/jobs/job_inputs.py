@@ -89,16 +89,19 @@ def toolkit_parameters(settings: Settings) -> dict[str, str]:
     }
 
 
-def channels(env: Environment, source: Source, dataset: str, splits: list[str]) -> list[dict[str, Any]]:
-    """Return the input channels: one per split, `code`, and `weights` for a pretrained network."""
-    uris = split_uris(env, dataset, splits)
+def channels(env: Environment, source: Source, manifest: Manifest, splits: list[str]) -> list[dict[str, Any]]:
+    """Return the input channels: one per split, `code`, and `weights` for a pretrained network.
+
+    Shards are read once and in order, so that they are streamed (FastFile) and need no room on the volume.
+    """
+    uris = split_uris(env, manifest, splits)
     uris[CODE] = source.uri.removesuffix(ARCHIVE)
     if env.settings.model.pretrained:
         uris["weights"] = weights.upload(env)
     return [
         {
             "channel_name": name,
-            "input_mode": "File",
+            "input_mode": "FastFile" if manifest.shards and name in splits else "File",
             "data_source": {
                 "s3_data_source": {
                     "s3_data_type": "S3Prefix",
@@ -111,10 +114,9 @@ def channels(env: Environment, source: Source, dataset: str, splits: list[str]) 
     ]
 
 
-def split_uris(env: Environment, dataset: str, splits: list[str]) -> dict[str, str]:
-    """Return the S3 prefix of each split's images."""
-    # With the slash: datasets/dogs/train must not match datasets/dogs/training too.
-    return {split: str(s3.in_data_bucket(env, f"datasets/{dataset}/{split}/")) for split in splits}
+def split_uris(env: Environment, manifest: Manifest, splits: list[str]) -> dict[str, str]:
+    """Return the S3 prefix of each split's images or shards."""
+    return {split: str(s3.in_data_bucket(env, manifest.folder(split))) for split in splits}
 
 
 def host_packages() -> list[str]:

@@ -192,7 +192,7 @@ def _trial_definition(env: Environment, manifest: Manifest, source: job_inputs.S
             "metric_definitions": job_inputs.metric_definitions(),
         },
         "role_arn": foundation.training_role_arn,
-        "input_data_config": job_inputs.channels(env, source, manifest.dataset, ["train", "valid"]),
+        "input_data_config": job_inputs.channels(env, source, manifest, ["train", "valid"]),
         "output_data_config": {
             "s3_output_path": str(s3.in_data_bucket(env, "tuning")),
             "kms_key_id": foundation.kms_key_arn,

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from ops.errors import OperatorError
 from ops.paths import ROOT
 from ops.settings.access import AccessSettings
+from ops.settings.data import DataSettings
 from ops.settings.ec2 import HostSettings
 from ops.settings.function import FunctionSettings
 from ops.settings.jobs import ModelSettings, TrainingSettings, TuningSettings
@@ -58,6 +59,7 @@ class Settings(Section):
     budget: BudgetSettings = BudgetSettings()
     observability: ObservabilitySettings = ObservabilitySettings()
     storage: StorageSettings = StorageSettings()
+    data: DataSettings = DataSettings()
     network: NetworkSettings = NetworkSettings()
     model: ModelSettings = ModelSettings()
     model_card: ModelCardSettings = ModelCardSettings()

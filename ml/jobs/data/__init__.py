@@ -1,9 +1,12 @@
 """Data sets: fetch images, check them, describe them in a manifest, upload what has changed."""
 
-from ml.jobs.data.manifest import ImageEntry, Manifest, manifest
+from ml.jobs.data.current import PREFIX, MissingData, current
+from ml.jobs.data.entries import ImageEntry
+from ml.jobs.data.manifest import Manifest, manifest
+from ml.jobs.data.seen import NearDuplicate
 from ml.jobs.data.sources import check_source, fetch
 from ml.jobs.data.splits import parse_shares
-from ml.jobs.data.upload import PREFIX, MissingData, Uploaded, current, upload
+from ml.jobs.data.upload import Uploaded, upload
 from ml.jobs.data.validate import Problem, Report, validate
 
 __all__ = [
@@ -11,6 +14,7 @@ __all__ = [
     "ImageEntry",
     "Manifest",
     "MissingData",
+    "NearDuplicate",
     "Problem",
     "Report",
     "Uploaded",

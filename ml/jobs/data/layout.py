@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ml.container import images
 from ml.jobs.data import splits
@@ -31,7 +32,7 @@ class Layout:
     """
 
     root: Path
-    files: dict[str, Path] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
     classes: dict[str, set[str]] = field(default_factory=dict)
     misplaced: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -198,9 +199,9 @@ def _folders(place: Path, layout: Layout) -> list[Path]:
     return [entry for entry in entries if entry.is_dir()]
 
 
-def _classes(layout: Layout, folders: list[Path]) -> dict[str, dict[str, Path]]:
+def _classes(layout: Layout, folders: list[Path]) -> dict[str, dict[str, str]]:
     """Return the images of each class by name. Folders whose names are equal once they are normalized are one class."""
-    found: dict[str, list[tuple[PurePosixPath, Path]]] = {}
+    found: dict[str, list[tuple[str, str]]] = {}
     nested: Counter[str] = Counter()
     for folder in folders:
         name = normalized(folder.name)
@@ -209,29 +210,43 @@ def _classes(layout: Layout, folders: list[Path]) -> dict[str, dict[str, Path]]:
         files = found.setdefault(name, [])
         for relative, path in _walk(folder, layout.misplaced):
             files.append((relative, path))
-            nested[f"{folder.name}/{relative.parts[0]}"] += len(relative.parts) > 1
+            if "/" in relative:
+                nested[f"{folder.name}/{relative.partition('/')[0]}"] += 1
     if count := nested.total():
-        example = min(place for place, number in nested.items() if number)
         layout.notes.append(
-            f"{count:,} images in folders inside of class folders, such as {folders[0].parent.name}/{example}, are of "
+            f"{count:,} images in folders inside of class folders, such as {folders[0].parent.name}/{min(nested)}, are of "
             f"that class ({_listed([*found])})"
         )
     return {name: image_names(files) for name, files in found.items()}
 
 
-def _walk(folder: Path, misplaced: list[Path]) -> Iterator[tuple[PurePosixPath, Path]]:
-    """Yield the files below a class folder. Links that lead nowhere, or to a folder that contains them, are misplaced."""
+def _walk(folder: Path, misplaced: list[Path]) -> Iterator[tuple[str, str]]:
+    """Yield the files below a class folder: path below it, and path.
+
+    Links that lead nowhere, or to a folder that contains them, are misplaced. Paths are texts: a set may have millions.
+    """
     resolved = folder.resolve()
-    waiting = [(PurePosixPath(), folder, {resolved, *resolved.parents})]
+    waiting = [("", folder, {resolved, *resolved.parents})]
     while waiting:
-        relative, place, above = waiting.pop()
-        for entry in _entries(place):
-            if entry.is_file():
-                yield relative / entry.name, entry
-            elif entry.is_dir() and entry.resolve() not in above:
-                waiting.append((relative / entry.name, entry, above | {entry.resolve()}))
+        above_it, place, above = waiting.pop()
+        with os.scandir(place) as scanned:
+            entries = sorted((e for e in scanned if _is_visible(e.name)), key=lambda entry: entry.name)
+        for entry in entries:
+            if _is_file(entry):
+                yield f"{above_it}{entry.name}", entry.path
+                continue
+            path = Path(entry.path)
+            if path.is_dir() and path.resolve() not in above:
+                waiting.append((f"{above_it}{entry.name}/", path, above | {path.resolve()}))
             else:
-                misplaced.append(entry)
+                misplaced.append(path)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link around
+        return False
 
 
 def _top(folder: Path) -> tuple[Path, list[str]]:
@@ -250,8 +265,11 @@ def _top(folder: Path) -> tuple[Path, list[str]]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    visible = (e for e in folder.iterdir() if not e.name.startswith(".") and e.name.lower() not in _JUNK)
-    return sorted(visible)
+    return sorted(entry for entry in folder.iterdir() if _is_visible(entry.name))
+
+
+def _is_visible(name: str) -> bool:
+    return not name.startswith(".") and name.lower() not in _JUNK
 
 
 def _seen(folder: Path) -> str:

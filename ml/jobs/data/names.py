@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 _JOINT = "__"
 
@@ -14,25 +14,25 @@ def normalized(name: str) -> str:
     return unicodedata.normalize("NFC", name).strip() or name
 
 
-def image_names(files: Iterable[tuple[PurePosixPath, Path]]) -> dict[str, Path]:
+def image_names(files: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return the file of each name, unique in any case of letters, as some systems see `a.JPG` and `a.jpg` as one.
 
-    files: the images of one class, by their paths below its folder. Folders become part of the name.
+    files: the images of one class: path below its folder, with slashes, and file. Folders become part of the name.
     """
-    named: dict[str, Path] = {}
+    named: dict[str, str] = {}
     taken: set[str] = set()
-    for relative, path in sorted(files, key=lambda file: str(file[0])):
-        name = free_name(_JOINT.join(normalized(part) for part in relative.parts), taken)
+    for relative, path in sorted(files):
+        name = free_name(_JOINT.join(normalized(part) for part in relative.split("/")), taken)
         named[name] = path
     return named
 
 
 def free_name(name: str, taken: set[str]) -> str:
     """Return a name, with a number if it is taken, and add it to `taken`, a set of case-folded names."""
-    path = PurePosixPath(name)
     candidate, number = name, 1
     while candidate.casefold() in taken:
         number += 1
+        path = PurePosixPath(name)
         candidate = str(path.with_name(f"{path.stem}-{number}{path.suffix}"))
     taken.add(candidate.casefold())
     return candidate

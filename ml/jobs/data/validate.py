@@ -9,8 +9,12 @@ from pathlib import Path
 from PIL import Image
 
 from ml.container import images
+from ml.jobs.data import near_duplicates
+from ml.jobs.data.checked import CheckedImages, Pixels
+from ml.jobs.data.entries import ImageEntry, entry
 from ml.jobs.data.layout import Layout, scan
 from ml.jobs.data.parallel import Progress, each, quiet
+from ml.jobs.data.seen import PIXEL_BYTES, NearDuplicate, Seen
 from ml.jobs.data.splits import SPLITS
 from ops.errors import OperatorError
 
@@ -33,18 +37,31 @@ class Problem:
 class Report:
     """The result of `validate`.
 
+    layout: the data set as it was found.
     images: how many files were checked.
     skip: the keys to leave out so that no problem is left.
     left: how many images are left then.
-    notes: how the folder was interpreted.
+    entries: of the valid images, by key.
+    near_duplicates: images of different splits that look the same. They are no problem: they may be right.
     """
 
-    root: Path
+    layout: Layout = field(repr=False)
     images: int
     problems: list[Problem]
     skip: frozenset[str] = field(repr=False)
     left: int
-    notes: list[str]
+    entries: dict[str, ImageEntry] = field(repr=False)
+    near_duplicates: list[NearDuplicate] = field(repr=False)
+
+    @property
+    def root(self) -> Path:
+        """The folder with the splits or the classes."""
+        return self.layout.root
+
+    @property
+    def notes(self) -> list[str]:
+        """How the folder was interpreted."""
+        return self.layout.notes
 
     @property
     def misplaced(self) -> frozenset[str]:
@@ -83,13 +100,28 @@ class Report:
         return "\n".join(lines)
 
 
-def validate(root: Path, progress: Progress = quiet, shares: tuple[float, ...] | None = None) -> Report:
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The result of checking one file: its problem, or its entry and pixels."""
+
+    problem: Problem | None = None
+    entry: ImageEntry | None = None
+    pixels: Pixels | None = None
+
+
+def validate(
+    root: Path,
+    progress: Progress = quiet,
+    shares: tuple[float, ...] | None = None,
+    cache: Path | None = None,
+) -> Report:
     """Decode every image completely and compare splits and classes. Raises OperatorError if root is no data set.
 
     Kinds: bad name, not an image, not understood, unreadable, truncated, tiny, too large, duplicate, contradiction,
     misplaced, similar classes, empty class, missing class.
 
     shares: as of layout.scan.
+    cache: database of the images that were checked before, as of CheckedImages; they are read and not decoded.
     """
     layout = scan(root, shares)
     keys = sorted(layout.files)
@@ -98,18 +130,23 @@ def validate(root: Path, progress: Progress = quiet, shares: tuple[float, ...] |
         for p in layout.misplaced
     ]
     bad: set[str] = set()
-    seen: dict[str, list[str]] = defaultdict(list)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of Pillow, about metadata that is damaged, as it is not used
-        for key, (problem, digest) in zip(
-            keys, each(lambda k: examine(k, layout.files[k]), keys, "checking", progress), strict=True
-        ):
-            if problem:
-                problems.append(problem)
-                bad.add(key)
-            else:
-                seen[digest].append(key)
-    repeated = _repeated(seen)
+    seen = Seen()
+    known = CheckedImages(cache)
+    entries: dict[str, ImageEntry] = {}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Pillow, about metadata that is damaged, as it is not used
+            checks = each(lambda key: examine(key, layout.files[key], known), keys, "checking", progress)
+            for key, check in zip(keys, checks, strict=True):
+                if check.problem:
+                    problems.append(check.problem)
+                    bad.add(key)
+                elif check.entry and check.pixels:
+                    entries[key] = check.entry
+                    seen.add(key, check.pixels)
+    finally:
+        known.close()
+    repeated = _repeated(seen.repeated())
     problems += repeated
     bad |= {problem.file for problem in repeated}
     problems += _class_problems(layout)
@@ -123,32 +160,46 @@ def validate(root: Path, progress: Progress = quiet, shares: tuple[float, ...] |
     classes_left = len(set().union(*layout.classes.values()) - dropped)
     left = len(keys) - len(skip) if classes_left >= 2 else 0
     problems.sort(key=lambda p: (p.kind, p.file))
-    return Report(layout.root, len(keys), problems, skip, left, layout.notes)
+    near = seen.near_duplicates(skip)
+    return Report(layout, len(keys), problems, skip, left, entries, near)
 
 
-def examine(key: str, path: Path) -> tuple[Problem | None, str]:
-    """Decode one image as training does. Returns its problem, or None and the digest of its RGB pixels."""
+def examine(key: str, path: str, known: CheckedImages) -> Check:
+    """Decode one image as training does, unless its content is known."""
     if not key.isprintable() or max(map(_bytes, key.split("/"))) > _MAX_PART or _bytes(key) > _MAX_KEY:
-        return Problem("bad name", _printable(key), "control characters, not UTF-8, or too long"), ""
+        return Check(Problem("bad name", _printable(key), "control characters, not UTF-8, or too long"))
     try:
-        content = path.read_bytes()
-        image: Image.Image = images.decode_image(content)
+        content = Path(path).read_bytes()
     except OSError as error:
-        return Problem("unreadable", key, error.strerror or str(error)), ""
+        return Check(Problem("unreadable", key, error.strerror or str(error)))
+    found = entry(content)
+    if pixels := known.get(found.sha256):
+        return Check(entry=found, pixels=pixels)
+    decoded = _decoded(key, content)
+    if isinstance(decoded, Problem):
+        return Check(decoded)
+    known.add(found.sha256, decoded)
+    return Check(entry=found, pixels=decoded)
+
+
+def _decoded(key: str, content: bytes) -> Pixels | Problem:
+    """Return what an image looks like, or its problem."""
+    try:
+        image: Image.Image = images.decode_image(content)
     except images.UnknownFormatError as error:
-        return _unknown(key, content[: images.HEAD_BYTES], str(error)), ""
+        return _unknown(key, content[: images.HEAD_BYTES], str(error))
     except images.ImageTooLargeError:
-        return Problem("too large", key, f"over {images.MAX_PIXELS:,} pixels"), ""
+        return Problem("too large", key, f"over {images.MAX_PIXELS:,} pixels")
     except images.TruncatedError:
-        return Problem("truncated", key), ""
+        return Problem("truncated", key)
     except images.ImageError as error:
-        return Problem("unreadable", key, str(error)), ""
+        return Problem("unreadable", key, str(error))
     width, height = image.size
     if min(width, height) < MIN_SIDE:
-        return Problem("tiny", key, f"{width}×{height}"), ""
+        return Problem("tiny", key, f"{width}×{height}")
     digest = hashlib.sha256(b"%d,%d," % (width, height))
     digest.update(image.convert("RGB").tobytes())
-    return None, digest.hexdigest()
+    return Pixels(digest.digest()[:PIXEL_BYTES], near_duplicates.perceptual_hash(image))
 
 
 def _unknown(key: str, head: bytes, reason: str) -> Problem:
@@ -160,8 +211,8 @@ def _unknown(key: str, head: bytes, reason: str) -> Problem:
     return Problem("not an image", key, what)
 
 
-def _repeated(seen: dict[str, list[str]]) -> list[Problem]:
-    """Return images with the same pixels in several classes or splits. seen: the keys of each digest.
+def _repeated(seen: list[list[str]]) -> list[Problem]:
+    """Return images with the same pixels in several classes or splits. seen: the keys of images with equal pixels.
 
     In several classes, one of the labels is wrong, and no copy can be kept. In several splits, the model would be
     evaluated on its training data: the copy in the test or validation split is kept, so that leaving out the others does
@@ -169,7 +220,7 @@ def _repeated(seen: dict[str, list[str]]) -> list[Problem]:
     split and class are accepted.
     """
     found = []
-    for keys in seen.values():
+    for keys in seen:
         if len({key.split("/")[1] for key in keys}) > 1:
             for key in keys:
                 other = next(k for k in keys if k.split("/")[1] != key.split("/")[1])

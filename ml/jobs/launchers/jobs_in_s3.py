@@ -124,7 +124,7 @@ def _artifact(env: Environment, name: str) -> s3.S3Uri:
 
 def _channels(training: Training) -> dict[str, str]:
     env = training.env
-    found = job_inputs.split_uris(env, training.manifest.dataset, ["train", "valid", "test"])
+    found = job_inputs.split_uris(env, training.manifest, ["train", "valid", "test"])
     if env.settings.model.pretrained:
         found["weights"] = weights.upload(as_submitter(env))
     return found

@@ -90,7 +90,7 @@ def submit(env: Environment, training: Training, name: str) -> None:
             "metric_definitions": job_inputs.metric_definitions(),
         },
         input_data_config=job_inputs.channels(
-            env, training.source, training.manifest.dataset, ["train", "valid", "test"]
+            env, training.source, training.manifest, ["train", "valid", "test"]
         ),
         output_data_config={
             "s3_output_path": str(s3.in_data_bucket(env, "training")),

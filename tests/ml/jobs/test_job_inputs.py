@@ -130,19 +130,31 @@ def test_the_source_is_uploaded_once_per_content(account, dev, foundation):
     assert stored["SSEKMSKeyId"] == foundation.kms_key_arn
 
 
-def test_channels_are_the_splits_and_the_program(account, dev, foundation):
-    channels = job_inputs.channels(dev, SOURCE, "dogs", ["train", "valid"])
+def test_channels_are_the_splits_and_the_program(account, dev, foundation, manifest):
+    channels = job_inputs.channels(dev, SOURCE, manifest, ["train", "valid"])
     assert [c["channel_name"] for c in channels] == ["train", "valid", "code"]
     uris = [c["data_source"]["s3_data_source"]["s3_uri"] for c in channels]
-    # With the slash: datasets/dogs/train must not take datasets/dogs/training too.
-    expected = [f"s3://{foundation.bucket}/datasets/dogs/{split}/" for split in ("train", "valid")]
+    # With the slash: datasets/sample/train must not take datasets/sample/training too.
+    expected = [f"s3://{foundation.bucket}/datasets/sample/{split}/" for split in ("train", "valid")]
     assert uris == [*expected, "s3://bucket/code/abc/"]
+    assert {c["input_mode"] for c in channels} == {"File"}
 
 
-def test_a_pretrained_network_has_a_channel_with_weights(account, dev, monkeypatch):
+def test_shards_are_streamed(account, dev, foundation, manifest):
+    sharded = manifest.in_shards([], {})
+    train, code = job_inputs.channels(dev, SOURCE, sharded, ["train"])
+    uri = train["data_source"]["s3_data_source"]["s3_uri"]
+    assert (uri, train["input_mode"]) == (
+        f"s3://{foundation.bucket}/datasets/sample/shards/train/",
+        "FastFile",
+    )
+    assert code["input_mode"] == "File"
+
+
+def test_a_pretrained_network_has_a_channel_with_weights(account, dev, monkeypatch, manifest):
     pretrained = with_settings(dev, model={"mode": "linear-probe"})
     monkeypatch.setattr(weights, "upload", lambda *_: "s3://bucket/weights/resnet50/")
-    channels = job_inputs.channels(pretrained, SOURCE, "dogs", ["train"])
+    channels = job_inputs.channels(pretrained, SOURCE, manifest, ["train"])
     assert channels[-1]["channel_name"] == "weights"
 
 

@@ -2,14 +2,13 @@
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from ml.jobs.data import current, manifest, upload
+from ml.jobs.data import current, journal, manifest, upload
 from ml.jobs.data.manifest import Manifest
 from ops import s3
 from ops.environment import Environment
@@ -165,7 +164,7 @@ def test_an_interrupted_upload_does_not_change_the_current_data_set(env, bucket,
 
 def test_the_journal_is_rewritten_while_images_are_sent(env, bucket, pets, monkeypatch):
     """Another command takes a silent upload for an interrupted one; converting an image takes seconds."""
-    monkeypatch.setattr(sys.modules["ml.jobs.data.upload"], "_FLUSH_SECONDS", -1)
+    monkeypatch.setattr(journal, "FLUSH_SECONDS", 0.001)
     written = []
     bucket.meta.events.register(
         "before-call.s3.PutObject",
@@ -174,6 +173,7 @@ def test_the_journal_is_rewritten_while_images_are_sent(env, bucket, pets, monke
     send(pets, env)
     last = max(index for index, name in enumerate(written) if name.endswith(".png"))
     assert written[:last].count("upload-in-progress.json") > 1
+    assert not any("in-progress" in key for key in keys(bucket))
     assert current(env).hash == manifest(pets).hash
 
 
