@@ -40,7 +40,7 @@ def load(
         report = data.validate(root, shares=shares)
         manifest = data.upload(dev, data.manifest(root, report.accept(skip_bad), shares=shares)).manifest
         channels = {}
-        for name, uri in job_inputs.split_uris(dev, manifest.dataset, list(SPLITS)).items():
+        for name, uri in job_inputs.split_uris(dev, manifest, list(SPLITS)).items():
             channels[name] = tmp_path / "opt" / name
             JobStorage().download(uri, channels[name])
         change(tmp_path / "opt")
