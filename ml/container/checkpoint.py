@@ -13,6 +13,7 @@ from errors import InputError
 from training_state import TrainingState
 
 FILE_NAME = "checkpoint.pt"
+_MEMBERS = {"run", "model", "optimizer", "scheduler", "scaler", "history"}
 
 
 def save(folder: Path, state: TrainingState, run: dict[str, Any]) -> None:
@@ -26,6 +27,7 @@ def save(folder: Path, state: TrainingState, run: dict[str, Any]) -> None:
         "model": state.model.state_dict(),
         "optimizer": state.optimizer.state_dict(),
         "scheduler": state.scheduler.state_dict(),
+        "scaler": state.scaler.state_dict(),
         "history": state.history,
     }
     torch.save(content, partial)
@@ -40,8 +42,11 @@ def read(folder: Path | None) -> bytes | None:
 
 
 def restore(data: bytes, state: TrainingState, run: dict[str, Any]) -> None:
-    """Set the state to a checkpoint's. Raises InputError for the checkpoint of another run."""
-    content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    """Set the state to a checkpoint's.
+
+    Raises InputError for the checkpoint of another run, or a damaged one.
+    """
+    content = _load(data)
     different = sorted(name for name in run if run[name] != content["run"].get(name))
     if different:
         raise InputError(
@@ -50,4 +55,23 @@ def restore(data: bytes, state: TrainingState, run: dict[str, Any]) -> None:
     state.model.load_state_dict(content["model"])
     state.optimizer.load_state_dict(content["optimizer"])
     state.scheduler.load_state_dict(content["scheduler"])
+    state.scaler.load_state_dict(content["scaler"])
     state.history[:] = content["history"]
+
+
+def _load(data: bytes) -> dict[str, Any]:
+    try:
+        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    # Anything can be raised for any bytes. weights_only refuses code.
+    except Exception as error:
+        raise InputError(_damaged(len(data))) from error
+    if not isinstance(content, dict) or not content.keys() >= _MEMBERS:
+        raise InputError(_damaged(len(data)))
+    return content
+
+
+def _damaged(size: int) -> str:
+    return (
+        f"{FILE_NAME} ({size} bytes) is not a checkpoint of this program, or is damaged; delete it, or use an empty "
+        "checkpoint location, to train from the start"
+    )

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
-from torch.utils.data import DataLoader, Dataset
 
+import decoded_cache
+from decoded_cache import Encoded
 from errors import InputError
 from images import ImageError, is_gray
 from preprocess import Preprocess
+from process_group import ProcessGroup
 
-# A split that decodes to at most this size is kept in memory. A larger one is decoded again every epoch.
+# A split that decodes to at most this size is kept in memory, a larger one in a file.
 MEMORY_LIMIT = 512 * 2**20  # bytes
+_DECODED_TOGETHER = 64  # images
+_AHEAD = 3  # batches
 _EXPECTED = "expected <class>/<image>"
 
 Decoded = TypeVar("Decoded")
@@ -37,6 +42,43 @@ class Split:
     paths: tuple[Path, ...]
     labels: torch.Tensor
     classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Splits:
+    """The splits of a job, and the transform of their images.
+
+    splits: name to split; train, valid and, when the job has the channel, test. All have the same classes.
+    """
+
+    splits: dict[str, Split]
+    preprocess: Preprocess
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names, sorted."""
+        return self.splits["train"].classes
+
+    def description(self) -> dict[str, Any]:
+        """Return JSON from which from_description makes the same splits, without the images."""
+        splits = {
+            name: {
+                "images": [f"{path.parent.name}/{path.name}" for path in split.paths],
+                "labels": split.labels.tolist(),
+            }
+            for name, split in self.splits.items()
+        }
+        return {"classes": list(self.classes), "preprocess": asdict(self.preprocess), "splits": splits}
+
+    @classmethod
+    def from_description(cls, description: dict[str, Any]) -> Splits:
+        """Return the splits of a description. Their paths are relative, as the images are elsewhere."""
+        classes = tuple(description["classes"])
+        splits = {
+            name: Split(name, tuple(map(Path, content["images"])), torch.tensor(content["labels"]), classes)
+            for name, content in description["splits"].items()
+        }
+        return cls(splits, Preprocess.from_description(description["preprocess"]))
 
 
 def read_split(name: str, folder: Path) -> Split:
@@ -93,50 +135,80 @@ def detect_channels(split: Split) -> int:
 
 
 class SplitImages:
-    """The decoded images of a split, kept in memory when they fit.
+    """The decoded images of a split, in memory when they fit, otherwise memory-mapped. Each image is decoded once.
 
     Raises InputError, with the file, for an image that cannot be decoded.
     """
 
-    def __init__(self, split: Split, preprocess: Preprocess, memory_limit: int = MEMORY_LIMIT) -> None:
+    def __init__(
+        self,
+        split: Split,
+        preprocess: Preprocess,
+        group: ProcessGroup,
+        folder: Path,
+        memory_limit: int = MEMORY_LIMIT,
+    ) -> None:
+        """Decode the images. Collective.
+
+        folder: for the memory-mapped file; the ranks of a host share it.
+        memory_limit: bytes.
+        """
         self.split = split
-        self._dataset = _DecodedDataset(split.paths, preprocess)
-        size = len(split.paths) * preprocess.channels * preprocess.resize_size**2
-        self._images = self._decode_all() if size <= memory_limit else None
+        count, channels, size = len(split.paths), preprocess.channels, preprocess.resize_size
+        if count * channels * size**2 <= memory_limit:
+            self._images = torch.cat(
+                list(stream(split, preprocess, torch.arange(count).split(_DECODED_TOGETHER)))
+            )
+            return
+        # The first rank of a host creates the file, before the others open it.
+        if group.local_rank == 0:
+            decoded_cache.create(folder / split.name, count, channels, size)
+        group.barrier()
+        cache = decoded_cache.create(folder / split.name, count, channels, size)
+        mine = cache.missing(range(group.local_rank, count, group.local_size))
+        paths = (split.paths[index] for index in mine)
+        items = (Encoded(int(i), f"{p.parent.name}/{p.name}", p) for i, p in zip(mine, paths, strict=True))
+        cache.fill(
+            items, lambda data: preprocess.decode(data).numpy(), _available_cpus() // group.local_size or 1
+        )
+        group.barrier()
+        self._images = torch.from_numpy(cache.images)
 
     def __len__(self) -> int:
         return len(self.split.paths)
 
     def batches(self, indices: Sequence[torch.Tensor]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield one batch per tensor of indices: uint8 [N, channels, resize_size, resize_size], int64 [N]."""
-        labels = self.split.labels
-        if self._images is not None:
-            yield from ((self._images[batch], labels[batch]) for batch in indices)
-            return
-        loader = DataLoader(
-            self._dataset,
-            batch_sampler=[batch.tolist() for batch in indices],
-            num_workers=_available_cpus(),
-            pin_memory=torch.cuda.is_available(),
-        )
-        yield from ((images, labels[batch]) for images, batch in zip(loader, indices, strict=True))
-
-    def _decode_all(self) -> torch.Tensor:
-        # Threads are enough: PIL releases the interpreter lock while it decodes.
-        with ThreadPoolExecutor(_available_cpus()) as pool:
-            return torch.stack(list(pool.map(self._dataset.__getitem__, range(len(self)))))
+        return ((self._images[batch], self.split.labels[batch]) for batch in indices)
 
 
-class _DecodedDataset(Dataset[torch.Tensor]):
-    def __init__(self, paths: Sequence[Path], preprocess: Preprocess) -> None:
-        self._paths = paths
-        self._preprocess = preprocess
+def stream(split: Split, preprocess: Preprocess, batches: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
+    """Yield the images of each batch of indices: uint8 [N, channels, resize_size, resize_size].
 
-    def __len__(self) -> int:
-        return len(self._paths)
+    Decodes a few batches ahead. Threads are enough: Pillow releases the interpreter lock while it decodes.
+    Raises InputError, with the file, for an image that cannot be decoded.
+    """
 
-    def __getitem__(self, index: int) -> torch.Tensor:
-        return _read(self._paths[index], lambda path: self._preprocess.decode(path.read_bytes()))
+    def decode(index: int) -> torch.Tensor:
+        return _read(split.paths[index], lambda path: preprocess.decode(path.read_bytes()))
+
+    waiting: deque[list[Future[torch.Tensor]]] = deque()
+    pool = ThreadPoolExecutor(_available_cpus())
+    shape = (0, preprocess.channels, preprocess.resize_size, preprocess.resize_size)
+    try:
+        for batch in batches:
+            waiting.append([pool.submit(decode, index) for index in batch.tolist()])
+            if len(waiting) > _AHEAD:
+                yield _stack(waiting.popleft(), shape)
+        while waiting:
+            yield _stack(waiting.popleft(), shape)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _stack(decoded: list[Future[torch.Tensor]], shape: tuple[int, ...]) -> torch.Tensor:
+    images = [image.result() for image in decoded]
+    return torch.stack(images) if images else torch.empty(shape, dtype=torch.uint8)
 
 
 def _read(path: Path, read: Callable[[Path], Decoded]) -> Decoded:

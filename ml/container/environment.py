@@ -55,6 +55,11 @@ class TrainingEnvironment:
             current_host=variables.get("SM_CURRENT_HOST", hosts[0]),
         )
 
+    @property
+    def splits(self) -> list[str]:
+        """The splits that the job reads: train, valid and, when it has the channel, test."""
+        return ["train", "valid", *(["test"] if "test" in self.channels else [])]
+
     def channel(self, name: str) -> Path:
         """Return the folder of a channel. Raises InputError when the job has no such channel."""
         if name not in self.channels:

@@ -9,26 +9,28 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dataset import SplitImages
-from preprocess import Preprocess
+from examples import Examples
+from precision import autocast
 from process_group import ProcessGroup
 from sampling import evaluation_batches
+
+CPU = torch.device("cpu")
 
 
 class Metrics:
     """Sums over images, and the averages per image."""
 
-    def __init__(self, classes: int) -> None:
-        self.loss_sum = torch.zeros((), dtype=torch.float64)
-        self.confusion = torch.zeros(classes, classes, dtype=torch.int64)  # [true, predicted]
+    def __init__(self, classes: int, device: torch.device = CPU) -> None:
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+        self.confusion = torch.zeros(classes, classes, dtype=torch.int64, device=device)  # [true, predicted]
 
     def add(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Add a batch: logits [N, classes], int64 labels [N]. Returns the sum of its losses, for the gradient."""
         loss = F.cross_entropy(logits, labels, reduction="sum")
-        self.loss_sum += loss.detach().double().cpu()
+        # On the device: reading a value would wait for all that a GPU has still to compute.
+        self.loss_sum += loss.detach()
         pairs = labels * len(self.confusion) + logits.detach().argmax(dim=1)
-        counts = torch.bincount(pairs.cpu(), minlength=self.confusion.numel())
-        self.confusion += counts.view_as(self.confusion)
+        self.confusion.view(-1).scatter_add_(0, pairs, torch.ones_like(pairs))
         return loss
 
     def reduce(self, group: ProcessGroup) -> Metrics:
@@ -60,16 +62,36 @@ class Metrics:
 
 @torch.inference_mode()
 def evaluate(
-    model: nn.Module, images: SplitImages, preprocess: Preprocess, batch_size: int, group: ProcessGroup
+    model: nn.Module,
+    examples: Examples,
+    batch_size: int,
+    group: ProcessGroup,
+    precision: torch.dtype = torch.float32,
 ) -> Metrics:
-    """Return the metrics of a split over all ranks. Each rank evaluates its share. Collective."""
+    """Return the metrics of a split over all ranks. Each rank evaluates its share. Collective.
+
+    precision: of the forward pass.
+    """
     model.eval()
-    metrics = Metrics(len(images.split.classes))
-    share = evaluation_batches(len(images), batch_size, group.rank, group.world_size)
-    for pixels, labels in images.batches(share):
-        inputs = preprocess.normalize(preprocess.crop(pixels.to(group.device)))
-        metrics.add(model(inputs), labels.to(group.device))
+    metrics = Metrics(len(examples.split.classes), group.device)
+    share = evaluation_batches(len(examples.split.labels), batch_size, group.rank, group.world_size)
+    for inputs, labels in examples.evaluation_batches(share, group):
+        with autocast(group.device, precision):
+            logits = model(inputs)
+        metrics.add(logits.float(), labels)
     return metrics.reduce(group)
+
+
+@torch.inference_mode()
+def predict_logits(
+    model: nn.Module, examples: Examples, batch_size: int, group: ProcessGroup
+) -> torch.Tensor:
+    """Return the logits of every image of a split, in the order of split.paths: float32 [N, classes]. Collective."""
+    model.eval()
+    share = evaluation_batches(len(examples.split.labels), batch_size, group.rank, group.world_size)
+    rows = [model(inputs) for inputs, _ in examples.evaluation_batches(share, group)]
+    empty = torch.zeros(0, len(examples.split.classes), device=group.device)
+    return group.gather(torch.cat([*rows, empty]), len(examples.split.labels)).cpu()
 
 
 def metric_line(metrics: Mapping[str, float], epoch: int | None = None) -> str:

@@ -33,13 +33,7 @@ class Predictor:
         description = json.loads((model_dir / "model.json").read_text(encoding="utf-8"))
         self.architecture: str = description["architecture"]
         self.classes: tuple[str, ...] = tuple(description["classes"])
-        self.preprocess = Preprocess(
-            image_size=description["image_size"],
-            resize_size=description["resize_size"],
-            channels=description["channels"],
-            mean=tuple(description["mean"]),
-            std=tuple(description["std"]),
-        )
+        self.preprocess = Preprocess.from_description(description)
         self._model = build_model(
             self.architecture,
             len(self.classes),

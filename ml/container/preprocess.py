@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from PIL import Image, ImageOps
@@ -26,6 +28,12 @@ class Preprocess:
     channels: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, Any]) -> Preprocess:
+        """Return the transform that a JSON object, such as model.json, describes. Ignores its other members."""
+        values = {item.name: description[item.name] for item in fields(cls)}
+        return cls(**{**values, "mean": tuple(values["mean"]), "std": tuple(values["std"])})
 
     @property
     def mode(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -28,11 +28,14 @@ class ProcessGroup:
     rank: rank of this process, from 0.
     world_size: number of ranks.
     device: device of this process's model and batches.
+    local_rank, local_size: rank of this process on its host, from 0, and number of ranks on the host.
     """
 
     rank: int
     world_size: int
     device: torch.device
+    local_rank: int = 0
+    local_size: int = 1
 
     @property
     def is_main(self) -> bool:
@@ -46,7 +49,24 @@ class ProcessGroup:
             return model
         # Convolutions with one input channel cause this warning: two descriptions of their memory layout are equal.
         warnings.filterwarnings("ignore", "Grad strides do not match bucket view strides")
-        return nn.parallel.DistributedDataParallel(model)
+        # Buffers are synchronized once an epoch, by synchronize, instead of before every step.
+        return nn.parallel.DistributedDataParallel(
+            model, broadcast_buffers=False, gradient_as_bucket_view=True
+        )
+
+    def synchronize(self, model: nn.Module) -> None:
+        """Set the buffers of all ranks to their mean: each rank has running statistics of its own batches. Collective."""
+        buffers = [buffer for buffer in model.buffers() if buffer.is_floating_point()]
+        if self.world_size == 1 or not buffers:
+            return
+        mean = self.sum(torch.cat([buffer.flatten() for buffer in buffers])) / self.world_size
+        for buffer, values in zip(buffers, mean.split([b.numel() for b in buffers]), strict=True):
+            buffer.copy_(values.view_as(buffer))
+
+    def barrier(self) -> None:
+        """Wait until every rank has come here. Collective."""
+        if self.world_size > 1:
+            self.sum(torch.zeros(1))
 
     def sum(self, values: torch.Tensor) -> torch.Tensor:
         """Return the sum of a tensor over the ranks, on this rank's device. Collective."""
@@ -54,6 +74,29 @@ class ProcessGroup:
         if self.world_size > 1:
             dist.all_reduce(values)
         return values
+
+    def minimum(self, values: Sequence[float]) -> list[float]:
+        """Return the smallest of each value over the ranks. Collective."""
+        if self.world_size == 1:
+            return list(values)
+        reduced = torch.tensor(values, dtype=torch.float64, device=self.device)
+        dist.all_reduce(reduced, dist.ReduceOp.MIN)
+        return reduced.tolist()
+
+    def gather(self, rows: torch.Tensor, count: int) -> torch.Tensor:
+        """Return the rows of all ranks, [count, ...], on this rank's device: row i is of rank i % world_size. Collective.
+
+        rows: this rank's, in order.
+        """
+        rows = rows.to(self.device)
+        if self.world_size == 1:
+            return rows
+        share = -(-count // self.world_size)
+        padded = torch.zeros(share, *rows.shape[1:], dtype=rows.dtype, device=self.device)
+        padded[: len(rows)] = rows
+        parts = [torch.empty_like(padded) for _ in range(self.world_size)]
+        dist.all_gather(parts, padded)
+        return torch.stack(parts, dim=1).flatten(0, 1)[:count]
 
     def any(self, flag: bool) -> bool:
         """Return whether the flag is set on any rank. Collective."""
@@ -88,7 +131,7 @@ def join_process_group(environment: TrainingEnvironment) -> Iterator[ProcessGrou
     its own loopback address, do not interfere.
     Raises InputError when this host is not one of the job's hosts.
     """
-    rank, world_size, local_rank = _ranks(environment)
+    rank, world_size, local_rank, local_size = _ranks(environment)
     gpu = torch.cuda.is_available()
     device = torch.device("cuda", local_rank) if gpu else torch.device("cpu")
     if gpu:
@@ -102,20 +145,22 @@ def join_process_group(environment: TrainingEnvironment) -> Iterator[ProcessGrou
     store = None if _under_torchrun() else _store(environment.hosts[0], rank, world_size)
     dist.init_process_group(backend, store=store, rank=rank, world_size=world_size, timeout=TIMEOUT)
     try:
-        yield ProcessGroup(rank, world_size, device)
+        yield ProcessGroup(rank, world_size, device, local_rank, local_size)
     finally:
         dist.destroy_process_group()
 
 
-def _ranks(environment: TrainingEnvironment) -> tuple[int, int, int]:
-    """Return rank, number of ranks, and rank on this host."""
+def _ranks(environment: TrainingEnvironment) -> tuple[int, int, int, int]:
+    """Return rank, number of ranks, rank on this host, and number of ranks on this host."""
     if _under_torchrun():
-        return int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_RANK"])
+        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+        rank, world_size, local_rank, local_size = (int(os.environ[name]) for name in names)
+        return rank, world_size, local_rank, local_size
     if environment.current_host not in environment.hosts:
         raise InputError(
             f"SM_CURRENT_HOST {environment.current_host!r} is not one of SM_HOSTS {environment.hosts}"
         )
-    return environment.hosts.index(environment.current_host), len(environment.hosts), 0
+    return environment.hosts.index(environment.current_host), len(environment.hosts), 0, 1
 
 
 def _under_torchrun() -> bool:

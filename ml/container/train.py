@@ -10,209 +10,174 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
-
-import torch
 
 import architectures
 import checkpoint
-from dataset import Split, SplitImages, check_classes, check_count, detect_channels, read_split
+import modes
 from environment import TrainingEnvironment
-from epoch import train_epoch
+from epoch import Trainer
 from errors import InputError
-from evaluate import Metrics, check_finite, evaluate, metric_line
+from evaluate import Metrics, check_finite, evaluate, metric_line, predict_logits
 from export import export
-from hyperparameters import Hyperparameters, parse_hyperparameters
-from model import build_model, default_preprocess
-from modes import set_trainable
-from preprocess import Preprocess
-from process_group import ProcessGroup, join_process_group
+from hyperparameters import parse_hyperparameters
+from process_group import join_process_group
+from run import Run
+from setup import Setup, build, compute_features, prepare, read_splits
 from stop import StopRequest, TrainingStopped
 from training_state import TrainingState
 
 
-@dataclass(kw_only=True, frozen=True, slots=True)
-class Run:
-    """One training run.
-
-    hyperparameters: values from the command line.
-    environment: folders and hosts.
-    group: the process group; only rank 0 prints and saves.
-    stop: whether SIGTERM was received.
-    """
-
-    hyperparameters: Hyperparameters
-    environment: TrainingEnvironment
-    group: ProcessGroup
-    stop: StopRequest
-
-    def log(self, line: str) -> None:
-        """Print a line on rank 0."""
-        if self.group.is_main:
-            print(line, flush=True)
+def run_task(run: Run) -> None:
+    """Run the task of the hyperparameters. Every rank runs this."""
+    with run.scratch() as scratch:
+        if run.hyperparameters.task == "features":
+            save_features(run, scratch)
+        else:
+            train(run, scratch)
 
 
-@dataclass(kw_only=True, frozen=True, slots=True)
-class Data:
-    """The decoded splits.
-
-    images: split name to images; train, valid and, when the job has the channel, test.
-    preprocess: the transform of all splits.
-    """
-
-    images: dict[str, SplitImages]
-    preprocess: Preprocess
-
-    @property
-    def train(self) -> Split:
-        """The training split."""
-        return self.images["train"].split
-
-
-def train(run: Run) -> None:
-    """Train, evaluate and export one model. Every rank runs this."""
-    data = load_data(run)
-    state = build_state(run, data)
-    resume(run, data, state)
-    train_epochs(run, data, state)
-    split, metrics = evaluate_final(run, data, state)
-    save_artifact(run, data, state, split, metrics)
+def save_features(run: Run, scratch: Path) -> None:
+    """Compute the features of a frozen backbone into the checkpoint folder, from which other jobs read them."""
+    hyperparameters, environment = run.hyperparameters, run.environment
+    if not hyperparameters.starts_from_weights:
+        raise InputError("--task features is for a backbone with weights; --mode is from-scratch")
+    if environment.checkpoint_dir is None:
+        raise InputError(
+            "--task features writes to the checkpoint location, and the job has none; add CheckpointConfig"
+        )
+    architecture = architectures.resolve(hyperparameters.architecture)
+    splits = read_splits(run, architecture)
+    weights = environment.weights(architecture.name)
+    model, precision = build(run, architecture, splits, weights)
+    started = time.perf_counter()
+    folder = environment.checkpoint_dir if run.group.is_main else scratch / f"features-{run.group.rank}"
+    compute_features(run, architecture, splits, model, precision, weights, folder)
+    count = sum(len(split.paths) for split in splits.splits.values())
+    run.log(f"features of {count} images saved, in {time.perf_counter() - started:.1f} s")
 
 
-def load_data(run: Run) -> Data:
-    """Read and decode the splits. Raises InputError for data that cannot be trained on."""
-    names = ["train", "valid", *(["test"] if "test" in run.environment.channels else [])]
-    splits = {name: read_split(name, run.environment.channel(name)) for name in names}
-    for split in splits.values():
-        check_classes(splits["train"], split)
-        check_count(split, run.hyperparameters.counts.get(split.name))
-    run.group.check_same_data(repr([(split.classes, len(split.paths)) for split in splits.values()]).encode())
-    training = splits["train"]
-    _check_batch_size(run, len(training.paths))
-    architecture = run.hyperparameters.architecture
-    channels = 3 if architectures.resolve(architecture).natural_images else detect_channels(training)
-    preprocess = default_preprocess(architecture, run.hyperparameters.image_size, channels)
-    images = {name: SplitImages(split, preprocess) for name, split in splits.items()}
-    counts = ", ".join(f"{len(split.paths)} {name}" for name, split in splits.items())
-    world = f"{run.group.world_size} x {run.group.device.type}"
-    run.log(f"{len(training.classes)} classes; images: {counts}; devices: {world}")
-    return Data(images=images, preprocess=preprocess)
+def train(run: Run, scratch: Path) -> None:
+    """Train, evaluate and export one model."""
+    setup = prepare(run, scratch)
+    state = initial_state(run, setup)
+    resume(run, setup, state)
+    train_epochs(run, setup, state)
+    split, metrics = evaluate_final(run, setup, state)
+    save_artifact(run, setup, state, split, metrics)
 
 
-def build_state(run: Run, data: Data) -> TrainingState:
-    """Build the model, optimizer and learning rate schedule."""
-    hyperparameters = run.hyperparameters
-    architecture = hyperparameters.architecture
-    torch.manual_seed(hyperparameters.seed)
-    torch.backends.cudnn.deterministic = True
-    weights = run.environment.weights(architecture) if hyperparameters.starts_from_weights else None
-    model = build_model(
-        architecture,
-        len(data.train.classes),
-        channels=data.preprocess.channels,
-        image_size=data.preprocess.image_size,
-        head=hyperparameters.head,
-        weights=weights,
-    )
-    # The optimizer needs the parameters on the device.
-    return TrainingState.initial(model.to(run.group.device), len(data.train.paths), hyperparameters)
+def initial_state(run: Run, setup: Setup) -> TrainingState:
+    """Return the state before the first epoch."""
+    groups = modes.parameter_groups(setup.model, setup.architecture, run.hyperparameters)
+    images = len(setup.examples["train"].split.labels)
+    return TrainingState.initial(setup.trained, groups, images, run.hyperparameters, setup.precision)
 
 
-def resume(run: Run, data: Data, state: TrainingState) -> None:
+def resume(run: Run, setup: Setup, state: TrainingState) -> None:
     """Restore the checkpoint, if there is one. Raises InputError for the checkpoint of another run."""
     saved = run.group.broadcast(checkpoint.read(run.environment.checkpoint_dir))
     if saved is not None:
-        checkpoint.restore(saved, state, _checkpoint_key(run, data))
+        checkpoint.restore(saved, state, _checkpoint_key(run, setup))
         run.log(f"resumed after epoch {len(state.history)}")
 
 
-def train_epochs(run: Run, data: Data, state: TrainingState) -> None:
+def train_epochs(run: Run, setup: Setup, state: TrainingState) -> None:
     """Train the remaining epochs, and save a checkpoint after each.
 
     Raises TrainingStopped after SIGTERM, FloatingPointError when a loss is not finite.
     """
     hyperparameters, group = run.hyperparameters, run.group
-
-    def check_stop() -> None:
-        if group.any(run.stop.received):
-            run.log(f"stopped after epoch {len(state.history)}")
-            raise TrainingStopped
-
-    architecture = architectures.resolve(hyperparameters.architecture)
+    trainer = Trainer(
+        hyperparameters=hyperparameters,
+        examples=setup.examples["train"],
+        precision=setup.precision,
+        group=group,
+        stop=run.stop,
+        log=run.log,
+    )
+    wrapped = None
     for epoch in range(len(state.history) + 1, hyperparameters.epochs + 1):
-        set_trainable(state.model, architecture, hyperparameters, epoch)
-        wrapped = group.wrap(state.model)
         started = time.perf_counter()
-        training = train_epoch(
-            epoch, state, wrapped, data.images["train"], data.preprocess, hyperparameters, group, check_stop
-        )
+        changed = modes.set_trainable(setup.model, setup.architecture, hyperparameters, epoch)
+        if wrapped is None or changed:
+            wrapped = group.wrap(setup.trained)
+        try:
+            training = trainer.train_epoch(epoch, state, wrapped)
+        except TrainingStopped:
+            run.log(f"stopped after epoch {len(state.history)}")
+            raise
+        group.synchronize(setup.trained)
         seconds = time.perf_counter() - started
+        validation = evaluate(
+            setup.trained,
+            setup.examples["valid"],
+            hyperparameters.batch_size,
+            group,
+            setup.evaluation_precision,
+        )
         metrics = {
             **training.named("train"),
-            **_evaluate(run, data, state, "valid").named("validation"),
+            **validation.named("validation"),
             "images_per_second": training.count / seconds,
         }
         check_finite(metrics, epoch)
         run.log(metric_line(metrics, epoch))
         state.history.append(metrics)
         if group.is_main and run.environment.checkpoint_dir is not None:
-            checkpoint.save(run.environment.checkpoint_dir, state, _checkpoint_key(run, data))
+            checkpoint.save(run.environment.checkpoint_dir, state, _checkpoint_key(run, setup))
 
 
-def evaluate_final(run: Run, data: Data, state: TrainingState) -> tuple[str, Metrics]:
-    """Evaluate the trained model. Returns the name of the split and its metrics.
+def evaluate_final(run: Run, setup: Setup, state: TrainingState) -> tuple[str, dict[str, Metrics]]:
+    """Evaluate the trained model in float32, as it is served. Returns the name of a split, and metrics by split.
 
     The split is test, which no hyperparameter was chosen on. Without a test channel it is valid: the search has chosen
     the hyperparameters on it, so these metrics are not reported as test metrics.
     """
-    if "test" not in data.images:
-        run.log("no test channel: the confusion matrix is of the valid split, and there are no test metrics")
-        return "valid", _evaluate(run, data, state, "valid")
-    metrics = _evaluate(run, data, state, "test")
-    run.log(metric_line(metrics.named("test")))
-    return "test", metrics
+    found: dict[str, Metrics] = {}
+    for split, name in (("valid", "validation"), ("test", "test")):
+        if split not in setup.examples:
+            run.log(
+                "no test channel: the confusion matrix is of the valid split, and there are no test metrics"
+            )
+            return "valid", found
+        examples = setup.examples[split]
+        logits = predict_logits(setup.trained, examples, run.hyperparameters.batch_size, run.group)
+        found[split] = Metrics(len(setup.splits.classes))
+        found[split].add(logits, examples.split.labels)
+        run.log(metric_line(found[split].named(name)))
+    return "test", found
 
 
-def save_artifact(run: Run, data: Data, state: TrainingState, split: str, metrics: Metrics) -> None:
+def save_artifact(
+    run: Run, setup: Setup, state: TrainingState, split: str, metrics: dict[str, Metrics]
+) -> None:
     """Write the model artifact on rank 0. split, metrics: result of the final evaluation."""
     if not run.group.is_main:
         return
-    final = {**state.history[-1], **(metrics.named("test") if split == "test" else {})}
+    final = {**state.history[-1], **metrics["valid"].named("validation")}
+    final |= metrics["test"].named("test") if split == "test" else {}
     description = {
         "architecture": run.hyperparameters.architecture,
         "head": run.hyperparameters.head,
-        "classes": data.train.classes,
-        **asdict(data.preprocess),
+        "classes": setup.splits.classes,
+        **asdict(setup.splits.preprocess),
         "hyperparameters": run.hyperparameters.as_dict(),
         "metrics": final,
     }
-    confusion = {"split": split, "classes": data.train.classes, "matrix": metrics.confusion.tolist()}
+    matrix = metrics[split].confusion.tolist()
+    confusion = {"split": split, "classes": setup.splits.classes, "matrix": matrix}
     report = {**final, "confusion_matrix": confusion, "history": state.history}
     environment = run.environment
-    export(environment.model_dir, environment.output_data_dir, state.model.state_dict(), description, report)
+    export(environment.model_dir, environment.output_data_dir, setup.model.state_dict(), description, report)
     run.log(f"saved the model to {environment.model_dir}")
 
 
-def _evaluate(run: Run, data: Data, state: TrainingState, split: str) -> Metrics:
-    return evaluate(
-        state.model, data.images[split], data.preprocess, run.hyperparameters.batch_size, run.group
-    )
-
-
-def _checkpoint_key(run: Run, data: Data) -> dict[str, Any]:
+def _checkpoint_key(run: Run, setup: Setup) -> dict[str, Any]:
     """Return what must be equal for a run to resume from a checkpoint."""
-    return {**run.hyperparameters.as_dict(), "classes": list(data.train.classes)}
-
-
-def _check_batch_size(run: Run, images: int) -> None:
-    """Raise InputError when a rank could have an empty batch. Batches can be half of --batch-size."""
-    batch_size, world_size = run.hyperparameters.batch_size, run.group.world_size
-    if world_size > 1 and min(batch_size, images) < 2 * world_size:
-        raise InputError(
-            f"{world_size} ranks need a --batch-size of at least {2 * world_size}, and as many training images; "
-            f"it is {batch_size}, for {images} images"
-        )
+    return {**run.hyperparameters.as_dict(), "classes": list(setup.splits.classes)}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -222,7 +187,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         hyperparameters = parse_hyperparameters(argv)
         with join_process_group(environment) as group:
-            train(Run(hyperparameters=hyperparameters, environment=environment, group=group, stop=stop))
+            run_task(Run(hyperparameters=hyperparameters, environment=environment, group=group, stop=stop))
     except TrainingStopped:
         return 0
     except (InputError, FloatingPointError) as error:

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-import train
 from environment import TrainingEnvironment
 from errors import InputError
 from hyperparameters import parse_hyperparameters
 from ml.jobs import data, job_inputs
 from ml.runner.storage import JobStorage
 from process_group import join_process_group
+from run import Run
+from setup import prepare
 from stop import StopRequest
 from tests.conftest import BUCKET, Account
 from tests.ml.jobs.data.pictures import SPLITS, picture, pictures
@@ -48,13 +49,14 @@ def load(
         arguments = job_inputs.hyperparameters(dev.settings, 1, manifest)
         flags = [word for name, value in arguments.items() for word in (f"--{name}", value)]
         with join_process_group(environment) as group:
-            train.load_data(
-                train.Run(
+            prepare(
+                Run(
                     hyperparameters=parse_hyperparameters(flags),
                     environment=environment,
                     group=group,
                     stop=StopRequest(),
-                )
+                ),
+                tmp_path,
             )
         return manifest, capsys.readouterr().out
 

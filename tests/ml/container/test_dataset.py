@@ -1,4 +1,4 @@
-"""ImageFolder splits and their decoded images."""
+"""ImageFolder splits, batches and augmentation."""
 
 import shutil
 
@@ -6,10 +6,12 @@ import pytest
 import torch
 from PIL import Image
 
-from dataset import SplitImages, check_classes, check_count, detect_channels, read_split
+from dataset import SplitImages, check_classes, check_count, detect_channels, read_split, stream
 from errors import InputError
 from preprocess import Preprocess
+from process_group import ProcessGroup
 
+GROUP = ProcessGroup(0, 1, torch.device("cpu"))
 GRAY = Preprocess(image_size=8, resize_size=8, channels=1, mean=(0.5,), std=(0.5,))
 
 
@@ -77,19 +79,24 @@ def test_check_classes_refuses_splits_with_different_classes(tmp_path, shades):
         check_classes(train, valid)
 
 
-def test_an_image_that_cannot_be_decoded_is_named(tmp_path, shades):
-    shutil.copytree(shades / "valid", tmp_path, dirs_exist_ok=True)
-    (tmp_path / "light" / "3.png").write_bytes(b"broken")
+@pytest.mark.parametrize("memory_limit", [2**20, 0])
+def test_an_image_that_cannot_be_decoded_is_named(tmp_path, shades, memory_limit):
+    shutil.copytree(shades / "valid", tmp_path / "valid")
+    (tmp_path / "valid" / "light" / "3.png").write_bytes(b"broken")
     with pytest.raises(InputError, match=r"light/3\.png"):
-        SplitImages(read_split("valid", tmp_path), GRAY)
+        SplitImages(read_split("valid", tmp_path / "valid"), GRAY, GROUP, tmp_path, memory_limit)
 
 
-def test_batches_are_the_same_from_memory_and_from_workers(shades):
+def test_batches_are_the_same_from_memory_and_from_a_file(shades, tmp_path):
     split = read_split("valid", shades / "valid")
-    indices = [torch.tensor([3, 0, 9]), torch.tensor([15])]
-    in_memory = list(SplitImages(split, GRAY).batches(indices))
-    from_workers = list(SplitImages(split, GRAY, memory_limit=0).batches(indices))
-    assert [labels.tolist() for _, labels in in_memory] == [[0, 0, 1], [1]]
-    for (images, labels), (other_images, other_labels) in zip(in_memory, from_workers, strict=True):
+    indices = [torch.tensor([3, 0, 9]), torch.tensor([15]), torch.tensor([], dtype=torch.int64)]
+    in_memory = list(SplitImages(split, GRAY, GROUP, tmp_path).batches(indices))
+    assert not list(tmp_path.iterdir())
+    from_file = list(SplitImages(split, GRAY, GROUP, tmp_path, memory_limit=0).batches(indices))
+    assert (tmp_path / "valid").is_dir()
+    assert [labels.tolist() for _, labels in in_memory] == [[0, 0, 1], [1], []]
+    for (images, labels), (other_images, other_labels) in zip(in_memory, from_file, strict=True):
         assert torch.equal(images, other_images)
         assert torch.equal(labels, other_labels)
+    streamed = list(stream(split, GRAY, indices))
+    assert all(torch.equal(images, other) for (images, _), other in zip(in_memory, streamed, strict=True))

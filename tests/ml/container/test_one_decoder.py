@@ -22,6 +22,7 @@ from model import build_model
 from ops.paths import ROOT
 from predict import Predictor
 from preprocess import Preprocess
+from process_group import ProcessGroup
 from service import create_app
 from serving_interface import CONTENT_TYPES
 from tests.ml.container.odd_images import files
@@ -100,7 +101,9 @@ def trained_on(stored: bytes, preprocess: Preprocess, folder: Path) -> torch.Ten
     (folder / "train" / "cat" / "image").write_bytes(stored)
     split = read_split("train", folder / "train")
     assert detect_channels(split) in (1, 3)
-    ((images, _),) = SplitImages(split, preprocess).batches([torch.tensor([0])])
+    ((images, _),) = SplitImages(split, preprocess, ProcessGroup(0, 1, torch.device("cpu")), folder).batches(
+        [torch.tensor([0])]
+    )
     return images[0]
 
 

@@ -126,7 +126,7 @@ def test_the_checkpoint_of_another_run_is_refused(run, tmp_path):
         (
             f"{FLAGS} --optimizer sgd --learning-rate 100",
             ("train", "valid"),
-            "in epoch 1; lower --learning-rate",
+            "the loss of step 5 of epoch 1 is not finite; lower --learning-rate",
         ),
     ],
 )

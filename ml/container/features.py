@@ -1,0 +1,232 @@
+"""The features of a frozen backbone, computed once per image and view, in files that later jobs can read.
+
+A folder of features has features.json and, per split, an array <split>.npy [images, views, D]. The training split has
+the precision of the forward pass, and more than one view if the recipe asks for them. The other splits are float32 with
+one view, so that evaluation on features gives what the exported model gives on the images.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from augmentation import crop_and_flip, random_crops
+from dataset import Split, Splits, stream
+from errors import InputError
+from examples import FeatureExamples
+from precision import channels_last
+from preprocess import Preprocess
+from run import Run
+from stop import TrainingStopped
+
+INDEX = "features.json"
+VERSION = 1
+_REPORT_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """A frozen backbone that computes features.
+
+    network: images [N, channels, image_size, image_size] to features [N, D].
+    key: what decides its features: architecture, weights, image size, precision, views and their augmentation.
+    precision: of the forward pass over the training split.
+    flip: whether augmented views are flipped at random.
+    """
+
+    network: nn.Module
+    key: dict[str, Any]
+    precision: torch.dtype
+    flip: bool
+
+
+def compute(run: Run, splits: Splits, backbone: Backbone, folder: Path) -> dict[str, FeatureExamples]:
+    """Compute the features of all splits into a folder, and return them. Resumes what the folder has of them. Collective.
+
+    Every rank gets all features. Raises TrainingStopped after SIGTERM, InputError for an image that cannot be decoded, or
+    if the folder has the features of another backbone or data set.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    index = json.loads(json.dumps({"version": VERSION, "key": backbone.key, **splits.description()}))
+    found = _read_json(folder / INDEX)
+    if found is not None and {**found, "complete": False} != {**index, "complete": False}:
+        raise InputError(
+            f"{folder} has the features of another backbone or data set; use an empty checkpoint location"
+        )
+    _write_json(folder / INDEX, {**index, "complete": False})
+    examples = {
+        name: FeatureExamples(split, _compute_split(run, split, splits.preprocess, backbone, folder))
+        for name, split in splits.splits.items()
+    }
+    _write_json(folder / INDEX, {**index, "complete": True})
+    return examples
+
+
+def read(folder: Path, key: dict[str, Any]) -> tuple[Splits, dict[str, FeatureExamples]]:
+    """Read the features of channel `features`, memory-mapped.
+
+    Raises InputError if they are not complete, or were computed for another key.
+    """
+    index = _read_json(folder / INDEX)
+    if index is None or not index.get("complete"):
+        raise InputError(
+            f"channel 'features' has no complete {INDEX}; run the job that computes features again"
+        )
+    if different := [name for name in key if index["key"].get(name) != key[name]]:
+        raise InputError(
+            f"channel 'features' has features for another {', '.join(different)}; compute them again with --task features"
+        )
+    splits = Splits.from_description(index)
+    examples = {}
+    for name, split in splits.splits.items():
+        array = np.load(
+            folder / f"{name}.npy", mmap_mode="c"
+        )  # torch warns about arrays that cannot be written
+        if len(array) != len(split.paths):
+            raise InputError(
+                f"channel 'features' is damaged: {name}.npy has {len(array)} of {len(split.paths)} images"
+            )
+        examples[name] = FeatureExamples(split, torch.from_numpy(array))
+    return splits, examples
+
+
+def _compute_split(
+    run: Run, split: Split, preprocess: Preprocess, backbone: Backbone, folder: Path
+) -> torch.Tensor:
+    """Return the features of a split, [images, views, D], memory-mapped."""
+    training = split.name == "train"
+    views, precision = (
+        (run.hyperparameters.feature_views, backbone.precision) if training else (1, torch.float32)
+    )
+    compute = _Forward(backbone, preprocess, precision, run.group.device)
+    shape = (len(split.paths), views, compute.dimension)
+    array, start = _open(folder / f"{split.name}.npy", shape, "<f4" if precision == torch.float32 else "<f2")
+    start = int(run.group.minimum([start])[0])
+    augmentation = _draw_crops(run, len(split.paths), views, preprocess, backbone.flip)
+    group, rounds = (
+        run.group,
+        torch.arange(start, len(split.paths)).split(compute.block * run.group.world_size),
+    )
+    shares = [rows[group.rank :: group.world_size] for rows in rounds]
+    report = _Report(run, split.name, start, len(split.paths))
+    for rows, mine, pixels in zip(rounds, shares, stream(split, preprocess, shares), strict=True):
+        if group.any(run.stop.received):
+            _save_progress(array, int(rows[0]))
+            run.log(f"stopped after the features of {int(rows[0])} images of split {split.name}")
+            raise TrainingStopped
+        computed = [compute(pixels, crops if crops is None else crops[mine]) for crops in augmentation]
+        array[rows[0] : rows[-1] + 1] = group.gather(torch.stack(computed, dim=1), len(rows)).cpu().numpy()
+        if report(int(rows[-1]) + 1):
+            _save_progress(array, int(rows[-1]) + 1)
+    _save_progress(array, len(array))
+    return torch.from_numpy(array)
+
+
+class _Forward:
+    """The backbone's forward pass over uint8 images, in blocks of one size.
+
+    An image's features depend in the last bits on the size of its batch. With blocks of one size, neither the number of
+    ranks nor an interruption changes them.
+    """
+
+    def __init__(
+        self, backbone: Backbone, preprocess: Preprocess, precision: torch.dtype, device: torch.device
+    ) -> None:
+        # Convolutions are fastest on few images at a time on a CPU: their data stays in its caches.
+        self.block = 8 if device.type == "cpu" else 256
+        self._preprocess, self._precision, self._device = preprocess, precision, device
+        network = copy.deepcopy(backbone.network).eval().requires_grad_(False)
+        self._network = channels_last(network.to(device, precision))
+        size = preprocess.image_size
+        self.dimension = self._run(torch.zeros(1, preprocess.channels, size, size, dtype=torch.uint8)).shape[
+            1
+        ]
+
+    def __call__(self, pixels: torch.Tensor, crops: torch.Tensor | None) -> torch.Tensor:
+        """Return the features, [N, D], of uint8 [N, channels, resize_size, resize_size].
+
+        crops: of an augmented view; None for the center.
+        """
+        pixels = pixels.to(self._device, non_blocking=True)
+        return self._run(
+            self._preprocess.crop(pixels) if crops is None else crop_and_flip(pixels, crops, self._preprocess)
+        )
+
+    @torch.inference_mode()
+    def _run(self, pixels: torch.Tensor) -> torch.Tensor:
+        if missing := self.block - len(pixels):
+            return self._run(torch.cat([pixels, pixels.new_zeros(missing, *pixels.shape[1:])]))[: len(pixels)]
+        inputs = self._preprocess.normalize(pixels).to(self._precision, memory_format=torch.channels_last)
+        features: torch.Tensor = self._network(inputs)
+        # float16 has three more bits of mantissa than bfloat16, and features are far from its limits.
+        return features.float() if self._precision == torch.float32 else features.half()
+
+
+def _draw_crops(
+    run: Run, count: int, views: int, preprocess: Preprocess, flip: bool
+) -> list[torch.Tensor | None]:
+    """Return the crops of each view: None for the first, which is the center."""
+    seeds = [run.hyperparameters.seed + 7919 * view for view in range(1, views)]
+    drawn = [random_crops(count, preprocess, flip, torch.Generator().manual_seed(seed)) for seed in seeds]
+    return [None, *drawn]
+
+
+class _Report:
+    """Prints every few seconds how far the computation is."""
+
+    def __init__(self, run: Run, split: str, start: int, count: int) -> None:
+        self._run, self._split, self._start, self._count = run, split, start, count
+        self._began = self._last = time.monotonic()
+
+    def __call__(self, done: int) -> bool:
+        """Return whether it was time to report. done: images."""
+        now = time.monotonic()
+        if now - self._last < _REPORT_SECONDS:
+            return False
+        self._last = now
+        rate = (done - self._start) / (now - self._began)
+        self._run.log(
+            f"features of split {self._split}: {done} of {self._count} images, {rate:.1f} images/s, "
+            f"{(self._count - done) / rate:.0f} s left"
+        )
+        return True
+
+
+def _open(file: Path, shape: tuple[int, int, int], dtype: str) -> tuple[np.memmap[Any, Any], int]:
+    """Return the array in a file, created if there is none, and the number of images whose features it has."""
+    progress = _read_json(file.with_suffix(".json"))
+    if progress is not None and file.exists():
+        array = np.lib.format.open_memmap(file, mode="r+")
+        if array.shape == shape and array.dtype == np.dtype(dtype):
+            return array, int(progress["images"])
+    return np.lib.format.open_memmap(file, mode="w+", dtype=np.dtype(dtype), shape=shape), 0
+
+
+def _save_progress(array: np.memmap[Any, Any], images: int) -> None:
+    array.flush()
+    _write_json(Path(str(array.filename)).with_suffix(".json"), {"images": images})
+
+
+def _read_json(file: Path) -> dict[str, Any] | None:
+    """Return the content of a JSON file, or None if there is no such file or a part of one."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _write_json(file: Path, content: dict[str, Any]) -> None:
+    """Replace a JSON file atomically."""
+    partial = file.with_name(f"{file.name}.partial")
+    partial.write_text(json.dumps(content), encoding="utf-8")
+    os.replace(partial, file)
