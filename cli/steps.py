@@ -60,6 +60,7 @@ def tune(
         **AGAIN,
         "on": "sagemaker (default), ec2 for an EC2 host, or here for this machine",
         "instances": "how many SageMaker instances train together",
+        "find-lr": "make no model: try growing learning rates for a hundred steps, and suggest one",
         "stop": "stop the running SageMaker jobs",
     }
 )
@@ -69,15 +70,18 @@ def train(
     on: str = "sagemaker",
     instances: int = 0,
     again: bool = False,
+    find_lr: bool = False,
     stop: bool = False,
     json: bool = False,
 ) -> None:
     """Train with the best hyperparameters, on SageMaker, an EC2 host or this machine, and register the model."""
-    from pipeline import train
+    from pipeline import learning_rate, train
 
     environment = connect(env)
     if stop:
         return emit(train.stop(environment, "training"), json)
+    if find_lr:
+        return finish(learning_rate.run(environment, on=on, instances=instances or None, again=again), json)
     result = train.run(environment, on=on, instances=instances or None, again=again)
     result["comparison"] = train.compare(environment)
     if result["approved"]:

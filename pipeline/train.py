@@ -32,6 +32,12 @@ def run(
     again: also if a training with these inputs has succeeded.
     """
     launcher = launcher or factory.create(on, env)
+    warnings: list[str] = []
+
+    def warn(text: str) -> None:
+        warnings.append(text)
+        step.remark(f"warning: {text}")
+
     with Step(name, stages) as step:
         step("looking for an existing job")
         result, ran = training.run(
@@ -42,6 +48,7 @@ def run(
             on_status=step,
             on_line=lambda line: _show_log_line(step, line),
             before_start=lambda count: _check_quotas(env, launcher, step, count),
+            on_warning=warn,
         )
         model = result.model
         accuracy = result.metrics.get("test:accuracy", float("nan"))
@@ -59,6 +66,7 @@ def run(
         "approval": model.approval,
         "approved": model.is_approved,
         "metrics": result.metrics,
+        "warnings": warnings,
         "seconds": result.seconds,
         "billable_seconds": result.billable_seconds,
         "ran": ran,

@@ -10,6 +10,8 @@ from ml.jobs.launchers.base import Launcher, OnStatus, Training
 from ml.jobs.submitter import as_submitter
 from ops.environment import Environment
 
+MAX_IMBALANCE = 10  # of the largest class's images to the smallest's; ml/container/setup.py has the same
+
 
 @dataclass(frozen=True)
 class Result:
@@ -36,17 +38,21 @@ def run(
     on_status: OnStatus = lambda text, important=False: None,
     on_line: Callable[[str], None] = lambda line: None,
     before_start: Callable[[int], None] = lambda instances: None,
+    on_warning: Callable[[str], None] = lambda text: None,
 ) -> tuple[Result, bool]:
     """Train and register a model, or resume the job for the same inputs.
 
     instances: how many machines train together; by default, as many as the settings say for SageMaker, else one.
     before_start: called with the number of machines before a new job is started.
+    on_warning: called, whether or not a job is started, if the classes are unbalanced and the recipe ignores it.
 
     Returns the result and whether anything ran. Raises OperatorError if an earlier stage is missing or the job fails.
     """
-    training = _training(env, launcher, instances)
+    training = inputs(env, launcher, instances)
     launcher.check(training)
-    name, job = _find(training, launcher, again)
+    if warning := imbalance(training):
+        on_warning(warning)
+    name, job = find(training, launcher, again)
     if job is None:
         before_start(training.instances)
     done = job is not None and job["status"] == "Completed"
@@ -63,13 +69,29 @@ def run(
     return Result(name, version, outcome.metrics, outcome.seconds, outcome.billable_seconds), not done
 
 
+def imbalance(training: Training) -> str:
+    """Return a warning, as a clause, if a class is much smaller than another and nothing makes up for it; else ""."""
+    counts = training.manifest.counts["train"]
+    smallest, largest = min(counts, key=lambda name: counts[name]), max(counts, key=lambda name: counts[name])
+    if (
+        counts[largest] <= MAX_IMBALANCE * counts[smallest]
+        or training.hyperparameters["class-balance"] != "none"
+    ):
+        return ""
+    return (
+        f"class {smallest} has {counts[smallest]} training images and class {largest} has {counts[largest]}: the model may "
+        f'never predict {smallest}. Set class_balance = "weights" or "sampling" under [recipe] in '
+        f"environments/{training.env.settings.environment}.toml, then run ./inv tune{training.env.settings.flag}"
+    )
+
+
 def is_due(env: Environment, launcher: Launcher) -> bool:
     """Return whether `run` would start a new job. Raises OperatorError if an earlier stage is missing."""
-    _, job = _find(_training(env, launcher, None), launcher, again=False)
+    _, job = find(inputs(env, launcher, None), launcher, again=False)
     return job is None
 
 
-def _find(training: Training, launcher: Launcher, again: bool) -> tuple[str, names.Job | None]:
+def find(training: Training, launcher: Launcher, again: bool) -> tuple[str, names.Job | None]:
     """Return the name of the job for these inputs, and its description if it is running or has succeeded."""
     digest = job_inputs.fingerprint(
         data=training.manifest.hash,
@@ -81,13 +103,20 @@ def _find(training: Training, launcher: Launcher, again: bool) -> tuple[str, nam
     return names.attempt(launcher.job_prefix(training), digest, launcher.describe, again=again)
 
 
-def _training(env: Environment, launcher: Launcher, instances: int | None) -> Training:
+def inputs(
+    env: Environment, launcher: Launcher, instances: int | None, tuned: search.SearchResult | None = None
+) -> Training:
+    """Return the inputs of a training. Raises OperatorError if an earlier stage is missing.
+
+    instances: as of `run`.
+    tuned: the search whose hyperparameters are used; by default the latest one.
+    """
     default = env.settings.training.instance_count if launcher.name == "sagemaker" else 1
     submitter = as_submitter(env)
     return Training(
         env=env,
         manifest=data.current(submitter),
         source=job_inputs.upload_source(submitter),
-        tuned=search.latest(submitter),
+        tuned=tuned or search.latest(submitter),
         instances=default if instances is None else instances,
     )

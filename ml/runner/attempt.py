@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import boto3
 
@@ -103,8 +104,9 @@ class _Attempt:
             raise self._explain(exit_status)
         self._write_status("Uploading")
         self._upload()
-        self._write_status("Registering")
-        self._register()
+        if self._job.registration is not None:
+            self._write_status("Registering")
+            self._register(self._job.registration)
 
     def finish(self, status: str, failure: str, exit_status: int) -> int:
         """Write the outcome and return the exit status."""
@@ -203,7 +205,7 @@ class _Attempt:
             uri, kind = f"{self._job.output}{name}", results.CONTENT_TYPES[name]
             self._storage.put_text(self._job, uri, content, kind)
 
-    def _register(self) -> None:
+    def _register(self, registration: dict[str, Any]) -> None:
         run_stats = {
             "instance_type": self._machine.type,
             "spot": str(self._machine.spot).lower(),
@@ -212,7 +214,7 @@ class _Attempt:
             "billable_seconds": f"{self._status.billable_seconds:.0f}",
         }
         request = with_results(
-            self._job.registration,
+            registration,
             self._status.metrics,
             self._job.minimum_accuracy,
             run_stats,

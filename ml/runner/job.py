@@ -24,7 +24,7 @@ class Job:
     output: s3:// prefix of the model, the metrics and the status.
     checkpoints: s3:// prefix of the checkpoints, which the next attempt resumes from.
     metrics: metric name to a regular expression whose group is the value.
-    registration: CreateModelPackage request, without what only the trained model provides.
+    registration: CreateModelPackage request, without what only the trained model provides; None registers no model.
     minimum_accuracy: accuracy on the test split, 0 to 1, from which the model is approved.
     max_runtime_seconds: limit for the training program.
     log_group: CloudWatch Logs group; None prints only.
@@ -41,7 +41,7 @@ class Job:
     output: str
     checkpoints: str
     metrics: dict[str, str]
-    registration: dict[str, Any]
+    registration: dict[str, Any] | None
     minimum_accuracy: float
     max_runtime_seconds: float
     log_group: str | None = None

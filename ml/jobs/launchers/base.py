@@ -12,6 +12,7 @@ from ml.jobs.search import SearchResult
 from ops.environment import Environment
 
 OnLine = Callable[[str], None]
+TRAIN, FIND_LR = "train", "find-lr"  # tasks of the training program
 
 
 class OnStatus(Protocol):
@@ -28,6 +29,7 @@ class Training:
     source: the training program in S3.
     tuned: the search whose hyperparameters are used.
     instances: how many machines train together.
+    task: TRAIN, whose model is registered, or FIND_LR, which makes none.
     """
 
     env: Environment
@@ -35,13 +37,16 @@ class Training:
     source: job_inputs.Source
     tuned: SearchResult
     instances: int
+    task: str = TRAIN
 
     @property
     def hyperparameters(self) -> dict[str, str]:
         """The training program's arguments: fixed and tuned hyperparameters."""
         settings = self.env.settings
         tuned = {k: v for k, v in self.tuned.hyperparameters.items() if not k.startswith("_")}
-        return {**job_inputs.hyperparameters(settings, settings.training.epochs, self.manifest), **tuned}
+        fixed = job_inputs.hyperparameters(settings, settings.training.epochs, self.manifest)
+        # A model is what the program makes by default.
+        return {**fixed, **tuned, **({} if self.task == TRAIN else {"task": self.task})}
 
     def lineage(self, name: str, launcher: str) -> dict[str, str]:
         """Return where the model of job `name` comes from, as the model registry stores it."""

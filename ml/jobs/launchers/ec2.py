@@ -70,7 +70,7 @@ class Ec2Launcher:
         self._keep = keep
 
     def job_prefix(self, training: Training) -> str:
-        return f"{self._env.settings.prefix}-train-ec2"
+        return f"{self._env.settings.prefix}-{training.task}-ec2"
 
     def check(self, training: Training) -> None:
         if training.instances != 1:

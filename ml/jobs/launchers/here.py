@@ -36,7 +36,7 @@ class HereLauncher:
         self._env = env
 
     def job_prefix(self, training: Training) -> str:
-        return f"{self._env.settings.prefix}-train-here"
+        return f"{self._env.settings.prefix}-{training.task}-here"
 
     def check(self, training: Training) -> None:
         if training.instances != 1:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.jobs import job_inputs, registry, weights
-from ml.jobs.launchers.base import Outcome, Training
+from ml.jobs.launchers.base import TRAIN, Outcome, Training
 from ml.jobs.submitter import as_submitter
 from ml.runner.job import STATUS_FILE, Job, Status
 from ops import packaging, s3
@@ -61,6 +61,13 @@ def write(training: Training, name: str, launcher: str, log_group: str | None) -
     env = training.env
     artifact = str(_artifact(env, name))
     lineage = training.lineage(name, launcher)
+    registration = registry.request(
+        env,
+        training_job=name,
+        artifact=artifact,
+        lineage=lineage,
+        hyperparameters=training.hyperparameters,
+    )
     job = Job(
         name=name,
         region=env.settings.region,
@@ -73,13 +80,7 @@ def write(training: Training, name: str, launcher: str, log_group: str | None) -
         output=str(s3.in_data_bucket(env, f"training/{name}/")),
         checkpoints=str(s3.in_data_bucket(env, f"checkpoints/{name}/")),
         metrics={m["name"]: m["regex"] for m in job_inputs.metric_definitions()},
-        registration=registry.request(
-            env,
-            training_job=name,
-            artifact=artifact,
-            lineage=lineage,
-            hyperparameters=training.hyperparameters,
-        ),
+        registration=registration if training.task == TRAIN else None,
         minimum_accuracy=env.settings.training.minimum_accuracy,
         max_runtime_seconds=env.settings.training.max_runtime_seconds,
         log_group=log_group,

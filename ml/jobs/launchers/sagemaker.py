@@ -31,7 +31,7 @@ class SageMakerLauncher:
         self._submitter = as_submitter(env)
 
     def job_prefix(self, training: Training) -> str:
-        return f"{self._settings.prefix}-train-{training.instances}x"
+        return f"{self._settings.prefix}-{training.task}-{training.instances}x"
 
     def check(self, training: Training) -> None:
         check_instance_type(self._settings.training.instance_type, "training")

@@ -3,7 +3,8 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from ml.jobs import follow, registry, search, training
+from ml.jobs import follow, job_inputs, registry, search, training
+from ml.jobs.data.manifest import ImageEntry, Manifest
 from ml.jobs.launchers import base, factory, sagemaker
 from ops import s3
 from ops.errors import OperatorError
@@ -252,3 +253,41 @@ def test_launchers_are_compared_by_time_and_cost(account, dev, manifest, monkeyp
     assert [cell[4] for cell in cells] == ["0.0000", "0.0128", "< 0.1006", "1.0060", "price not listed"]
     assert cells[0][3] == "0"  # this machine is not billed
     assert all(len(cell) == len(comparison.COLUMNS) for cell in cells)
+
+
+@pytest.mark.parametrize(
+    ("rare", "recipe", "tuned", "warned"),
+    [
+        (5, {}, {}, True),
+        (30, {}, {}, False),  # 10:1
+        (5, {"class_balance": "weights"}, {}, False),
+        (5, {}, {"class-balance": "sampling"}, False),  # by the search
+    ],
+)
+def test_unbalanced_classes_are_reported_unless_the_recipe_balances_them(dev, rare, recipe, tuned, warned):
+    keys = [
+        f"train/{name}/{n}.png" for name, count in (("common", 300), ("rare", rare)) for n in range(count)
+    ]
+    unbalanced = Manifest("sample", {key: ImageEntry("0", 9) for key in keys})
+    result = search.SearchResult(
+        tuning_job="search",
+        model={},
+        data_hash="",
+        dataset="sample",
+        best_training_job="",
+        best_objective=0,
+        hyperparameters=tuned,
+    )
+    env = with_settings(dev, recipe=recipe)
+    found = training.imbalance(base.Training(env, unbalanced, job_inputs.Source("s3://b/k", ""), result, 1))
+    assert bool(found) == warned
+    if warned:
+        assert "class rare has 5 training images and class common has 300" in found
+        assert 'class_balance = "weights" or "sampling" under [recipe] in environments/dev.toml' in found
+
+
+def test_the_warning_reaches_the_command(env, monkeypatch):
+    monkeypatch.setattr(training, "MAX_IMBALANCE", 0.5)
+    heard = []
+    train(env, on_warning=heard.append)
+    assert len(heard) == 1

@@ -103,6 +103,13 @@ def model_packages() -> list[dict]:
     return [registry.describe_model_package(ModelPackageName=s["ModelPackageArn"]) for s in summaries]
 
 
+def test_a_job_without_a_registration_leaves_its_artifact_only(run, account):
+    exit_status, _, status = run(registration=None)
+    assert (exit_status, status.status, status.model_package_arn) == (0, "Completed", "")
+    assert "model.tar.gz" in account.keys("training/job-1/output/")
+    assert model_packages() == []
+
+
 def test_a_completed_job_leaves_a_model_metrics_and_a_registered_version(run, account):
     exit_status, lines, status = run()
     assert (exit_status, status.status, status.attempts, status.machine) == (0, "Completed", 1, "i-1")
