@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 CONTENT_CHARACTERS = 100_000
-LONG_TEXT, DETAIL, AXIS_NAME, NUMBERED_NAME = 2048, 1024, 63, 255
+LONG_TEXT, DETAIL, AXIS_NAME, VALUE = 2048, 1024, 63, 255
 MATRIX_CLASSES = 20
 OVERALL = ("accuracy", "balanced_accuracy", "top5_accuracy", "loss")
 
@@ -72,7 +72,10 @@ def with_evaluation(
 
 
 def _as_parameter(content: dict[str, Any]) -> dict[str, Any]:
-    return {"ModelCardContent": json.dumps(content, sort_keys=True), "ModelCardStatus": "Draft"}
+    return {
+        "ModelCardContent": json.dumps(content, sort_keys=True, ensure_ascii=False),
+        "ModelCardStatus": "Draft",
+    }
 
 
 def _evaluation_details(evaluation: Mapping[str, Any]) -> dict[str, Any]:
@@ -132,16 +135,16 @@ def _confusion(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _hyperparameters(values: Mapping[str, str]) -> list[dict[str, str]]:
     """Return the hyperparameters that have a value: the schema has no empty ones."""
-    given = {name: value for name, value in sorted(values.items()) if name and value}
-    return [
-        {"name": _cut(name, NUMBERED_NAME), "value": _cut(value, NUMBERED_NAME)}
-        for name, value in given.items()
-    ][:100]
+    given = {_cut(name, VALUE): _cut(value, VALUE) for name, value in sorted(values.items())}
+    return [{"name": name, "value": value} for name, value in given.items() if name and value][:100]
 
 
 def _texts(texts: Mapping[str, str], characters: int) -> dict[str, str]:
-    return {name: _cut(text, characters) for name, text in texts.items() if text}
+    cut = {name: _cut(text, characters) for name, text in texts.items()}
+    return {name: text for name, text in cut.items() if text}
 
 
 def _cut(text: str, characters: int) -> str:
-    return text if len(text) <= characters else f"{text[: characters - 1]}…"
+    """Return a text on one line, as the schema's patterns demand, with at most so many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= characters else f"{line[: characters - 1]}…"
