@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ml.jobs import running, training
+from ml.jobs import running, tracking, training
 from ml.jobs.launchers import factory
 from ml.jobs.launchers.base import Launcher
 from ops import console
@@ -52,6 +52,8 @@ def run(
         )
         model = result.model
         accuracy = result.metrics.get("test:accuracy", float("nan"))
+        if tracked := tracking.track(env, result):
+            step.remark(tracked)
         if problem := _not_approved(env, result):
             step.degrade(problem)
         if not ran:

@@ -17,6 +17,7 @@ MAX_IMBALANCE = 10  # of the largest class's images to the smallest's; ml/contai
 class Result:
     """A trained and registered model.
 
+    hyperparameters: arguments of the training program.
     metrics: the last value of each, e.g. of "test:accuracy".
     seconds: of training.
     billable_seconds: of all machines together.
@@ -24,6 +25,7 @@ class Result:
 
     training_job: str
     model: registry.Version
+    hyperparameters: dict[str, str]
     metrics: dict[str, float]
     seconds: float
     billable_seconds: float
@@ -66,7 +68,15 @@ def run(
         hyperparameters=training.hyperparameters,
         run_stats=outcome.run_stats,
     )
-    return Result(name, version, outcome.metrics, outcome.seconds, outcome.billable_seconds), not done
+    result = Result(
+        name,
+        version,
+        training.hyperparameters,
+        outcome.metrics,
+        outcome.seconds,
+        outcome.billable_seconds,
+    )
+    return result, not done
 
 
 def imbalance(training: Training) -> str:
