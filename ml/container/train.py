@@ -25,7 +25,7 @@ from export import export
 from hyperparameters import parse_hyperparameters
 from process_group import join_process_group
 from run import Run
-from setup import Setup, build, compute_features, prepare, read_splits
+from run_setup import Setup, build, compute_features, prepare, read_splits
 from stop import StopRequest, TrainingStopped
 from training_state import TrainingState
 

@@ -13,7 +13,7 @@ from ml.jobs import data, job_inputs
 from ml.runner.storage import JobStorage
 from process_group import join_process_group
 from run import Run
-from setup import prepare
+from run_setup import prepare
 from stop import StopRequest
 from tests.conftest import BUCKET, Account
 from tests.ml.jobs.data.pictures import SPLITS, picture, pictures

@@ -19,7 +19,7 @@ from hyperparameters import Hyperparameters
 from predict import Predictor
 from process_group import ProcessGroup
 from run import Run
-from setup import prepare
+from run_setup import prepare
 from stop import StopRequest, TrainingStopped
 
 FLAGS = {

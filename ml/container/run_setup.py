@@ -1,4 +1,7 @@
-"""What a run trains: the model, and the examples that its trained part sees."""
+"""What a run trains: the model, and the examples that its trained part sees.
+
+Not setup.py: SageMaker's toolkit installs a program with a file of this name as a package.
+"""
 
 from __future__ import annotations
 
