@@ -1,4 +1,4 @@
-"""ImageFolder splits and their decoded images."""
+"""Splits, as folders of images or as shards, and their decoded images."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from errors import InputError
 from images import ImageError, is_gray
 from preprocess import Preprocess
 from process_group import ProcessGroup
+from shards import Shards, is_sharded, open_shards
 
 # A split that decodes to at most this size is kept in memory, a larger one in a file.
 MEMORY_LIMIT = 512 * 2**20  # bytes
@@ -30,18 +31,31 @@ Decoded = TypeVar("Decoded")
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """One split of an ImageFolder tree.
+    """One split: an ImageFolder tree, or shards.
 
     name: name of the channel.
-    paths: image files.
+    paths: image files; `<class>/<file>` of images in shards.
     labels: int64 [len(paths)]; paths[i] is of class classes[labels[i]].
     classes: class names, sorted.
+    shards: where the images are, if they are no files.
     """
 
     name: str
     paths: tuple[Path, ...]
     labels: torch.Tensor
     classes: tuple[str, ...]
+    shards: Shards | None = None
+
+    def encoded(self, indices: Sequence[int], rank: int = 0, ranks: int = 1) -> Iterator[Encoded]:
+        """Yield images that are not decoded. Of several ranks, each yields others.
+
+        indices: of all images that are wanted.
+        """
+        if self.shards:
+            yield from self.shards.read(indices, rank, ranks)
+        for index in () if self.shards else indices[rank::ranks]:
+            path = self.paths[index]
+            yield Encoded(index, _name(path), path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +77,7 @@ class Splits:
         """Return JSON from which from_description makes the same splits, without the images."""
         splits = {
             name: {
-                "images": [f"{path.parent.name}/{path.name}" for path in split.paths],
+                "images": [_name(path) for path in split.paths],
                 "labels": split.labels.tolist(),
             }
             for name, split in self.splits.items()
@@ -82,11 +96,13 @@ class Splits:
 
 
 def read_split(name: str, folder: Path) -> Split:
-    """List every file of a channel: `<folder>/<class>/<image>`.
+    """List every image of a channel: files `<folder>/<class>/<image>`, or shards.
 
     Raises InputError without classes, for a class without files, and for a file or folder at another place: `./inv data`
     uploads nothing else, and what training left out would be missing in its counts.
     """
+    if is_sharded(folder):
+        return _read_shards(name, folder)
     classes: list[str] = []
     paths: list[Path] = []
     labels: list[int] = []
@@ -106,6 +122,14 @@ def read_split(name: str, folder: Path) -> Split:
     if not classes:
         raise InputError(f"channel {name!r} has no class folders in {folder}; {_EXPECTED}")
     return Split(name, tuple(paths), torch.tensor(labels), tuple(classes))
+
+
+def _read_shards(name: str, folder: Path) -> Split:
+    shards = open_shards(name, folder)
+    paths = tuple(map(Path, shards.names))
+    classes = tuple(sorted({path.parent.name for path in paths}))
+    number = {label: index for index, label in enumerate(classes)}
+    return Split(name, paths, torch.tensor([number[path.parent.name] for path in paths]), classes, shards)
 
 
 def check_count(split: Split, expected: int | None) -> None:
@@ -130,8 +154,15 @@ def check_classes(train: Split, other: Split) -> None:
 
 def detect_channels(split: Split) -> int:
     """Return 1 when every image is grayscale, otherwise 3. Raises InputError, with the file, as SplitImages."""
+
+    def is_gray_image(image: Encoded) -> bool:
+        return _read(image.name, lambda: is_gray(image.content))
+
+    images = split.encoded(range(len(split.paths)))
+    if split.shards:  # threads would read all of them ahead
+        return 1 if all(map(is_gray_image, images)) else 3
     with ThreadPoolExecutor(_available_cpus()) as pool:
-        return 1 if all(pool.map(lambda path: _read(path, is_gray), split.paths)) else 3
+        return 1 if all(pool.map(is_gray_image, images)) else 3
 
 
 class SplitImages:
@@ -155,7 +186,7 @@ class SplitImages:
         """
         self.split = split
         count, channels, size = len(split.paths), preprocess.channels, preprocess.resize_size
-        if count * channels * size**2 <= memory_limit:
+        if split.shards is None and count * channels * size**2 <= memory_limit:
             self._images = torch.cat(
                 list(stream(split, preprocess, torch.arange(count).split(_DECODED_TOGETHER)))
             )
@@ -165,11 +196,10 @@ class SplitImages:
             decoded_cache.create(folder / split.name, count, channels, size)
         group.barrier()
         cache = decoded_cache.create(folder / split.name, count, channels, size)
-        mine = cache.missing(range(group.local_rank, count, group.local_size))
-        paths = (split.paths[index] for index in mine)
-        items = (Encoded(int(i), f"{p.parent.name}/{p.name}", p) for i, p in zip(mine, paths, strict=True))
         cache.fill(
-            items, lambda data: preprocess.decode(data).numpy(), _available_cpus() // group.local_size or 1
+            split.encoded(cache.missing().tolist(), group.local_rank, group.local_size),
+            lambda data: preprocess.decode(data).numpy(),
+            _available_cpus() // group.local_size or 1,
         )
         group.barrier()
         self._images = torch.from_numpy(cache.images)
@@ -185,12 +215,15 @@ class SplitImages:
 def stream(split: Split, preprocess: Preprocess, batches: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
     """Yield the images of each batch of indices: uint8 [N, channels, resize_size, resize_size].
 
+    split: in files, not in shards, which cannot be read in any order.
+
     Decodes a few batches ahead. Threads are enough: Pillow releases the interpreter lock while it decodes.
     Raises InputError, with the file, for an image that cannot be decoded.
     """
 
     def decode(index: int) -> torch.Tensor:
-        return _read(split.paths[index], lambda path: preprocess.decode(path.read_bytes()))
+        path = split.paths[index]
+        return _read(_name(path), lambda: preprocess.decode(path.read_bytes()))
 
     waiting: deque[list[Future[torch.Tensor]]] = deque()
     pool = ThreadPoolExecutor(_available_cpus())
@@ -211,11 +244,15 @@ def _stack(decoded: list[Future[torch.Tensor]], shape: tuple[int, ...]) -> torch
     return torch.stack(images) if images else torch.empty(shape, dtype=torch.uint8)
 
 
-def _read(path: Path, read: Callable[[Path], Decoded]) -> Decoded:
+def _name(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def _read(name: str, read: Callable[[], Decoded]) -> Decoded:
     try:
-        return read(path)
+        return read()
     except ImageError as error:
-        raise InputError(f"{path.parent.name}/{path.name}: {error}") from error
+        raise InputError(f"{name}: {error}") from error
 
 
 def _available_cpus() -> int:

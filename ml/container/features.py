@@ -11,6 +11,7 @@ import copy
 import json
 import os
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ import torch
 from torch import nn
 
 from augmentation import crop_and_flip, random_crops
-from dataset import Split, Splits, stream
+from dataset import Split, SplitImages, Splits, stream
 from errors import InputError
 from examples import FeatureExamples
 from precision import channels_last
@@ -118,7 +119,7 @@ def _compute_split(
     )
     shares = [rows[group.rank :: group.world_size] for rows in rounds]
     report = _Report(run, split.name, start, len(split.paths))
-    for rows, mine, pixels in zip(rounds, shares, stream(split, preprocess, shares), strict=True):
+    for rows, mine, pixels in zip(rounds, shares, _pixels(run, split, preprocess, shares), strict=True):
         if group.any(run.stop.received):
             _save_progress(array, int(rows[0]))
             run.log(f"stopped after the features of {int(rows[0])} images of split {split.name}")
@@ -129,6 +130,18 @@ def _compute_split(
             _save_progress(array, int(rows[-1]) + 1)
     _save_progress(array, len(array))
     return torch.from_numpy(array)
+
+
+def _pixels(
+    run: Run, split: Split, preprocess: Preprocess, shares: Sequence[torch.Tensor]
+) -> Iterator[torch.Tensor]:
+    """Yield the images of each share, as dataset.stream. Shards are decoded into a file first. Collective."""
+    if split.shards is None:
+        yield from stream(split, preprocess, shares)
+        return
+    with run.scratch() as folder:
+        images = SplitImages(split, preprocess, run.group, folder)
+        yield from (pixels for pixels, _ in images.batches(shares))
 
 
 class _Forward:

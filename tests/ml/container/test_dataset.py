@@ -10,6 +10,7 @@ from dataset import SplitImages, check_classes, check_count, detect_channels, re
 from errors import InputError
 from preprocess import Preprocess
 from process_group import ProcessGroup
+from tests.ml.container.shard_kit import write_shards
 
 GROUP = ProcessGroup(0, 1, torch.device("cpu"))
 GRAY = Preprocess(image_size=8, resize_size=8, channels=1, mean=(0.5,), std=(0.5,))
@@ -100,3 +101,24 @@ def test_batches_are_the_same_from_memory_and_from_a_file(shades, tmp_path):
         assert torch.equal(labels, other_labels)
     streamed = list(stream(split, GRAY, indices))
     assert all(torch.equal(images, other) for (images, _), other in zip(in_memory, streamed, strict=True))
+
+
+def test_batches_are_the_same_from_files_and_from_shards(shades, tmp_path):
+    sharded = read_split("train", write_shards(shades, tmp_path / "shards", 20_000) / "train")
+    split = read_split("train", shades / "train")
+    assert sharded.shards is not None and len(sharded.shards.shards) > 2
+    assert (sharded.classes, sharded.labels.tolist()) == (split.classes, split.labels.tolist())
+    assert [str(path) for path in sharded.paths] == [f"{p.parent.name}/{p.name}" for p in split.paths]
+    assert detect_channels(sharded) == 1
+    indices = [torch.arange(40)]
+    [(images, labels)] = SplitImages(sharded, GRAY, GROUP, tmp_path).batches(indices)
+    [(expected, expected_labels)] = SplitImages(split, GRAY, GROUP, tmp_path).batches(indices)
+    assert torch.equal(images, expected) and torch.equal(labels, expected_labels)
+
+
+def test_a_broken_image_in_a_shard_is_named(shades, tmp_path):
+    shutil.copytree(shades, tmp_path / "broken")
+    (tmp_path / "broken/valid/light/3.png").write_bytes((shades / "valid/light/3.png").read_bytes()[:60])
+    split = read_split("valid", write_shards(tmp_path / "broken", tmp_path / "shards", 20_000) / "valid")
+    with pytest.raises(InputError, match=r"light/3\.png: the PNG image"):
+        SplitImages(split, GRAY, GROUP, tmp_path)

@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 
 from errors import InputError
-from ml.jobs.data import manifest
-from ml.jobs.data import shards as written
-from ml.jobs.data.manifest import Shard
 from shards import INDEX, NAMES, is_sharded, open_shards
+from tests.ml.container.shard_kit import write_shards
 from tests.ml.jobs.data.pictures import pictures
 
 IMAGES = [f"train/{label}/{n}.png" for label in ("cat", "St. Bernard") for n in range(9)]
@@ -27,19 +25,11 @@ def source(tmp_path_factory) -> Path:
 @pytest.fixture
 def channel(source, tmp_path) -> Path:
     """A channel with a few shards, as it is in S3."""
-    (source / "test/cat").mkdir(parents=True, exist_ok=True)
-    (source / "valid/cat").mkdir(parents=True, exist_ok=True)
-    made = manifest(source)
-    plans = written.plan(made.files, 20_000)
-    assert len(plans) > 2
-    found = []
-    for plan in plans:
-        body = written.tar(plan.keys, lambda key: Path(made.sources[key]).read_bytes())
-        (tmp_path / plan.name).write_bytes(body)
-        found.append(Shard("train", plan.name, plan.digest, len(plan.keys), len(body), "", ""))
-    (tmp_path / INDEX).write_bytes(written.index("pets", "train", found, made.counts["train"]))
-    (tmp_path / NAMES).write_bytes(written.names(plans))
-    return tmp_path
+    for split in ("valid", "test"):
+        (source / split / "cat").mkdir(parents=True, exist_ok=True)
+    folder = write_shards(source, tmp_path, 20_000) / "train"
+    assert len(list(folder.glob("*.tar"))) > 2
+    return folder
 
 
 def everything(folder: Path, **options) -> dict[int, tuple[str, bytes]]:

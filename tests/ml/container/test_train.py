@@ -9,7 +9,9 @@ import pytest
 import torch
 
 import train
+from hyperparameters import Hyperparameters
 from predict import Predictor
+from tests.ml.container.shard_kit import write_shards
 
 FLAGS = "--image-size 8 --epochs 3 --batch-size 8 --learning-rate 0.01"
 
@@ -19,14 +21,14 @@ def run(shades, tmp_path, monkeypatch, capsys):
     """Run train.main in a base folder. Returns exit status, output and the folder."""
     handler = signal.getsignal(signal.SIGTERM)
 
-    def run(flags: str = FLAGS, base: str = "job", channels=("train", "valid", "test")):
+    def run(flags: str = FLAGS, base: str = "job", channels=("train", "valid", "test"), data=shades):
         folder = tmp_path / base
         folder.mkdir(exist_ok=True)
         for name in [name for name in os.environ if name.startswith("SM_")]:
             monkeypatch.delenv(name)
         monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(folder))
         for channel in channels:
-            monkeypatch.setenv(f"SM_CHANNEL_{channel.upper()}", str(shades / channel))
+            monkeypatch.setenv(f"SM_CHANNEL_{channel.upper()}", str(data / channel))
         status = train.main(flags.split())
         return status, capsys.readouterr(), folder
 
@@ -68,6 +70,27 @@ def test_training_writes_the_artifact(run, shades):
 
     image = (shades / "test" / "light" / "0.png").read_bytes()
     assert Predictor(folder / "model").predict(image, top_k=1)["predictions"][0]["label"] == "light"
+
+
+@pytest.mark.parametrize("mode", ["from-scratch", "linear-probe"])
+def test_shards_give_the_metrics_of_single_files(run, shades, tmp_path, mode, monkeypatch):
+    sharded = write_shards(shades, tmp_path / "shards", 20_000)
+    monkeypatch.setattr(Hyperparameters, "starts_from_weights", False)  # small_cnn has no weights
+    flags = f"{FLAGS} --mode {mode} --expected-images train=40,valid=16,test=16"
+    _, files, first = run(flags, base="files")
+    _, shards, second = run(flags, base="shards", data=sharded)
+    assert losses(files.out) == losses(shards.out) and len(losses(files.out)) == 3
+    metrics = [json.loads((base / "model" / "metrics.json").read_text()) for base in (first, second)]
+    for found in metrics:
+        for epoch in [found, *found["history"]]:
+            epoch.pop("images_per_second", None)
+    assert metrics[0] == metrics[1]
+
+
+def test_shards_of_another_data_set_are_refused(run, shades, tmp_path):
+    sharded = write_shards(shades, tmp_path / "shards", 20_000)
+    status, output, _ = run(f"{FLAGS} --expected-images train=41,valid=16,test=16", data=sharded)
+    assert status == 1 and "has 40 images and the data set's manifest has 41" in output.err
 
 
 def test_without_a_test_channel_the_confusion_matrix_is_of_the_valid_split(run):
