@@ -120,7 +120,7 @@ PASSED: dict[Purpose, tuple[Group, ...]] = {
 TITLES: dict[Purpose, str] = {
     "terraform": "Terraform and its provider",
     "check": "checkov, policy linters, ruff, mypy",
-    "package": "pip, uv, download of weights",
+    "package": "pip, uv",
     "training": "`./inv train --on here`",
     "program": "git, ps",
     "inv": "`./inv test`, commands of `./inv faults`",

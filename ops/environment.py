@@ -71,6 +71,11 @@ class Environment:
                 caller._roles[role_arn] = environment
             return caller._roles[role_arn]
 
+    @property
+    def caller(self) -> Environment:
+        """This environment acting as the command's caller, not as a role."""
+        return self._caller
+
     @cached_property
     def account_id(self) -> str:
         """The AWS account of the credentials."""

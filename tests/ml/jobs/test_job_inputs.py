@@ -8,7 +8,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from ml.jobs import job_inputs, weights
-from ops.errors import OperatorError
 from tests.environments import with_settings
 
 SOURCE = job_inputs.Source("s3://bucket/code/abc/source.tar.gz", "abc")
@@ -164,38 +163,6 @@ def test_git_commit_is_unknown_outside_a_repository_or_without_git(monkeypatch, 
     assert job_inputs.git_commit() == "unknown"
     monkeypatch.setenv("PATH", str(tmp_path))
     assert job_inputs.git_commit() == "unknown"
-
-
-# ---- pretrained weights ----
-
-
-@pytest.fixture
-def resnet(dev):
-    return with_settings(dev, model={"architecture": "resnet18", "mode": "linear-probe"})
-
-
-def test_weights_are_uploaded_once(account, resnet, foundation, monkeypatch, tmp_path):
-    (tmp_path / "resnet18.pth").write_bytes(b"weights")
-    monkeypatch.setattr(weights, "_CACHE", tmp_path)
-    assert weights.upload(resnet) == f"s3://{foundation.bucket}/weights/resnet18/"
-    (tmp_path / "resnet18.pth").unlink()
-    assert weights.upload(resnet) == f"s3://{foundation.bucket}/weights/resnet18/"
-
-
-def test_a_failed_download_of_weights_is_reported_in_one_sentence(account, resnet, monkeypatch, tmp_path):
-    monkeypatch.setattr(weights, "_CACHE", tmp_path)
-    monkeypatch.setattr(
-        weights, "_DOWNLOAD", "import sys\nprint('ignored')\nsys.exit('URLError: no network')"
-    )
-    with pytest.raises(
-        OperatorError, match=r"resnet18 could not be downloaded \(URLError: no network\).*state_dict at"
-    ):
-        weights.upload(resnet)
-
-
-def test_small_cnn_has_no_weights(dev):
-    with pytest.raises(OperatorError, match="small_cnn has no pretrained weights"):
-        weights.upload(dev)
 
 
 # ---- a new role ----

@@ -86,6 +86,26 @@ def test_a_grid_search_with_one_job_per_combination_is_accepted(load):
             GOOD + '[model]\narchitecture = "small_cnn"\nmode = "linear-probe"',
             ["model: small_cnn", "pretrained"],
         ),
+        (
+            GOOD + '[model]\narchitecture = "vit_h_14"\nmode = "fine-tuning"\nimage_size = 252',
+            ["model: vit_h_14", "no pretrained weights that may be used commercially", "weights_sha256"],
+        ),
+        (
+            GOOD + '[model]\narchitecture = "timm/resnet10t"\nmode = "fine-tuning"',
+            ["model: timm/resnet10t", "no pretrained weights", "weights_sha256 to a file of yours"],
+        ),
+        (
+            GOOD + '[model]\narchitecture = "vit_b_16"\nimage_size = 100',
+            ["image_size is 100", "at least 16 and a multiple of 16 for vit_b_16"],
+        ),
+        (
+            GOOD + '[model]\nmode = "fine-tuning"\nweights = "mine.pth"',
+            ["both weights and weights_sha256", "sha256sum"],
+        ),
+        (
+            GOOD + f'[model]\nweights = "mine.pth"\nweights_sha256 = "{64 * "0"}"',
+            ["weights are not used", "from-scratch"],
+        ),
         (GOOD + "[training]\nepoch = 3", ["training.epoch", "unknown setting", "epochs", "3"]),
         ("color = 1\n" + GOOD, ["color", "unknown setting", "region"]),
         (
@@ -182,3 +202,18 @@ def test_the_flag_is_empty_for_the_default_environment(monkeypatch):
     assert (dev.flag, local.flag) == (" --env dev", "")
     monkeypatch.setenv("INVOKE_ENV", "dev")
     assert (dev.flag, local.flag) == ("", " --env local")
+
+
+@pytest.mark.parametrize("name", ["timm/vit_tiny_patch16_224.augreg_in21k", "regnet_y_128gf", "swin_v2_t"])
+def test_an_architecture_is_accepted_by_name(load, name):
+    assert load(GOOD + f'[model]\narchitecture = "{name}"\nimage_size = 256').model.architecture == name
+
+
+def test_where_a_file_of_weights_is_does_not_decide_the_result(load):
+    """Jobs are found again by the settings of the model; a colleague has the file at another place."""
+    model = '[model]\nmode = "fine-tuning"\nweights = "{}"\nweights_sha256 = "{}"'
+    first, second, other = (
+        load(GOOD + model.format(path, digit * 64)).model.model_dump()
+        for path, digit in [("a.pth", "0"), ("s3://bucket/b.pth", "0"), ("a.pth", "1")]
+    )
+    assert first == second != other
