@@ -83,6 +83,7 @@ class Stack:
     search: adopt.Find | None = None
     unlock: str = "./inv unlock"
     _held: HeldLock | None = field(default=None, init=False, repr=False)
+    _shown: tuple[Plan, dict[str, Any]] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.work = WORK / "terraform" / _aws_name() / (self.state_bucket or "no-state") / self.key
@@ -221,8 +222,10 @@ class Stack:
         return plan.changes
 
     def show(self, plan: Plan) -> dict[str, Any]:
-        """Return a saved plan as `terraform show -json` prints it."""
-        return self.commands.show(plan.file)
+        """Return a saved plan as `terraform show -json` prints it. The last one is kept: the command takes seconds."""
+        if self._shown is None or self._shown[0] is not plan:
+            self._shown = plan, self.commands.show(plan.file)
+        return self._shown[1]
 
     def _keep_tainted(self, plan: Plan) -> list[str]:
         """Untaint the resources whose replacement would be created before they are deleted. Return their addresses.

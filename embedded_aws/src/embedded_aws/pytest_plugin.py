@@ -9,7 +9,6 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import pytest
 from botocore.config import Config
 from botocore.loaders import JSONFileLoader
 
-from embedded_aws import client
+from embedded_aws import client, service_models
 from embedded_aws.listener import ANY_PORT
 from embedded_aws.server_process import OWNER
 
@@ -158,10 +157,9 @@ def until() -> Callable[..., Any]:
 @pytest.fixture(scope="session", autouse=True)
 def _service_models_are_parsed_once() -> Iterator[None]:
     """Share botocore's service models between sessions: parsing them takes longer than most tests."""
-    parse = JSONFileLoader.load_file
-    parsed = cache(lambda path: parse(JSONFileLoader(), path))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(JSONFileLoader, "load_file", lambda loader, path: parsed(path))
+        patch.setattr(JSONFileLoader, "load_file", JSONFileLoader.load_file)
+        service_models.parse_once()
         yield
 
 

@@ -137,13 +137,14 @@ def test_a_failing_untaint_is_reported(stack, fake_terraform):
         stack().up()
 
 
-def test_show_returns_terraform_s_json(stack, fake_terraform):
+def test_show_returns_terraform_s_json_of_each_plan_once(stack, fake_terraform):
     fake_terraform.does("show", {"lines": ['{"format_version": "1.2"}']}, {"rc": 1})
     made = stack()
     plan = made.plan()
-    assert made.show(plan) == {"format_version": "1.2"}
+    assert made.show(plan) == made.show(plan) == {"format_version": "1.2"}
+    assert len(fake_terraform.calls("show")) == 1
     with pytest.raises(OperatorError, match="show failed for foundation"):
-        made.show(plan)
+        made.show(made.plan())
 
 
 def test_terraform_s_output_is_not_printed(stack, fake_terraform, capfd):
