@@ -48,6 +48,11 @@ class Inv(Program):
                 raise
             _exit_silently(signal.SIGHUP)
 
+    def normalize_argv(self, argv: list[str] | None) -> None:
+        """Take the words of the command line. `--compare 3 7` is `--compare 3,7`: invoke's options take one value."""
+        super().normalize_argv(argv)
+        self.argv = _joined(self.argv)
+
     def parse_tasks(self) -> None:
         """Parse the tasks of the command line. Raises ParseError."""
         try:
@@ -59,6 +64,17 @@ class Inv(Program):
         except ParseError as error:
             hint = "./inv --list shows the tasks, ./inv --help TASK its options."
             raise ParseError(f"{error} {hint}", context=error.context) from error
+
+
+def _joined(argv: list[str]) -> list[str]:
+    """Return a command line with two numbers after --compare as one word."""
+    joined: list[str] = []
+    for word in argv:
+        if word.isdigit() and joined[-2:-1] == ["--compare"] and joined[-1].isdigit():
+            joined[-1] += f",{word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _exit_silently(number: int) -> NoReturn:

@@ -118,15 +118,35 @@ def models(
     emit(models.show(connect(env)), json)
 
 
-@operator_task(help={**ENV, **JSON, "file": "where to write it (default: below .work/)"})
-def report(c: Context, env: str | None = None, file: str | None = None, json: bool = False) -> None:
-    """Write one HTML page: what training cost on SageMaker, EC2 and this machine, the search, the model versions."""
-    from pipeline.report import page
+@operator_task(
+    help={
+        **ENV,
+        **JSON,
+        "version": "model version that it is about (default: the newest)",
+        "compare": "two versions to compare, such as 3,7 (default: that version and the one before it)",
+        "output": "where to write it (default: below .work/)",
+        "open": "open it in the browser",
+    }
+)
+def report(
+    c: Context,
+    env: str | None = None,
+    version: int = 0,
+    compare: str | None = None,
+    output: str | None = None,
+    open: bool = False,
+    json: bool = False,
+) -> None:
+    """Write one HTML page about a model: data, search, training, mistakes, versions compared, cost, lineage."""
+    from pipeline.report import page, published
 
+    compared = published.parse_pair(compare) if compare else None
     environment = connect(env)
-    path = Path(file) if file else WORK / "reports" / f"{environment.settings.environment}.html"
-    rows = page.write(environment, path)
-    emit({"report": str(path), "comparison": [vars(row) for row in rows]}, json)
+    path = Path(output) if output else WORK / "reports" / f"{environment.settings.environment}.html"
+    inputs = page.write(environment, path, version or None, compared)
+    if open:
+        published.show(path)
+    emit(published.summary(path, inputs), json)
 
 
 @operator_task(

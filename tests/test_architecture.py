@@ -18,7 +18,7 @@ ARROWS = {
     "ops": {"ops"},
     # Of the container: the decoder, which needs Pillow only, and constants.
     "ml/jobs": {"ml.jobs", "ml.runner", "ml.container.images", "ml.container.serving_interface", "ops"},
-    "pipeline": {"pipeline", "ml.jobs", "ops"},
+    "pipeline": {"pipeline", "ml.jobs", "ml.container.images", "ops"},
     "ml/runner": {"ml.runner"},
     "ml/container": set(),
     "lambda_function": set(),

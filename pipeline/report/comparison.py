@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ml.jobs import data, registry
@@ -32,9 +33,13 @@ class Row:
 
 def rows(env: Environment) -> list[Row]:
     """Return a row for each way in which the current data were trained on, the cheapest first."""
-    manifest = data.current(env)
+    return of_versions(registry.versions(env), data.current(env))
+
+
+def of_versions(versions: Iterable[registry.Version], manifest: data.Manifest) -> list[Row]:
+    """Return the rows of versions, the newest first, for a data set."""
     found: dict[tuple[str, str], Row] = {}
-    for version in registry.versions(env):  # newest first
+    for version in versions:
         lineage = version.lineage
         if lineage.get("data_hash") == manifest.hash and (row := _row(version)):
             found.setdefault((row.on, row.machines), row)

@@ -1,68 +1,94 @@
-"""One static HTML page about an environment's models: how they were trained, at what cost, the search, the versions."""
+"""One static HTML page about an environment's data, search, models and costs. It needs no network and no JavaScript."""
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import jinja2
+from markupsafe import Markup, escape
 
-from ml.jobs import data, registry, search, trials
 from ops.console import Step
 from ops.environment import Environment
-from ops.errors import OperatorError
-from ops.facts.prices import prices
-from pipeline.report import comparison
+from pipeline.report import collect, words
+from pipeline.report.inputs import Inputs
+from pipeline.report.sections import (
+    calibration,
+    classes,
+    confusion,
+    cost,
+    data,
+    lineage,
+    mistakes,
+    overview,
+    search,
+    stages,
+    training,
+    versions,
+)
 
-TEMPLATE = Path(__file__).with_name("page.html.j2")
+SECTIONS: tuple[ModuleType, ...] = (
+    overview,
+    stages,
+    data,
+    search,
+    training,
+    confusion,
+    classes,
+    calibration,
+    mistakes,
+    versions,
+    cost,
+    lineage,
+)
+_TEMPLATES = Path(__file__).with_name("templates")
 
 
-def write(env: Environment, path: Path) -> list[comparison.Row]:
-    """Write the page to a file. Returns the rows of its comparison."""
+def write(
+    env: Environment, path: Path, number: int | None = None, compared: tuple[int, int] | None = None
+) -> Inputs:
+    """Write the page to a file. Returns what it is made from. number, compared: as of `collect.collect`."""
     with Step("report") as step:
-        content = collect(env)
+        step("reading data set, search and models")
+        inputs = collect.collect(env, number, compared)
+        step("drawing the page")
+        text = render(inputs)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(render(content), encoding="utf-8")
-        step.note = str(path)
-    rows: list[comparison.Row] = content["comparison"]
-    return rows
+        path.write_text(text, encoding="utf-8")
+        about = inputs.chosen.name if inputs.chosen else "no model yet"
+        step.note = f"{path} ({about}, {len(text.encode()) / 1e6:.1f} MB)"
+    return inputs
 
 
-def collect(env: Environment) -> dict[str, Any]:
-    """Return the content of the page. Raises OperatorError if there is no foundation or no data yet."""
-    manifest = data.current(env)
-    try:
-        result: search.SearchResult | None = search.latest(env)
-    except OperatorError:
-        result = None  # there is none, or it was tuned on other data
-    return {
-        "environment": env.settings.environment,
-        "prefix": env.settings.prefix,
-        "region": env.settings.region,
-        "dataset": manifest.dataset,
-        "classes": len(manifest.classes),
-        "images": {split: sum(n.values()) for split, n in manifest.counts.items()},
-        "comparison": comparison.rows(env),
-        "search": result,
-        "trials": trials.of_search(env, result.tuning_job) if result else [],
-        "versions": registry.versions(env),
-        "prices": {"region": prices()["region"], "as_of": prices()["as_of"]},
-    }
-
-
-def render(content: dict[str, Any], now: datetime | None = None) -> str:
-    """Return the page as one file without scripts and external links. now: by default the current time."""
-    template = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+def render(inputs: Inputs, sections: Sequence[ModuleType] = SECTIONS) -> str:
+    """Return the page as one file without scripts and external resources. sections: modules of `sections`."""
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    moment = (now or datetime.now(timezone.utc)).astimezone().strftime("%Y-%m-%d %H:%M %Z")
-    rows = content["comparison"]
-    return template.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        **content,
-        made=moment,
-        cells=list(zip(rows, comparison.cells(rows), strict=True)),
-        columns=comparison.COLUMNS,
-        longest=max((row.billed for row in rows if row.usd != 0), default=0.0),
-        most_expensive=max((row.usd or 0.0 for row in rows), default=0.0),
+    templates.filters["breakable"] = _breakable
+    rendered = []
+    for section in sections:
+        name = section.__name__.rpartition(".")[2]
+        text = templates.get_template(f"{name}.html.j2").render(section.content(inputs))
+        rendered.append((name, section.TITLE, Markup(text)))
+    settings = inputs.settings
+    return templates.get_template("page.html.j2").render(
+        sections=rendered,
+        style=Markup((_TEMPLATES / "style.css").read_text(encoding="utf-8")),
+        prefix=settings.prefix,
+        environment=settings.environment,
+        region=settings.region,
+        about=inputs.chosen.name if inputs.chosen else "",
+        made=words.moment(inputs.made),
     )
+
+
+def _breakable(name: str) -> Markup:
+    """Return a name that may be broken into lines where a person would break it."""
+    return Markup(re.sub(r"(?<=[_./-])(?=\w)", "<wbr>", str(escape(name))))

@@ -41,7 +41,7 @@ SURFACE = {
     "policies": "--env --json --role",
     "plan": "--endpoint --env --fail-on --json --model --report --save --stack",
     "predict": "--endpoint --env --image --json --limit --s3 --split --top-k --url",
-    "report": "--env --file --json",
+    "report": "--compare --env --json --open --output --version",
     "rollback": "--allow-other-data --endpoint --env --json",
     "status": "--env --json",
     "test": "--quick --slowest -k",
