@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from evaluate import Metrics
 from examples import Examples
 from hyperparameters import Hyperparameters
+from metrics import Metrics, RunningMetrics
 from precision import autocast
 from process_group import ProcessGroup
 from sampling import train_batches
@@ -49,7 +49,7 @@ class Trainer:
         torch.manual_seed(hyperparameters.seed + epoch * group.world_size + group.rank)
         labels = self.examples.split.labels
         batches = train_batches(len(labels), hyperparameters.batch_size, hyperparameters.seed, epoch)
-        metrics = Metrics(len(self.examples.split.classes), group.device)
+        metrics = RunningMetrics(len(self.examples.split.classes), group.device)
         guard = _Guard(epoch, len(batches), self)
         loaded = self.examples.training_batches(batches, hyperparameters.seed + epoch, group)
         for batch, (inputs, targets) in zip(batches, loaded, strict=True):

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 import torch
 
+from run import Run
+
 FOLDER = "tensorboard"  # below the output data
 LARGEST_MATRIX = 200  # classes, above which the confusion matrix is no picture
 
@@ -25,11 +27,19 @@ class EventFiles(Protocol):
         """Write what is left."""
 
 
-def create(folder: Path, history: Sequence[Mapping[str, float]], log: Callable[[str], None]) -> EventFiles:
-    """Return event files in a folder, with the epochs that a resumed training has behind it.
+def create(run: Run, history: Sequence[Mapping[str, float]]) -> EventFiles:
+    """Return the event files of a run, with the epochs that a resumed one has behind it.
 
-    Without TensorBoard, which AWS's images can lack, logs one line and returns files that keep nothing.
+    Other ranks than 0 and trials of a search, which have no test channel, write none. Without TensorBoard, which AWS's
+    images can lack, there are none either; one log line says so.
     """
+    if not run.group.is_main or "test" not in run.environment.channels:
+        return _NoFiles()
+    return in_folder(run.environment.output_data_dir / FOLDER, history, run.log)
+
+
+def in_folder(folder: Path, history: Sequence[Mapping[str, float]], log: Callable[[str], None]) -> EventFiles:
+    """Return event files in a folder, if TensorBoard is installed."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:

@@ -88,6 +88,8 @@ class Hyperparameters:
         },
     )
 
+    data_hash: str = field(default="", metadata={"help": "hash of the data set's manifest, for the record"})
+
     def __post_init__(self) -> None:
         for item in fields(self):
             value, limits = getattr(self, item.name), item.metadata.get("range")

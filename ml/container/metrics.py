@@ -59,21 +59,21 @@ class RunningMetrics:
         self._images = torch.zeros(classes, dtype=torch.float64, device=device)
         self._correct = torch.zeros(classes, dtype=torch.float64, device=device)
 
-    @torch.no_grad()
-    def add(self, logits: torch.Tensor, labels: torch.Tensor, loss: torch.Tensor | None = None) -> None:
-        """Add a batch: logits [N, classes], int64 labels [N], on the device.
+    def add(
+        self, logits: torch.Tensor, labels: torch.Tensor, loss: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Add a batch: logits [N, classes], int64 labels [N], on the device. Returns the sum of its losses.
 
-        loss: sum of the batch's losses; by default the cross-entropy of the labels.
+        loss: that sum, if it is not that of the plain cross-entropy.
         """
-        logits = logits.detach().float()
-        if loss is None:
-            loss = F.cross_entropy(logits, labels, reduction="sum")
-        ones = torch.ones(len(labels), dtype=torch.float64, device=labels.device)
+        loss = F.cross_entropy(logits, labels, reduction="sum") if loss is None else loss
+        logits = logits.detach()
         correct = (logits.argmax(dim=1) == labels).double()
-        self._loss += loss.detach().double()
+        self._loss += loss.detach()
         self._top += top_correct(logits, labels).sum()
-        self._images.index_add_(0, labels, ones)
+        self._images.index_add_(0, labels, torch.ones_like(correct))
         self._correct.index_add_(0, labels, correct)
+        return loss
 
     def reduce(self, group: Summing) -> Metrics:
         """Return the metrics over all ranks, which must have added at least one image together. Collective."""

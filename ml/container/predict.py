@@ -21,6 +21,7 @@ class Predictor:
     architecture: as in model.json.
     classes: class names in the order of the model's outputs.
     preprocess: the transform of training.
+    temperature: of the probabilities, which the validation split has calibrated.
     """
 
     def __init__(self, model_dir: Path) -> None:
@@ -33,6 +34,7 @@ class Predictor:
         description = json.loads((model_dir / "model.json").read_text(encoding="utf-8"))
         self.architecture: str = description["architecture"]
         self.classes: tuple[str, ...] = tuple(description["classes"])
+        self.temperature: float = description["temperature"]
         self.preprocess = Preprocess.from_description(description)
         self._model = build_model(
             self.architecture,
@@ -55,9 +57,12 @@ class Predictor:
         return logits
 
     def predict(self, data: bytes, top_k: int, scores: bool = False) -> dict[str, Any]:
-        """Return the response to a request: the top_k classes by probability; with `scores`, the logit of every class."""
+        """Return the response to a request: the top_k classes by probability; with `scores`, the logit of every class.
+
+        Probabilities are calibrated, logits are as the network returns them.
+        """
         logits = self.logits(data)
-        top = torch.topk(logits.softmax(dim=0), top_k)
+        top = torch.topk((logits / self.temperature).softmax(dim=0), top_k)
         response: dict[str, Any] = {
             "predictions": [
                 {"label": self.classes[index], "probability": round(probability, 6)}

@@ -10,18 +10,20 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import architectures
+import artifact
 import checkpoint
+import event_files
 import modes
 from environment import TrainingEnvironment
 from epoch import Trainer
 from errors import InputError
-from evaluate import Metrics, check_finite, evaluate, metric_line, predict_logits
-from export import export
+from evaluate import check_finite, evaluate, metric_line, predict_outputs
+from evaluation import Outputs
+from event_files import EventFiles
 from hyperparameters import parse_hyperparameters
 from process_group import join_process_group
 from run import Run
@@ -64,9 +66,13 @@ def train(run: Run, scratch: Path) -> None:
     setup = prepare(run, scratch)
     state = initial_state(run, setup)
     resume(run, setup, state)
-    train_epochs(run, setup, state)
-    split, metrics = evaluate_final(run, setup, state)
-    save_artifact(run, setup, state, split, metrics)
+    events = event_files.create(run, state.history)
+    train_epochs(run, setup, state, events)
+    outputs = evaluate_final(run, setup)
+    if run.group.is_main:
+        evaluation = artifact.write(run, setup, state.history, outputs)
+        events.evaluation(evaluation, len(state.history))
+        events.close()
 
 
 def initial_state(run: Run, setup: Setup) -> TrainingState:
@@ -84,7 +90,7 @@ def resume(run: Run, setup: Setup, state: TrainingState) -> None:
         run.log(f"resumed after epoch {len(state.history)}")
 
 
-def train_epochs(run: Run, setup: Setup, state: TrainingState) -> None:
+def train_epochs(run: Run, setup: Setup, state: TrainingState, events: EventFiles) -> None:
     """Train the remaining epochs, and save a checkpoint after each.
 
     Raises TrainingStopped after SIGTERM, FloatingPointError when a loss is not finite.
@@ -122,57 +128,31 @@ def train_epochs(run: Run, setup: Setup, state: TrainingState) -> None:
             **training.named("train"),
             **validation.named("validation"),
             "images_per_second": training.count / seconds,
+            "learning_rate": max(map(float, state.scheduler.get_last_lr())),
         }
         check_finite(metrics, epoch)
         run.log(metric_line(metrics, epoch))
+        events.epoch(epoch, metrics)
         state.history.append(metrics)
         if group.is_main and run.environment.checkpoint_dir is not None:
             checkpoint.save(run.environment.checkpoint_dir, state, _checkpoint_key(run, setup))
 
 
-def evaluate_final(run: Run, setup: Setup, state: TrainingState) -> tuple[str, dict[str, Metrics]]:
-    """Evaluate the trained model in float32, as it is served. Returns the name of a split, and metrics by split.
+def evaluate_final(run: Run, setup: Setup) -> dict[str, Outputs]:
+    """Return what the trained model returns for the images of valid and, if the job has the channel, test. Collective.
 
-    The split is test, which no hyperparameter was chosen on. Without a test channel it is valid: the search has chosen
-    the hyperparameters on it, so these metrics are not reported as test metrics.
+    test is the split that no hyperparameter was chosen on. Without it there are no test metrics: the search has chosen
+    the hyperparameters on valid.
     """
-    found: dict[str, Metrics] = {}
+    found = {}
     for split, name in (("valid", "validation"), ("test", "test")):
         if split not in setup.examples:
-            run.log(
-                "no test channel: the confusion matrix is of the valid split, and there are no test metrics"
-            )
-            return "valid", found
-        examples = setup.examples[split]
-        logits = predict_logits(setup.trained, examples, run.hyperparameters.batch_size, run.group)
-        found[split] = Metrics(len(setup.splits.classes))
-        found[split].add(logits, examples.split.labels)
-        run.log(metric_line(found[split].named(name)))
-    return "test", found
-
-
-def save_artifact(
-    run: Run, setup: Setup, state: TrainingState, split: str, metrics: dict[str, Metrics]
-) -> None:
-    """Write the model artifact on rank 0. split, metrics: result of the final evaluation."""
-    if not run.group.is_main:
-        return
-    final = {**state.history[-1], **metrics["valid"].named("validation")}
-    final |= metrics["test"].named("test") if split == "test" else {}
-    description = {
-        "architecture": run.hyperparameters.architecture,
-        "head": run.hyperparameters.head,
-        "classes": setup.splits.classes,
-        **asdict(setup.splits.preprocess),
-        "hyperparameters": run.hyperparameters.as_dict(),
-        "metrics": final,
-    }
-    matrix = metrics[split].confusion.tolist()
-    confusion = {"split": split, "classes": setup.splits.classes, "matrix": matrix}
-    report = {**final, "confusion_matrix": confusion, "history": state.history}
-    environment = run.environment
-    export(environment.model_dir, environment.output_data_dir, setup.model.state_dict(), description, report)
-    run.log(f"saved the model to {environment.model_dir}")
+            run.log("no test channel: the evaluation is of the valid split, and there are no test metrics")
+            continue
+        examples, batch_size = setup.examples[split], run.hyperparameters.batch_size
+        found[split] = predict_outputs(setup.trained, examples, batch_size, run.group)
+        run.log(metric_line(found[split].metrics().named(name)))
+    return found
 
 
 def _checkpoint_key(run: Run, setup: Setup) -> dict[str, Any]:

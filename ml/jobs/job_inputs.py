@@ -33,8 +33,13 @@ CODE = "code"  # the channel that brings the program to a container, which has n
 
 _NUMBER = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
 METRICS = [
-    *(f"{split}:{name}" for split in ("train", "validation", "test") for name in ("loss", "accuracy")),
+    *(
+        f"{split}:{name}"
+        for split in ("train", "validation", "test")
+        for name in ("loss", "accuracy", "top5_accuracy", "balanced_accuracy")
+    ),
     "images_per_second",
+    "learning_rate",
 ]
 
 
@@ -69,6 +74,7 @@ def hyperparameters(settings: Settings, epochs: int, manifest: Manifest) -> dict
     counts = {split: sum(by_class.values()) for split, by_class in manifest.counts.items()}
     return {
         "expected-images": ",".join(f"{split}={count}" for split, count in counts.items()),
+        "data-hash": manifest.hash,
         "architecture": settings.model.architecture,
         "image-size": str(settings.model.image_size),
         "mode": settings.model.mode,

@@ -18,7 +18,7 @@ def read(folder):
 
 def test_curves_and_the_evaluation_are_read_back(tmp_path):
     history = [{"train:loss": 1.0, "validation:accuracy": 0.5, "learning_rate": 0.1}]
-    files = event_files.create(tmp_path, history, print)
+    files = event_files.in_folder(tmp_path, history, print)
     files.epoch(2, {"train:loss": 0.5, "validation:accuracy": 0.75, "learning_rate": 0.05})
     evaluation = evaluate_outputs(outputs("test", 1), outputs("valid", 2), ("a", "b", "c"))
     files.evaluation(evaluation, 2)
@@ -39,7 +39,7 @@ def test_curves_and_the_evaluation_are_read_back(tmp_path):
 def test_without_tensorboard_one_line_says_so(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     lines = []
-    files = event_files.create(tmp_path, [], lines.append)
+    files = event_files.in_folder(tmp_path, [], lines.append)
     files.epoch(1, {"train:loss": 1.0})
     files.evaluation({}, 1)
     files.close()

@@ -14,7 +14,7 @@ from checkpoint import FILE_NAME
 from efficientnet_lite import EfficientNetLite0
 from environment import TrainingEnvironment
 from errors import InputError
-from evaluate import predict_logits
+from evaluate import predict_outputs
 from hyperparameters import Hyperparameters
 from predict import Predictor
 from process_group import ProcessGroup
@@ -147,7 +147,7 @@ def test_features_of_another_backbone_are_refused(job, tmp_path, changes, name):
 def test_predicted_logits_are_in_the_order_of_the_images(job, tmp_path):
     setup = prepare(job(), tmp_path)
     examples = setup.examples["valid"]
-    logits = predict_logits(setup.trained, examples, 3, GROUP)
+    logits = predict_outputs(setup.trained, examples, 3, GROUP).logits
     with torch.inference_mode():
         expected = setup.trained.eval()(examples.features[:, 0].float())
     assert torch.allclose(logits, expected, atol=1e-6)

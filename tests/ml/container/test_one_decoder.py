@@ -49,6 +49,7 @@ def predictor(request, tmp_path_factory) -> Predictor:
     description = {
         "architecture": "small_cnn",
         "head": "linear",
+        "temperature": 1.0,
         "classes": ["cat", "dog"],
         "image_size": 16,
         "resize_size": 16,

@@ -22,6 +22,7 @@ CLASSES = ["ant", "bee", "cat", "dog", "elk", "fox", "gnu"]
 DESCRIPTION = {
     "architecture": "small_cnn",
     "head": "linear",
+    "temperature": 2.0,
     "classes": CLASSES,
     "image_size": 16,
     "resize_size": 16,
@@ -86,7 +87,7 @@ def test_classify_returns_the_most_probable_classes(model_dir):
     assert probabilities == sorted(probabilities, reverse=True)
     logits = Predictor(model_dir).logits(png())
     assert response["predictions"][0]["label"] == CLASSES[int(logits.argmax())]
-    assert probabilities[0] == pytest.approx(float(logits.softmax(0).max()), abs=1e-5)
+    assert probabilities[0] == pytest.approx(float((logits / 2).softmax(0).max()), abs=1e-5)
 
 
 def test_attributes_set_top_k_and_scores(model_dir):
@@ -97,6 +98,7 @@ def test_attributes_set_top_k_and_scores(model_dir):
         1, abs=1e-5
     )
     assert list(response["scores"]) == CLASSES
+    assert list(response["scores"].values()) == Predictor(model_dir).logits(png()).tolist()
     best = max(response["scores"], key=response["scores"].get)
     assert best == response["predictions"][0]["label"]
 

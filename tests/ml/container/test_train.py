@@ -56,11 +56,14 @@ def test_training_writes_the_artifact(run, shades):
 
     metrics = json.loads((folder / "model" / "metrics.json").read_text())
     assert metrics == json.loads((folder / "output" / "data" / "metrics.json").read_text())
-    assert metrics["confusion_matrix"] == {
-        "split": "test",
-        "classes": ["dark", "light"],
-        "matrix": [[8, 0], [0, 8]],
-    }
+    evaluation = json.loads((folder / "model" / "evaluation.json").read_text())
+    assert evaluation == json.loads((folder / "output" / "data" / "evaluation.json").read_text())
+    assert (evaluation["split"], evaluation["confusion_matrix"]) == ("test", [[8, 0], [0, 8]])
+    assert description["temperature"] == evaluation["calibration"]["temperature"]
+    assert "# Model card: small_cnn, 2 classes" in (folder / "model" / "model-card.md").read_text()
+    assert description["data"] == {"hash": "", "images": {"train": 40, "valid": 16, "test": 16}}
+    assert description["libraries"]["torch"] == torch.__version__
+    assert description["hardware"]["device"] == "cpu"
     assert len(metrics["history"]) == 3
 
     state = torch.load(folder / "model" / "model.pt", weights_only=True)
@@ -93,15 +96,16 @@ def test_shards_of_another_data_set_are_refused(run, shades, tmp_path):
     assert status == 1 and "has 40 images and the data set's manifest has 41" in output.err
 
 
-def test_without_a_test_channel_the_confusion_matrix_is_of_the_valid_split(run):
+def test_without_a_test_channel_the_evaluation_is_of_the_valid_split(run):
     status, output, folder = run(channels=("train", "valid"))
     assert status == 0
-    assert "no test channel: the confusion matrix is of the valid split" in output.out
+    assert "no test channel: the evaluation is of the valid split" in output.out
     assert "test:" not in output.out  # the registry approves by test:accuracy, and must not find one
     metrics = json.loads((folder / "model" / "metrics.json").read_text())
     assert not any(name.startswith("test:") for name in metrics)
-    assert metrics["confusion_matrix"]["split"] == "valid"
-    assert sum(map(sum, metrics["confusion_matrix"]["matrix"])) == 16
+    evaluation = json.loads((folder / "model" / "evaluation.json").read_text())
+    assert (evaluation["split"], sum(map(sum, evaluation["confusion_matrix"]))) == ("valid", 16)
+    assert not (folder / "output" / "data" / "tensorboard").exists()  # a trial
 
 
 def test_the_losses_depend_on_the_seed(run):
