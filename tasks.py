@@ -3,6 +3,7 @@
 from invoke.collection import Collection
 
 from cli import (
+    bench,
     check,
     doctor,
     ec2,
@@ -39,6 +40,7 @@ namespace = Collection(
     doctor.doctor,
     repository.test,
     faults.faults,
+    bench.bench,
     ec2,
     workbench,
     local,

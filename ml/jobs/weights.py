@@ -88,7 +88,7 @@ def _given(env: Environment, model: ModelSettings) -> Path:
 
 def _known(architecture: str) -> Path:
     if architecture == architectures.EFFICIENTNET_LITE0:
-        return _packaged()
+        return packaged()
     file = _CACHE / architectures.TORCHVISION_WEIGHTS[architecture]
     if file.is_file():
         return file
@@ -101,7 +101,7 @@ def _known(architecture: str) -> Path:
         ) from error
 
 
-def _packaged() -> Path:
+def packaged() -> Path:
     """Return the file of weights in the installed package."""
     try:
         files = metadata.files(architectures.LITE0_PACKAGE) or []

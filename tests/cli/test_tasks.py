@@ -32,6 +32,7 @@ SURFACE = {
     "doctor": "--env --json",
     "destroy": "--endpoint --env --json --stack --yes",
     "down": "--env --json --keep --sweep --yes",
+    "bench": "--architecture --images --json --only --what",
     "faults": "--json --only --parallel --seeds --write",
     "local.down": "--forget",
     "local.interrupt": "--job --seconds",
@@ -45,7 +46,7 @@ SURFACE = {
     "rollback": "--allow-other-data --endpoint --env --json",
     "status": "--env --json",
     "test": "--quick --slowest -k",
-    "train": "--again --env --instances --json --on --stop",
+    "train": "--again --env --find-lr --instances --json --on --stop",
     "tune": "--again --env --json --stop",
     "unlock": "--endpoint --env --force --json --stack --yes",
     "up": "--env --json --skip-bad --source --split",
@@ -116,7 +117,9 @@ def test_every_task_and_every_option_has_help(name):
 @pytest.mark.parametrize(
     "name",
     sorted(
-        name for name in CONTEXTS if name not in ("test", "demo", "faults") and not name.startswith("local.")
+        name
+        for name in CONTEXTS
+        if name not in ("test", "demo", "faults", "bench") and not name.startswith("local.")
     ),
 )
 def test_every_task_of_an_environment_takes_env_and_json(name):

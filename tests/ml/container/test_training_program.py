@@ -7,9 +7,14 @@ import re
 import subprocess
 import sys
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import torch
+
+from efficientnet_lite import EfficientNetLite0
+from predict import Predictor
 
 CONTAINER = Path(__file__).resolve().parents[3] / "ml" / "container"
 pytestmark = pytest.mark.slow
@@ -137,31 +142,28 @@ def test_the_artifact_serves_with_its_own_code(trained, digits, tmp_path):
     assert modules == "False False"
 
 
-def run_hosts(digits: Path, folder: Path, hosts: list[str], changes: dict[int, dict] | None = None):
+DIGITS = "--image-size 16 --epochs 2 --batch-size 63 --optimizer sgd --learning-rate 0.02"
+
+
+def run_hosts(
+    data: Path,
+    folder: Path,
+    hosts: list[str],
+    changes: dict[int, dict] | None = None,
+    flags: Sequence[str] = DIGITS.split(),
+):
     """Run train.py once per host, in parallel. Returns exit statuses, outputs and base folders."""
-    flags = [
-        "--image-size",
-        "16",
-        "--epochs",
-        "2",
-        "--batch-size",
-        "63",
-        "--optimizer",
-        "sgd",
-        "--learning-rate",
-        "0.02",
-    ]
     processes, bases = [], []
     for rank, host in enumerate(hosts):
         base = folder / f"algo-{rank + 1}"
-        base.mkdir(parents=True)
+        base.mkdir(parents=True, exist_ok=True)
         environment = {
             **clean_environment(),
             "SAGEMAKER_BASE_DIR": str(base),
             "SM_HOSTS": json.dumps(hosts),
             "SM_CURRENT_HOST": host,
             "SM_NETWORK_INTERFACE_NAME": "lo",
-            **{f"SM_CHANNEL_{name.upper()}": str(digits / name) for name in ("train", "valid", "test")},
+            **{f"SM_CHANNEL_{name.upper()}": str(data / name) for name in ("train", "valid", "test")},
             **(changes or {}).get(rank, {}),
         }
         command = [sys.executable, str(CONTAINER / "train.py"), *flags]
@@ -211,3 +213,57 @@ def test_hosts_with_different_data_are_refused(digits, tmp_path, hosts):
     status, outputs, _ = run_hosts(digits, tmp_path, hosts, changes)
     assert status == [1, 1]
     assert all("the hosts have different data" in stderr for _, stderr in outputs)
+
+
+@pytest.fixture(scope="module")
+def lite0(tmp_path_factory) -> Path:
+    """A folder with random weights of EfficientNet-Lite0."""
+    folder = tmp_path_factory.mktemp("lite0")
+    torch.manual_seed(3)
+    torch.save(EfficientNetLite0().state_dict(), folder / "efficientnet_lite0.pth")
+    return folder
+
+
+@pytest.mark.parametrize("mode", ["linear-probe", "fine-tuning"])
+def test_two_hosts_report_the_metrics_of_the_exported_model(shades, lite0, tmp_path, hosts, mode):
+    """BatchNorm's running statistics differ between the ranks until they are synchronized."""
+    flags = (
+        f"--architecture efficientnet_lite0 --mode {mode} --image-size 32 --epochs 2 --batch-size 8".split()
+    )
+    changes = {rank: {"SM_CHANNEL_WEIGHTS": str(lite0)} for rank in range(2)}
+    status, outputs, bases = run_hosts(shades, tmp_path, hosts, changes, flags)
+    assert status == [0, 0], outputs
+    report = json.loads((bases[0] / "model" / "metrics.json").read_text())
+    model = Predictor(bases[0] / "model")
+    files = sorted((shades / "test").glob("*/*.png"))
+    logits = torch.stack([model.logits(file.read_bytes()) for file in files])
+    labels = torch.tensor([model.classes.index(file.parent.name) for file in files])
+    assert report["test:accuracy"] == (logits.argmax(1) == labels).double().mean().item()
+    assert report["test:loss"] == pytest.approx(
+        torch.nn.functional.cross_entropy(logits, labels).item(), abs=1e-5
+    )
+
+
+def test_two_hosts_compute_the_features_of_one(shades, lite0, tmp_path, hosts):
+    flags = [
+        "--task",
+        "features",
+        "--architecture",
+        "efficientnet_lite0",
+        "--mode",
+        "linear-probe",
+        "--image-size",
+        "32",
+    ]
+    changes = {rank: {"SM_CHANNEL_WEIGHTS": str(lite0)} for rank in range(2)}
+    features = []
+    for name, names in (("single", ["127.0.0.1"]), ("double", hosts)):
+        for rank in range(len(names)):
+            (tmp_path / name / f"algo-{rank + 1}" / "checkpoints").mkdir(parents=True)
+        status, outputs, bases = run_hosts(shades, tmp_path / name, names, changes, flags)
+        assert status == [0] * len(names), outputs
+        features.append(
+            [(bases[0] / "checkpoints" / f"{s}.npy").read_bytes() for s in ("train", "valid", "test")]
+        )
+    assert features[0] == features[1]
+    assert not list((tmp_path / "double" / "algo-2" / "checkpoints").iterdir())
