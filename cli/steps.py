@@ -38,16 +38,54 @@ def data(
     finish(result, json)
 
 
-@operator_task(help={**ENV, **JSON, **AGAIN, "stop": "stop the running searches"})
+@operator_task(
+    help={
+        **ENV,
+        **JSON,
+        **AGAIN,
+        "strategy": "Bayesian, Random, Grid or Hyperband (default: the environment's, as for all options)",
+        "jobs": "how many training jobs the search runs in total",
+        "parallel": "how many training jobs run at a time",
+        "early-stopping": "let SageMaker stop training jobs that are unlikely to be the best",
+        "spot": "run the training jobs on Spot capacity; an interrupted one resumes from its checkpoint",
+        "from": "tuning job to start from, or several with commas: their trials count as known (warm start)",
+        "original": "the original's search: batch size and learning rate, 2 jobs, one at a time, ml.m5.2xlarge",
+        "stop": "stop the running searches",
+    }
+)
 def tune(
-    c: Context, env: str | None = None, again: bool = False, stop: bool = False, json: bool = False
+    c: Context,
+    env: str | None = None,
+    again: bool = False,
+    stop: bool = False,
+    json: bool = False,
+    strategy: str | None = None,
+    jobs: int = 0,
+    parallel: int = 0,
+    early_stopping: bool = False,
+    spot: bool = False,
+    from_: str | None = None,
+    original: bool = False,
 ) -> None:
-    """Search the hyperparameters on the validation split; prints the trials and the best."""
+    """Search the hyperparameters on the validation split; prints the trials and the best.
+
+    Options replace settings under [tuning] for this search. With mode linear-probe, a job of its own computes the
+    features of the images first, and all trials use them.
+    """
     from pipeline import train, tune
 
+    options = {
+        "strategy": strategy,
+        "max_jobs": jobs or None,
+        "max_parallel_jobs": parallel or None,
+        "early_stopping": "Auto" if early_stopping else None,
+        "spot": spot or None,
+        "warm_start": {"jobs": from_.split(",")} if from_ else None,
+    }
     environment = connect(env)
     if stop:
         return emit(train.stop(environment, "tuning"), json)
+    environment = tune.with_options(environment, original=original, **options)
     result = tune.run(environment, again)
     say(f"Next: ./inv train{environment.settings.flag}")
     finish(result, json)

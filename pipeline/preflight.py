@@ -88,10 +88,10 @@ def _is_due(ask: Callable[[], bool]) -> bool:
 
 def _tuning(env: Environment) -> Iterator[Need]:
     tuning = env.settings.tuning
-    parallel = min(tuning.max_parallel_jobs, tuning.max_jobs)
+    parallel = min(tuning.max_parallel_jobs, tuning.number_of_jobs)
     yield Need(names.PARALLEL_TRIALS, "tuning.max_parallel_jobs", parallel)
     what = f"tuning, with {parallel} trial{'s' * (parallel > 1)} at a time,"
-    yield from _instances(env, parallel, False, what)
+    yield from _instances(env, parallel, tuning.spot, what)
 
 
 def _training(env: Environment, instances: int) -> Iterator[Need]:

@@ -7,15 +7,33 @@ from typing import Any
 
 from ml.jobs import search
 from ml.jobs.follow import LOG_GROUP
+from ml.jobs.search import FeaturesResult
 from ml.jobs.submitter import as_submitter
 from ml.jobs.trials import FAILED, Trial
 from ops import console, logs
 from ops.console import Stage, Step, say
 from ops.environment import Environment
 from ops.facts.instance_types import check_instance_type
+from ops.settings.tuning import ORIGINAL, ORIGINAL_INSTANCE_TYPE, chosen
 from ops.text import clause
 from pipeline import preflight
 from pipeline.notes import local_time, number
+
+
+def with_options(env: Environment, *, original: bool = False, **options: Any) -> Environment:
+    """Return an environment whose settings under [tuning] are overridden by the options of the command.
+
+    original: the search of the original walk-through, also its instance type; other options change that one.
+    options: settings by name; None leaves a setting as it is. Raises OperatorError for a value that is not valid.
+    """
+    settings = env.settings
+    given = {name: value for name, value in options.items() if value is not None}
+    if not original and not given:
+        return env
+    changes: dict[str, Any] = {"tuning": chosen(settings.tuning, {**(ORIGINAL if original else {}), **given})}
+    if original:
+        changes["training"] = settings.training.model_copy(update={"instance_type": ORIGINAL_INSTANCE_TYPE})
+    return Environment(settings.model_copy(update=changes), env.session)
 
 
 def run(env: Environment, again: bool = False, stages: list[Stage] | None = None) -> dict[str, Any]:
@@ -28,6 +46,7 @@ def run(env: Environment, again: bool = False, stages: list[Stage] | None = None
             again=again,
             before_start=lambda: preflight.check_tuning(env, f"./inv tune{env.settings.flag}", step.remark),
             on_progress=lambda status, done, total: step(f"{status}: {done} of {total} trials ended"),
+            on_features=lambda text: step(f"computing the features of the images once: {text}"),
         )
         unchanged = "" if ran else " (unchanged)"
         for line in (failures := _failures(env, trials)):
@@ -39,6 +58,8 @@ def run(env: Environment, again: bool = False, stages: list[Stage] | None = None
             step.unchanged()
         step.note = f"{result.tuning_job}: validation accuracy {result.best_objective:.4f}{unchanged}{failed}"
     _show_trials(trials)
+    if result.features:
+        say(f"  {_saving(result.features)}")
     best = {k: v for k, v in result.hyperparameters.items() if not k.startswith("_")}
     shown = ", ".join(f"[bold]{name}[/]={value}" for name, value in sorted(best.items()))
     say(f"  best hyperparameters: {shown}", markup=True)
@@ -49,13 +70,24 @@ def run(env: Environment, again: bool = False, stages: list[Stage] | None = None
         "best_objective": result.best_objective,
         "hyperparameters": best,
         "ran": ran,
+        "features": result.features and result.features.model_dump(),
         "trials": [vars(trial) for trial in trials],
     }
 
 
+def _saving(features: FeaturesResult) -> str:
+    """Return what it saved that the features of the frozen backbone were computed once, as a sentence."""
+    before = "had computed" if features.reused else "computed"
+    money = f" and {features.saved_usd:.2f} USD" if features.saved_usd is not None else ""
+    return (
+        f"{features.job} {before} the features of all images once, in {features.seconds:.0f} s: "
+        f"this saved {features.saved_seconds:.0f} s of training{money}"
+    )
+
+
 def _lost(env: Environment, trials: Sequence[Trial]) -> str:
     """Return how many of the settings' trials gave no objective, even when repeated, as a clause; empty if all did."""
-    wanted, given = env.settings.tuning.max_jobs, sum(trial.objective is not None for trial in trials)
+    wanted, given = env.settings.tuning.number_of_jobs, sum(trial.objective is not None for trial in trials)
     return "" if given >= wanted else f"only {given} of {wanted} trials gave a result (tuning.max_jobs)"
 
 
@@ -97,6 +129,7 @@ def _show_trials(trials: Sequence[Trial]) -> None:
         "TrainingStartTime",
         "TrainingEndTime",
         "TrainingElapsedTimeSeconds",
+        "USD",
     ]
     rows = [
         [
@@ -107,6 +140,7 @@ def _show_trials(trials: Sequence[Trial]) -> None:
             local_time(trial.start),
             local_time(trial.end),
             trial.elapsed and f"{trial.elapsed:.0f}",
+            "" if trial.usd is None else f"{trial.usd:.4f}",
         ]
         for trial in trials
     ]

@@ -40,6 +40,10 @@ class TrainingEnvironment:
         """Read the SM_ variables. The defaults are the container's paths below SAGEMAKER_BASE_DIR or /opt/ml."""
         base = Path(variables.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
         checkpoints = base / "checkpoints"
+        if "CHECKPOINTS_BY_JOB" in variables and checkpoints.is_dir():
+            # The trials of a search have one location in S3, which SageMaker may download to each of them.
+            checkpoints /= variables["TRAINING_JOB_NAME"]
+            checkpoints.mkdir(exist_ok=True)
         hosts = tuple(json.loads(variables.get("SM_HOSTS", '["localhost"]')))
         output_dir = Path(variables.get("SM_OUTPUT_DIR", base / "output"))
         return cls(

@@ -72,9 +72,12 @@ def compute(run: Run, splits: Splits, backbone: Backbone, folder: Path) -> dict[
     return examples
 
 
-def read(folder: Path, key: dict[str, Any]) -> tuple[Splits, dict[str, FeatureExamples]]:
+def read(
+    folder: Path, key: dict[str, Any], names: Sequence[str] = ()
+) -> tuple[Splits, dict[str, FeatureExamples]]:
     """Read the features of channel `features`, memory-mapped.
 
+    names: splits to read, by default all: the trials of a search must not see the test split.
     Raises InputError if they are not complete, or were computed for another key.
     """
     index = _read_json(folder / INDEX)
@@ -86,7 +89,10 @@ def read(folder: Path, key: dict[str, Any]) -> tuple[Splits, dict[str, FeatureEx
         raise InputError(
             f"channel 'features' has features for another {', '.join(different)}; compute them again with --task features"
         )
-    splits = Splits.from_description(index)
+    if missing := sorted(set(names) - set(index["splits"])):
+        raise InputError(f"channel 'features' has no features of split {missing[0]}; compute them again")
+    wanted = {name: index["splits"][name] for name in names or index["splits"]}
+    splits = Splits.from_description({**index, "splits": wanted})
     examples = {}
     for name, split in splits.splits.items():
         array = np.load(

@@ -69,7 +69,8 @@ def prepare(run: Run, scratch: Path) -> Setup:
     weights = environment.weights(architecture.name) if hyperparameters.starts_from_weights else None
     if stored:
         key = features_key(hyperparameters, weights)
-        splits, examples = features.read(environment.channel(FEATURES), key)
+        own = environment.splits if "train" in environment.channels else ()
+        splits, examples = features.read(environment.channel(FEATURES), key, own)
         _check_counts(run, splits.splits)
     else:
         splits = read_splits(run, architecture)

@@ -19,7 +19,7 @@ from ops import child_environment, packaging, s3
 from ops.aws import error_code
 from ops.environment import Environment
 from ops.facts import images
-from ops.facts.instance_types import has_local_nvme
+from ops.facts.instance_types import gpus, has_local_nvme
 from ops.paths import ROOT
 from ops.settings import Settings
 from ops.waiting import Pause
@@ -29,6 +29,7 @@ OBJECTIVE = "validation:accuracy"
 PROGRAM = "train.py"
 ARCHIVE = "source.tar.gz"
 RETRY_STRATEGY = {"maximum_retry_attempts": 1}  # after an error of SageMaker itself only
+UNTUNED = {"batch-size": "64", "learning-rate": "0.003", "optimizer": "adamw"}  # the program's defaults
 CODE = "code"  # the channel that brings the program to a container, which has no network to fetch it with
 
 _NUMBER = r"([-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)"
@@ -83,31 +84,44 @@ def hyperparameters(settings: Settings, epochs: int, manifest: Manifest) -> dict
         "epochs": str(epochs),
         "weight-decay": str(settings.training.weight_decay),
         "seed": str(settings.training.seed),
+        **UNTUNED,
     }
 
 
 def toolkit_parameters(settings: Settings) -> dict[str, str]:
-    """Return the hyperparameters with which SageMaker's training toolkit starts the program."""
+    """Return the hyperparameters with which SageMaker's training toolkit starts the program.
+
+    On an instance with several GPUs, it starts one process per GPU with torchrun. The parameter is always there, as the
+    searches of a warm start must have the same number of hyperparameters.
+    """
     return {
         "sagemaker_program": PROGRAM,
         "sagemaker_submit_directory": f"/opt/ml/input/data/{CODE}/{ARCHIVE}",
         "sagemaker_region": settings.region,
+        "sagemaker_torch_distributed_enabled": str(gpus(settings.training.instance_type) > 1).lower(),
     }
 
 
-def channels(env: Environment, source: Source, manifest: Manifest, splits: list[str]) -> list[dict[str, Any]]:
+def channels(
+    env: Environment, source: Source, manifest: Manifest, splits: list[str], features: str = ""
+) -> list[dict[str, Any]]:
     """Return the input channels: one per split, `code`, and `weights` for a pretrained network.
 
     Shards are read once and in order, so that they are streamed (FastFile) and need no room on the volume.
+
+    features: s3:// prefix of the features of a frozen backbone, for a channel of that name. The images are then not
+    read, and with FastFile not downloaded either.
     """
     uris = split_uris(env, manifest, splits)
     uris[CODE] = source.uri.removesuffix(ARCHIVE)
+    if features:
+        uris["features"] = features
     if env.settings.model.pretrained:
         uris["weights"] = weights.upload(env)
     return [
         {
             "channel_name": name,
-            "input_mode": "FastFile" if manifest.shards and name in splits else "File",
+            "input_mode": "FastFile" if (manifest.shards or features) and name in splits else "File",
             "data_source": {
                 "s3_data_source": {
                     "s3_data_type": "S3Prefix",

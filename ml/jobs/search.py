@@ -1,38 +1,97 @@
-"""The hyperparameter search, a SageMaker tuning job: request, progress, trials, result."""
+"""The hyperparameter search, a SageMaker tuning job: started or resumed, followed, its result stored."""
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
-from ml.jobs import data, job_inputs, names, retries, trials
+from ml.jobs import (
+    data,
+    features,
+    job_inputs,
+    names,
+    retries,
+    search_failures,
+    trials,
+    tuning_request,
+    warm_start,
+)
 from ml.jobs.data.manifest import Manifest
-from ml.jobs.follow import LOG_GROUP, MARGIN_SECONDS, TERMINAL, outlived
-from ml.jobs.sdk import sdk
+from ml.jobs.features import Features, FeaturesJob
+from ml.jobs.follow import MARGIN_SECONDS, TERMINAL, outlived
 from ml.jobs.submitter import as_submitter
-from ml.jobs.trials import FAILED, Trial
-from ops import logs, s3
+from ml.jobs.trials import Trial
+from ml.jobs.tuning_request import SearchInputs
+from ops import s3
 from ops.aws import is_missing
-from ops.documents import decode
+from ops.documents import UnreadableDocument, decode
 from ops.environment import Environment
 from ops.errors import OperatorError, Refused
-from ops.settings.jobs import TuningSettings
-from ops.text import sentence
 from ops.waiting import Pause
 
 RESULT = "results/tuning.json"  # the key of the latest result in the data bucket
-MESSAGE = 2000  # characters about a failed trial
 
 OnProgress = Callable[[str, int, int], None]
 """Called as on_progress(status, trials ended, trials in all)."""
 
 
+class TrialResult(BaseModel):
+    """One trial of a search.
+
+    hyperparameters: the tuned ones.
+    objective: accuracy on the validation split, 0 to 1; None for a trial without a result.
+    seconds: that it ran.
+    billable_seconds, usd: what AWS bills at list prices; None if it is not known.
+    start, end: as ISO 8601; None for a trial that has not started.
+    failure: why it failed; empty if it did not.
+    retry_of: name of the failed trial that it repeats.
+    """
+
+    name: str
+    hyperparameters: dict[str, str]
+    objective: float | None
+    status: str
+    seconds: float | None
+    billable_seconds: float | None
+    usd: float | None
+    start: str | None
+    end: str | None
+    failure: str
+    retry_of: str
+
+
+class FeaturesResult(BaseModel):
+    """What it saved that the features of the frozen backbone were computed once.
+
+    job: the training job that computed them.
+    seconds, usd: that it took, and its cost at the list price.
+    reused: whether an earlier search or training had computed them.
+    saved_seconds, saved_usd: what it would have taken in every trial, less what it took here.
+    """
+
+    job: str
+    seconds: float
+    usd: float | None
+    reused: bool
+    saved_seconds: float
+    saved_usd: float | None
+
+
 class SearchResult(BaseModel):
-    """The result of a finished search. model: the settings of the network that it tuned."""
+    """The result of a finished search.
+
+    model: the settings of the network that it tuned.
+    strategy: of the search.
+    parents: tuning jobs that it started from.
+    trials: the best first, with the repeated ones.
+    features: None if each trial computed its own, or none.
+    """
 
     tuning_job: str
     model: dict[str, str | int | bool]
@@ -41,6 +100,10 @@ class SearchResult(BaseModel):
     best_training_job: str
     best_objective: float
     hyperparameters: dict[str, str]
+    strategy: str = ""
+    parents: list[str] = []
+    trials: list[TrialResult] = []
+    features: FeaturesResult | None = None
 
 
 def run(
@@ -48,12 +111,15 @@ def run(
     *,
     again: bool = False,
     on_progress: OnProgress = lambda status, done, total: None,
+    on_features: Callable[[str], None] = lambda text: None,
     before_start: Callable[[], None] = lambda: None,
 ) -> tuple[SearchResult, list[Trial], bool]:
-    """Search, or resume the search for the same data, program and ranges.
+    """Search, or resume the search for the same data, program, recipe and ranges.
 
-    Trials that failed are repeated once, by `retries`.
+    If the trials share the features of a frozen backbone, these are computed before. Trials that failed are repeated
+    once, by `retries`.
 
+    on_features: called with the status of the job that computes features.
     before_start: called before a new search is started.
 
     Returns the result, its trials with the repeated ones, and whether anything ran. Raises OperatorError if there is no
@@ -64,15 +130,26 @@ def run(
     source = job_inputs.upload_source(submitter)
     name, job = _find(submitter, manifest, source, again)
     ran = job is None or job["status"] != "Completed"
+    relation = "" if job else warm_start.relation(submitter, manifest, source)
     if job is None:
         before_start()
-        job_inputs.create(lambda: _create(submitter, manifest, source, name))
+    computed = _features(submitter, manifest, source, name, job, on_features)
+    inputs = SearchInputs(
+        submitter,
+        manifest,
+        source,
+        features=computed.uri if computed else "",
+        parents=tuple(env.settings.tuning.warm_start.jobs),
+        warm_start_type=relation,
+    )
+    if job is None:
+        job_inputs.create(lambda: tuning_request.create(inputs, name))
     described = _follow(submitter, name, on_progress)
     found = trials.of_search(submitter, name)
     known = {trial.name for trial in retries.existing(submitter, found)}
     repeated = retries.run(
         submitter,
-        _trial_definition(submitter, manifest, source),
+        tuning_request.trial_definition(inputs, name),
         found,
         parallel=env.settings.tuning.max_parallel_jobs,
         tags=job_inputs.tags(env.settings, manifest),
@@ -80,7 +157,8 @@ def run(
     )
     ran = ran or any(trial.name not in known for trial in repeated)
     best = _best(submitter, described, found, repeated)
-    return _write_result(submitter, manifest, name, best), trials.in_order([*found, *repeated]), ran
+    ended = trials.in_order(trials.with_costs(submitter, [*found, *repeated]))
+    return _write_result(inputs, name, best, ended, computed), ended, ran
 
 
 def is_due(env: Environment) -> bool:
@@ -95,16 +173,33 @@ def _find(
 ) -> tuple[str, dict[str, Any] | None]:
     """Return the name of the search for these inputs, and its description if it is running or has succeeded."""
     settings = env.settings
+    tuning = settings.tuning
     digest = job_inputs.fingerprint(
         data=manifest.hash,
         source=source.digest,
-        tuning=settings.tuning.model_dump(),
-        model=settings.model.model_dump(),
+        tuning=tuning.model_dump(),
+        hyperparameters=job_inputs.hyperparameters(settings, tuning.epochs, manifest),
         image=job_inputs.training_image(settings),
-        weight_decay=settings.training.weight_decay,
-        seed=settings.training.seed,
     )
     return names.attempt(settings.prefix, digest, lambda n: _describe(env, n), again=again)
+
+
+def _features(
+    env: Environment,
+    manifest: Manifest,
+    source: job_inputs.Source,
+    name: str,
+    job: dict[str, Any] | None,
+    on_status: Callable[[str], None],
+) -> Features | None:
+    """Return the features that the trials share; computed first for a new search. None if the trials share none."""
+    if not features.shared(env.settings, env.settings.tuning.ranged):
+        return None
+    once = FeaturesJob(env, manifest)
+    if job is None:
+        return once.ensure(source, on_status=on_status)
+    found = once.find()
+    return replace(found, reused=False) if found else None  # an interrupted command may have computed them
 
 
 def find_result(env: Environment) -> SearchResult | None:
@@ -135,73 +230,6 @@ def latest(env: Environment) -> SearchResult:
             f"{_listed(model)}: {command}."
         )
     return result
-
-
-def parameter_ranges(tuning: TuningSettings) -> dict[str, Any]:
-    """Return the ranges in the form of the SageMaker API."""
-    numeric = {
-        f"{kind}_parameter_ranges": [
-            {"name": name, "min_value": str(r.min), "max_value": str(r.max), "scaling_type": r.scaling}
-            for name, r in ranges.items()
-        ]
-        for kind, ranges in (("continuous", tuning.continuous), ("integer", tuning.integer))
-    }
-    categorical = [{"name": name, "values": values} for name, values in tuning.categorical.items()]
-    return {**numeric, "categorical_parameter_ranges": categorical}
-
-
-def _create(env: Environment, manifest: Manifest, source: job_inputs.Source, name: str) -> None:
-    settings = env.settings
-    tuning = settings.tuning
-    sdk().HyperParameterTuningJob.create(
-        hyper_parameter_tuning_job_name=name,
-        hyper_parameter_tuning_job_config={
-            "strategy": tuning.strategy,
-            "hyper_parameter_tuning_job_objective": {
-                "type": "Maximize",
-                "metric_name": job_inputs.OBJECTIVE,
-            },
-            "resource_limits": {
-                "max_number_of_training_jobs": tuning.max_jobs,
-                "max_parallel_training_jobs": tuning.max_parallel_jobs,
-                "max_runtime_in_seconds": tuning.max_runtime_seconds,
-            },
-            "parameter_ranges": parameter_ranges(tuning),
-            "random_seed": tuning.seed,
-        },
-        training_job_definition=_trial_definition(env, manifest, source),
-        tags=job_inputs.tags(settings, manifest),
-        session=env.session,
-        region=settings.region,
-    )
-
-
-def _trial_definition(env: Environment, manifest: Manifest, source: job_inputs.Source) -> dict[str, Any]:
-    settings, foundation = env.settings, env.outputs.foundation
-    tuning = settings.tuning
-    ranged = {*tuning.continuous, *tuning.integer, *tuning.categorical}
-    static = {
-        **job_inputs.hyperparameters(settings, tuning.epochs, manifest),
-        **job_inputs.toolkit_parameters(settings),
-    }
-    return {
-        "static_hyper_parameters": {k: v for k, v in static.items() if k not in ranged},
-        "algorithm_specification": {
-            "training_image": job_inputs.training_image(settings),
-            "training_input_mode": "File",
-            "metric_definitions": job_inputs.metric_definitions(),
-        },
-        "role_arn": foundation.training_role_arn,
-        "input_data_config": job_inputs.channels(env, source, manifest, ["train", "valid"]),
-        "output_data_config": {
-            "s3_output_path": str(s3.in_data_bucket(env, "tuning")),
-            "kms_key_id": foundation.kms_key_arn,
-        },
-        "resource_config": job_inputs.resources(env, 1),
-        **job_inputs.network_settings(env, 1),
-        "stopping_condition": {"max_runtime_in_seconds": settings.training.max_runtime_seconds},
-        "retry_strategy": job_inputs.RETRY_STRATEGY,
-    }
 
 
 def _describe(env: Environment, name: str) -> dict[str, Any] | None:
@@ -235,7 +263,7 @@ def _follow(env: Environment, name: str, on_progress: OnProgress) -> dict[str, A
         job: dict[str, Any] = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
         status, counts = job["HyperParameterTuningJobStatus"], job["TrainingJobStatusCounters"]
         ended = sum(counts.get(kind, 0) for kind in ("Completed", "NonRetryableError", "Stopped"))
-        on_progress(status, ended, env.settings.tuning.max_jobs)
+        on_progress(f"{status}{_best_so_far(job)}", ended, env.settings.tuning.number_of_jobs)
         if status in TERMINAL:
             break
         pause()
@@ -243,66 +271,45 @@ def _follow(env: Environment, name: str, on_progress: OnProgress) -> dict[str, A
     if status != "Completed" and not failed_trials:
         stopped = f"it was stopped, or ran longer than tuning.max_runtime_seconds, {own_limit} s"
         reason = job.get("FailureReason") or (stopped if status == "Stopped" else "AWS gives no reason")
-        raise OperatorError(_failure(env, name, status, reason, trials.of_search(env, name)))
+        raise OperatorError(search_failures.failed(env, name, status, reason, trials.of_search(env, name)))
     return job
 
 
-def _failure(env: Environment, name: str, status: str, reason: str, found: Sequence[Trial]) -> str:
-    """Return the sentences about a failed search: its reason, that of its first failed trial, and where to read on.
-
-    found: its trials, with the repeated ones.
-    """
-    failed = next((trial for trial in trials.in_time(found) if trial.status == FAILED), None)
-    first = f" {_first_failure(env, failed, found)}" if failed else ""
-    stream = failed.name if failed else found[0].name if found else name
-    return (
-        f"The tuning job {name} ended as {status}: {sentence(reason)}{first} The logs of its trials are in {LOG_GROUP}, "
-        f"streams {stream}/…. Run ./inv tune{env.settings.flag} to try again."
-    )
-
-
-def _first_failure(env: Environment, failed: Trial, found: Sequence[Trial]) -> str:
-    """Return the sentence about the first failed trial: hyperparameters, reason or the end of its log, and its repetition."""
-    reason = logs.with_last_lines(env, failed.failure, LOG_GROUP, f"{failed.name}/")
-    again = next((trial for trial in found if trial.retry_of == failed.name), None)
-    if again is None:
-        repeated = ""
-    elif again.failure in ("", failed.failure):
-        repeated = f"; repeated as {again.name}, it ended as {again.status}"
-        repeated += " for the same reason" if again.failure else ""
-    else:
-        why = logs.with_last_lines(env, again.failure, LOG_GROUP, f"{again.name}/")
-        repeated = f"; repeated as {again.name}: {why}"
-    return sentence(f"Its first failed trial, {failed.name} ({failed.settings}): {reason}{repeated}", MESSAGE)
+def _best_so_far(job: dict[str, Any]) -> str:
+    """Return the best objective of a running search, for its status."""
+    best = job.get("BestTrainingJob", {}).get("FinalHyperParameterTuningJobObjectiveMetric")
+    if best is None or job["HyperParameterTuningJobStatus"] in TERMINAL:
+        return ""
+    return f", best validation accuracy {best['Value']:.4f}"
 
 
 def _best(env: Environment, job: dict[str, Any], found: list[Trial], repeated: list[Trial]) -> Trial:
     """Return the best trial. Raises OperatorError if none has an objective.
 
-    job: the description of the search.
+    job: the description of the search. Its best trial may be one of an earlier search with the same data and program.
     found: its trials.
     repeated: the failed ones that were run again.
     """
     name = job["HyperParameterTuningJobName"]
     candidates = [trial for trial in repeated if trial.objective is not None]
-    if best := job.get("BestTrainingJob"):
-        candidates.append(trials.of_summary(best))
+    identical = job.get("WarmStartConfig", {}).get("WarmStartType") == warm_start.IDENTICAL
+    for key in ("BestTrainingJob", *(["OverallBestTrainingJob"] if identical else [])):
+        if best := job.get(key):
+            candidates.append(trials.of_summary(best))
     if candidates:
         return trials.in_order(candidates)[0]
     if job["HyperParameterTuningJobStatus"] == "Failed" or repeated:
         reason = job.get("FailureReason") or "AWS gives no reason"
-        raise OperatorError(_failure(env, name, "Failed", reason, [*found, *repeated]))
-    ended = ", ".join(f"{trial.name} {trial.status}" for trial in trials.in_time(found)) or "it ran none"
-    lines = logs.quoted(logs.last_lines(env, LOG_GROUP, f"{found[0].name}/")) if found else "there is no log"
-    raise OperatorError(
-        f"No trial of {name} reported {job_inputs.OBJECTIVE} ({ended}); {lines}. Read their logs in {LOG_GROUP}, then run "
-        f"./inv tune{env.settings.flag} --again."
-    )
+        raise OperatorError(search_failures.failed(env, name, "Failed", reason, [*found, *repeated]))
+    raise OperatorError(search_failures.without_objective(env, name, found))
 
 
-def _write_result(env: Environment, manifest: Manifest, name: str, best: Trial) -> SearchResult:
-    """Write the result of a search for the training."""
+def _write_result(
+    inputs: SearchInputs, name: str, best: Trial, ended: list[Trial], computed: Features | None
+) -> SearchResult:
+    """Write the result of a search for the training and the report."""
     assert best.objective is not None
+    env, manifest = inputs.env, inputs.manifest
     result = SearchResult(
         tuning_job=name,
         model=env.settings.model.model_dump(),
@@ -311,10 +318,47 @@ def _write_result(env: Environment, manifest: Manifest, name: str, best: Trial) 
         best_training_job=best.name,
         best_objective=best.objective,
         hyperparameters=best.hyperparameters,
+        strategy=env.settings.tuning.strategy,
+        parents=list(inputs.parents),
+        trials=[_trial_result(trial) for trial in ended],
+        features=_features_result(env, name, computed, len(ended)) if computed else None,
     )
     body = json.dumps(result.model_dump(), indent=2, sort_keys=True).encode()
     s3.put(env, RESULT, body, ContentType="application/json")
     return result
+
+
+def _trial_result(trial: Trial) -> TrialResult:
+    return TrialResult(
+        name=trial.name,
+        hyperparameters={k: v for k, v in trial.hyperparameters.items() if not k.startswith("_")},
+        objective=trial.objective,
+        status=trial.status,
+        seconds=trial.elapsed,
+        billable_seconds=trial.billable_seconds,
+        usd=trial.usd,
+        start=trial.start.isoformat() if trial.start else None,
+        end=trial.end.isoformat() if trial.end else None,
+        failure=trial.failure,
+        retry_of=trial.retry_of,
+    )
+
+
+def _features_result(env: Environment, name: str, computed: Features, jobs: int) -> FeaturesResult | None:
+    """Return what the shared features saved. jobs: trials that used them."""
+    with contextlib.suppress(UnreadableDocument):
+        before = find_result(env)
+        if before and before.tuning_job == name:
+            return before.features  # written when the search ended
+    used = jobs if computed.reused else jobs - 1
+    return FeaturesResult(
+        job=computed.job,
+        seconds=computed.seconds,
+        usd=computed.usd,
+        reused=computed.reused,
+        saved_seconds=used * computed.seconds,
+        saved_usd=None if computed.usd is None else round(used * computed.usd, 6),
+    )
 
 
 def _listed(model: dict[str, Any]) -> str:

@@ -106,8 +106,7 @@ def find(training: Training, launcher: Launcher, again: bool) -> tuple[str, name
     digest = job_inputs.fingerprint(
         data=training.manifest.hash,
         source=training.source.digest,
-        hyperparameters=training.tuned.hyperparameters,
-        model=training.env.settings.model.model_dump(),
+        hyperparameters=training.hyperparameters,
         **launcher.fingerprint_inputs(training),
     )
     return names.attempt(launcher.job_prefix(training), digest, launcher.describe, again=again)

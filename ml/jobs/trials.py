@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from ops.aws import is_missing
 from ops.environment import Environment
+from ops.facts.prices import hourly
 
 FAILED = "Failed"
 
@@ -18,6 +22,8 @@ class Trial:
 
     objective: accuracy on the validation split, 0 to 1.
     elapsed: seconds.
+    billable_seconds: that AWS bills; None until `with_costs`, and for a trial that AWS no longer knows.
+    usd: their cost at the list price, if it is known.
     failure: why it failed; empty if it did not.
     retry_of: name of the failed trial that it repeats; empty for the trials that the search itself ran.
     """
@@ -31,6 +37,8 @@ class Trial:
     elapsed: float | None
     failure: str = ""
     retry_of: str = ""
+    billable_seconds: float | None = None
+    usd: float | None = None
 
     @property
     def settings(self) -> str:
@@ -47,6 +55,28 @@ def of_search(env: Environment, tuning_job: str) -> list[Trial]:
         for page in pages.paginate(HyperParameterTuningJobName=tuning_job)
         for summary in page["TrainingJobSummaries"]
     )
+
+
+def with_costs(env: Environment, trials: Iterable[Trial]) -> list[Trial]:
+    """Return trials with what AWS bills for each: on Spot capacity fewer seconds than the trial ran."""
+    return [_with_cost(env, trial) for trial in trials]
+
+
+def _with_cost(env: Environment, trial: Trial) -> Trial:
+    try:
+        job = env.client("sagemaker").describe_training_job(TrainingJobName=trial.name)
+    except ClientError as error:
+        if is_missing(error):
+            return trial
+        raise
+    resources = job.get("ResourceConfig", {})
+    seconds = job.get("BillableTimeInSeconds", job.get("TrainingTimeInSeconds"))
+    if seconds is None:
+        return trial
+    billable = float(seconds) * resources.get("InstanceCount", 1)
+    price = hourly(resources.get("InstanceType", ""))
+    usd = None if price is None else round(price * billable / 3600, 6)
+    return replace(trial, billable_seconds=billable, usd=usd)
 
 
 def in_order(trials: Iterable[Trial]) -> list[Trial]:

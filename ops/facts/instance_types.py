@@ -11,6 +11,7 @@ from botocore.model import ServiceModel
 
 from ops import sessions
 from ops.errors import Refused
+from ops.facts.images import has_gpu
 
 Kind = Literal["training", "hosting", "studio", "notebook"]
 
@@ -30,6 +31,27 @@ _LOCAL_NVME = re.compile(
 )
 # A g after the generation is AWS Graviton (c6gn, m8g); p6e-gb200 has NVIDIA Grace.
 _ARM = re.compile(r"^ml\.([a-z]+[0-9]+g[a-z]*|p6e-gb[0-9]+)\.")
+# Sizes with more than one NVIDIA GPU, by family: https://aws.amazon.com/ec2/instance-types/accelerated-computing/,
+# the same as in EC2's DescribeInstanceTypes, on 2026-12-01.
+_FOUR_OR_EIGHT = {"12xlarge": 4, "24xlarge": 4, "48xlarge": 8}
+_GPUS: dict[str, dict[str, int]] = {
+    "g4dn": {"12xlarge": 4},
+    "g5": _FOUR_OR_EIGHT,
+    "g6": _FOUR_OR_EIGHT,
+    "g6e": _FOUR_OR_EIGHT,
+    "g7": {**_FOUR_OR_EIGHT, "12xlarge": 2},
+    "g7e": {**_FOUR_OR_EIGHT, "12xlarge": 2},
+    "p2": {"8xlarge": 8, "16xlarge": 16},
+    "p3": {"8xlarge": 4, "16xlarge": 8},
+    "p3dn": {"24xlarge": 8},
+    "p4d": {"24xlarge": 8},
+    "p4de": {"24xlarge": 8},
+    "p5": {"48xlarge": 8},
+    "p5e": {"48xlarge": 8},
+    "p5en": {"48xlarge": 8},
+    "p6-b200": {"48xlarge": 8},
+    "p6-b300": {"48xlarge": 8},
+}
 _OTHER_ACCELERATORS = re.compile(r"^ml\.(trn|inf|dl)[0-9]")
 
 
@@ -75,3 +97,11 @@ def _unsupported(instance_type: str) -> str:
     if _OTHER_ACCELERATORS.match(instance_type):
         return "has an accelerator other than NVIDIA GPUs"
     return ""
+
+
+def gpus(instance_type: str) -> int:
+    """Return the number of NVIDIA GPUs of a SageMaker instance type that our images support."""
+    if not has_gpu(instance_type):
+        return 0
+    _, family, size = instance_type.split(".")
+    return _GPUS.get(family, {}).get(size, 1)

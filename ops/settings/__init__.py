@@ -15,7 +15,7 @@ from ops.settings.access import AccessSettings
 from ops.settings.data import DataSettings
 from ops.settings.ec2 import HostSettings
 from ops.settings.function import FunctionSettings
-from ops.settings.jobs import ModelSettings, TrainingSettings, TuningSettings
+from ops.settings.jobs import ModelSettings, TrainingSettings
 from ops.settings.model_card import ModelCardSettings
 from ops.settings.network import NetworkSettings
 from ops.settings.operations import BudgetSettings, ObservabilitySettings, TagSettings
@@ -23,6 +23,7 @@ from ops.settings.recipe import RecipeSettings
 from ops.settings.section import LogRetention, Section
 from ops.settings.serving import ServingSettings
 from ops.settings.storage import StorageSettings
+from ops.settings.tuning import TuningSettings
 from ops.settings.workbench import WorkbenchSettings
 from ops.text import read_file
 

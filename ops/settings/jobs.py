@@ -1,20 +1,16 @@
-"""The model, and the jobs that train and tune it."""
+"""The model, and the job that trains it."""
 
 from __future__ import annotations
 
 import difflib
-import math
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from ops.facts import architectures
-from ops.settings.recipe import RecipeSettings
 from ops.settings.section import InstanceType, Section
 
 Mode = Literal["from-scratch", "linear-probe", "gradual-unfreezing", "fine-tuning"]
-RECIPE = tuple(name.replace("_", "-") for name in RecipeSettings.model_fields)
-TUNABLE = ("batch-size", "head", "learning-rate", "optimizer", "weight-decay", *RECIPE)
 
 
 class ModelSettings(Section):
@@ -112,85 +108,3 @@ class TrainingSettings(Section):
         le=1,
         description="Accuracy on the test split below which a model waits for manual approval and is not deployed.",
     )
-
-
-class ContinuousRange(Section):
-    """Range of a real-valued hyperparameter."""
-
-    min: float = Field(description="Smallest value, inclusive.")
-    max: float = Field(description="Largest value, inclusive.")
-    scaling: Literal["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"] = Field(
-        "Auto", description="Scale on which the search samples the range."
-    )
-
-    @model_validator(mode="after")
-    def _check_bounds(self) -> ContinuousRange:
-        if self.min >= self.max:
-            raise ValueError(f"min {self.min} is not below max {self.max}")
-        if self.scaling == "Logarithmic" and self.min <= 0:
-            raise ValueError(f"Logarithmic scaling needs min above 0, not {self.min}")
-        if self.scaling == "ReverseLogarithmic" and not 0 <= self.min < self.max < 1:
-            raise ValueError(
-                f"ReverseLogarithmic scaling needs a range from 0 to below 1, not {self.min} to {self.max}"
-            )
-        return self
-
-
-class IntegerRange(ContinuousRange):
-    """Range of an integer hyperparameter."""
-
-    min: int = Field(description="Smallest value, inclusive.")
-    max: int = Field(description="Largest value, inclusive.")
-
-
-class TuningSettings(Section):
-    """Hyperparameter tuning job. Its objective is the accuracy on the validation split."""
-
-    strategy: Literal["Bayesian", "Random", "Grid", "Hyperband"] = Field(
-        "Bayesian", description="Search strategy."
-    )
-    max_jobs: int = Field(2, ge=1, le=750, description="Number of training jobs in total.")
-    max_parallel_jobs: int = Field(1, ge=1, le=100, description="Number of training jobs at a time.")
-    max_runtime_seconds: int = Field(
-        8 * 3600, ge=120, le=30 * 86400, description="Time limit of the tuning job in seconds."
-    )
-    epochs: int = Field(5, ge=1, le=1000, description="Number of epochs of each training job.")
-    # The SageMaker SDK drops a zero from its requests.
-    seed: int = Field(1, ge=1, description="Seed of the search.")
-    continuous: dict[str, ContinuousRange] = Field({})
-    integer: dict[str, IntegerRange] = Field({})
-    categorical: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(
-        {},
-        description="Values to try, by hyperparameter: batch-size, learning-rate, optimizer, weight-decay, head, and those "
-        "of the recipe, such as label-smoothing.",
-    )
-
-    @model_validator(mode="after")
-    def _check_ranges(self) -> TuningSettings:
-        names = [*self.continuous, *self.integer, *self.categorical]
-        if not names:
-            raise ValueError("give at least one range under continuous, integer or categorical")
-        if unknown := set(names) - set(TUNABLE):
-            raise ValueError(f"{sorted(unknown)} cannot be tuned; these can: {', '.join(TUNABLE)}")
-        if fractional := set(self.continuous) & {"batch-size", "optimizer"}:
-            raise ValueError(f"{sorted(fractional)} cannot be continuous: use integer or categorical")
-        if "optimizer" in self.integer:
-            raise ValueError("optimizer is categorical")
-        if repeated := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"{repeated} has two ranges: remove one")
-        return self
-
-    @model_validator(mode="after")
-    def _check_number_of_jobs(self) -> TuningSettings:
-        if self.max_parallel_jobs > self.max_jobs:
-            raise ValueError(f"max_parallel_jobs {self.max_parallel_jobs} exceeds max_jobs {self.max_jobs}")
-        if self.strategy != "Grid":
-            return self
-        if self.continuous or self.integer:
-            raise ValueError("the Grid strategy takes categorical ranges only")
-        combinations = math.prod(len(values) for values in self.categorical.values())
-        if self.max_jobs != combinations:
-            raise ValueError(
-                f"max_jobs {self.max_jobs} must be {combinations}, the number of combinations of the Grid strategy"
-            )
-        return self

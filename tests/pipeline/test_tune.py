@@ -1,9 +1,12 @@
 """What the tuning stage reports of failed trials."""
 
+import sys
+
 from ml.jobs import search
 from ml.jobs.trials import Trial
 from ops import console
 from pipeline import tune
+from tests.environments import with_settings
 
 RESULT = search.SearchResult(
     tuning_job="search",
@@ -74,3 +77,34 @@ def test_a_search_with_every_result_is_done(dev, monkeypatch, capsys):
     given = [trial(f"t{number}", 0.5) for number in range(dev.settings.tuning.max_jobs)]
     result, _ = run(dev, monkeypatch, capsys, *given)
     assert (result["outcome"], result["reason"]) == ("done", "")
+
+
+def test_options_replace_settings_for_this_search_only(dev):
+    changed = tune.with_options(dev, strategy="Random", max_jobs=9, spot=None).settings
+    assert (changed.tuning.strategy, changed.tuning.max_jobs, changed.tuning.spot) == ("Random", 9, False)
+    assert changed.tuning.continuous == dev.settings.tuning.continuous
+    assert tune.with_options(dev, strategy=None) is dev
+    assert dev.settings.tuning.strategy == "Bayesian"
+
+
+def test_the_original_search_tunes_batch_size_and_learning_rate_one_trial_after_the_other(dev):
+    found = tune.with_options(
+        with_settings(dev, training={"instance_type": "ml.g5.xlarge"}), original=True
+    ).settings
+    assert found.tuning.ranged == {"batch-size", "learning-rate"}
+    assert (found.tuning.number_of_jobs, found.tuning.max_parallel_jobs) == (2, 1)
+    assert found.training.instance_type == "ml.m5.2xlarge"
+    assert tune.with_options(dev, original=True, max_jobs=4).settings.tuning.max_jobs == 4
+
+
+def test_what_the_shared_features_saved_is_reported(dev, monkeypatch, capsys):
+    saved = search.FeaturesResult(
+        job="features-job", seconds=120, usd=0.02, reused=False, saved_seconds=840, saved_usd=0.14
+    )
+    monkeypatch.setattr(sys.modules[__name__], "RESULT", RESULT.model_copy(update={"features": saved}))
+    result, shown = run(dev, monkeypatch, capsys, trial("t3", 0.9), trial("t4", 0.8))
+    assert (
+        "features-job computed the features of all images once, in 120 s: this saved 840 s of training and 0.14 USD"
+        in shown
+    )
+    assert result["features"]["saved_seconds"] == 840

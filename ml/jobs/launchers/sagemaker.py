@@ -6,7 +6,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ml.jobs import follow, job_inputs
+from ml.jobs import features, follow, job_inputs
+from ml.jobs.features import FeaturesJob
 from ml.jobs.launchers.base import OnLine, OnStatus, Outcome, Training
 from ml.jobs.sdk import sdk
 from ml.jobs.submitter import as_submitter
@@ -90,7 +91,11 @@ def submit(env: Environment, training: Training, name: str) -> None:
             "metric_definitions": job_inputs.metric_definitions(),
         },
         input_data_config=job_inputs.channels(
-            env, training.source, training.manifest, ["train", "valid", "test"]
+            env,
+            training.source,
+            training.manifest,
+            ["train", "valid", "test"],
+            _features(env, training),
         ),
         output_data_config={
             "s3_output_path": str(s3.in_data_bucket(env, "training")),
@@ -106,6 +111,14 @@ def submit(env: Environment, training: Training, name: str) -> None:
         session=env.session,
         region=settings.region,
     )
+
+
+def _features(env: Environment, training: Training) -> str:
+    """Return the s3:// prefix of the features that the search has computed; empty if the job computes its own, or none."""
+    if not features.shared(env.settings, training.tuned.hyperparameters):
+        return ""
+    found = FeaturesJob(env, training.manifest).find()
+    return found.uri if found else ""
 
 
 def _outcome(job: dict[str, Any]) -> Outcome:

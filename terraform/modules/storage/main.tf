@@ -87,6 +87,19 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
   }
 
   rule {
+    id     = "features"
+    status = "Enabled"
+
+    filter {
+      prefix = "features/"
+    }
+
+    expiration {
+      days = var.expiry.feature_days
+    }
+  }
+
+  rule {
     id     = "incomplete-uploads"
     status = "Enabled"
     filter {}

@@ -40,12 +40,14 @@ variable "expiry" {
     enabled: Whether objects expire at all.
     noncurrent_version_days: Days after which a replaced or deleted version is removed.
     checkpoint_days: Days after which a training checkpoint is removed.
+    feature_days: Days after which the features of a frozen backbone are removed; a later search computes them again.
     incomplete_upload_days: Days after which an unfinished multipart upload is removed.
   EOT
   type = object({
     enabled                 = optional(bool, true)
     noncurrent_version_days = optional(number, 30)
     checkpoint_days         = optional(number, 14)
+    feature_days            = optional(number, 30)
     incomplete_upload_days  = optional(number, 7)
   })
   default  = {}
@@ -54,7 +56,10 @@ variable "expiry" {
   validation {
     condition = alltrue([
       for days in [
-        var.expiry.noncurrent_version_days, var.expiry.checkpoint_days, var.expiry.incomplete_upload_days
+        var.expiry.noncurrent_version_days,
+        var.expiry.checkpoint_days,
+        var.expiry.feature_days,
+        var.expiry.incomplete_upload_days,
       ] : days >= 1 && floor(days) == days
     ])
     error_message = "The days of expiry must be whole numbers, 1 or more."

@@ -30,6 +30,15 @@ def test_checkpoint_dir_is_none_without_a_checkpoint_location(tmp_path):
     assert TrainingEnvironment.read({"SAGEMAKER_BASE_DIR": str(tmp_path)}).checkpoint_dir is None
 
 
+def test_trials_of_a_search_keep_their_checkpoints_apart(tmp_path):
+    """They share one location in S3, of which SageMaker may download everything to each."""
+    (tmp_path / "checkpoints").mkdir()
+    variables = {"SAGEMAKER_BASE_DIR": str(tmp_path), "CHECKPOINTS_BY_JOB": "true"}
+    for trial in ("search-001", "search-002", "search-001"):
+        found = TrainingEnvironment.read({**variables, "TRAINING_JOB_NAME": trial}).checkpoint_dir
+        assert found == tmp_path / "checkpoints" / trial and found.is_dir()
+
+
 def test_weights_returns_the_file_of_the_architecture(tmp_path):
     environment = TrainingEnvironment.read({"SM_CHANNEL_WEIGHTS": str(tmp_path)})
     with pytest.raises(InputError, match="has 0 state_dict files"):

@@ -75,6 +75,15 @@ def test_training_on_stored_features_gives_the_model_of_training_on_images(job, 
     assert reports[0] == reports[1]
 
 
+def test_a_trial_does_not_see_the_test_split_of_stored_features(job, shades, tmp_path):
+    train.run_task(job("features", task="features"))
+    channels = {"features": tmp_path / "features" / "checkpoints", "valid": shades / "valid"}
+    trial = prepare(job("trial", {**channels, "train": shades / "train"}), tmp_path)
+    assert set(trial.examples) == set(trial.splits.splits) == {"train", "valid"}
+    final = prepare(job("final", {**channels, "train": shades / "train", "test": shades / "test"}), tmp_path)
+    assert set(final.examples) == {"train", "valid", "test"}
+
+
 def test_the_exported_model_gives_the_reported_metrics(job, shades, tmp_path):
     train.run_task(job())
     model = Predictor(tmp_path / "job" / "model")

@@ -16,8 +16,9 @@ from ml.jobs import job_inputs
 from ops import settings
 from ops.facts import architectures as architecture_facts
 from ops.paths import ROOT
-from ops.settings.jobs import TUNABLE, Mode, ModelSettings, TrainingSettings
+from ops.settings.jobs import Mode, ModelSettings, TrainingSettings
 from ops.settings.recipe import RecipeSettings
+from ops.settings.tunable import TUNABLE
 from tests.ml.container.conftest import CONTAINER
 
 
@@ -93,6 +94,22 @@ def test_the_recipe_has_the_ranges_and_choices_of_the_container():
         )
         assert limits == known.metadata.get("range", ()), name
         assert get_args(setting.annotation) == known.metadata.get("choices", ()), name
+
+
+def test_tunable_values_are_those_that_the_container_accepts():
+    assert set(TUNABLE) <= {name.replace("_", "-") for name in Hyperparameters.__dataclass_fields__}
+    for name, tunable in TUNABLE.items():
+        known = Hyperparameters.__dataclass_fields__[name.replace("-", "_")]
+        kinds = {"int": "integer", "float": "real", "str": "choice"}
+        assert tunable.kind == kinds[known.type], name
+        assert tunable.choices == known.metadata.get("choices", ()), name
+        if tunable.kind != "choice":
+            assert tunable.limits == known.metadata["range"], name
+
+
+def test_hyperparameters_without_a_setting_have_the_defaults_of_the_container():
+    for name, value in job_inputs.UNTUNED.items():
+        assert value == str(getattr(Hyperparameters(), name.replace("-", "_"))), name
 
 
 def test_settings_offer_the_modes_and_heads_of_the_container():

@@ -76,7 +76,7 @@ def test_it_needs_no_search_and_returns_what_was_measured(env):
     assert name.startswith("image-classifier-dev-find-lr-here-")
     assert found.model_dump() == MEASURED
     assert launcher.ran[name].hyperparameters["task"] == "find-lr"
-    assert "learning-rate" not in launcher.ran[name].hyperparameters
+    assert launcher.ran[name].hyperparameters["learning-rate"] == "0.003"  # of no search
 
 
 def test_a_second_command_reads_the_result_of_the_first(env):

@@ -7,15 +7,17 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from ml.jobs import job_inputs, retries, search
+from ml.jobs import job_inputs, retries, search, tuning_request
 from ml.jobs.launchers import sagemaker
 from ml.jobs.launchers.base import Training
 from ml.jobs.trials import Trial
+from ml.jobs.tuning_request import SearchInputs
 from ops.environment import Environment
 from ops.outputs import Network
-from ops.settings.jobs import ContinuousRange
+from ops.settings.tuning import ContinuousRange
 from tests.environments import with_settings
 
+SEARCH = "image-classifier-dev-abcdefg"
 SOURCE = job_inputs.Source("s3://bucket/code/abc/source.tar.gz", "abc")
 TUNED = search.SearchResult(
     tuning_job="search",
@@ -61,7 +63,7 @@ def session():
 def create(account, session, dev, foundation, manifest):
     """Return a function that returns the request of a training or tuning job, with changed settings."""
 
-    def request(kind: str, count: int = 1, **changes) -> dict:
+    def request(kind: str, count: int = 1, given: dict | None = None, **changes) -> dict:
         account.publish("foundation", foundation.model_dump())
         env = Environment(with_settings(dev, **changes).settings, session)
         with pytest.raises(Sent) as sent:
@@ -69,10 +71,11 @@ def create(account, session, dev, foundation, manifest):
                 training = Training(env, manifest, SOURCE, TUNED, count)
                 sagemaker.submit(env, training, "image-classifier-dev-train")
             elif kind == "repeated":
-                definition = search._trial_definition(env, manifest, SOURCE)
+                definition = tuning_request.trial_definition(SearchInputs(env, manifest, SOURCE), SEARCH)
                 retries._create(env, definition, FAILED, job_inputs.tags(env.settings, manifest))
             else:
-                search._create(env, manifest, SOURCE, "image-classifier-dev-abcdefg")
+                inputs = SearchInputs(env, manifest, SOURCE, **(given or {}))
+                tuning_request.create(inputs, SEARCH)
         return sent.value.args[0]
 
     return request
@@ -235,7 +238,7 @@ def test_traffic_between_instances_is_encrypted_in_a_private_network_or_by_setti
 
 
 def test_parameter_ranges_have_the_form_of_the_api(dev):
-    ranges = search.parameter_ranges(dev.settings.tuning)
+    ranges = tuning_request.parameter_ranges(dev.settings.tuning)
     assert ranges == {
         "continuous_parameter_ranges": [
             {
@@ -250,3 +253,97 @@ def test_parameter_ranges_have_the_form_of_the_api(dev):
         ],
         "categorical_parameter_ranges": [{"name": "optimizer", "values": ["adamw", "sgd"]}],
     }
+
+
+# ---- strategies, Spot capacity, warm start, features, GPUs ----
+
+
+def config(request: dict) -> dict:
+    return request["HyperParameterTuningJobConfig"]
+
+
+def test_hyperband_has_epochs_as_resource_and_no_other_early_stopping(create):
+    found = config(create("tuning", tuning={"strategy": "Hyperband", "epochs": 9, "min_epochs": 2}))
+    resources = {"MinResource": 2, "MaxResource": 9}
+    assert found["StrategyConfig"] == {"HyperbandStrategyConfig": resources}
+    assert "TrainingJobEarlyStoppingType" not in found
+
+
+@pytest.mark.parametrize("stopping", ["Off", "Auto"])
+def test_other_strategies_stop_early_by_setting(create, stopping):
+    found = config(create("tuning", tuning={"early_stopping": stopping}))
+    assert found["TrainingJobEarlyStoppingType"] == stopping
+    assert "StrategyConfig" not in found
+
+
+def test_a_grid_leaves_the_number_of_jobs_to_sagemaker(create):
+    grid = {
+        "strategy": "Grid",
+        "continuous": {},
+        "integer": {},
+        "categorical": {"head": ["linear", "original"]},
+    }
+    found = config(create("tuning", tuning=grid))
+    assert set(found["ResourceLimits"]) == {"MaxParallelTrainingJobs", "MaxRuntimeInSeconds"}
+    assert found["ParameterRanges"]["CategoricalParameterRanges"] == [
+        {"Name": "head", "Values": ["linear", "original"]}
+    ]
+
+
+@pytest.mark.parametrize("kind", ["tuning", "repeated"])
+def test_spot_trials_have_a_longest_wait_and_checkpoints_of_their_own(create, kind):
+    request = create(kind, tuning={"spot": True}, training={"max_runtime_seconds": 3600})
+    job = request.get("TrainingJobDefinition", request)
+    assert job["EnableManagedSpotTraining"] is True
+    assert job["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 7200}
+    assert job["CheckpointConfig"]["S3Uri"].endswith(f"/checkpoints/{SEARCH}/")
+    assert job["Environment"] == {"CHECKPOINTS_BY_JOB": "true"}
+
+
+def test_a_search_names_the_earlier_ones_that_it_starts_from(create):
+    given = {"parents": ("first", "second"), "warm_start_type": "TransferLearning"}
+    assert create("tuning", given=given)["WarmStartConfig"] == {
+        "ParentHyperParameterTuningJobs": [
+            {"HyperParameterTuningJobName": "first"},
+            {"HyperParameterTuningJobName": "second"},
+        ],
+        "WarmStartType": "TransferLearning",
+    }
+    assert "WarmStartConfig" not in create("tuning")
+
+
+def test_the_number_of_hyperparameters_does_not_depend_on_what_is_tuned(create):
+    """SageMaker refuses a warm start from a search with another number of them."""
+
+    def number(**changes) -> int:
+        request = create("tuning", **changes)
+        ranges = config(request)["ParameterRanges"].values()
+        return len(request["TrainingJobDefinition"]["StaticHyperParameters"]) + sum(map(len, ranges))
+
+    few = {"continuous": {}, "integer": {}, "categorical": {"mixup": ["0", "0.2"]}}
+    assert number(tuning=few) == number() == number(training={"instance_type": "ml.g5.12xlarge"})
+
+
+def test_trials_read_the_features_that_were_computed_once(create):
+    request = create("tuning", given={"features": "s3://bucket/features/abc/"})
+    channels = request["TrainingJobDefinition"]["InputDataConfig"]
+    assert [c["ChannelName"] for c in channels] == ["train", "valid", "code", "features"]
+    assert channels[-1]["DataSource"]["S3DataSource"]["S3Uri"] == "s3://bucket/features/abc/"
+    modes = [c["InputMode"] for c in channels]
+    assert modes == ["FastFile", "FastFile", "File", "File"]  # nobody reads the images
+
+
+@pytest.mark.parametrize(
+    ("instance_type", "enabled"),
+    [
+        ("ml.m5.2xlarge", "false"),
+        ("ml.g5.xlarge", "false"),
+        ("ml.g5.12xlarge", "true"),
+        ("ml.p5.48xlarge", "true"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["training", "tuning"])
+def test_every_gpu_of_an_instance_gets_a_process(create, kind, instance_type, enabled):
+    request = create(kind, training={"instance_type": instance_type})
+    given = request.get("HyperParameters") or request["TrainingJobDefinition"]["StaticHyperParameters"]
+    assert given["sagemaker_torch_distributed_enabled"] == enabled

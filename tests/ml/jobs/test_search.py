@@ -1,102 +1,16 @@
-"""The search: started or resumed, followed until it ends, trials in order, result written for the training."""
+"""The search: started or resumed, followed until it ends, trials in order, failed ones repeated."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from botocore.exceptions import ClientError
 
-from ml.jobs import retries, search, trials
+from ml.jobs import search, trials, tuning_request
 from ops import s3
 from ops.errors import OperatorError
 from tests.environments import with_clients, with_settings
-
-START = datetime(2026, 1, 1)
-
-
-def trial(name: str, objective: float | None, status: str = "Completed") -> dict:
-    summary = {
-        "TrainingJobName": name,
-        "TrainingJobStatus": status,
-        "TunedHyperParameters": {"learning-rate": "0.01"},
-        "TrainingStartTime": START,
-        "TrainingEndTime": START + timedelta(seconds=42),
-    }
-    if objective is not None:
-        metric = {"MetricName": "validation:accuracy", "Value": objective}
-        summary["FinalHyperParameterTuningJobObjectiveMetric"] = metric
-    return summary
-
-
-class Sagemaker:
-    """Tuning jobs that reach the next status with every description."""
-
-    def __init__(self):
-        self.jobs: dict[str, list[str]] = {}
-        self.trials = [trial("t1", 0.8), trial("t2", 0.9)]
-        self.reason = None
-        self.repeated: dict[str, list[dict]] = {}
-        self.outcomes: dict[str, dict] = {}
-
-    def repeat(self, env, definition, failed, tags):
-        """Create the training job that repeats a trial."""
-        assert (
-            sum(len(states) > 1 for states in self.repeated.values()) < env.settings.tuning.max_parallel_jobs
-        )
-        outcome = self.outcomes.get(failed.name, {"TrainingJobStatus": "Failed", "FailureReason": "again."})
-        running = {"TrainingJobStatus": "InProgress"}
-        self.repeated[f"{failed.name}-retry"] = [running, running, outcome]
-
-    def describe_hyper_parameter_tuning_job(self, HyperParameterTuningJobName):
-        if HyperParameterTuningJobName not in self.jobs:
-            error = {"Code": "ValidationException", "Message": "Could not find tuning job"}
-            raise ClientError({"Error": error}, "DescribeHyperParameterTuningJob")
-        statuses = self.jobs[HyperParameterTuningJobName]
-        status = statuses.pop(0) if len(statuses) > 1 else statuses[0]
-        job = {
-            "HyperParameterTuningJobName": HyperParameterTuningJobName,
-            "HyperParameterTuningJobStatus": status,
-            "TrainingJobStatusCounters": {
-                "Completed": len(self.trials),
-                "InProgress": 1,
-                "NonRetryableError": 1,
-            },
-        }
-        scored = [t for t in self.trials if "FinalHyperParameterTuningJobObjectiveMetric" in t]
-        if status == "Completed" and scored:
-            job["BestTrainingJob"] = scored[-1]
-        return job | ({"FailureReason": self.reason} if self.reason else {})
-
-    def describe_training_job(self, TrainingJobName):
-        """Return a repeated trial, which ends with its second description."""
-        if TrainingJobName not in self.repeated:
-            error = {"Code": "ValidationException", "Message": "Requested resource not found."}
-            raise ClientError({"Error": error}, "DescribeTrainingJob")
-        states = self.repeated[TrainingJobName]
-        return states.pop(0) if len(states) > 1 else states[0]
-
-    def get_paginator(self, operation):
-        assert operation == "list_training_jobs_for_hyper_parameter_tuning_job"
-        return self
-
-    def paginate(self, HyperParameterTuningJobName):
-        return [{"TrainingJobSummaries": [t]} for t in self.trials]
-
-
-@pytest.fixture
-def sagemaker(account, monkeypatch, fast_clock):
-    fake = Sagemaker()
-    monkeypatch.setattr(
-        search, "_create", lambda *arguments: fake.jobs.update({arguments[-1]: ["InProgress", "Completed"]})
-    )
-    monkeypatch.setattr(retries, "_create", fake.repeat)
-    return fake
-
-
-@pytest.fixture
-def env(dev, sagemaker):
-    """Environment dev with the fake SageMaker."""
-    return with_clients(dev, sagemaker=sagemaker)
+from tests.ml.jobs.search_kit import START, failed, trial
 
 
 def test_a_search_is_started_followed_and_its_result_written(env):
@@ -124,7 +38,7 @@ def test_a_finished_search_is_repeated_only_on_request(sagemaker, env):
 def test_a_running_search_is_resumed(sagemaker, env, monkeypatch):
     name = search.run(env)[0].tuning_job
     sagemaker.jobs[name] = ["InProgress", "InProgress", "Completed"]
-    monkeypatch.setattr(search, "_create", lambda *_: pytest.fail("a second search was started"))
+    monkeypatch.setattr(tuning_request, "create", lambda *_: pytest.fail("a second search was started"))
     result, _, ran = search.run(env)
     assert (result.tuning_job, ran) == (name, True)
 
@@ -151,7 +65,7 @@ def test_a_search_that_another_command_started_in_the_same_moment_is_followed(sa
         sagemaker.jobs[arguments[-1]] = ["InProgress", "Completed"]
         raise ClientError({"Error": {"Code": "ResourceInUse"}}, "CreateHyperParameterTuningJob")
 
-    monkeypatch.setattr(search, "_create", taken)
+    monkeypatch.setattr(tuning_request, "create", taken)
     result, _, ran = search.run(env)
     assert (list(sagemaker.jobs), ran) == ([result.tuning_job], True)
 
@@ -183,12 +97,14 @@ def test_other_settings_start_another_search(env, change):
 def test_a_failed_search_reports_reason_log_and_command(sagemaker, env, monkeypatch, status, reason, message):
     sagemaker.reason = reason
     monkeypatch.setattr(
-        search, "_create", lambda *arguments: sagemaker.jobs.update({arguments[-1]: ["InProgress", status]})
+        tuning_request,
+        "create",
+        lambda *arguments: sagemaker.jobs.update({arguments[-1]: ["InProgress", status]}),
     )
     with pytest.raises(OperatorError, match=message) as failed:
         search.run(env)
     assert "streams t2/…" in str(failed.value)
-    assert "Run ./inv tune --env dev to try again" in str(failed.value)
+    assert "Run the same command again to start a new one." in str(failed.value)
 
 
 def test_a_search_without_any_objective_is_an_error(sagemaker, env):
@@ -207,10 +123,6 @@ def succeeded(accuracy: float) -> dict:
         "TrainingStartTime": START,
         "TrainingEndTime": START + timedelta(seconds=9),
     }
-
-
-def failed(name: str) -> dict:
-    return {**trial(name, None, "Failed"), "FailureReason": "AlgorithmError: killed, exit code: 137"}
 
 
 def test_a_failed_trial_is_repeated_once_and_can_be_the_best(sagemaker, env):
@@ -261,7 +173,9 @@ def all_fail(sagemaker, monkeypatch) -> None:
     sagemaker.trials = [failed("t1"), failed("t2")]
     sagemaker.reason = "All training jobs failed."
     monkeypatch.setattr(
-        search, "_create", lambda *arguments: sagemaker.jobs.update({arguments[-1]: ["InProgress", "Failed"]})
+        tuning_request,
+        "create",
+        lambda *arguments: sagemaker.jobs.update({arguments[-1]: ["InProgress", "Failed"]}),
     )
 
 
@@ -272,7 +186,7 @@ def test_if_all_trials_failed_one_is_repeated_to_see_whether_it_was_chance(sagem
     said = str(error.value)
     assert "Its first failed trial, t1 (learning-rate 0.01): " in said
     assert "; repeated as t1-retry: again." in said
-    assert "streams t1/…. Run ./inv tune --env dev to try again." in said
+    assert "streams t1/…. Run the same command again to start a new one." in said
     assert list(sagemaker.repeated) == ["t1-retry"]
 
 

@@ -109,6 +109,24 @@ def test_every_accepted_type_with_nvidia_gpus_gets_a_gpu_image():
     assert nvidia == {t for t in IN_EC2 if has_gpu(t)}
 
 
+def test_the_number_of_gpus_is_that_of_ec2():
+    counted = {
+        t: sum(
+            gpu["Count"]
+            for gpu in about.get("GpuInfo", {}).get("Gpus", [])
+            if gpu["Manufacturer"] == "NVIDIA"
+        )
+        for t, about in IN_EC2.items()
+    }
+    assert max(counted.values()) == 8
+    assert {t: instance_types.gpus(t) for t in IN_EC2} == counted
+
+
+def test_generations_that_ec2_no_longer_lists_have_their_gpus():
+    sizes = ("ml.p2.xlarge", "ml.p2.16xlarge", "ml.p3.2xlarge", "ml.p3.8xlarge", "ml.p3.16xlarge")
+    assert [instance_types.gpus(t) for t in sizes] == [1, 16, 1, 4, 8]
+
+
 @pytest.mark.parametrize("instance_type", ["ml.trn1.2xlarge", "ml.inf2.xlarge"])
 def test_check_accepts_other_accelerators_for_notebooks(instance_type):
     instance_types.check_instance_type(instance_type, "notebook")

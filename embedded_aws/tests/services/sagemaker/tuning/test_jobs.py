@@ -168,6 +168,8 @@ def test_warm_start_learns_from_its_parent(tuner: Tuner) -> None:
     with pytest.raises(ClientError, match="IdenticalDataAndAlgorithm needs the training image of the parent"):
         tuner.start(other)
     assert job["OverallBestTrainingJob"]["TuningJobName"] == name
+    with pytest.raises(ClientError, match=r"static and tunable hyperparameters, 4, must be that of .*, 3"):
+        tuner.start(tuner.request(warm=warm, static={"mood": "good"}))
 
 
 REFUSALS = {
@@ -196,6 +198,11 @@ REFUSALS = {
         {"strategy": "Hyperband", "TrainingJobEarlyStoppingType": "Auto"},
         {},
         "Hyperband stops training jobs itself",
+    ),
+    "hyperband without epochs": (
+        {"strategy": "Hyperband"},
+        {},
+        "must set MaxResource, or .* epochs, numepochs",
     ),
     "autotune": ({}, {"Autotune": {"Mode": "Enabled"}}, "without Autotune"),
     "no such parent": (

@@ -18,7 +18,7 @@ from typing import Any
 def main() -> None:
     sys.path.pop(0)  # this folder must not be on the program's path
     from sagemaker_pytorch_container import training
-    from sagemaker_training import process
+    from sagemaker_training import process, torch_distributed
     from sagemaker_training.cli import train
 
     run_program = process.check_error
@@ -31,7 +31,7 @@ def main() -> None:
 
     process.check_error = run_through_sigterm
 
-    training.MASTER_PORT = os.environ["MASTER_PORT"]
+    training.MASTER_PORT = torch_distributed.MASTER_PORT = os.environ["MASTER_PORT"]
     training._set_torch_version_environment = set_torch_version
     train.main()
 

@@ -23,6 +23,7 @@ from embedded_aws.services.sagemaker.tuning.records import (
 )
 from embedded_aws.services.sagemaker.tuning.requests import training_request
 from embedded_aws.services.sagemaker.tuning.search import Search
+from embedded_aws.services.sagemaker.tuning.validation import max_resource
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class TuningRun:
         self._parallel = limits["MaxParallelTrainingJobs"]
         self._limit = limits.get("MaxNumberOfTrainingJobs")
         self._max_runtime = limits.get("MaxRuntimeInSeconds")
-        self._search = Search(job.config, len(job.trials))
+        self._search = Search(job.config, len(job.trials), max_resource(job.config, job.definition))
         if self._search.size is not None:
             self._limit = self._search.size
         self._running: dict[str, int] = {}  # number of the trial, by training job

@@ -89,9 +89,12 @@ class Search:
     A trial is a number: the position of its `propose` or `add` call.
     """
 
-    def __init__(self, config: dict[str, Any], trials_before: int = 0) -> None:
+    def __init__(
+        self, config: dict[str, Any], trials_before: int = 0, max_resource: int | None = None
+    ) -> None:
         """config: HyperParameterTuningJobConfig.
 
+        max_resource: epochs of a trial, for Hyperband.
         trials_before: number of trials before a restart, so that a search with a seed does not repeat them.
         """
         self.space = parameters(config["ParameterRanges"])
@@ -105,7 +108,7 @@ class Search:
             study_name="tuning",
             direction="maximize" if maximize else "minimize",
             sampler=_sampler(self.strategy, seed),
-            pruner=_pruner(config),
+            pruner=_pruner(config, max_resource),
         )
         self._steps: dict[int, int] = {}
         self._proposed = 0
@@ -179,11 +182,11 @@ def _sampler(strategy: str, seed: int | None) -> optuna.samplers.BaseSampler:
     )
 
 
-def _pruner(config: dict[str, Any]) -> optuna.pruners.BasePruner:
+def _pruner(config: dict[str, Any], max_resource: int | None) -> optuna.pruners.BasePruner:
     if config["Strategy"] == "Hyperband":
         limits = config.get("StrategyConfig", {}).get("HyperbandStrategyConfig", {})
         return optuna.pruners.HyperbandPruner(
-            min_resource=limits.get("MinResource", 1), max_resource=limits.get("MaxResource", "auto")
+            min_resource=limits.get("MinResource", 1), max_resource=max_resource or "auto"
         )
     if config.get("TrainingJobEarlyStoppingType") == "Auto":
         return optuna.pruners.MedianPruner(n_startup_trials=EARLY_STOPPING_TRIALS)

@@ -8,6 +8,13 @@ from typing import Any
 
 from moto.sagemaker.exceptions import AWSValidationException
 
+EPOCHS = (
+    "epochs",
+    "numepochs",
+    "n-epochs",
+    "n_epochs",
+    "num_epochs",
+)  # static hyperparameters that AWS knows
 LIMIT = 30  # parameter ranges per job, as on AWS
 
 
@@ -33,6 +40,20 @@ def check(request: dict[str, Any]) -> None:
     _check_objective(config, definition)
     _check_ranges(config["ParameterRanges"], definition.get("StaticHyperParameters", {}))
     _check_strategy(config)
+    if config["Strategy"] == "Hyperband" and max_resource(config, definition) is None:
+        raise AWSValidationException(
+            "HyperbandStrategyConfig must set MaxResource, or StaticHyperParameters must hold one of "
+            f"{', '.join(EPOCHS)}."
+        )
+
+
+def max_resource(config: dict[str, Any], definition: dict[str, Any]) -> int | None:
+    """Return the epochs after which Hyperband ends a trial: as requested, or those of the training jobs."""
+    limits = config.get("StrategyConfig", {}).get("HyperbandStrategyConfig", {})
+    static = definition.get("StaticHyperParameters", {})
+    inferred = (int(static[name]) for name in EPOCHS if static.get(name, "").isdigit())
+    found: int | None = limits.get("MaxResource") or next(inferred, None)
+    return found
 
 
 def check_parent(request: dict[str, Any], parent: dict[str, Any]) -> None:
@@ -52,6 +73,12 @@ def check_parent(request: dict[str, Any], parent: dict[str, Any]) -> None:
             f"The objective metric {objective(request)} must match that of the parent tuning job {name}, "
             f"{objective(parent)}."
         )
+    number, before = _number_of_hyperparameters(request), _number_of_hyperparameters(parent)
+    if number != before:
+        raise AWSValidationException(
+            f"The total number of static and tunable hyperparameters, {number}, must be that of the parent tuning job "
+            f"{name}, {before}."
+        )
     if request["WarmStartConfig"]["WarmStartType"] == "IdenticalDataAndAlgorithm" and image(request) != image(
         parent
     ):
@@ -59,6 +86,13 @@ def check_parent(request: dict[str, Any], parent: dict[str, Any]) -> None:
             f"WarmStartType IdenticalDataAndAlgorithm needs the training image of the parent tuning job {name}, "
             f"{image(parent)}, not {image(request)}."
         )
+
+
+def _number_of_hyperparameters(request: dict[str, Any]) -> int:
+    """Return the number of tuned and static hyperparameters together."""
+    ranges = request["HyperParameterTuningJobConfig"]["ParameterRanges"]
+    tuned = sum(len(specs) for name, specs in ranges.items() if name != "AutoParameters")
+    return tuned + len(request["TrainingJobDefinition"].get("StaticHyperParameters", {}))
 
 
 def _check_objective(config: dict[str, Any], definition: dict[str, Any]) -> None:
