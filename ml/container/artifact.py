@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -15,24 +15,23 @@ from examples import FeatureExamples
 from export import as_json, export
 from run import Run
 from run_setup import Setup
+from training_state import TrainingState
 
 
-def write(
-    run: Run, setup: Setup, history: Sequence[Mapping[str, float]], outputs: Mapping[str, Outputs]
-) -> dict[str, Any]:
+def write(run: Run, setup: Setup, state: TrainingState, outputs: Mapping[str, Outputs]) -> dict[str, Any]:
     """Write the artifact and the results. Returns the content of evaluation.json. For rank 0.
 
-    history: metrics of each epoch. outputs: of the trained model for valid and, if there is one, test.
+    state: of the training, with the final weights. outputs: of the trained model for valid and, if there is one, test.
     """
     reported = outputs.get("test", outputs["valid"])
     suspected = _suspected_labels(run, setup) if "test" in outputs else []
     found = evaluation.evaluate_outputs(reported, outputs["valid"], setup.splits.classes, suspected)
-    metrics = {**history[-1], **outputs["valid"].metrics().named("validation")}
+    metrics = {**state.final_metrics, **outputs["valid"].metrics().named("validation")}
     if "test" in outputs:
         metrics |= outputs["test"].metrics().named("test")
     description = _description(run, setup, metrics, found["calibration"]["temperature"])
     results = {
-        "metrics.json": as_json({**metrics, "history": list(history)}),
+        "metrics.json": as_json({**metrics, "history": state.history}),
         evaluation.FILE_NAME: as_json(found),
         model_card.FILE_NAME: model_card.markdown(description, found),
     }

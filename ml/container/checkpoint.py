@@ -13,7 +13,7 @@ from errors import InputError
 from training_state import TrainingState
 
 FILE_NAME = "checkpoint.pt"
-_MEMBERS = {"run", "model", "optimizer", "scheduler", "scaler", "history"}
+_MEMBERS = {"run", "model", "optimizer", "scheduler", "scaler", "stopping", "average", "history"}
 
 
 def save(folder: Path, state: TrainingState, run: dict[str, Any]) -> None:
@@ -28,6 +28,8 @@ def save(folder: Path, state: TrainingState, run: dict[str, Any]) -> None:
         "optimizer": state.optimizer.state_dict(),
         "scheduler": state.scheduler.state_dict(),
         "scaler": state.scaler.state_dict(),
+        "stopping": state.stopping.state_dict(),
+        "average": state.average and state.average.state_dict(),
         "history": state.history,
     }
     torch.save(content, partial)
@@ -56,6 +58,9 @@ def restore(data: bytes, state: TrainingState, run: dict[str, Any]) -> None:
     state.optimizer.load_state_dict(content["optimizer"])
     state.scheduler.load_state_dict(content["scheduler"])
     state.scaler.load_state_dict(content["scaler"])
+    state.stopping.load_state_dict(content["stopping"])
+    if state.average is not None:
+        state.average.load_state_dict(content["average"])
     state.history[:] = content["history"]
 
 

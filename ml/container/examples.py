@@ -8,10 +8,11 @@ from typing import Protocol
 
 import torch
 
-from augmentation import crop_and_flip, random_crops
+from augmentation import Augmentation
 from dataset import Split, SplitImages
 from preprocess import Preprocess
 from process_group import ProcessGroup
+from sampling import share
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 
@@ -24,13 +25,14 @@ class Examples(Protocol):
         """Names, labels and classes."""
 
     def training_batches(
-        self, batches: Sequence[torch.Tensor], seed: int, group: ProcessGroup
+        self, batches: Sequence[torch.Tensor], seed: int, group: ProcessGroup, pairs: bool = False
     ) -> Iterator[Batch]:
         """Yield this rank's share of each batch of indices: inputs, int64 labels.
 
         Augmentation is drawn for the whole batch, so that the number of ranks does not change what the model sees.
 
         seed: of the augmentation.
+        pairs: of sampling.share.
         """
 
     def evaluation_batches(self, batches: Sequence[torch.Tensor], group: ProcessGroup) -> Iterator[Batch]:
@@ -41,12 +43,12 @@ class Examples(Protocol):
 class ImageExamples:
     """Images, normalized: inputs [N, channels, image_size, image_size].
 
-    flip: whether training flips half of the images.
+    augmentation: of training images.
     """
 
     images: SplitImages
     preprocess: Preprocess
-    flip: bool
+    augmentation: Augmentation
 
     @property
     def split(self) -> Split:
@@ -54,15 +56,15 @@ class ImageExamples:
         return self.images.split
 
     def training_batches(
-        self, batches: Sequence[torch.Tensor], seed: int, group: ProcessGroup
+        self, batches: Sequence[torch.Tensor], seed: int, group: ProcessGroup, pairs: bool = False
     ) -> Iterator[Batch]:
-        """Yield this rank's share of each batch, cropped and flipped at random."""
+        """Yield this rank's share of each batch, augmented."""
         generator = torch.Generator().manual_seed(seed)
-        share = slice(group.rank, None, group.world_size)
-        loaded = self.images.batches([batch[share] for batch in batches])
-        for batch, (pixels, labels) in zip(batches, loaded, strict=True):
-            crops = random_crops(len(batch), self.preprocess, self.flip, generator)[share]
-            pixels = crop_and_flip(pixels.to(group.device, non_blocking=True), crops, self.preprocess)
+        places = [share(len(batch), group.rank, group.world_size, pairs) for batch in batches]
+        loaded = self.images.batches([batch[mine] for batch, mine in zip(batches, places, strict=True)])
+        for batch, mine, (pixels, labels) in zip(batches, places, loaded, strict=True):
+            changes = self.augmentation.draw(len(batch), generator)[mine]
+            pixels = self.augmentation.apply(pixels.to(group.device, non_blocking=True), changes)
             yield self.preprocess.normalize(pixels), labels.to(group.device, non_blocking=True)
 
     def evaluation_batches(self, batches: Sequence[torch.Tensor], group: ProcessGroup) -> Iterator[Batch]:
@@ -83,14 +85,14 @@ class FeatureExamples:
     features: torch.Tensor
 
     def training_batches(
-        self, batches: Sequence[torch.Tensor], seed: int, group: ProcessGroup
+        self, batches: Sequence[torch.Tensor], seed: int, group: ProcessGroup, pairs: bool = False
     ) -> Iterator[Batch]:
         """Yield this rank's share of each batch, with one view of each image, drawn at random."""
         generator = torch.Generator().manual_seed(seed)
-        share = slice(group.rank, None, group.world_size)
         for batch in batches:
             views = torch.randint(self.features.shape[1], (len(batch),), generator=generator)
-            yield self._batch(batch[share], views[share], group)
+            mine = share(len(batch), group.rank, group.world_size, pairs)
+            yield self._batch(batch[mine], views[mine], group)
 
     def evaluation_batches(self, batches: Sequence[torch.Tensor], group: ProcessGroup) -> Iterator[Batch]:
         """Yield the features of each batch's images."""

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from augmentation import crop_and_flip, random_crops
+from augmentation import Augmentation, Changes
 from dataset import Split, SplitImages, Splits, stream
 from errors import InputError
 from examples import FeatureExamples
@@ -41,13 +41,13 @@ class Backbone:
     network: images [N, channels, image_size, image_size] to features [N, D].
     key: what decides its features: architecture, weights, image size, precision, views and their augmentation.
     precision: of the forward pass over the training split.
-    flip: whether augmented views are flipped at random.
+    augmentation: of all views of a training image but the first.
     """
 
     network: nn.Module
     key: dict[str, Any]
     precision: torch.dtype
-    flip: bool
+    augmentation: Augmentation
 
 
 def compute(run: Run, splits: Splits, backbone: Backbone, folder: Path) -> dict[str, FeatureExamples]:
@@ -118,7 +118,7 @@ def _compute_split(
     shape = (len(split.paths), views, compute.dimension)
     array, start = _open(folder / f"{split.name}.npy", shape, "<f4" if precision == torch.float32 else "<f2")
     start = int(run.group.minimum([start])[0])
-    augmentation = _draw_crops(run, len(split.paths), views, preprocess, backbone.flip)
+    drawn = _draw(run, len(split.paths), views, backbone.augmentation)
     group, rounds = (
         run.group,
         torch.arange(start, len(split.paths)).split(compute.block * run.group.world_size),
@@ -130,7 +130,7 @@ def _compute_split(
             _save_progress(array, int(rows[0]))
             run.log(f"stopped after the features of {int(rows[0])} images of split {split.name}")
             raise TrainingStopped
-        computed = [compute(pixels, crops if crops is None else crops[mine]) for crops in augmentation]
+        computed = [compute(pixels, changes and changes[mine]) for changes in drawn]
         array[rows[0] : rows[-1] + 1] = group.gather(torch.stack(computed, dim=1), len(rows)).cpu().numpy()
         if report(int(rows[-1]) + 1):
             _save_progress(array, int(rows[-1]) + 1)
@@ -163,6 +163,7 @@ class _Forward:
         # Convolutions are fastest on few images at a time on a CPU: their data stays in its caches.
         self.block = 8 if device.type == "cpu" else 256
         self._preprocess, self._precision, self._device = preprocess, precision, device
+        self._augmentation = backbone.augmentation
         network = copy.deepcopy(backbone.network).eval().requires_grad_(False)
         self._network = channels_last(network.to(device, precision))
         size = preprocess.image_size
@@ -170,15 +171,15 @@ class _Forward:
             1
         ]
 
-    def __call__(self, pixels: torch.Tensor, crops: torch.Tensor | None) -> torch.Tensor:
+    def __call__(self, pixels: torch.Tensor, changes: Changes | None) -> torch.Tensor:
         """Return the features, [N, D], of uint8 [N, channels, resize_size, resize_size].
 
-        crops: of an augmented view; None for the center.
+        changes: of an augmented view; None for the center.
         """
         pixels = pixels.to(self._device, non_blocking=True)
-        return self._run(
-            self._preprocess.crop(pixels) if crops is None else crop_and_flip(pixels, crops, self._preprocess)
-        )
+        if changes is None:
+            return self._run(self._preprocess.crop(pixels))
+        return self._run(self._augmentation.apply(pixels, changes))
 
     @torch.inference_mode()
     def _run(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -190,13 +191,10 @@ class _Forward:
         return features.float() if self._precision == torch.float32 else features.half()
 
 
-def _draw_crops(
-    run: Run, count: int, views: int, preprocess: Preprocess, flip: bool
-) -> list[torch.Tensor | None]:
-    """Return the crops of each view: None for the first, which is the center."""
+def _draw(run: Run, count: int, views: int, augmentation: Augmentation) -> list[Changes | None]:
+    """Return the changes of each view: None for the first, which is the center."""
     seeds = [run.hyperparameters.seed + 7919 * view for view in range(1, views)]
-    drawn = [random_crops(count, preprocess, flip, torch.Generator().manual_seed(seed)) for seed in seeds]
-    return [None, *drawn]
+    return [None, *(augmentation.draw(count, torch.Generator().manual_seed(seed)) for seed in seeds)]
 
 
 class _Report:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+RESULT = "learning-rate.json"  # in the model folder; ml/jobs/learning_rate.py reads it
 LOWEST, HIGHEST, STEPS = 1e-6, 10.0, 100
 _SMOOTHING = 0.9
 _DIVERGED = 4.0  # times the lowest loss

@@ -15,6 +15,7 @@ from torch import nn
 import architectures
 import features
 from architectures import Architecture
+from augmentation import Augmentation
 from dataset import Split, SplitImages, Splits, check_classes, check_count, detect_channels, read_split
 from errors import InputError
 from examples import Examples, ImageExamples
@@ -22,11 +23,13 @@ from hyperparameters import LINEAR_PROBE, Hyperparameters
 from model import Classifier, build_model, default_preprocess
 from precision import channels_last, choose_precision
 from pretrained import weights_digest
+from recipe import Recipe
 from run import Run
-from sampling import train_batches
+from sampling import imbalance
 from threads import count_flops, set_threads
 
 FEATURES = "features"  # the channel
+MAX_IMBALANCE = 10  # of the largest class's images to the smallest's; ml/jobs/training.py has the same
 
 
 @dataclass(kw_only=True, frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Setup:
     trained: the part of it that takes the inputs of the examples: its head, on features of a frozen backbone, or all.
     examples: split name to examples.
     precision: of the forward pass of training.
+    recipe: what training does with its batches.
     """
 
     architecture: Architecture
@@ -45,6 +49,7 @@ class Setup:
     trained: nn.Module
     examples: dict[str, Examples]
     precision: torch.dtype
+    recipe: Recipe
 
     @property
     def on_features(self) -> bool:
@@ -93,6 +98,7 @@ def prepare(run: Run, scratch: Path) -> Setup:
         trained=trained,
         examples=found,
         precision=torch.float32 if trained is not model else precision,
+        recipe=Recipe.of(hyperparameters, splits.splits["train"]),
     )
 
 
@@ -123,7 +129,8 @@ def build(
         head=hyperparameters.head,
         weights=weights,
     )
-    _check_batch_size(run, len(splits.splits["train"].paths), model)
+    _check_batch_size(run, splits.splits["train"], model)
+    _warn_of_imbalance(run, splits.splits["train"])
     flops = count_flops(model, splits.preprocess.channels, hyperparameters.image_size)
     model = channels_last(model.to(group.device))
     precision = choose_precision(hyperparameters.precision, group.device, flops)
@@ -147,18 +154,29 @@ def compute_features(
 ) -> dict[str, features.FeatureExamples]:
     """Compute the features of all splits into a folder. Collective."""
     key = features_key(run.hyperparameters, weights)
-    backbone = features.Backbone(model.backbone, key, precision, architecture.natural_images)
+    augmentation = _augmentation(run, splits, architecture)
+    backbone = features.Backbone(model.backbone, key, precision, augmentation)
     return features.compute(run, splits, backbone, folder)
 
 
 def _image_examples(
     run: Run, splits: Splits, architecture: Architecture, folder: Path
 ) -> dict[str, Examples]:
-    preprocess, flip = splits.preprocess, architecture.natural_images
+    preprocess, augmentation = splits.preprocess, _augmentation(run, splits, architecture)
     return {
-        name: ImageExamples(SplitImages(split, preprocess, run.group, folder), preprocess, flip)
+        name: ImageExamples(SplitImages(split, preprocess, run.group, folder), preprocess, augmentation)
         for name, split in splits.splits.items()
     }
+
+
+def _augmentation(run: Run, splits: Splits, architecture: Architecture) -> Augmentation:
+    hyperparameters = run.hyperparameters
+    return Augmentation(
+        splits.preprocess,
+        hyperparameters.augmentation,
+        flip=architecture.natural_images,
+        erasing=hyperparameters.random_erasing,
+    )
 
 
 def features_key(hyperparameters: Hyperparameters, weights: Path | None) -> dict[str, Any]:
@@ -171,7 +189,8 @@ def features_key(hyperparameters: Hyperparameters, weights: Path | None) -> dict
         "feature_views": hyperparameters.feature_views,
     }
     if hyperparameters.feature_views > 1:
-        key |= {"augmentation": hyperparameters.augmentation, "seed": hyperparameters.seed}
+        deciding = ("augmentation", "random_erasing", "seed")
+        key |= {name: getattr(hyperparameters, name) for name in deciding}
     return key
 
 
@@ -180,19 +199,36 @@ def _check_counts(run: Run, splits: dict[str, Split]) -> None:
         check_count(split, run.hyperparameters.counts.get(split.name))
 
 
-def _check_batch_size(run: Run, images: int, model: nn.Module) -> None:
+def _check_batch_size(run: Run, split: Split, model: nn.Module) -> None:
     """Raise InputError when a rank could have an empty batch, or a batch too small for batch normalization."""
     hyperparameters, world_size = run.hyperparameters, run.group.world_size
-    batch_size = hyperparameters.batch_size
-    if world_size > 1 and min(batch_size, images) < 2 * world_size:
+    batch_size, images, recipe = (
+        hyperparameters.batch_size,
+        len(split.paths),
+        Recipe.of(hyperparameters, split),
+    )
+    # A batch can be half as large as --batch-size, and mixing needs two images that belong together.
+    least = (4 if recipe.mixing.is_on else 2) * world_size
+    if world_size > 1 and min(batch_size, images) < least:
         raise InputError(
-            f"{world_size} ranks need a --batch-size of at least {2 * world_size}, and as many training images; "
+            f"{world_size} ranks need a --batch-size of at least {least}, and as many training images; "
             f"it is {batch_size}, for {images} images"
         )
-    smallest = min(map(len, train_batches(images, batch_size, hyperparameters.seed, epoch=1))) // world_size
     normalized = any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in model.modules())
-    if normalized and hyperparameters.mode != LINEAR_PROBE and smallest < 2:
+    if normalized and hyperparameters.mode != LINEAR_PROBE and recipe.smallest_share(world_size) < 2:
         raise InputError(
             f"{hyperparameters.architecture} has batch normalization, which needs at least 2 images per step and rank; "
             f"--batch-size is {batch_size}, for {images} images on {world_size} ranks"
         )
+
+
+def _warn_of_imbalance(run: Run, split: Split) -> None:
+    """Print a warning when a class is much smaller than another and nothing makes up for it."""
+    if run.hyperparameters.class_balance != "none" or imbalance(split.labels) <= MAX_IMBALANCE:
+        return
+    counts = torch.bincount(split.labels)
+    rare, common = int(counts.argmin()), int(counts.argmax())
+    run.log(
+        f"warning: class {split.classes[rare]} has {counts[rare]} training images and class {split.classes[common]} has "
+        f"{counts[common]}: the model may never predict {split.classes[rare]}; set --class-balance to weights or sampling"
+    )

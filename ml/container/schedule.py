@@ -16,7 +16,7 @@ def warmup_cosine(steps: int, warmup: float, step: int) -> float:
     warmup: share of the steps with a rising rate, 0 to 0.9.
     step: from 0.
     """
-    rising = round(steps * warmup)
+    rising = min(round(steps * warmup), steps - 1)
     if step < rising:
         return (step + 1) / rising
     return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / max(1, steps - rising))))

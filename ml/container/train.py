@@ -6,10 +6,12 @@ about 6 s on 2 cores, start-up included.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ import architectures
 import artifact
 import checkpoint
 import event_files
+import lr_finder
 import modes
 from environment import TrainingEnvironment
 from epoch import Trainer
@@ -37,6 +40,8 @@ def run_task(run: Run) -> None:
     with run.scratch() as scratch:
         if run.hyperparameters.task == "features":
             save_features(run, scratch)
+        elif run.hyperparameters.task == "find-lr":
+            find_learning_rate(run, scratch)
         else:
             train(run, scratch)
 
@@ -68,9 +73,10 @@ def train(run: Run, scratch: Path) -> None:
     resume(run, setup, state)
     events = event_files.create(run, state.history)
     train_epochs(run, setup, state, events)
+    state.use_final_weights()
     outputs = evaluate_final(run, setup)
     if run.group.is_main:
-        evaluation = artifact.write(run, setup, state.history, outputs)
+        evaluation = artifact.write(run, setup, state, outputs)
         events.evaluation(evaluation, len(state.history))
         events.close()
 
@@ -78,8 +84,43 @@ def train(run: Run, scratch: Path) -> None:
 def initial_state(run: Run, setup: Setup) -> TrainingState:
     """Return the state before the first epoch."""
     groups = modes.parameter_groups(setup.model, setup.architecture, run.hyperparameters)
-    images = len(setup.examples["train"].split.labels)
-    return TrainingState.initial(setup.trained, groups, images, run.hyperparameters, setup.precision)
+    batches = len(setup.recipe.batches(epoch=1))
+    return TrainingState.initial(setup.trained, groups, batches, run.hyperparameters, setup.precision)
+
+
+def find_learning_rate(run: Run, scratch: Path) -> None:
+    """Train a few steps with growing learning rates, and write what was measured in place of a model."""
+    setup = prepare(run, scratch)
+    state = initial_state(run, setup)
+    modes.set_trainable(setup.model, setup.architecture, run.hyperparameters, epoch=1)
+    curve = lr_finder.find(trainer(run, setup).probe(state, run.group.wrap(setup.trained)))
+    for rate, loss in list(zip(curve.rates, curve.losses, strict=True))[::10]:
+        run.log(f"learning rate {rate:.2g}: loss {loss:.4f}")
+    run.log(
+        "the loss fell at no learning rate"
+        if curve.suggested is None
+        else f"suggested learning rate: {curve.suggested:.2g}"
+    )
+    if run.group.is_main:
+        batch_size, optimizer = run.hyperparameters.batch_size, run.hyperparameters.optimizer
+        found = {**asdict(curve), "batch_size": batch_size, "optimizer": optimizer}
+        run.environment.model_dir.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(found, indent=2) + "\n"
+        (run.environment.model_dir / lr_finder.RESULT).write_text(text, encoding="utf-8")
+
+
+def trainer(run: Run, setup: Setup) -> Trainer:
+    """Return what trains the epochs."""
+    return Trainer(
+        hyperparameters=run.hyperparameters,
+        examples=setup.examples["train"],
+        recipe=setup.recipe,
+        loss=setup.recipe.loss.to(run.group.device),
+        precision=setup.precision,
+        group=run.group,
+        stop=run.stop,
+        log=run.log,
+    )
 
 
 def resume(run: Run, setup: Setup, state: TrainingState) -> None:
@@ -91,34 +132,31 @@ def resume(run: Run, setup: Setup, state: TrainingState) -> None:
 
 
 def train_epochs(run: Run, setup: Setup, state: TrainingState, events: EventFiles) -> None:
-    """Train the remaining epochs, and save a checkpoint after each.
+    """Train the remaining epochs, until the recipe stops, and save a checkpoint after each.
 
     Raises TrainingStopped after SIGTERM, FloatingPointError when a loss is not finite.
     """
     hyperparameters, group = run.hyperparameters, run.group
-    trainer = Trainer(
-        hyperparameters=hyperparameters,
-        examples=setup.examples["train"],
-        precision=setup.precision,
-        group=group,
-        stop=run.stop,
-        log=run.log,
-    )
-    wrapped = None
+    epochs, wrapped = trainer(run, setup), None
     for epoch in range(len(state.history) + 1, hyperparameters.epochs + 1):
+        if state.stopping.is_due(epoch - 1):
+            run.log(f"stopped early: epoch {state.stopping.epoch} has the lowest validation loss")
+            return
         started = time.perf_counter()
         changed = modes.set_trainable(setup.model, setup.architecture, hyperparameters, epoch)
         if wrapped is None or changed:
             wrapped = group.wrap(setup.trained)
         try:
-            training = trainer.train_epoch(epoch, state, wrapped)
+            training = epochs.train_epoch(epoch, state, wrapped)
         except TrainingStopped:
             run.log(f"stopped after epoch {len(state.history)}")
             raise
         group.synchronize(setup.trained)
+        if state.average is not None:
+            group.synchronize(state.average.model)
         seconds = time.perf_counter() - started
         validation = evaluate(
-            setup.trained,
+            state.evaluated,
             setup.examples["valid"],
             hyperparameters.batch_size,
             group,
@@ -133,7 +171,7 @@ def train_epochs(run: Run, setup: Setup, state: TrainingState, events: EventFile
         check_finite(metrics, epoch)
         run.log(metric_line(metrics, epoch))
         events.epoch(epoch, metrics)
-        state.history.append(metrics)
+        state.end_epoch(metrics)
         if group.is_main and run.environment.checkpoint_dir is not None:
             checkpoint.save(run.environment.checkpoint_dir, state, _checkpoint_key(run, setup))
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from early_stopping import EarlyStopping
+from ema import WeightAverage
 from hyperparameters import Hyperparameters
-from sampling import train_batches
+from schedule import schedule
 
 
 @dataclass(slots=True)
@@ -23,6 +23,8 @@ class TrainingState:
     optimizer: optimizer of the model's trainable parameters.
     scheduler: learning rate schedule; one step per batch.
     scaler: scales losses of float16, whose gradients would vanish; does nothing for other precisions.
+    stopping: the best epoch so far, if the recipe stops early.
+    average: the moving average of the weights, if the recipe has one.
     history: the metrics of each completed epoch.
     """
 
@@ -30,6 +32,8 @@ class TrainingState:
     optimizer: torch.optim.Optimizer
     scheduler: LambdaLR
     scaler: torch.amp.GradScaler
+    stopping: EarlyStopping
+    average: WeightAverage | None
     history: list[dict[str, float]] = field(default_factory=list)
 
     @classmethod
@@ -37,21 +41,46 @@ class TrainingState:
         cls,
         model: nn.Module,
         groups: list[dict[str, Any]],
-        images: int,
+        batches: int,
         hyperparameters: Hyperparameters,
         precision: torch.dtype,
     ) -> TrainingState:
         """Return the state before the first epoch.
 
         groups: the model's parameters, as the optimizer gets them.
-        images: number of training images.
+        batches: number of steps per epoch.
         """
-        batches = train_batches(images, hyperparameters.batch_size, hyperparameters.seed, epoch=1)
         optimizer = _optimizer(groups, hyperparameters)
-        schedule = partial(_warmup_cosine, hyperparameters.epochs * len(batches))
+        steps = hyperparameters.epochs * batches
         device = next(model.parameters()).device.type
         scaler = torch.amp.GradScaler(device, enabled=precision == torch.float16)
-        return cls(model, optimizer, LambdaLR(optimizer, schedule), scaler)
+        return cls(
+            model=model,
+            optimizer=optimizer,
+            scheduler=schedule(optimizer, steps, hyperparameters.warmup),
+            scaler=scaler,
+            stopping=EarlyStopping(hyperparameters.patience),
+            average=WeightAverage(model, hyperparameters.ema_decay) if hyperparameters.ema_decay else None,
+        )
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The model that is evaluated after an epoch: the average of the weights, or the model."""
+        return self.model if self.average is None else self.average.model
+
+    def end_epoch(self, metrics: dict[str, float]) -> None:
+        """Record the metrics of an epoch, and the weights if it is the best one."""
+        self.history.append(metrics)
+        self.stopping.update(len(self.history), metrics["validation:loss"], self.evaluated.state_dict())
+
+    def use_final_weights(self) -> None:
+        """Give the model the weights to export: those of the best epoch if the recipe stops early, or of the last one."""
+        self.model.load_state_dict(self.stopping.weights or self.evaluated.state_dict())
+
+    @property
+    def final_metrics(self) -> dict[str, float]:
+        """The metrics of the epoch whose weights are exported."""
+        return self.history[(self.stopping.epoch or len(self.history)) - 1]
 
 
 def _optimizer(groups: list[dict[str, Any]], hyperparameters: Hyperparameters) -> torch.optim.Optimizer:
@@ -59,11 +88,3 @@ def _optimizer(groups: list[dict[str, Any]], hyperparameters: Hyperparameters) -
     if hyperparameters.optimizer == "sgd":
         return torch.optim.SGD(groups, lr, momentum=0.9, weight_decay=weight_decay, nesterov=True)
     return torch.optim.AdamW(groups, lr, weight_decay=weight_decay)
-
-
-def _warmup_cosine(steps: int, step: int) -> float:
-    """Return the factor of the learning rate: linear warm-up over 5 % of the steps, then cosine decay to zero."""
-    warmup = max(1, steps // 20)
-    if step < warmup:
-        return (step + 1) / warmup
-    return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warmup) / max(1, steps - warmup))))

@@ -10,7 +10,7 @@ from ml.jobs.launchers.base import Launcher, OnStatus, Training
 from ml.jobs.submitter import as_submitter
 from ops.environment import Environment
 
-MAX_IMBALANCE = 10  # of the largest class's images to the smallest's; ml/container/setup.py has the same
+MAX_IMBALANCE = 10  # of the largest class's images to the smallest's; ml/container/run_setup.py has the same
 
 
 @dataclass(frozen=True)

@@ -208,6 +208,25 @@ def test_two_hosts_train_the_same_model_as_one(digits, tmp_path, hosts):
     assert not (bases[1] / "model").exists()
 
 
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        "--augmentation trivial --random-erasing 0.3 --mixup 0.4 --cutmix 1 --label-smoothing 0.1 --class-balance weights "
+        "--ema-decay 0.9 --clip-norm 1 --accumulation-steps 3",
+        "--augmentation rand --mixup 0.4 --class-balance sampling --patience 2",
+    ],
+)
+def test_the_recipe_is_exact_over_hosts(digits, tmp_path, hosts, recipe):
+    flags = f"{DIGITS} {recipe}".split()
+    _, _, [base] = run_hosts(digits, tmp_path / "single", ["127.0.0.1"], flags=flags)
+    status, double, bases = run_hosts(digits, tmp_path / "double", hosts, flags=flags)
+    assert status == [0, 0], double
+    one, two = (json.loads((b / "model" / "metrics.json").read_text()) for b in (base, bases[0]))
+    assert two["history"][0]["train:loss"] == pytest.approx(one["history"][0]["train:loss"], abs=2e-4)
+    for name in ("train:loss", "validation:loss", "test:loss"):
+        assert two[name] == pytest.approx(one[name], abs=3e-3)
+
+
 def test_hosts_with_different_data_are_refused(digits, tmp_path, hosts):
     changes = {1: {"SM_CHANNEL_VALID": str(digits / "train")}}
     status, outputs, _ = run_hosts(digits, tmp_path, hosts, changes)
