@@ -16,7 +16,7 @@ from ops.errors import OperatorError, Refused
 from ops.outcome import Outcome
 from ops.outputs import MissingOutputs, OutdatedOutputs
 from ops.settings import Settings
-from pipeline import data, deploy, foundation, predict, preflight, train, tune
+from pipeline import data, deploy, foundation, predict, preflight, stage_times, train, tune
 
 
 def run(
@@ -53,8 +53,15 @@ def run(
     running.stage("predict", lambda: _predict(running))
     seconds = time.monotonic() - began
     ended = running.ending()
+    _record_times(env, running.stages)
     _summarize(env.settings, running.stages, seconds, Outcome(ended["outcome"]))
     return {**ended, "seconds": round(seconds, 1), **running.results}
+
+
+def _record_times(env: Environment, stages: list[Stage]) -> None:
+    """Keep the times of the stages in AWS, for the report. After a failure they are not: AWS may be the reason."""
+    if console.ending(stages)["outcome"] in (Outcome.DONE, Outcome.UNCHANGED, Outcome.DEGRADED):
+        stage_times.record(env, stages)
 
 
 class _Run:

@@ -104,20 +104,11 @@ class NearDuplicate(BaseModel):
     distance: int
 
 
-class Imbalance(BaseModel):
-    """Images of the largest and the smallest class of the training split, and their ratio."""
-
-    largest: str | int
-    smallest: str | int
-    ratio: float
-
-
 class Problems(BaseModel):
-    """problems.json: what `./inv data` found. class_counts: images by split and class."""
+    """problems.json: what `./inv data` found. near_duplicate_count: of all; the list may have fewer."""
 
     near_duplicates: list[NearDuplicate] = []
-    class_counts: dict[str, dict[str, int]] = {}
-    imbalance: Imbalance | None = None
+    near_duplicate_count: int = 0
 
 
 class Features(BaseModel):

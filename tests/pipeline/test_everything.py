@@ -20,7 +20,7 @@ STAGES = ["foundation", "data", "quotas", "tune", "train", "deploy", "predict"]
 def called(monkeypatch):
     """Replace the stages. Returns their calls, name and positional arguments after the environment; and what they do:
     by name, an error to raise or a reason to be degraded for."""
-    calls, does = [], {}
+    calls, does, recorded = [], {}, []
 
     def stage(name, result):
         def run(env, *arguments, stages=None, **named):
@@ -45,9 +45,10 @@ def called(monkeypatch):
     monkeypatch.setattr(
         preflight, "check_everything", lambda env, command, show: calls.append(("quotas", command))
     )
+    monkeypatch.setattr(everything.stage_times, "record", lambda env, stages: recorded.extend(stages))
     monkeypatch.setattr(everything, "time", SimpleNamespace(monotonic=lambda: 130.0))
     console.console.cache_clear()
-    yield SimpleNamespace(calls=calls, does=does, trained=trained, deployed=deployed)
+    yield SimpleNamespace(calls=calls, does=does, trained=trained, deployed=deployed, recorded=recorded)
     console.console.cache_clear()
 
 
@@ -86,6 +87,7 @@ def test_stages_run_in_order_and_deploy_the_model_of_this_run(called, account, d
     assert results["seconds"] == 30.0  # from the start of the task, with the start of the embedded AWS
     assert (results["outcome"], results["reason"]) == ("done", "")
     assert outcomes(results) == dict.fromkeys(STAGES, "done")
+    assert [stage.name for stage in called.recorded] == STAGES
     printed = capsys.readouterr().err
     assert "total" in printed and "./inv status --env dev" in printed
 

@@ -58,12 +58,12 @@ def pairs(evaluation: Evaluation) -> list[Pair]:
 
 
 def examples(inputs: Inputs, model: Model, classes: set[str]) -> dict[str, str]:
-    """Return a small image of each class, from the training split if the data set is the current one."""
+    """Return a small image of each class; none if the model was trained on another data set than the current one."""
     first: dict[str, str] = {}
     if model.dataset == inputs.manifest.dataset:
-        for key in sorted(inputs.manifest.files, reverse=True):
-            split, name, _ = key.split("/")
-            if name in classes and split == "train":
+        for key in sorted(inputs.manifest.files):  # from test to valid: an image of training is preferred
+            name = key.split("/")[1]
+            if name in classes and not first.get(name, "").startswith("train/"):
                 first[name] = key
     made = inputs.thumbnails.of(inputs.manifest.dataset, first.values(), SMALL)
     return {name: made[key] for name, key in first.items() if key in made}

@@ -41,10 +41,12 @@ def content(inputs: Inputs) -> dict[str, Any]:
 def _samples(inputs: Inputs) -> dict[str, Any]:
     """Return the first training images of each class, or of evenly chosen classes if there are many."""
     manifest = inputs.manifest
+    training = [key for key in manifest.files if key.startswith("train/")]
     by_class: dict[str, list[str]] = defaultdict(list)
-    for key in sorted(manifest.files):
-        if key.startswith("train/"):
-            by_class[key.split("/")[1]].append(key)
+    for key in sorted(
+        training or manifest.files
+    ):  # of a set in shards, a few images are objects of their own
+        by_class[key.split("/")[1]].append(key)
     classes = sorted(by_class)
     each = max(1, min(PER_CLASS, SAMPLES // max(1, len(classes))))
     step = max(1.0, len(classes) / SAMPLES)
@@ -88,7 +90,7 @@ def _duplicates(inputs: Inputs, problems: Problems | None) -> dict[str, Any]:
     )
     return {
         "checked": problems is not None,
-        "total": len(found),
+        "total": max(len(found), problems.near_duplicate_count if problems else 0),
         "across": len(across),
         "shown": [_pair(pair, made) for pair in shown],
     }

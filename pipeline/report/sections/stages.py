@@ -61,7 +61,7 @@ def _foundation(inputs: Inputs) -> Stage:
 
 def _data(inputs: Inputs) -> Stage:
     seconds, ended = _timed(inputs, "data")
-    images = words.counted(len(inputs.manifest.files), "image")
+    images = words.counted(sum(map(sum, (n.values() for n in inputs.manifest.counts.values()))), "image")
     made = f"{images} of data set {inputs.manifest.dataset}"
     return Stage("data", made, seconds, inputs.uploaded or ended, inputs.command("data"))
 

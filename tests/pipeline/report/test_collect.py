@@ -114,10 +114,30 @@ def test_the_search_has_trials_times_and_costs(env, monkeypatch):
         "data_hash": collect.collect(env).manifest.hash,
         "model": model,
     }
-    features = {"job": "features-1", "seconds": 5, "reused": True, "saved_seconds": 90}
+    features = {
+        "job": "features-1",
+        "seconds": 5,
+        "reused": True,
+        "saved_seconds": 90,
+        "usd": 0.1,
+        "saved_usd": 1,
+    }
     listed = [trials.Trial({"a": "1"}, name, "Completed", 0.5, None, None, 3600.0) for name in ("one", "two")]
     monkeypatch.setattr(trials, "of_search", lambda *_: listed)
-    put(env, search.RESULT, {**result, "features": features, "trials": [{"name": "one", "usd": 0.25}]})
+    trial = {
+        "name": "one",
+        "hyperparameters": {"a": "1"},
+        "objective": 0.5,
+        "status": "Completed",
+        "seconds": 3600,
+        "billable_seconds": 3600,
+        "usd": 0.25,
+        "start": None,
+        "end": None,
+        "failure": "",
+        "retry_of": "",
+    }
+    put(env, search.RESULT, {**result, "features": features, "trials": [trial]})
     found = collect.collect(env).search
     assert found is not None and found.start is not None and found.end is not None
     assert (found.end - found.start).total_seconds() == 300

@@ -189,7 +189,7 @@ def test_an_image_that_is_gone_has_words():
     parsed = Page(page.render(gone, (data, mistakes)))
     assert parsed.images == {}
     assert "no image" in parsed.sections["mistakes"]
-    assert "No training image could be read" in parsed.sections["data"]
+    assert "No image could be read" in parsed.sections["data"]
 
 
 def test_a_model_of_other_data_is_marked():
