@@ -91,4 +91,4 @@ def render(inputs: Inputs, sections: Sequence[ModuleType] = SECTIONS) -> str:
 
 def _breakable(name: str) -> Markup:
     """Return a name that may be broken into lines where a person would break it."""
-    return Markup(re.sub(r"(?<=[_./-])(?=\w)", "<wbr>", str(escape(name))))
+    return Markup(re.sub(r"(?<=[_/-])(?=\w)", "<wbr>", str(escape(name))))
