@@ -13,6 +13,7 @@ import provenance
 from evaluation import Outputs
 from examples import FeatureExamples
 from export import as_json, export
+from pretrained import weights_digest
 from run import Run
 from run_setup import Setup
 from training_state import TrainingState
@@ -53,10 +54,19 @@ def _description(run: Run, setup: Setup, metrics: dict[str, float], temperature:
         "temperature": temperature,
         "hyperparameters": hyperparameters.as_dict(),
         "metrics": metrics,
+        "weights": _weights(run),
         "data": {"hash": hyperparameters.data_hash, "images": images},
         "libraries": provenance.libraries(),
         "hardware": provenance.hardware(run.group),
     }
+
+
+def _weights(run: Run) -> str:
+    """Return the SHA-256 of the pretrained weights that the training started from; empty for from-scratch."""
+    hyperparameters = run.hyperparameters
+    if not hyperparameters.starts_from_weights:
+        return ""
+    return weights_digest(run.environment.weights(hyperparameters.architecture))
 
 
 def _suspected_labels(run: Run, setup: Setup) -> list[dict[str, str | float]]:

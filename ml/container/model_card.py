@@ -35,7 +35,7 @@ def markdown(description: Mapping[str, Any], evaluation: Mapping[str, Any]) -> s
         _section("Metrics", _metrics(evaluation)),
         _section("Classes", [_classes(evaluation)]),
         _section("Recipe", [_pairs(description["hyperparameters"])]),
-        _section("Made with", [_pairs({**description["libraries"], **description["hardware"]})]),
+        _section("Made with", [_pairs(_made_with(description))]),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -90,6 +90,11 @@ def _classes(evaluation: Mapping[str, Any]) -> str:
         for row in evaluation["per_class"]
     ]
     return _table(["class", "images", "recall", "precision", "F1"], rows)
+
+
+def _made_with(description: Mapping[str, Any]) -> dict[str, Any]:
+    weights = {"pretrained weights (SHA-256)": description["weights"]}
+    return {**description["libraries"], **description["hardware"], **weights}
 
 
 def _pairs(values: Mapping[str, Any]) -> str:

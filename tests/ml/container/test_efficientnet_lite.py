@@ -48,6 +48,21 @@ def test_the_logits_are_those_of_timm(network, timms, size):
         assert torch.allclose(network(images), timms(images), atol=1e-4)
 
 
+def test_a_model_of_timm_starts_from_a_file_of_weights(network, timms, tmp_path):
+    """The same network by way of timm, from a file in the format of timm's weights, has the same features."""
+    from safetensors.torch import save_file
+
+    state = dict(zip(timms.state_dict(), network.state_dict().values(), strict=True))
+    save_file(state, tmp_path / "weights.safetensors")
+    found = build_model(
+        "timm/tf_efficientnet_lite0", 2, image_size=64, weights=tmp_path / "weights.safetensors"
+    )
+    ours = build_model(NAME, 2, image_size=64, weights=pretrained_file())
+    images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert torch.allclose(found.eval().backbone(images), ours.eval().backbone(images), atol=1e-4)
+
+
 def test_the_transform_is_that_of_timm(timms):
     config, found = timms.default_cfg, architectures.resolve(NAME)
     assert (found.mean, found.std) == (config["mean"], config["std"])
@@ -76,11 +91,11 @@ def patches(photos: Path, half: int, count: int) -> tuple[torch.Tensor, torch.Te
         for _ in range(count):
             left = draw.randrange(photo.width // 2 - 64) + half * photo.width // 2
             top = draw.randrange(photo.height - 64)
-            patch = photo.crop((left, top, left + 64, top + 64)).resize((128, 128))
+            patch = photo.crop((left, top, left + 64, top + 64)).resize((112, 112))
             pixels = torch.frombuffer(bytearray(patch.tobytes()), dtype=torch.uint8)
-            images.append(pixels.view(128, 128, 3).permute(2, 0, 1))
+            images.append(pixels.view(112, 112, 3).permute(2, 0, 1))
             labels.append(label)
-    return default_preprocess(NAME, 128, 3).normalize(torch.stack(images)), torch.tensor(labels)
+    return default_preprocess(NAME, 112, 3).normalize(torch.stack(images)), torch.tensor(labels)
 
 
 def probe_accuracy(photos: Path, weights: Path | None) -> float:
@@ -88,7 +103,7 @@ def probe_accuracy(photos: Path, weights: Path | None) -> float:
     torch.manual_seed(0)
     hyperparameters = Hyperparameters(mode=LINEAR_PROBE, learning_rate=0.01)
     architecture = architectures.resolve(NAME)
-    model = build_model(NAME, 2, image_size=128, weights=weights)
+    model = build_model(NAME, 2, image_size=112, weights=weights)
     set_trainable(model, architecture, hyperparameters, epoch=1)
     optimizer = torch.optim.AdamW(parameter_groups(model, architecture, hyperparameters))
     (train, labels), (test, truth) = patches(photos, half=0, count=12), patches(photos, half=1, count=12)

@@ -25,10 +25,16 @@ def description(**changes):
         "classes": CLASSES,
         "hyperparameters": {"epochs": 3, "expected_images": ""},
         "data": {"hash": "abc", "images": {"train": 60, "test": 20}},
+        "weights": "5793",
         "libraries": libraries(),
         "hardware": hardware(GROUP, {"SM_CURRENT_INSTANCE_TYPE": "ml.m5.large"}),
         **changes,
     }
+
+
+def test_the_card_has_the_digest_of_the_pretrained_weights(evaluation):
+    assert "| pretrained weights (SHA-256) | 5793 |" in model_card.markdown(description(), evaluation)
+    assert "pretrained weights" not in model_card.markdown(description(weights=""), evaluation)
 
 
 def test_the_card_has_data_metrics_recipe_and_hardware(evaluation):

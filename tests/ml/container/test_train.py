@@ -62,6 +62,7 @@ def test_training_writes_the_artifact(run, shades):
     assert description["temperature"] == evaluation["calibration"]["temperature"]
     assert "# Model card: small_cnn, 2 classes" in (folder / "model" / "model-card.md").read_text()
     assert description["data"] == {"hash": "", "images": {"train": 40, "valid": 16, "test": 16}}
+    assert description["weights"] == ""
     assert description["libraries"]["torch"] == torch.__version__
     assert description["hardware"]["device"] == "cpu"
     assert len(metrics["history"]) == 3
