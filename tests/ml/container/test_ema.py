@@ -102,3 +102,10 @@ def test_the_ends_of_the_range_are_finite(decay):
     train_step(model, 1)
     average.update()
     assert all(value.isfinite().all() for value in average.model.state_dict().values())
+
+
+def test_no_value_is_read_from_the_device():
+    """The meta device stands for a GPU: it has no values, and reading one raises."""
+    average = WeightAverage(network().to("meta"), decay=0.9)
+    average.update()
+    assert next(average.model.parameters()).device.type == "meta"

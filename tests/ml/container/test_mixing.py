@@ -76,3 +76,11 @@ def test_with_both_about_half_of_the_batches_have_each():
     mixed = [mixing.apply(inputs, labels, seeded(seed))[0] for seed in range(100)]
     cuts = sum(set(found.unique().tolist()) <= {0.0, 1.0} for found in mixed)
     assert 30 < cuts < 70
+
+
+@pytest.mark.parametrize("alphas", [(0.4, 0.0), (0.0, 1.0)])
+def test_no_value_is_read_from_the_device(alphas):
+    """The meta device stands for a GPU: it has no values, and reading one raises."""
+    inputs, labels = (tensor.to("meta") for tensor in batch(8, 3, 8, 8))
+    mixed, targets = Mixing(3, *alphas).apply(inputs, labels, seeded(1))
+    assert (mixed.device.type, tuple(targets.shape)) == ("meta", (8, 3))
