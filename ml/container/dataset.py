@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -45,6 +46,10 @@ class Split:
     labels: torch.Tensor
     classes: tuple[str, ...]
     shards: Shards | None = None
+
+    def order(self) -> torch.Tensor:
+        """Return the indices of all images in the order in which they are read fastest: int64 [len(paths)]."""
+        return torch.tensor(self.shards.positions) if self.shards else torch.arange(len(self.paths))
 
     def encoded(self, indices: Sequence[int], rank: int = 0, ranks: int = 1) -> Iterator[Encoded]:
         """Yield images that are not decoded. Of several ranks, each yields others.
@@ -215,22 +220,26 @@ class SplitImages:
 def stream(split: Split, preprocess: Preprocess, batches: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
     """Yield the images of each batch of indices: uint8 [N, channels, resize_size, resize_size].
 
-    split: in files, not in shards, which cannot be read in any order.
+    batches: of a split in shards, in the order of Split.order.
 
     Decodes a few batches ahead. Threads are enough: Pillow releases the interpreter lock while it decodes.
     Raises InputError, with the file, for an image that cannot be decoded.
     """
 
-    def decode(index: int) -> torch.Tensor:
-        path = split.paths[index]
-        return _read(_name(path), lambda: preprocess.decode(path.read_bytes()))
+    def decode(image: Encoded) -> torch.Tensor:
+        return _read(image.name, lambda: preprocess.decode(image.read()))
 
+    wanted = torch.cat([*batches, torch.empty(0, dtype=torch.int64)]).tolist()
+    images = split.encoded(wanted)
     waiting: deque[list[Future[torch.Tensor]]] = deque()
     pool = ThreadPoolExecutor(_available_cpus())
     shape = (0, preprocess.channels, preprocess.resize_size, preprocess.resize_size)
     try:
         for batch in batches:
-            waiting.append([pool.submit(decode, index) for index in batch.tolist()])
+            ahead = list(islice(images, len(batch)))
+            if [image.index for image in ahead] != batch.tolist():
+                raise ValueError("the batches are not in the order of Split.order")
+            waiting.append([pool.submit(decode, image) for image in ahead])
             if len(waiting) > _AHEAD:
                 yield _stack(waiting.popleft(), shape)
         while waiting:

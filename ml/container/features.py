@@ -8,10 +8,11 @@ one view, so that evaluation on features gives what the exported model gives on 
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import torch
 from torch import nn
 
 from augmentation import Augmentation, Changes
-from dataset import Split, SplitImages, Splits, stream
+from dataset import Split, Splits, stream
 from errors import InputError
 from examples import FeatureExamples
 from precision import channels_last
@@ -116,38 +117,28 @@ def _compute_split(
     )
     compute = _Forward(backbone, preprocess, precision, run.group.device)
     shape = (len(split.paths), views, compute.dimension)
-    array, start = _open(folder / f"{split.name}.npy", shape, "<f4" if precision == torch.float32 else "<f2")
+    order = split.order()
+    array, start = _open(
+        folder / f"{split.name}.npy", shape, "<f4" if precision == torch.float32 else "<f2", order
+    )
     start = int(run.group.minimum([start])[0])
     drawn = _draw(run, len(split.paths), views, backbone.augmentation)
-    group, rounds = (
-        run.group,
-        torch.arange(start, len(split.paths)).split(compute.block * run.group.world_size),
-    )
+    group = run.group
+    rounds = order[start:].split(compute.block * group.world_size)
     shares = [rows[group.rank :: group.world_size] for rows in rounds]
-    report = _Report(run, split.name, start, len(split.paths))
-    for rows, mine, pixels in zip(rounds, shares, _pixels(run, split, preprocess, shares), strict=True):
+    report, done = _Report(run, split.name, start, len(split.paths)), start
+    for rows, mine, pixels in zip(rounds, shares, stream(split, preprocess, shares), strict=True):
         if group.any(run.stop.received):
-            _save_progress(array, int(rows[0]))
-            run.log(f"stopped after the features of {int(rows[0])} images of split {split.name}")
+            _save_progress(array, done, order)
+            run.log(f"stopped after the features of {done} images of split {split.name}")
             raise TrainingStopped
         computed = [compute(pixels, changes and changes[mine]) for changes in drawn]
-        array[rows[0] : rows[-1] + 1] = group.gather(torch.stack(computed, dim=1), len(rows)).cpu().numpy()
-        if report(int(rows[-1]) + 1):
-            _save_progress(array, int(rows[-1]) + 1)
-    _save_progress(array, len(array))
+        array[rows.numpy()] = group.gather(torch.stack(computed, dim=1), len(rows)).cpu().numpy()
+        done += len(rows)
+        if report(done):
+            _save_progress(array, done, order)
+    _save_progress(array, len(array), order)
     return torch.from_numpy(array)
-
-
-def _pixels(
-    run: Run, split: Split, preprocess: Preprocess, shares: Sequence[torch.Tensor]
-) -> Iterator[torch.Tensor]:
-    """Yield the images of each share, as dataset.stream. Shards are decoded into a file first. Collective."""
-    if split.shards is None:
-        yield from stream(split, preprocess, shares)
-        return
-    with run.scratch() as folder:
-        images = SplitImages(split, preprocess, run.group, folder)
-        yield from (pixels for pixels, _ in images.batches(shares))
 
 
 class _Forward:
@@ -218,19 +209,25 @@ class _Report:
         return True
 
 
-def _open(file: Path, shape: tuple[int, int, int], dtype: str) -> tuple[np.memmap[Any, Any], int]:
-    """Return the array in a file, created if there is none, and the number of images whose features it has."""
+def _open(
+    file: Path, shape: tuple[int, int, int], dtype: str, order: torch.Tensor
+) -> tuple[np.memmap[Any, Any], int]:
+    """Return the array in a file, created if there is none, and how many images of an order it has the features of."""
     progress = _read_json(file.with_suffix(".json"))
-    if progress is not None and file.exists():
+    if progress is not None and progress.get("order") == _digest(order) and file.exists():
         array = np.lib.format.open_memmap(file, mode="r+")
         if array.shape == shape and array.dtype == np.dtype(dtype):
             return array, int(progress["images"])
     return np.lib.format.open_memmap(file, mode="w+", dtype=np.dtype(dtype), shape=shape), 0
 
 
-def _save_progress(array: np.memmap[Any, Any], images: int) -> None:
+def _save_progress(array: np.memmap[Any, Any], images: int, order: torch.Tensor) -> None:
     array.flush()
-    _write_json(Path(str(array.filename)).with_suffix(".json"), {"images": images})
+    _write_json(Path(str(array.filename)).with_suffix(".json"), {"images": images, "order": _digest(order)})
+
+
+def _digest(order: torch.Tensor) -> str:
+    return hashlib.sha256(order.numpy().tobytes()).hexdigest()
 
 
 def _read_json(file: Path) -> dict[str, Any] | None:

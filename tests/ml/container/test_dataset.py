@@ -114,6 +114,12 @@ def test_batches_are_the_same_from_files_and_from_shards(shades, tmp_path):
     [(images, labels)] = SplitImages(sharded, GRAY, GROUP, tmp_path).batches(indices)
     [(expected, expected_labels)] = SplitImages(split, GRAY, GROUP, tmp_path).batches(indices)
     assert torch.equal(images, expected) and torch.equal(labels, expected_labels)
+    order = sharded.order()
+    assert sorted(order.tolist()) == list(range(40)) and order.tolist() != list(range(40))
+    share = order[1::2].split(7)  # as one of two ranks reads it
+    assert torch.equal(torch.cat(list(stream(sharded, GRAY, share))), expected[order[1::2]])
+    with pytest.raises(ValueError, match="not in the order"):
+        list(stream(sharded, GRAY, [torch.arange(40)]))
 
 
 def test_a_broken_image_in_a_shard_is_named(shades, tmp_path):

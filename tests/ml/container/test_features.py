@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from process_group import ProcessGroup
 from run import Run
 from run_setup import prepare
 from stop import StopRequest, TrainingStopped
+from tests.ml.container.shard_kit import write_shards
 
 FLAGS = {
     "architecture": "efficientnet_lite0",
@@ -96,9 +98,19 @@ def test_the_exported_model_gives_the_reported_metrics(job, shades, tmp_path):
     assert report["test:loss"] == pytest.approx(loss, abs=1e-5)
 
 
-def test_an_interrupted_computation_resumes_with_the_same_features(job, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("files", "files"), ("shards", "shards"), ("files", "shards")],
+    ids=["files", "shards", "files, then shards"],
+)
+def test_an_interrupted_computation_resumes_with_the_same_features(
+    job, shades, tmp_path, monkeypatch, before, after
+):
     train.run_task(job("whole", task="features"))
-    interrupted = job("interrupted", task="features")
+    shards = write_shards(shades, tmp_path / "shards", 20_000)
+    splits = ("train", "valid", "test")
+    stored = {"files": None, "shards": {split: shards / split for split in splits}}
+    interrupted = job("interrupted", stored[before], task="features")
     forward, calls = features._Forward.__call__, []
 
     def stop_later(self, *args):
@@ -111,11 +123,11 @@ def test_an_interrupted_computation_resumes_with_the_same_features(job, tmp_path
         train.run_task(interrupted)
     monkeypatch.setattr(features._Forward, "__call__", forward)
     folder = tmp_path / "interrupted" / "checkpoints"
-    assert json.loads((folder / "train.json").read_text()) == {"images": 24}
+    assert json.loads((folder / "train.json").read_text()) == {"images": 24, "order": ANY}
     with pytest.raises(InputError, match=r"no complete features\.json"):
         prepare(job("reader", {"features": folder}), tmp_path)
-    train.run_task(job("interrupted", task="features"))
-    for split in ("train", "valid", "test"):
+    train.run_task(job("interrupted", stored[after], task="features"))
+    for split in splits:
         expected = np.load(tmp_path / "whole" / "checkpoints" / f"{split}.npy")
         assert np.array_equal(np.load(folder / f"{split}.npy"), expected), split
 
