@@ -22,9 +22,12 @@ from ops.paths import ROOT
 )
 def test(c: Context, k: str | None = None, quick: bool = False, slowest: bool = False) -> None:
     """Run the whole test suite; needs no AWS account."""
-    # Tests of a file share an embedded AWS. The order of the files is kept: the longest files come first.
-    distribution = ["worksteal"] if quick else ["loadfile", "--no-loadscope-reorder"]
-    command = [sys.executable, "-m", "pytest", "-n", "2", "-q", "--dist", *distribution]
+    # Tests of a file share an embedded AWS. The order of the files is kept: the longest files come first. As many tests wait
+    # for processes and services, three workers keep two cores busy; the quick ones do not wait.
+    distribution = (
+        ["2", "--dist", "worksteal"] if quick else ["3", "--dist", "loadfile", "--no-loadscope-reorder"]
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-n", *distribution]
     command += ["--durations", "20"] if slowest else []
     command += ["-k", k] if k else []
     command += ["-m", "not slow"] if quick else []

@@ -130,8 +130,10 @@ class Configuration:
         lock = self.folder / folder / ".terraform.lock.hcl"
         if not lock.exists():  # a module: use the provider version of the roots
             shutil.copy(self.folder / "terraform" / "foundation" / lock.name, lock)
+        # An attached init does not hash the provider, which takes longest: one init has done so.
+        attached = self._provider.variables if self._provider else {}
         done = self._terraform(
-            folder, "init", "-backend=false", "-input=false", "-lockfile=readonly", "-json"
+            folder, "init", "-backend=false", "-input=false", "-lockfile=readonly", "-json", **attached
         )
         if done.returncode == 0:
             return None

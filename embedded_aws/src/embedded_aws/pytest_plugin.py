@@ -5,6 +5,7 @@ Load with `-p embedded_aws.pytest_plugin`.
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import time
@@ -27,6 +28,15 @@ REGION = "us-east-1"
 def pytest_configure() -> None:
     """Let every server that this process or its children start stop with it, even after `kill -9`."""
     os.environ[OWNER] = str(os.getpid())
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect tests without collections of garbage, and leave the imported modules out of all later ones."""
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects tests by marker
