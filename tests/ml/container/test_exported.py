@@ -1,0 +1,156 @@
+"""What is reported is what is exported: the artifact's files alone, one image at a time, give the reported metrics."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+
+import train
+from evaluation import Outputs
+from model import build_model
+from predict import Predictor
+from tests.ml.container.conftest import CONTAINER
+from tests.ml.container.test_training_program import clean_environment
+
+LITE0 = "efficientnet_lite0"
+FLAGS = "--image-size 32 --batch-size 16 --learning-rate 0.01 --head original --ema-decay 0"
+
+
+def save_weights(folder, architecture: str) -> None:
+    """Write random weights of a backbone, as the model.pt of an artifact has them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(1)
+    backbone = build_model(architecture, 2, image_size=32).backbone.state_dict()
+    torch.save({f"backbone.{name}": value for name, value in backbone.items()}, folder / "weights.pt")
+
+
+def check_exported(model_dir, split_dir) -> None:
+    """Classify the images of a split with the artifact, and compare with evaluation.json."""
+    predictor, evaluation = Predictor(model_dir), json.loads((model_dir / "evaluation.json").read_text())
+    images = [path for name in predictor.classes for path in sorted((split_dir / name).iterdir())]
+    logits = torch.stack([predictor.logits(path.read_bytes()) for path in images])
+    labels = torch.tensor([predictor.classes.index(path.parent.name) for path in images])
+    names = [f"{path.parent.name}/{path.name}" for path in images]
+    measured = Outputs("test", logits, labels, names)
+    found = measured.metrics()
+    for name in ("accuracy", "balanced_accuracy", "top5_accuracy"):
+        assert getattr(found, name) == evaluation[name], name
+    assert found.loss == pytest.approx(evaluation["loss"], rel=1e-4, abs=1e-6)
+    matrix = torch.tensor(evaluation["confusion_matrix"])
+    assert matrix.diagonal().sum() == (logits.argmax(dim=1) == labels).sum()
+    assert matrix.sum() == len(images)
+    for mistake in evaluation["mistakes"]:
+        response = predictor.predict((split_dir / mistake["image"]).read_bytes(), top_k=1)
+        assert response["predictions"] == [
+            {"label": mistake["predicted"], "probability": pytest.approx(mistake["confidence"], abs=1e-4)}
+        ]
+
+
+@pytest.fixture
+def environment(shades, tmp_path, monkeypatch):
+    """The variables of a job with the images of shades, and its weights."""
+    handler = signal.getsignal(signal.SIGTERM)
+    for name in [name for name in os.environ if name.startswith("SM_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SAGEMAKER_BASE_DIR", str(tmp_path / "job"))
+    monkeypatch.setenv("SM_CHANNEL_WEIGHTS", str(tmp_path / "weights"))
+    for channel in ("train", "valid", "test"):
+        monkeypatch.setenv(f"SM_CHANNEL_{channel.upper()}", str(shades / channel))
+    yield
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "mode"),
+    [
+        ("small_cnn", "from-scratch"),
+        (LITE0, "from-scratch"),
+        (LITE0, "linear-probe"),
+        (LITE0, "gradual-unfreezing"),
+        (LITE0, "fine-tuning"),
+        *(
+            pytest.param(name, "fine-tuning", marks=pytest.mark.slow)
+            for name in (
+                "resnet18",
+                "mobilenet_v3_small",
+                "efficientnet_b0",
+                "convnext_tiny",
+                "swin_t",
+                "timm/vit_tiny_patch16_224",
+            )
+        ),
+    ],
+)
+def test_the_artifact_has_the_reported_metrics(environment, shades, tmp_path, architecture, mode):
+    if mode != "from-scratch":
+        save_weights(tmp_path / "weights", architecture)
+    epochs = "2" if mode == "gradual-unfreezing" else "1"
+    flags = [*FLAGS.split(), "--architecture", architecture, "--mode", mode, "--epochs", epochs]
+    assert train.main(flags) == 0
+    check_exported(tmp_path / "job" / "model", shades / "test")
+
+
+CASES = {
+    "a": ("resnet18", "from-scratch"),
+    "b": (LITE0, "linear-probe"),
+    "c": (LITE0, "gradual-unfreezing"),
+    "d": ("small_cnn", "from-scratch"),
+}
+# Trains every case in one process, which imports torch once.
+PROGRAM = """
+import json, os, sys, train
+for name, (base, host, flags) in json.loads(sys.argv[1]).items():
+    hosts = [host + ".1", host + ".2"]
+    os.environ.update(SAGEMAKER_BASE_DIR=base, SM_HOSTS=json.dumps(hosts), SM_CURRENT_HOST=hosts[int(sys.argv[2])])
+    if train.main(flags):
+        sys.exit(f"case {name} failed")
+sys.stdout.flush()
+os._exit(0)
+"""
+
+
+@pytest.mark.slow
+def test_the_artifact_of_two_ranks_has_the_reported_metrics(shades, tmp_path):
+    """Batch normalization has other running statistics on each rank, unless they are averaged before evaluation."""
+    save_weights(tmp_path / "weights", LITE0)
+    network = f"127.{random.randint(1, 254)}"
+    processes = []
+    for rank in range(2):
+        cases = {
+            name: (
+                str(tmp_path / f"{name}-{rank}"),
+                f"{network}.{number}",
+                [*FLAGS.split(), "--architecture", architecture, "--mode", mode, "--epochs", "2"],
+            )
+            for number, (name, (architecture, mode)) in enumerate(CASES.items())
+        }
+        variables = clean_environment() | {
+            "SM_NETWORK_INTERFACE_NAME": "lo",
+            "SM_CHANNEL_WEIGHTS": str(tmp_path / "weights"),
+            **{f"SM_CHANNEL_{name.upper()}": str(shades / name) for name in ("train", "valid", "test")},
+        }
+        command = [sys.executable, "-c", PROGRAM, json.dumps(cases), str(rank)]
+        processes.append(
+            subprocess.Popen(
+                command,
+                env=variables,
+                cwd=CONTAINER,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        )
+    try:
+        outputs = [process.communicate(timeout=300)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    assert outputs[0].count("devices: 2 x cpu") == len(CASES)
+    for name in CASES:
+        check_exported(tmp_path / f"{name}-0" / "model", shades / "test")
