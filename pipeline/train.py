@@ -13,6 +13,7 @@ from ops.environment import Environment
 from ops.text import clause
 from pipeline import preflight
 from pipeline.report import comparison
+from pipeline.training_progress import TrainingProgress
 
 
 def run(
@@ -32,6 +33,7 @@ def run(
     again: also if a training with these inputs has succeeded.
     """
     launcher = launcher or factory.create(on, env)
+    progress = TrainingProgress(env.settings.training.epochs)
     warnings: list[str] = []
 
     def warn(text: str) -> None:
@@ -46,7 +48,7 @@ def run(
             instances=instances,
             again=again,
             on_status=step,
-            on_line=lambda line: _show_log_line(step, line),
+            on_line=lambda line: _show_log_line(step, progress, line),
             before_start=lambda count: _check_quotas(env, launcher, step, count),
             on_warning=warn,
         )
@@ -117,12 +119,15 @@ def _check_quotas(env: Environment, launcher: Launcher, step: Step, instances: i
         preflight.check_training(env, f"./inv train{env.settings.flag}", step.remark, instances)
 
 
-def _show_log_line(step: Step, line: str) -> None:
-    """Show a log line of a training: epochs stay visible, other metrics are left out."""
+def _show_log_line(step: Step, progress: TrainingProgress, line: str) -> None:
+    """Show a log line of a training: epochs stay visible above the progress, other metrics are left out."""
+    moved = progress.read(line)
     if text := epoch_progress(line):
         step(text, important=True)
-    elif "=" not in line:
+    elif "=" not in line and not moved:
         step(line)
+    if moved:
+        step.follow(progress.text)
 
 
 def epoch_progress(line: str) -> str:
