@@ -177,7 +177,7 @@ def _store_results(env: Environment, training_job: str, artifact: str) -> dict[s
             f"{uri} is not the output of a training ({error}): run ./inv train{flag} --again."
         ) from error
     for name, content in files.items():
-        s3.put(env, f"training/{training_job}/{name}", content, ContentType=results.CONTENT_TYPES[name])
+        s3.put(env, f"training/{training_job}/{name}", content, ContentType=results.content_type(name))
     return results.evaluation(files)
 
 

@@ -95,7 +95,7 @@ def _log_values(env: Environment, result: Result, client: Any, run: str) -> None
     now = int(time.time() * 1000)
     files = {
         name: content
-        for name in results.CONTENT_TYPES
+        for name in (results.EVALUATION, results.HISTORY, results.CARD)
         if (content := s3.get(env, s3.in_data_bucket(env, f"training/{result.training_job}/{name}")))
     }
     history = json.loads(files.get(results.HISTORY, b"[]"))

@@ -202,7 +202,7 @@ class _Attempt:
         self._storage.put_text(self._job, f"{self._job.output}metrics.json", metrics.encode())
         self._results = results.of_folder(self._directories.output / "data")
         for name, content in self._results.items():
-            uri, kind = f"{self._job.output}{name}", results.CONTENT_TYPES[name]
+            uri, kind = f"{self._job.output}{name}", results.content_type(name)
             self._storage.put_text(self._job, uri, content, kind)
 
     def _register(self, registration: dict[str, Any]) -> None:

@@ -30,14 +30,15 @@ def test_a_folder_and_its_archive_give_the_same_files(tmp_path, prefix):
         "evaluation.json": b'{"accuracy": 0.5}',
         "metrics.json": json.dumps(METRICS).encode(),
         "model-card.md": b"# Card",
-        "tensorboard/events.1": b"ours is not this",
+        "tensorboard/events.1": b"events",
+        "other.txt": b"not kept",
     }
     for name, content in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(content)
     found = results.of_archive(archive(files, prefix))
     assert found == results.of_folder(tmp_path)
-    assert set(found) == set(results.CONTENT_TYPES)
+    assert set(found) == {"evaluation.json", "history.json", "model-card.md", "tensorboard/events.1"}
     assert json.loads(found["history.json"]) == METRICS["history"]
     assert results.evaluation(found) == {"accuracy": 0.5}
 
