@@ -34,6 +34,7 @@ class ModelSettings(Section):
     # Not in model_dump: the digest decides the result, wherever the file is.
     weights: str = Field(
         "",
+        pattern=r"^$|\.(pt|pth|safetensors)$",  # what the training program looks for in its channel
         exclude=True,
         description="Weights to start from instead of those pretrained on ImageNet: a local path or an s3:// URI of a "
         "state_dict of the architecture, or the model.pt of an earlier model.",

@@ -98,6 +98,7 @@ def test_a_grid_search_with_one_job_per_combination_is_accepted(load):
             GOOD + '[model]\narchitecture = "vit_b_16"\nimage_size = 100',
             ["image_size is 100", "at least 16 and a multiple of 16 for vit_b_16"],
         ),
+        (GOOD + '[model]\nmode = "fine-tuning"\nweights = "mine.bin"', ["model.weights", "safetensors"]),
         (
             GOOD + '[model]\nmode = "fine-tuning"\nweights = "mine.pth"',
             ["both weights and weights_sha256", "sha256sum"],
