@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ml.jobs import running, tracking, training
+from ml.jobs import features, running, tracking, training
 from ml.jobs.launchers import factory
 from ml.jobs.launchers.base import Launcher
 from ops import console
@@ -107,8 +107,13 @@ def compare(env: Environment) -> list[dict[str, Any]]:
 
 
 def stop(env: Environment, kind: str) -> dict[str, Any]:
-    """Stop the running jobs of a kind, without waiting. kind: "tuning" or "training"."""
+    """Stop the running jobs of a kind, without waiting.
+
+    kind: "tuning", for searches and the jobs that compute features for them, or "training".
+    """
     stopped = running.stop(env, kind)
+    if kind == "tuning":
+        stopped += running.stop(env, "training", features.job_prefix(env.settings))
     say(f"Stopping: {', '.join(stopped) or 'no job is running'}.")
     return {"stopped": stopped}
 

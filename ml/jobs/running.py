@@ -22,10 +22,13 @@ _KINDS = {
 _STOP_SECONDS = 1200  # SageMaker gives a program 2 minutes, then uploads what there is
 
 
-def running(env: Environment, kind: str) -> dict[str, str]:
-    """Return the status of each job that is running or stopping; both bill. kind: "tuning" or "training"."""
+def running(env: Environment, kind: str, prefix: str = "") -> dict[str, str]:
+    """Return the status of each job that is running or stopping; both bill.
+
+    kind: "tuning" or "training". prefix: the start of their names, by default that of all jobs of the environment.
+    """
     operation, items, name = _KINDS[kind]
-    prefix = env.settings.prefix
+    prefix = prefix or env.settings.prefix
     pages = env.client("sagemaker").get_paginator(operation)
     return {
         job[name]: status
@@ -36,8 +39,8 @@ def running(env: Environment, kind: str) -> dict[str, str]:
     }
 
 
-def stop(env: Environment, kind: str) -> list[str]:
-    """Stop every running job of a kind, without waiting. Returns their names."""
+def stop(env: Environment, kind: str, prefix: str = "") -> list[str]:
+    """Stop every running job of a kind, without waiting. Returns their names. prefix: as of `running`."""
     sagemaker = env.client("sagemaker")
 
     def stop_job(name: str) -> None:
@@ -47,7 +50,7 @@ def stop(env: Environment, kind: str) -> list[str]:
             sagemaker.stop_training_job(TrainingJobName=name)
 
     stopped = []
-    for name, status in running(env, kind).items():
+    for name, status in running(env, kind, prefix).items():
         if status == "InProgress":
             try:
                 stop_job(name)

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from ml.jobs import running
 from ops import waiting
 from ops.errors import OperatorError
+from pipeline import train
 from tests.environments import with_clients
 
 KINDS = {"HyperParameterTuningJob": "tuning", "TrainingJob": "training"}
@@ -102,3 +103,15 @@ def test_a_job_that_does_not_stop_is_an_error(account_with):
     env, _ = account_with({("training", MINE): "Stopping"}, ends=False)
     with pytest.raises(OperatorError, match=f"{MINE} did not stop within 20 minutes"):
         running.stop_all(env)
+
+
+def test_the_end_of_a_search_is_also_that_of_the_job_that_computes_its_features(account_with):
+    job = "image-classifier-dev-features-1"
+    found = {
+        ("tuning", MINE): "InProgress",
+        ("training", job): "InProgress",
+        ("training", MINE): "InProgress",
+    }
+    env, fake = account_with(found)
+    assert train.stop(env, "tuning") == {"stopped": [MINE, job]}
+    assert fake.found["training", MINE] == "InProgress"
