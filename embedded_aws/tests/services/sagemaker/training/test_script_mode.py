@@ -182,3 +182,20 @@ def test_a_job_changes_nothing_but_its_own_folders(work: Training) -> None:
         assert model["saw-another"] == b"False\n"
         assert model["home"] == b"[]"
     assert not list(Path(packages).glob("intruder"))
+
+
+def test_torchrun_starts_the_program_and_its_processes_reach_each_other(work: Training) -> None:
+    """On AWS one process per GPU. This machine has none, so it is one per instance."""
+    program = """
+import json, os
+import torch, torch.distributed as dist
+dist.init_process_group("gloo")
+total = torch.ones(1)
+dist.all_reduce(total)
+with open("/opt/ml/model/world.json", "w") as file:
+    json.dump([int(total), "TORCHELASTIC_RUN_ID" in os.environ], file)
+"""
+    enabled = {"sagemaker_torch_distributed_enabled": "true"}
+    job = work.run(program, enabled, instances=2)
+    assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
+    assert json.loads(work.archive(job["ModelArtifacts"]["S3ModelArtifacts"])["world.json"]) == [2, True]
