@@ -78,10 +78,11 @@ def run(env: Environment, again: bool = False, stages: list[Stage] | None = None
 def _saving(features: FeaturesResult) -> str:
     """Return what it saved that the features of the frozen backbone were computed once, as a sentence."""
     before = "had computed" if features.reused else "computed"
-    money = f" and {features.saved_usd:.2f} USD" if features.saved_usd is not None else ""
+    money = f" and {abs(features.saved_usd):.4f} USD" if features.saved_usd is not None else ""
+    verb = "saved" if features.saved_seconds >= 0 else "took, as the data set is small, another"
     return (
-        f"{features.job} {before} the features of all images once, in {features.seconds:.0f} s: "
-        f"this saved {features.saved_seconds:.0f} s of training{money}"
+        f"{features.job} {before} the features of all images once, in {features.computing_seconds:.1f} s: "
+        f"this {verb} {abs(features.saved_seconds):.0f} s of training{money}"
     )
 
 

@@ -63,7 +63,7 @@ def save_features(run: Run, scratch: Path) -> None:
     folder = environment.checkpoint_dir if run.group.is_main else scratch / f"features-{run.group.rank}"
     compute_features(run, architecture, splits, model, precision, weights, folder)
     count = sum(len(split.paths) for split in splits.splits.values())
-    run.log(f"features of {count} images saved, in {time.perf_counter() - started:.1f} s")
+    run.log(f"saved the features of {count} images: features_seconds={time.perf_counter() - started:.1f}")
 
 
 def train(run: Run, scratch: Path) -> None:

@@ -27,6 +27,7 @@ from ops.settings import Settings
 from ops.text import sentence
 
 INDEX = "features.json"
+SECONDS = "features_seconds"  # the metric that the program prints
 SPLITS = ["train", "valid", "test"]
 MODULES = ("features", "model", "pretrained")  # of the program, with what they import
 DECIDING = ("augmentation", "feature-views", "precision", "random-erasing")
@@ -41,7 +42,8 @@ class Features:
 
     uri: s3:// prefix.
     job: the training job that computed them.
-    seconds: that it took.
+    seconds: that it took, with its start.
+    computing_seconds: that the computation itself took: what each job would spend on features of its own.
     billable_seconds: that AWS bills for it.
     usd: their cost at the list price; None if it is not known.
     reused: whether the job had run before.
@@ -50,6 +52,7 @@ class Features:
     uri: str
     job: str
     seconds: float
+    computing_seconds: float
     billable_seconds: float
     usd: float | None
     reused: bool
@@ -131,11 +134,13 @@ class FeaturesJob:
     def _features(self, job: dict[str, Any], reused: bool) -> Features:
         seconds = float(job.get("TrainingTimeInSeconds", 0))
         billable = float(job.get("BillableTimeInSeconds", seconds))
+        metrics = {m["MetricName"]: m["Value"] for m in job.get("FinalMetricDataList", [])}
         price = hourly(job["ResourceConfig"]["InstanceType"])
         return Features(
             uri=str(self.uri),
             job=job["TrainingJobName"],
             seconds=seconds,
+            computing_seconds=round(metrics.get(SECONDS, seconds), 1),
             billable_seconds=billable,
             usd=None if price is None else round(price * billable / 3600, 6),
             reused=reused,
@@ -157,7 +162,7 @@ def submit(env: Environment, manifest: Manifest, source: job_inputs.Source, name
         algorithm_specification={
             "training_image": job_inputs.training_image(settings),
             "training_input_mode": "File",
-            "metric_definitions": job_inputs.metric_definitions(),
+            "metric_definitions": job_inputs.metric_definitions([SECONDS]),
         },
         input_data_config=job_inputs.channels(env, source, manifest, SPLITS),
         output_data_config={

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -62,9 +62,9 @@ def upload_source(env: Environment) -> Source:
     return Source(str(s3.put_once(env, f"code/{digest[:16]}/{ARCHIVE}", body)), digest)
 
 
-def metric_definitions() -> list[dict[str, str]]:
+def metric_definitions(metrics: Sequence[str] = METRICS) -> list[dict[str, str]]:
     """Return how SageMaker reads the metrics from the program's log lines (`name=value`)."""
-    return [{"name": name, "regex": rf"(?<![\w:]){name}={_NUMBER}"} for name in METRICS]
+    return [{"name": name, "regex": rf"(?<![\w:]){name}={_NUMBER}"} for name in metrics]
 
 
 def hyperparameters(settings: Settings, epochs: int, manifest: Manifest) -> dict[str, str]:

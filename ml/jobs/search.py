@@ -70,13 +70,16 @@ class FeaturesResult(BaseModel):
     """What it saved that the features of the frozen backbone were computed once.
 
     job: the training job that computed them.
-    seconds, usd: that it took, and its cost at the list price.
-    reused: whether an earlier search or training had computed them.
-    saved_seconds, saved_usd: what it would have taken in every trial, less what it took here.
+    seconds, usd: that it took with its start, and its cost at the list price.
+    computing_seconds: that the computation itself took.
+    reused: whether an earlier search had computed them.
+    saved_seconds, saved_usd: the computation in every trial, less the job if it is of this search. Negative for a small
+      data set, where the job's start takes longer.
     """
 
     job: str
     seconds: float
+    computing_seconds: float
     usd: float | None
     reused: bool
     saved_seconds: float
@@ -350,14 +353,17 @@ def _features_result(env: Environment, name: str, computed: Features, jobs: int)
         before = find_result(env)
         if before and before.tuning_job == name:
             return before.features  # written when the search ended
-    used = jobs if computed.reused else jobs - 1
+    saved = jobs * computed.computing_seconds - (0 if computed.reused else computed.seconds)
     return FeaturesResult(
         job=computed.job,
         seconds=computed.seconds,
+        computing_seconds=computed.computing_seconds,
         usd=computed.usd,
         reused=computed.reused,
-        saved_seconds=used * computed.seconds,
-        saved_usd=None if computed.usd is None else round(used * computed.usd, 6),
+        saved_seconds=round(saved, 1),
+        saved_usd=round(saved * computed.usd / computed.seconds, 6)
+        if computed.usd and computed.seconds
+        else None,
     )
 
 

@@ -99,12 +99,18 @@ def test_the_original_search_tunes_batch_size_and_learning_rate_one_trial_after_
 
 def test_what_the_shared_features_saved_is_reported(dev, monkeypatch, capsys):
     saved = search.FeaturesResult(
-        job="features-job", seconds=120, usd=0.02, reused=False, saved_seconds=840, saved_usd=0.14
+        job="features-job",
+        seconds=150,
+        computing_seconds=120,
+        usd=0.02,
+        reused=False,
+        saved_seconds=840,
+        saved_usd=0.14,
     )
     monkeypatch.setattr(sys.modules[__name__], "RESULT", RESULT.model_copy(update={"features": saved}))
     result, shown = run(dev, monkeypatch, capsys, trial("t3", 0.9), trial("t4", 0.8))
     assert (
-        "features-job computed the features of all images once, in 120 s: this saved 840 s of training and 0.14 USD"
-        in shown
+        "features-job computed the features of all images once, in 120.0 s: this saved 840 s of training and "
+        "0.1400 USD" in shown
     )
     assert result["features"]["saved_seconds"] == 840

@@ -1,6 +1,7 @@
 """Features of a frozen backbone: computed once, resumed, read by other jobs, equal to the whole model's."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import ANY
@@ -17,6 +18,8 @@ from environment import TrainingEnvironment
 from errors import InputError
 from evaluate import predict_outputs
 from hyperparameters import Hyperparameters
+from ml.jobs.features import SECONDS
+from ml.jobs.job_inputs import metric_definitions
 from predict import Predictor
 from process_group import ProcessGroup
 from run import Run
@@ -178,3 +181,10 @@ def test_the_checkpoint_holds_the_trained_part_only(job, tmp_path):
     train.run_task(job())
     saved = torch.load(tmp_path / "job" / "checkpoints" / FILE_NAME)
     assert set(saved["model"]) == {"1.weight", "1.bias"}  # after the dropout
+
+
+def test_the_job_prints_its_seconds_as_the_metric_that_sagemaker_reads(job, capsys):
+    train.run_task(job("features", task="features"))
+    (definition,) = metric_definitions([SECONDS])
+    (seconds,) = re.findall(definition["regex"], capsys.readouterr().out)
+    assert float(seconds) > 0

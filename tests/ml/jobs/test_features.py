@@ -37,6 +37,7 @@ def sagemaker(monkeypatch):
             "TrainingJobName": name,
             "TrainingJobStatus": "InProgress",
             "TrainingTimeInSeconds": 100,
+            "FinalMetricDataList": [{"MetricName": "features_seconds", "Value": 61.5}],
             "BillableTimeInSeconds": 36,
             "ResourceConfig": {"InstanceType": "ml.m5.2xlarge", "InstanceCount": 1},
             "uri": uri,
@@ -72,7 +73,8 @@ def ensure(env, manifest):
 def test_features_are_computed_once_and_then_reused(env, manifest, sagemaker):
     assert FeaturesJob(env, manifest).find() is None
     first = ensure(env, manifest)
-    assert (first.seconds, first.billable_seconds, first.reused) == (100, 36, False)
+    assert (first.seconds, first.computing_seconds, first.billable_seconds) == (100, 61.5, 36)
+    assert not first.reused
     assert first.usd == pytest.approx(0.461 * 36 / 3600, rel=1e-3)
     again = ensure(env, manifest)
     assert (again.job, again.uri, again.reused, len(sagemaker.jobs)) == (first.job, first.uri, True, 1)
