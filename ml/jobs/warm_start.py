@@ -24,6 +24,11 @@ def relation(env: Environment, manifest: Manifest, source: job_inputs.Source) ->
     chosen = env.settings.tuning.warm_start
     if not chosen.jobs:
         return ""
+    prefix = f"{env.settings.prefix}-"
+    if other := next((name for name in chosen.jobs if not name.startswith(prefix)), None):
+        raise Refused(
+            f"{other!r} is no tuning job of this environment, whose names start with {prefix}: give another one."
+        )
     parents = [_parent(env, name) for name in chosen.jobs]
     if chosen.type != "Auto":
         return chosen.type

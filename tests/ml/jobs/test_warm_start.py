@@ -8,6 +8,7 @@ from ops.errors import Refused
 from ops.settings.tuning import WarmStart
 from tests.environments import with_clients, with_settings
 
+EARLIER = "image-classifier-dev-earlier"
 SOURCE = job_inputs.Source("s3://bucket/code/abc/source.tar.gz", "abc")
 
 
@@ -28,7 +29,7 @@ class Sagemaker:
         self.data_hash = data_hash
 
     def describe_hyper_parameter_tuning_job(self, HyperParameterTuningJobName):
-        if HyperParameterTuningJobName != "earlier":
+        if HyperParameterTuningJobName != EARLIER:
             error = {"Code": "ValidationException", "Message": "can't find a tuning job with the name"}
             raise ClientError({"Error": error}, "DescribeHyperParameterTuningJob")
         return self.job
@@ -63,42 +64,47 @@ def test_without_earlier_searches_there_is_none(relation):
 
 
 def test_the_same_data_program_and_image_are_identical(relation):
-    assert relation("earlier") == "IdenticalDataAndAlgorithm"
+    assert relation(EARLIER) == "IdenticalDataAndAlgorithm"
 
 
 def test_other_data_are_transfer_learning(relation, sagemaker):
     sagemaker.data_hash = "0" * 16
-    assert relation("earlier") == "TransferLearning"
+    assert relation(EARLIER) == "TransferLearning"
 
 
 def test_another_program_is_transfer_learning(relation):
     assert (
-        relation("earlier", source=job_inputs.Source("s3://bucket/code/x/source.tar.gz", "x"))
+        relation(EARLIER, source=job_inputs.Source("s3://bucket/code/x/source.tar.gz", "x"))
         == "TransferLearning"
     )
 
 
 def test_another_image_is_transfer_learning(relation, sagemaker):
     sagemaker.job["TrainingJobDefinition"]["AlgorithmSpecification"]["TrainingImage"] += "-gpu"
-    assert relation("earlier") == "TransferLearning"
+    assert relation(EARLIER) == "TransferLearning"
 
 
 def test_the_setting_decides(relation):
-    assert relation("earlier", type="TransferLearning") == "TransferLearning"
+    assert relation(EARLIER, type="TransferLearning") == "TransferLearning"
 
 
 def test_a_search_that_does_not_exist_is_refused_by_name(relation):
-    with pytest.raises(Refused, match="There is no tuning job 'nobody' to start from"):
-        relation("earlier", "nobody")
+    with pytest.raises(Refused, match="There is no tuning job 'image-classifier-dev-nobody' to start from"):
+        relation(EARLIER, "image-classifier-dev-nobody")
 
 
 def test_a_running_search_is_refused(relation, sagemaker):
     sagemaker.job["HyperParameterTuningJobStatus"] = "InProgress"
-    with pytest.raises(Refused, match="earlier is still running"):
-        relation("earlier")
+    with pytest.raises(Refused, match=f"{EARLIER} is still running"):
+        relation(EARLIER)
 
 
 def test_a_search_without_a_result_is_refused(relation, sagemaker):
     del sagemaker.job["BestTrainingJob"]
-    with pytest.raises(Refused, match="No trial of the tuning job earlier has a result"):
-        relation("earlier")
+    with pytest.raises(Refused, match="No trial of the tuning job image-classifier-dev-earlier has a result"):
+        relation(EARLIER)
+
+
+def test_a_search_of_another_environment_is_refused(relation):
+    with pytest.raises(Refused, match="'image-classifier-prod-1' is no tuning job of this environment"):
+        relation("image-classifier-prod-1")

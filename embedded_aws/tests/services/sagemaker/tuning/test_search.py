@@ -130,3 +130,8 @@ def test_failed_trial_is_recorded_without_a_result() -> None:
     trial, _ = search.propose()
     search.finish(trial, float("nan"))
     assert len(search.propose()[1]) == 2
+
+
+def test_any_number_of_trials_before_gives_a_valid_seed() -> None:
+    late = Search(config(RandomSeed=2**31 - 1), trials_before=2**32 - 1)
+    assert late.propose()[1] != Search(config(RandomSeed=2**31 - 1)).propose()[1]

@@ -7,6 +7,7 @@ import queue
 import threading
 import time
 import uuid
+import zlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -71,7 +72,9 @@ class TuningRun:
         self._parallel = limits["MaxParallelTrainingJobs"]
         self._limit = limits.get("MaxNumberOfTrainingJobs")
         self._max_runtime = limits.get("MaxRuntimeInSeconds")
-        self._search = Search(job.config, len(job.trials), max_resource(job.config, job.definition))
+        parents = job.request.get("WarmStartConfig", {}).get("ParentHyperParameterTuningJobs", [])
+        before = len(job.trials) + zlib.crc32(repr(parents).encode()) * bool(parents)
+        self._search = Search(job.config, before, max_resource(job.config, job.definition))
         if self._search.size is not None:
             self._limit = self._search.size
         self._running: dict[str, int] = {}  # number of the trial, by training job

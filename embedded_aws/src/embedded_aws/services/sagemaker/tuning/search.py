@@ -95,12 +95,13 @@ class Search:
         """config: HyperParameterTuningJobConfig.
 
         max_resource: epochs of a trial, for Hyperband.
-        trials_before: number of trials before a restart, so that a search with a seed does not repeat them.
+        trials_before: number of trials before a restart, and a number of its parents, so that a search with a seed does
+        not repeat their trials.
         """
         self.space = parameters(config["ParameterRanges"])
         self.strategy = config["Strategy"]
         seed = config.get("RandomSeed")
-        seed = None if seed is None else seed + trials_before
+        seed = None if seed is None else (seed + trials_before) % 2**32
         maximize = config["HyperParameterTuningJobObjective"]["Type"] == "Maximize"
         self._grid = grid(self.space) if self.strategy == "Grid" else []
         self._distributions = {parameter.name: parameter.distribution for parameter in self.space}
