@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 import train
+from efficientnet_lite import EfficientNetLite0
 from environment import TrainingEnvironment
 from epoch import Trainer
 from evaluate import predict_outputs
@@ -95,6 +96,20 @@ def test_a_rare_class_is_lost_unless_the_classes_are_balanced(job, unbalanced, c
     assert matrix[0][0] >= 16
     warned = "warning: class rare has 5 training images and class common has 300" in capsys.readouterr().out
     assert warned == (balance == "none")
+
+
+def test_the_recipe_applies_to_features_of_a_frozen_backbone(job, tmp_path):
+    torch.save(EfficientNetLite0().state_dict(), tmp_path / "efficientnet_lite0.pth")
+    run = job(
+        **{**EVERYTHING, "architecture": "efficientnet_lite0", "mode": "linear-probe", "image_size": 32},
+        feature_views=2,
+    )
+    run.environment.channels["weights"] = tmp_path
+    train.run_task(run)
+    state = torch.load(run.environment.checkpoint_dir / "checkpoint.pt", weights_only=True)
+    assert set(state["average"]["model"]) == set(state["model"]) == {"1.weight", "1.bias"}  # the head
+    exported = weights(run)
+    assert torch.equal(exported["head.1.weight"], state["stopping"]["weights"]["1.weight"])
 
 
 def test_everything_together_trains_and_gives_the_same_model_again(job):
