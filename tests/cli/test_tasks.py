@@ -47,7 +47,7 @@ SURFACE = {
     "status": "--env --json",
     "test": "--quick --slowest -k",
     "train": "--again --env --find-lr --instances --json --on --stop",
-    "tune": "--again --env --json --stop",
+    "tune": "--again --early-stopping --env --from --jobs --json --original --parallel --spot --stop --strategy",
     "unlock": "--endpoint --env --force --json --stack --yes",
     "up": "--env --json --skip-bad --source --split",
     "workbench.down": "--env --json",
@@ -96,7 +96,7 @@ def test_the_command_line_has_not_changed():
     surface = {
         name: " ".join(
             sorted(
-                ("--" if len(arg.name) > 1 else "-") + arg.name.replace("_", "-")
+                ("--" if len(arg.name) > 1 else "-") + arg.name.strip("_").replace("_", "-")
                 for arg in context.args.values()
             )
         )

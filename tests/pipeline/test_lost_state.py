@@ -14,14 +14,15 @@ from ops.inventory import tagging
 from ops.terraform import stacks
 from pipeline import cleanup, leftovers, teardown
 from tests.environments import with_settings
+from tests.terraform.conftest import stack_variables  # noqa: F401
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def applied(embedded_aws, monkeypatch) -> Environment:
+def applied(embedded_aws, stack_variables, monkeypatch) -> Environment:  # noqa: F811
     """An environment with a foundation in a network of its own, data and a model version."""
-    for name, value in embedded_aws.credentials.items():
+    for name, value in stack_variables(embedded_aws).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_ENDPOINT_URL", embedded_aws.endpoint_url)
     chosen = settings.load("local").model_copy(update={"project": f"p{uuid.uuid4().hex[:8]}"})
