@@ -18,7 +18,7 @@ from tests.ml.container.conftest import CONTAINER
 from tests.ml.container.test_training_program import clean_environment
 
 LITE0 = "efficientnet_lite0"
-FLAGS = "--image-size 32 --batch-size 16 --learning-rate 0.01 --head original --ema-decay 0"
+FLAGS = "--image-size 32 --batch-size 16 --learning-rate 0.01 --head original"
 
 
 def save_weights(folder, architecture: str) -> None:
@@ -69,6 +69,7 @@ def environment(shades, tmp_path, monkeypatch):
     ("architecture", "mode"),
     [
         ("small_cnn", "from-scratch"),
+        ("small_cnn", "from-scratch --epochs 3 --patience 1 --ema-decay 0.9 --mixup 0.2"),
         (LITE0, "from-scratch"),
         (LITE0, "linear-probe"),
         (LITE0, "gradual-unfreezing"),
@@ -87,10 +88,11 @@ def environment(shades, tmp_path, monkeypatch):
     ],
 )
 def test_the_artifact_has_the_reported_metrics(environment, shades, tmp_path, architecture, mode):
+    mode, *more = mode.split()
     if mode != "from-scratch":
         save_weights(tmp_path / "weights", architecture)
     epochs = "2" if mode == "gradual-unfreezing" else "1"
-    flags = [*FLAGS.split(), "--architecture", architecture, "--mode", mode, "--epochs", epochs]
+    flags = [*FLAGS.split(), "--architecture", architecture, "--mode", mode, "--epochs", epochs, *more]
     assert train.main(flags) == 0
     check_exported(tmp_path / "job" / "model", shades / "test")
 
