@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from pydantic import BaseModel, TypeAdapter
 
@@ -40,13 +40,13 @@ def read(env: Environment) -> dict[str, StageTime]:
 
 
 def record(env: Environment, stages: Iterable[Stage]) -> None:
-    """Add the stages that did something. Those without a change keep their former time."""
-    now = datetime.now(timezone.utc)
-    worked = {
-        stage.name: StageTime(seconds=round(stage.seconds, 2), ended=now, note=stage.note)
-        for stage in stages
-        if stage.outcome in _WORKED
-    }
+    """Add the stages of a run that has just ended, if they did something. Others keep their former time."""
+    ended = datetime.now(timezone.utc)
+    worked = {}
+    for stage in reversed(list(stages)):  # each ended when the next one began
+        if stage.outcome in _WORKED:
+            worked[stage.name] = StageTime(seconds=round(stage.seconds, 2), ended=ended, note=stage.note)
+        ended -= timedelta(seconds=stage.seconds)
     if worked:
         body = _TIMES.dump_json({**read(env), **worked}, indent=1)
         s3.put(as_submitter(env), KEY, body, ContentType="application/json")

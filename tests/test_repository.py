@@ -257,6 +257,7 @@ def test_clone_with_carriage_returns_configured_has_the_same_bytes(tmp_path):
     clone = ["git", "-c", "core.autocrlf=true", "-c", "core.eol=crlf", "clone", "-q", "--depth", "1"]
     subprocess.run([*clone, f"file://{ROOT}", str(tmp_path / "clone")], check=True)
     files = [path for path in (tmp_path / "clone").rglob("*") if path.is_file() and ".git" not in path.parts]
+    files = [path for path in files if path.suffix != ".png"]  # the format begins with a carriage return
     assert len(files) > 100
     assert [path for path in files if b"\r\n" in path.read_bytes()] == []
 

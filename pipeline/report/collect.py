@@ -10,19 +10,19 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
-from ml.jobs import data, registry, search, trials
+from ml.jobs import data, registry, search
 from ml.jobs.data import Manifest
 from ml.jobs.launchers import jobs_in_s3
 from ml.jobs.submitter import as_submitter
+from ml.jobs.trials import Trial
 from ops import live_endpoint, s3
 from ops.aws import is_missing
 from ops.documents import UnreadableDocument, decode
 from ops.environment import Environment
 from ops.errors import OperatorError
-from ops.facts.prices import hourly
 from pipeline import stage_times
 from pipeline.report import comparison
-from pipeline.report.documents import Evaluation, History, Problems, TrialCosts
+from pipeline.report.documents import Evaluation, History, Problems
 from pipeline.report.inputs import Endpoint, Inputs, Model, Search
 from pipeline.report.thumbnails import Thumbnails
 
@@ -136,24 +136,35 @@ def _search(env: Environment) -> tuple[Search | None, str]:
         result = search.latest(env)
     except OperatorError as error:
         return None, str(error)
-    found = trials.of_search(as_submitter(env), result.tuning_job)
-    written, _ = _document(env, search.RESULT, TrialCosts, "")
-    costs = written or TrialCosts()
-    price = hourly(env.settings.training.instance_type)
-    estimated = {
-        trial.name: trial.elapsed * price / 3600 for trial in found if trial.elapsed is not None and price
-    }
     job = _described(
         env, "describe_hyper_parameter_tuning_job", HyperParameterTuningJobName=result.tuning_job
     )
     return Search(
         result=result,
-        trials=found,
-        usd={**estimated, **{trial.name: trial.usd for trial in costs.trials if trial.usd is not None}},
-        features=costs.features,
+        trials=[_trial(trial) for trial in result.trials],
         start=(job or {}).get("CreationTime"),
         end=(job or {}).get("HyperParameterTuningEndTime"),
     ), ""
+
+
+def _trial(found: search.TrialResult) -> Trial:
+    return Trial(
+        hyperparameters=found.hyperparameters,
+        name=found.name,
+        status=found.status,
+        objective=found.objective,
+        start=_time(found.start),
+        end=_time(found.end),
+        elapsed=found.seconds,
+        failure=found.failure,
+        retry_of=found.retry_of,
+        billable_seconds=found.billable_seconds,
+        usd=found.usd,
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _endpoints(env: Environment) -> list[Endpoint]:

@@ -109,30 +109,3 @@ class Problems(BaseModel):
 
     near_duplicates: list[NearDuplicate] = []
     near_duplicate_count: int = 0
-
-
-class Features(BaseModel):
-    """The features of the frozen backbone, which all trials share.
-
-    seconds: that the job took.
-    saved_seconds: that the trials would have taken longer without it.
-    """
-
-    job: str
-    seconds: float = 0
-    reused: bool = False
-    saved_seconds: float = 0
-
-
-class TrialCost(BaseModel):
-    """A trial of results/tuning.json. usd: what it cost; None if the price is not known."""
-
-    name: str
-    usd: float | None = None
-
-
-class TrialCosts(BaseModel):
-    """What results/tuning.json has about costs. features: None if each trial computed its own."""
-
-    trials: list[TrialCost] = []
-    features: Features | None = None

@@ -14,7 +14,7 @@ from ops.live_endpoint import LiveEndpoint
 from ops.outputs import Serving
 from ops.settings import Settings
 from pipeline.report.comparison import Row
-from pipeline.report.documents import Epoch, Evaluation, Features, Problems
+from pipeline.report.documents import Epoch, Evaluation, Problems
 from pipeline.report.thumbnails import Thumbnails
 from pipeline.stage_times import StageTime
 
@@ -51,16 +51,21 @@ class Search:
     """The search of the current data and network.
 
     trials: its trials, with the repeated ones, the best first.
-    usd: what each trial cost, by name; a trial of unknown price has none.
-    features: the features that the trials shared; None if each computed its own.
+    start, end: of the tuning job; None if AWS no longer has it.
     """
 
     result: SearchResult
     trials: Sequence[Trial] = ()
-    usd: dict[str, float] = field(default_factory=dict)
-    features: Features | None = None
     start: datetime | None = None
     end: datetime | None = None
+
+    @property
+    def usd(self) -> float | None:
+        """What trials and features cost; None if no price is known."""
+        features = self.result.features
+        paid = features.usd if features and not features.reused else None
+        known = [usd for usd in (paid, *(trial.usd for trial in self.trials)) if usd is not None]
+        return sum(known) if known else None
 
 
 @dataclass(frozen=True)

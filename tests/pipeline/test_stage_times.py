@@ -22,6 +22,7 @@ def test_only_stages_that_did_something_replace_their_time(account, dev):
         "predict": 2.0,
     }
     assert found["data"].note == "9 images"
+    assert (found["deploy"].ended - found["data"].ended).total_seconds() == 60
 
 
 def test_nothing_is_written_when_nothing_was_done(account, dev):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import altair as alt
 
 from pipeline.report.documents import Epoch
-from pipeline.report.plots.theme import BLUE, GRAY, GREEN, HEIGHT, ORANGE, WIDTH, Plot, draw, rows
+from pipeline.report.plots.theme import BLUE, GRAY, GREEN, HEIGHT, ORANGE, WIDTH, Plot, draw, rows, whole
 
 _COLORS = {"train": BLUE, "validation": ORANGE}
 
@@ -31,7 +31,7 @@ def curve(history: Sequence[Epoch], metric: str, best: int) -> Plot | None:
     x = (
         alt.X("epoch:Q", title="epoch")
         .scale(zero=False, nice=False)
-        .axis(tickMinStep=1, format="d", tickCount=min(8, len(history)))
+        .axis(values=whole(len(history)), format="d")
     )
     y = alt.Y("value:Q", title=metric).scale(zero=False).axis(tickCount=5, format="~g")
     lines = alt.Chart(rows(values)).mark_line(strokeWidth=2, point={"size": 25}).encode(x=x, y=y, color=color)
@@ -73,7 +73,7 @@ def learning_rates(history: Sequence[Epoch]) -> Plot | None:
         .encode(
             x=alt.X("epoch:Q", title="epoch")
             .scale(zero=False, nice=False)
-            .axis(tickMinStep=1, format="d", tickCount=min(8, len(history))),
+            .axis(values=whole(len(history)), format="d"),
             y=alt.Y("rate:Q", title="learning rate").axis(tickCount=4, format="~g"),
         )
     )

@@ -9,7 +9,20 @@ from typing import Any
 
 import altair as alt
 
-from pipeline.report.plots.theme import BLUE, GRAY, HEIGHT, INK, ORANGE, PAPER, WIDTH, Plot, draw, rows, short
+from pipeline.report.plots.theme import (
+    BLUE,
+    GRAY,
+    HEIGHT,
+    INK,
+    ORANGE,
+    PAPER,
+    WIDTH,
+    Plot,
+    draw,
+    rows,
+    short,
+    whole,
+)
 
 _LOGARITHMIC = 20  # an axis is logarithmic if its largest value is so many times its smallest
 
@@ -33,7 +46,7 @@ def objectives(points: Sequence[Point], metric: str) -> Plot:
     base = alt.Chart(rows(values), width=WIDTH, height=HEIGHT).encode(
         x=alt.X("trial:Q", title="trial")
         .scale(zero=False, nice=False, padding=8)
-        .axis(tickMinStep=1, format="d", tickCount=min(8, len(points)))
+        .axis(values=whole(points[-1].number), format="d")
     )
     y = alt.Y("objective:Q", title=metric).scale(zero=False, nice=True).axis(tickCount=5, format="~g")
     chart = base.mark_line(interpolate="step-after", color=ORANGE, strokeWidth=2).encode(
@@ -191,9 +204,7 @@ def costs(points: Sequence[Point]) -> Plot:
         alt.Chart(rows(values), width=WIDTH, height=120)
         .mark_bar(color=BLUE)
         .encode(
-            x=alt.X("trial:O", title="trial").axis(
-                labelAngle=0, values=[p.number for p in known][:: -(-len(known) // 10)]
-            ),
+            x=alt.X("trial:O", title="trial").axis(labelAngle=0, values=whole(known[-1].number)),
             y=alt.Y("usd:Q", title="USD").axis(tickCount=4, format="~g"),
         )
     )

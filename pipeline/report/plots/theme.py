@@ -93,6 +93,11 @@ def rows(values: list[dict[str, Any]]) -> alt.InlineData:
     return alt.InlineData(values=values)
 
 
+def whole(count: int, first: int = 1) -> list[int]:
+    """Return at most ten ticks of an axis that counts from 1, such as epochs. count: the last number."""
+    return list(range(first, count + 1, -(-count // 10)))
+
+
 def short(label: str, limit: int = LABEL) -> str:
     """Return a label that fits an axis."""
     return label if len(label) <= limit else f"{label[: limit - 1]}…"

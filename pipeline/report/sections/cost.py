@@ -60,9 +60,10 @@ def _once(inputs: Inputs) -> list[dict[str, Any]]:
     """Return the search and the training of the chosen version."""
     lines = []
     if inputs.search:
-        usd = sum(inputs.search.usd.values()) if inputs.search.usd else None
         count = len(inputs.search.trials)
-        lines.append({"what": f"search, {words.counted(count, 'trial')}", "usd": words.usd(usd)})
+        lines.append(
+            {"what": f"search, {words.counted(count, 'trial')}", "usd": words.usd(inputs.search.usd)}
+        )
     if inputs.chosen:
         usd = of_training(inputs.chosen)
         lines.append({"what": f"training of {inputs.chosen.name}", "usd": words.usd(usd)})

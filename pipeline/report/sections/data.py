@@ -112,7 +112,12 @@ def _issues(inputs: Inputs) -> dict[str, Any]:
     chosen = inputs.chosen
     evaluation = chosen.evaluation if chosen else None
     if chosen is None or evaluation is None:
-        return {"checked": False, "total": 0, "shown": [], "command": inputs.command("train")}
+        return {
+            "checked": False,
+            "total": 0,
+            "shown": [],
+            "command": inputs.command("train --again" if chosen else "train"),
+        }
     found = sorted(evaluation.label_issues, key=lambda issue: issue.score)
     shown = found[:ISSUES]
     made = inputs.thumbnails.of(chosen.dataset, [_key(issue) for issue in shown])

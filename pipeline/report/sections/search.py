@@ -47,14 +47,14 @@ def content(inputs: Inputs) -> dict[str, Any]:
         "rows": [_row(search, trial, names, numbers[trial.name]) for trial in search.trials],
         "open": OPEN,
         "features": _features(search),
-        "cost": words.usd(sum(search.usd.values())) if search.usd else "",
+        "cost": words.usd(search.usd) if search.usd is not None else "",
     }
 
 
 def _points(search: Search) -> list[Point]:
     """Return the trials with an objective, in time order."""
     return [
-        Point(number, trial.objective, _tuned(trial), search.usd.get(trial.name))
+        Point(number, trial.objective, _tuned(trial), trial.usd)
         for number, trial in enumerate(trials.in_time(search.trials), 1)
         if trial.objective is not None
     ]
@@ -88,7 +88,7 @@ def _row(search: Search, trial: Trial, names: list[str], number: int) -> dict[st
         "values": [_short(values.get(name, "")) for name in names],
         "objective": words.percent(trial.objective),
         "seconds": words.duration(trial.elapsed),
-        "usd": words.usd(search.usd.get(trial.name)),
+        "usd": words.usd(trial.usd),
         "failure": trial.failure,
         "best": trial.name == search.result.best_training_job,
     }
@@ -104,7 +104,7 @@ def _short(value: str) -> str:
 
 def _features(search: Search) -> str:
     """Return what sharing the features of the frozen backbone saved, as a sentence; empty if they were not shared."""
-    found = search.features
+    found = search.result.features
     if found is None:
         return ""
     how = (
@@ -112,5 +112,6 @@ def _features(search: Search) -> str:
     )
     return (
         f"The features of the frozen backbone {how} (job {found.job}). All {len(search.trials)} trials read them, which saved "
-        f"about {words.duration(found.saved_seconds)}."
+        f"about {words.duration(found.saved_seconds)}"
+        + (f" and {words.usd(found.saved_usd)}." if found.saved_usd else ".")
     )

@@ -67,7 +67,7 @@ def _data(inputs: Inputs) -> Stage:
 
 
 def _features(inputs: Inputs) -> list[Stage]:
-    found = inputs.search.features if inputs.search else None
+    found = inputs.search.result.features if inputs.search else None
     if found is None:
         return []
     made = "features of the frozen backbone, computed once" + (", reused" if found.reused else "")

@@ -9,11 +9,16 @@ from pipeline.report import words
 from pipeline.report.documents import Evaluation
 from pipeline.report.inputs import Inputs, Model
 from pipeline.report.plots.evaluation import differences
-from pipeline.report.plots.theme import Plot
+from pipeline.report.plots.theme import Plot, short
 
 TITLE = "Versions"
 COLUMNS = 5  # versions whose hyperparameters are side by side
 DIFFERENCES = 16  # classes
+_VALUE = 20  # characters of a hyperparameter
+_OF_THE_DATA = (
+    "data-hash",
+    "expected-images",
+)  # arguments of the program, which the table of versions has in words
 
 
 def content(inputs: Inputs) -> dict[str, Any]:
@@ -63,7 +68,11 @@ def _columns(inputs: Inputs) -> list[Model]:
 def _differing(models: Sequence[Model]) -> list[tuple[str, list[str]]]:
     """Return the hyperparameters that are not equal in all versions, with the value of each."""
     names = sorted({name for model in models for name in model.hyperparameters})
-    rows = [(name, [m.hyperparameters.get(name, words.NONE) for m in models]) for name in names]
+    rows = [
+        (name, [short(model.hyperparameters.get(name, words.NONE), _VALUE) for model in models])
+        for name in names
+        if name not in _OF_THE_DATA
+    ]
     return [(name, values) for name, values in rows if len(set(values)) > 1]
 
 

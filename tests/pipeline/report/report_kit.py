@@ -13,13 +13,13 @@ from PIL import Image
 from ml.container.images import to_png
 from ml.jobs.data.manifest import ImageEntry, Manifest
 from ml.jobs.registry import Version
-from ml.jobs.search import SearchResult
+from ml.jobs.search import FeaturesResult, SearchResult
 from ml.jobs.trials import Trial
 from ops import settings
 from ops.live_endpoint import LiveEndpoint
 from ops.outputs import Serving
 from pipeline.report import comparison
-from pipeline.report.documents import Evaluation, Features, History, Problems
+from pipeline.report.documents import Evaluation, History, Problems
 from pipeline.report.inputs import Endpoint, Inputs, Model, Search
 from pipeline.report.thumbnails import thumbnail
 from pipeline.stage_times import StageTime
@@ -211,7 +211,8 @@ def search(trials: int = 24) -> Search:
             "_tuning_objective_metric": "validation:accuracy",
         }
         failed = number == 4
-        end = start + timedelta(seconds=95 + draw.randrange(40))
+        seconds = 95 + draw.randrange(40)
+        end = start + timedelta(seconds=seconds)
         found.append(
             Trial(
                 values,
@@ -220,8 +221,9 @@ def search(trials: int = 24) -> Search:
                 None if failed else objective + draw.gauss(0, 0.004),
                 start,
                 end,
-                (end - start).total_seconds(),
+                float(seconds),
                 "AlgorithmError: the loss is NaN in epoch 2; lower --learning-rate" if failed else "",
+                usd=seconds * 1.408 / 3600,
             )
         )
         start = end
@@ -235,15 +237,16 @@ def search(trials: int = 24) -> Search:
         best_training_job=best.name,
         best_objective=best.objective or 0.0,
         hyperparameters=best.hyperparameters,
+        features=FeaturesResult(
+            job="image-classifier-dev-features-9f8e7d6",
+            seconds=212,
+            usd=0.083,
+            reused=False,
+            saved_seconds=4876,
+            saved_usd=1.91,
+        ),
     )
-    return Search(
-        result,
-        found,
-        {trial.name: (trial.elapsed or 0) * 1.408 / 3600 for trial in found},
-        Features(job="image-classifier-dev-features-9f8e7d6", seconds=212, reused=False, saved_seconds=4876),
-        NOW - timedelta(hours=6),
-        start,
-    )
+    return Search(result, found, NOW - timedelta(hours=6), start)
 
 
 def inputs(classes: int = 10, *, evil: bool = False, trials: int = 6) -> Inputs:
@@ -257,6 +260,7 @@ def inputs(classes: int = 10, *, evil: bool = False, trials: int = 6) -> Inputs:
             "learning-rate": f"0.00{number}",
             "batch-size": "64",
             "epochs": str(2 * number),
+            "data-hash": "ab" * number,
             "seed": "0",
         }
         models.append(

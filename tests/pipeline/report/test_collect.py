@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from ml.jobs import registry, search, trials
+from ml.jobs import registry, search
 from ops.errors import OperatorError, Refused
 from pipeline import stage_times
 from pipeline.report import collect, page
@@ -107,7 +107,7 @@ def test_problems_of_the_data_are_read_or_the_command_is_named(env):
     assert "problems.json is damaged" in collect.collect(env).no_problems
 
 
-def test_the_search_has_trials_times_and_costs(env, monkeypatch):
+def test_the_search_has_trials_times_and_costs(env):
     model = env.settings.model.model_dump()
     result = {
         **kit.search().result.model_dump(),
@@ -117,13 +117,11 @@ def test_the_search_has_trials_times_and_costs(env, monkeypatch):
     features = {
         "job": "features-1",
         "seconds": 5,
-        "reused": True,
+        "usd": 0.5,
+        "reused": False,
         "saved_seconds": 90,
-        "usd": 0.1,
-        "saved_usd": 1,
+        "saved_usd": 9,
     }
-    listed = [trials.Trial({"a": "1"}, name, "Completed", 0.5, None, None, 3600.0) for name in ("one", "two")]
-    monkeypatch.setattr(trials, "of_search", lambda *_: listed)
     trial = {
         "name": "one",
         "hyperparameters": {"a": "1"},
@@ -132,7 +130,7 @@ def test_the_search_has_trials_times_and_costs(env, monkeypatch):
         "seconds": 3600,
         "billable_seconds": 3600,
         "usd": 0.25,
-        "start": None,
+        "start": "2026-12-01T00:00:00+00:00",
         "end": None,
         "failure": "",
         "retry_of": "",
@@ -141,8 +139,10 @@ def test_the_search_has_trials_times_and_costs(env, monkeypatch):
     found = collect.collect(env).search
     assert found is not None and found.start is not None and found.end is not None
     assert (found.end - found.start).total_seconds() == 300
-    assert found.usd == {"one": 0.25, "two": pytest.approx(0.461)}
-    assert found.features is not None and found.features.saved_seconds == 90
+    assert found.usd == 0.75
+    assert [(t.name, t.elapsed, t.start) for t in found.trials] == [
+        ("one", 3600, datetime(2026, 12, 1, tzinfo=timezone.utc))
+    ]
 
 
 def test_without_a_search_its_reason_is_kept(env):

@@ -107,7 +107,7 @@ def test_the_most_important_numbers_are_shown(parsed):
         "$89.43 to $257.33" in parsed.sections["overview"]
     )  # 1 to 3 ml.m5.large, and two execution environments
     assert "47 min 38 s" in parsed.sections["stages"]
-    assert "saved about 1 h 21 min" in parsed.sections["search"]
+    assert "saved about 1 h 21 min and $1.91" in parsed.sections["search"]
     assert "1 of them in different splits" in parsed.sections["data"]
     assert "8.3%" in parsed.sections["calibration"] and "1.9%" in parsed.sections["calibration"]
     assert inputs.manifest.hash in parsed.sections["lineage"]
