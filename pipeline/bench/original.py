@@ -36,7 +36,7 @@ def build(architecture: str, weights: str, classes: int) -> nn.Module:
     model.load_state_dict(torch.load(weights, weights_only=True))
     model.requires_grad_(False)
     features = getattr(model, last).in_features
-    setattr(model, last, nn.Sequential(nn.Linear(features, 256), nn.ReLU(), nn.Linear(256, classes)))
+    setattr(model, last, nn.Sequential(nn.Linear(features, 128), nn.ReLU(), nn.Linear(128, classes)))
     network: nn.Module = model
     return network
 
