@@ -110,8 +110,8 @@ def _features(search: Search) -> str:
     how = (
         "were there from an earlier search" if found.reused else f"took {words.duration(found.seconds)} once"
     )
-    return (
-        f"The features of the frozen backbone {how} (job {found.job}). All {len(search.trials)} trials read them, which saved "
-        f"about {words.duration(found.saved_seconds)}"
-        + (f" and {words.usd(found.saved_usd)}." if found.saved_usd else ".")
-    )
+    said = f"The features of the frozen backbone {how} (job {found.job}), and all {len(search.trials)} trials read them"
+    if found.saved_seconds <= 0:
+        return f"{said}. That saved no time: the data set is so small that starting the job takes longer."
+    saved = f" and {words.usd(found.saved_usd)}" if found.saved_usd and found.saved_usd > 0 else ""
+    return f"{said}, which saved about {words.duration(found.saved_seconds)}{saved}."

@@ -240,6 +240,7 @@ def search(trials: int = 24) -> Search:
         features=FeaturesResult(
             job="image-classifier-dev-features-9f8e7d6",
             seconds=212,
+            computing_seconds=150,
             usd=0.083,
             reused=False,
             saved_seconds=4876,

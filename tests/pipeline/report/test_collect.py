@@ -117,6 +117,7 @@ def test_the_search_has_trials_times_and_costs(env):
     features = {
         "job": "features-1",
         "seconds": 5,
+        "computing_seconds": 4,
         "usd": 0.5,
         "reused": False,
         "saved_seconds": 90,

@@ -80,6 +80,13 @@ def test_the_search_lists_failed_trials_and_refuses_importance_of_few(inputs):
     ]
 
 
+def test_features_that_save_nothing_are_said_to(inputs):
+    found = inputs.search.result.features.model_copy(update={"saved_seconds": -20.0, "saved_usd": -0.01})
+    result = inputs.search.result.model_copy(update={"features": found})
+    changed = dataclasses.replace(inputs, search=dataclasses.replace(inputs.search, result=result))
+    assert "That saved no time" in search.content(changed)["features"]
+
+
 def test_a_search_without_any_result_has_a_table_and_no_plots(inputs):
     trials = [dataclasses.replace(trial, objective=None) for trial in inputs.search.trials]
     found = search.content(
