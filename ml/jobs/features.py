@@ -70,7 +70,7 @@ class FeaturesJob:
     """
 
     def __init__(self, env: Environment, manifest: Manifest) -> None:
-        """env: acts as the tuning role. Uploads the weights of the backbone if they are missing."""
+        """env: acts as the tuning role."""
         self._env, self._manifest = env, manifest
         self._digest = _digest(env, manifest)
         self.uri = s3.in_data_bucket(env, f"features/{self._digest[:16]}/")
@@ -195,23 +195,12 @@ def _digest(env: Environment, manifest: Manifest) -> str:
     hyperparameters = job_inputs.hyperparameters(settings, 1, manifest)
     return job_inputs.fingerprint(
         data=manifest.hash,
-        weights=_weights(env),
+        weights=weights.pinned(settings.model),
         image=job_inputs.training_image(settings),
         instance_type=settings.training.instance_type,
         program=program_digest(),
         **{name: hyperparameters[name] for name in ("architecture", "image-size", "seed", *DECIDING)},
     )
-
-
-def _weights(env: Environment) -> list[tuple[str, str]]:
-    """Return name and ETag of the weights in S3, which are uploaded if they are missing."""
-    prefix = s3.S3Uri.parse(weights.upload(env))
-    pages = env.client("s3").get_paginator("list_objects_v2")
-    return [
-        (found["Key"], found["ETag"])
-        for page in pages.paginate(Bucket=prefix.bucket, Prefix=prefix.key)
-        for found in page.get("Contents", [])
-    ]
 
 
 def program_digest() -> str:

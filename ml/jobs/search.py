@@ -21,6 +21,7 @@ from ml.jobs import (
     trials,
     tuning_request,
     warm_start,
+    weights,
 )
 from ml.jobs.data.manifest import Manifest
 from ml.jobs.features import Features, FeaturesJob
@@ -180,6 +181,7 @@ def _find(
     digest = job_inputs.fingerprint(
         data=manifest.hash,
         source=source.digest,
+        weights=weights.pinned(settings.model),
         tuning=tuning.model_dump(),
         hyperparameters=job_inputs.hyperparameters(settings, tuning.epochs, manifest),
         image=job_inputs.training_image(settings),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ml.jobs import data, job_inputs, names, registry, search
+from ml.jobs import data, job_inputs, names, registry, search, weights
 from ml.jobs.launchers.base import Launcher, OnStatus, Training
 from ml.jobs.submitter import as_submitter
 from ops.environment import Environment
@@ -106,6 +106,7 @@ def find(training: Training, launcher: Launcher, again: bool) -> tuple[str, name
     digest = job_inputs.fingerprint(
         data=training.manifest.hash,
         source=training.source.digest,
+        weights=weights.pinned(training.env.settings.model),
         hyperparameters=training.hyperparameters,
         **launcher.fingerprint_inputs(training),
     )

@@ -121,8 +121,8 @@ def test_other_data_or_other_weights_give_other_features(env, manifest):
     before = FeaturesJob(env, manifest).uri
     fewer = type(manifest)(manifest.dataset, dict(list(manifest.files.items())[1:]))
     assert FeaturesJob(env, fewer).uri != before
-    env.client("s3").put_object(Bucket=env.data_bucket, Key="weights/resnet18/resnet18.pth", Body=b"others")
-    assert FeaturesJob(env, manifest).uri != before
+    others = with_settings(env, model={"weights": "mine.pth", "weights_sha256": "0" * 64})
+    assert FeaturesJob(others, manifest).uri != before
 
 
 @pytest.mark.parametrize("file", [features.INDEX, "train.npy", "test.npy"])

@@ -27,10 +27,18 @@ def test_another_recipe_is_another_search(env, name):
     assert search.run(with_settings(env, recipe={name: other}))[0].tuning_job != first
 
 
-@pytest.mark.parametrize("change", [{"head": "original"}, {"mode": "gradual-unfreezing"}, {"image_size": 96}])
+@pytest.mark.parametrize("change", [{"head": "original"}, {"mode": "fine-tuning"}, {"image_size": 96}])
 def test_another_head_mode_or_size_is_another_search(env, change, monkeypatch):
     monkeypatch.setattr(weights, "upload", lambda env: "s3://bucket/weights/")
+    env = with_settings(env, model={"architecture": "resnet18"})
     assert search.run(with_settings(env, model=change))[0].tuning_job != search.run(env)[0].tuning_job
+
+
+def test_other_weights_are_another_search(env, monkeypatch):
+    monkeypatch.setattr(weights, "upload", lambda env: "s3://bucket/weights/")
+    env = with_settings(env, model={"architecture": "resnet18", "mode": "fine-tuning"})
+    given = {"weights": "mine.pth", "weights_sha256": "0" * 64}
+    assert search.run(with_settings(env, model=given))[0].tuning_job != search.run(env)[0].tuning_job
 
 
 # ---- the stored result ----
