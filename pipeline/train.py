@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ml.jobs import features, running, tracking, training
@@ -54,7 +55,7 @@ def run(
         )
         model = result.model
         accuracy = result.metrics.get("test:accuracy", float("nan"))
-        if tracked := tracking.track(env, result):
+        if tracked := tracking.track(env, result, os.environ.get(tracking.VARIABLE, "")):
             step.remark(tracked)
         if problem := _not_approved(env, result):
             step.degrade(problem)

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
+from pydantic import BaseModel
 
 from ml.jobs import follow, job_inputs, names, weights
 from ml.jobs.data.manifest import Manifest
 from ml.jobs.sdk import sdk
 from ops import logs, s3
 from ops.aws import is_missing
+from ops.documents import UnreadableDocument, decode
 from ops.environment import Environment
 from ops.errors import OperatorError
 from ops.facts.prices import hourly
@@ -61,6 +62,10 @@ class Features:
 def shared(settings: Settings, tuned: Iterable[str] = ()) -> bool:
     """Return whether several jobs can share the features. tuned: hyperparameters in which the jobs differ."""
     return settings.model.mode == "linear-probe" and not set(tuned) & set(DECIDING)
+
+
+class _Index(BaseModel):
+    complete: bool
 
 
 class FeaturesJob:
@@ -122,10 +127,18 @@ class FeaturesJob:
 
     def _is_complete(self) -> bool:
         """Return whether all features are in the bucket: an object may expire before the others."""
-        content = s3.get(self._env, self.uri / INDEX)
-        if content is None or not json.loads(content).get("complete"):
+        index = self.uri / INDEX
+        if (content := s3.get(self._env, index)) is None:
             return False
-        return all(s3.has_objects(self._env, self.uri / f"{split}.npy") for split in SPLITS)
+        try:
+            found = decode(
+                _Index, content, what=f"The index of features {index}", remedy="compute them again"
+            )
+        except UnreadableDocument:
+            return False  # a new job computes them again
+        return found.complete and all(
+            s3.has_objects(self._env, self.uri / f"{split}.npy") for split in SPLITS
+        )
 
     def _described(self, name: str) -> dict[str, Any]:
         job: dict[str, Any] = self._env.client("sagemaker").describe_training_job(TrainingJobName=name)

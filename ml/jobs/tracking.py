@@ -10,7 +10,6 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,12 +31,13 @@ _DEFAULTS = {
 _BATCH = 100  # parameters in one request; ten times as many metrics
 
 
-def track(env: Environment, result: Result, variables: Mapping[str, str] = os.environ) -> str:
-    """Log a training to MLflow, once. Returns a sentence about it; empty if MLFLOW_TRACKING_URI is not set.
+def track(env: Environment, result: Result, uri: str) -> str:
+    """Log a training to MLflow, once. Returns a sentence about it; empty without a URI.
 
+    uri: of the tracking server or store, as in MLFLOW_TRACKING_URI.
     Never raises: the sentence has the reason if the run could not be logged.
     """
-    if not (uri := variables.get(VARIABLE, "")):
+    if not uri:
         return ""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)

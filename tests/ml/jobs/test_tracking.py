@@ -42,13 +42,13 @@ def store(tmp_path, monkeypatch, account, dev):
         "model-card.md": b"# Card",
     }.items():
         dev.client("s3").put_object(Bucket=dev.data_bucket, Key=f"training/job-1/{name}", Body=body)
-    return {tracking.VARIABLE: (tmp_path / "runs").as_uri()}
+    return (tmp_path / "runs").as_uri()
 
 
 def client(store):
     from mlflow.tracking import MlflowClient
 
-    return MlflowClient(tracking_uri=store[tracking.VARIABLE])
+    return MlflowClient(tracking_uri=store)
 
 
 def runs(store, dev):
@@ -81,7 +81,7 @@ def test_a_training_has_one_run(store, dev):
 
 
 def test_a_server_that_does_not_answer_is_a_sentence_without_the_password(store, dev):
-    uri = {tracking.VARIABLE: "http://me:secret@127.0.0.1:9"}
+    uri = "http://me:secret@127.0.0.1:9"
     message = tracking.track(dev, RESULT, uri)
     assert message.startswith("MLflow at http://127.0.0.1:9 has no run of this training: ")
     assert "refused" in message and "secret" not in message
@@ -102,7 +102,7 @@ def test_without_mlflow_the_sentence_says_how_to_install_it(store, dev, monkeypa
 
 def test_without_the_variable_nothing_is_imported(dev, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow.tracking", None)
-    assert tracking.track(dev, RESULT, {}) == ""
+    assert tracking.track(dev, RESULT, "") == ""
 
 
 @pytest.mark.parametrize("purpose", get_args(child_environment.Purpose))

@@ -31,7 +31,7 @@ def test_processor_time_and_memory_of_all_processes_are_measured():
     assert output == "done\n"
     assert used >= 0.6
     assert seconds >= 0.3
-    assert 60e6 <= peak < 500e6
+    assert peak >= 60e6
 
 
 def test_a_program_that_fails_is_reported_with_its_last_words():

@@ -99,10 +99,14 @@ def test_interrupted_job_resumes_from_its_checkpoint(work: Training) -> None:
     checkpoint = {"Bucket": work.bucket, "Key": "resumed/step"}
     wait_for(lambda: "validation:loss=3.0" in str(work.log(name)))
     interrupt(work, name)
-    with pytest.raises(EmbeddedAwsError, match=f"{name} is Interrupted: it can be interrupted only while"):
+    # On a busy machine it is Starting again by then.
+    with pytest.raises(
+        EmbeddedAwsError, match=f"{name} is (Interrupted|Starting): it can be interrupted only while"
+    ):
         interrupt(work, name)
     described = work.sagemaker.describe_training_job(TrainingJobName=name)
-    assert (described["TrainingJobStatus"], described["SecondaryStatus"]) == ("InProgress", "Interrupted")
+    assert described["TrainingJobStatus"] == "InProgress"
+    assert "Interrupted" in steps(described)
     job = work.ended(name)
 
     assert job["TrainingJobStatus"] == "Completed"
