@@ -278,35 +278,13 @@ def test_studio_is_created_opened_changed_and_removed(inv, demo):
     assert inv.root("efs").describe_file_systems()["FileSystems"] == []
 
 
-# ---- a frozen backbone ----
-
-
-@pytest.fixture
-def frozen_backbone(inv):
-    """The settings of EfficientNet-Lite0 with its pretrained weights, of which only the head is trained."""
-    file = inv.repository / "environments" / "local.toml"
-    text = file.read_text()
-    changed = text.replace('"small_cnn"', '"efficientnet_lite0"\nmode = "linear-probe"')
-    assert changed != text
-    file.write_text(changed)
-    yield
-    file.write_text(text)
-
-
 def test_trials_and_training_share_the_features_of_a_frozen_backbone(inv, demo, frozen_backbone):
     searched, trained = inv.succeed("tune").json, inv.succeed("train").json
-    pages = inv.root("logs").get_paginator("filter_log_events")
-
-    def log(job: str) -> str:
-        found = pages.paginate(logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{job}/")
-        return "\n".join(event["message"] for page in found for event in page["events"])
-
-    features = searched["features"]
-    assert not features["reused"]
-    assert "saved the features of 1797 images" in log(features["job"])
+    assert not searched["features"]["reused"]
+    assert "saved the features of 1797 images" in inv.log(searched["features"]["job"])
     for job in [*(trial["name"] for trial in searched["trials"]), trained["training_job"]]:
-        assert "epoch=1 " in log(job)
-        assert "features of" not in log(job)
+        assert "epoch=1 " in inv.log(job)
+        assert "features of" not in inv.log(job)
     assert trained["metrics"]["test:accuracy"] > 0.5
     assert inv.succeed("tune", "--again", "--jobs", "1").json["features"]["reused"]
 
