@@ -29,15 +29,3 @@ def access(inv):
 @pytest.fixture(scope="module")
 def demo(inv, access) -> Result:
     return inv.succeed("demo")
-
-
-@pytest.fixture
-def frozen_backbone(inv) -> Iterator[None]:
-    """The settings of EfficientNet-Lite0 with its pretrained weights, of which only the head is trained."""
-    file = inv.repository / "environments" / "local.toml"
-    text = file.read_text()
-    changed = text.replace('"small_cnn"', '"efficientnet_lite0"\nmode = "linear-probe"')
-    assert changed != text
-    file.write_text(changed)
-    yield
-    file.write_text(text)

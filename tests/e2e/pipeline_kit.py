@@ -175,12 +175,6 @@ class Pipeline:
             "AWS_SESSION_TOKEN": keys["SessionToken"],
         }
 
-    def log(self, job: str) -> str:
-        """Return the log of a training job."""
-        pages = self.root("logs").get_paginator("filter_log_events")
-        found = pages.paginate(logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{job}/")
-        return "\n".join(event["message"] for page in found for event in page["events"])
-
     def stage_at(self, moment: float) -> str:
         """Return the name of the command or step that ran at a moment, or of the last one before it."""
         return [stage.name for stage in self.stages if stage.began <= moment][-1]

@@ -278,17 +278,6 @@ def test_studio_is_created_opened_changed_and_removed(inv, demo):
     assert inv.root("efs").describe_file_systems()["FileSystems"] == []
 
 
-def test_trials_and_training_share_the_features_of_a_frozen_backbone(inv, demo, frozen_backbone):
-    searched, trained = inv.succeed("tune").json, inv.succeed("train").json
-    assert not searched["features"]["reused"]
-    assert "saved the features of 1797 images" in inv.log(searched["features"]["job"])
-    for job in [*(trial["name"] for trial in searched["trials"]), trained["training_job"]]:
-        assert "epoch=1 " in inv.log(job)
-        assert "features of" not in inv.log(job)
-    assert trained["metrics"]["test:accuracy"] > 0.5
-    assert inv.succeed("tune", "--again", "--jobs", "1").json["features"]["reused"]
-
-
 # ---- permissions ----
 
 

@@ -93,6 +93,8 @@ class Checkpoints:
                 except FileNotFoundError:
                     continue  # the program replaced or removed it; the next call handles it
                 except ClientError as error:
+                    if error.response["Error"]["Code"] == "XAmzContentSHA256Mismatch":
+                        continue  # the program was writing it; the next call sends it
                     raise JobFailure(f"ClientError: Checkpoint upload failed: {_cause(error)}") from error
 
 
