@@ -33,7 +33,7 @@ def bench(
     only: str | None = None,
     json: bool = False,
 ) -> None:
-    """Measure training against the original's way on this machine, side by side. Takes 20 minutes with 1,000 images."""
+    """Measure training against the original's way on this machine, side by side. Takes half an hour with 1,000 images."""
     from pipeline.bench.training import CASES, Benchmark, real_weights
 
     if what not in BENCHMARKS:

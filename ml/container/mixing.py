@@ -39,7 +39,7 @@ class Mixing:
         inputs: float [N, C, H, W], or features [N, D], for which cutmix is mixup with cutmix's alpha.
         labels: int64 [N], on the inputs' device.
         generator: on the CPU, and the same on every rank; the batch's ratio and rectangle are drawn from it.
-        Returns inputs and float32 targets [N, classes]; without mixing the inputs and labels as they are.
+        Returns inputs and float32 targets [N, classes]; without mixing the inputs and labels, unchanged.
         """
         if not self.is_on:
             return inputs, labels

@@ -6,9 +6,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-# A thread needs this much work per step, or waiting for the others costs more than it computes. Measured on 2 cores with
-# small_cnn (32 pixels, batch 64: 0.3e9 per step, 38 s of processor time with two threads, 4.4 s with one) and ResNet-18
-# (64 pixels, batch 64: 19e9 per step, 1.8 times as fast with two).
+# A thread needs this much work per step, or waiting for the others costs more than it computes. Measured on 2 busy cores
+# with small_cnn (32 pixels, batch 64: 0.3e9 per step): 38 s of processor time with two threads, 4.4 s with one.
 FLOPS_PER_THREAD = 2e9
 
 

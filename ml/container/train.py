@@ -1,8 +1,4 @@
-"""The training program, in SageMaker's script mode: `python train.py --name value`, with the toolkit's SM_ variables.
-
-On scikit-learn's 1,797 handwritten digits (32 x 32, small_cnn, 8 epochs): about 98.8 % accuracy on the test split, in
-about 6 s on 2 cores, start-up included.
-"""
+"""The training program, in SageMaker's script mode: `python train.py --name value`, with the toolkit's SM_ variables."""
 
 from __future__ import annotations
 

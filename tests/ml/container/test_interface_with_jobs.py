@@ -9,10 +9,11 @@ import pytest
 
 import architectures
 import images
+import run_setup
 import serving_interface
 from export import SERVING_MODULES
 from hyperparameters import HEADS, MODES, Hyperparameters, parse_hyperparameters
-from ml.jobs import job_inputs
+from ml.jobs import job_inputs, training
 from ops import settings
 from ops.facts import architectures as architecture_facts
 from ops.paths import ROOT
@@ -110,6 +111,10 @@ def test_tunable_values_are_those_that_the_container_accepts():
 def test_hyperparameters_without_a_setting_have_the_defaults_of_the_container():
     for name, value in job_inputs.UNTUNED.items():
         assert value == str(getattr(Hyperparameters(), name.replace("-", "_"))), name
+
+
+def test_both_warn_of_the_same_imbalance():
+    assert training.MAX_IMBALANCE == run_setup.MAX_IMBALANCE
 
 
 def test_settings_offer_the_modes_and_heads_of_the_container():
