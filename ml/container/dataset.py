@@ -209,9 +209,6 @@ class SplitImages:
         group.barrier()
         self._images = torch.from_numpy(cache.images)
 
-    def __len__(self) -> int:
-        return len(self.split.paths)
-
     def batches(self, indices: Sequence[torch.Tensor]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield one batch per tensor of indices: uint8 [N, channels, resize_size, resize_size], int64 [N]."""
         return ((self._images[batch], self.split.labels[batch]) for batch in indices)

@@ -147,11 +147,6 @@ def create(folder: Path, count: int, channels: int, size: int, key: str = "") ->
     return DecodedCache(images, done)
 
 
-def size_in_bytes(count: int, channels: int, size: int) -> int:
-    """Return the size of a cache on the disk."""
-    return count * (channels * size * size + 1)
-
-
 def _about(folder: Path) -> object:
     """Return what the folder's cache says that it is; None if it has none, or a damaged one."""
     try:
