@@ -32,8 +32,12 @@ def resources(call: Call) -> list[str] | None:
 def keys(call: Call) -> dict[str, Any]:
     """Return SageMaker's condition keys of a call. Keys that it does not have are None or empty."""
     job = call.parameter("TrainingJobDefinition") or call.parameters
-    config = job.get("ResourceConfig") or {}
-    vpc = job.get("VpcConfig") or {}
+    processing = (call.parameter("ProcessingResources") or {}).get("ClusterConfig") or {}
+    network = (
+        job.get("NetworkConfig") or job
+    )  # of a processing job; other requests have its members themselves
+    config = job.get("ResourceConfig") or processing
+    vpc = network.get("VpcConfig") or {}
     variants = call.parameter("ProductionVariants") or []
     types = [v.get("InstanceType") for v in variants] + [
         config.get("InstanceType"),
@@ -41,16 +45,19 @@ def keys(call: Call) -> dict[str, Any]:
         (call.parameter("ResourceSpec") or {}).get("InstanceType"),
     ]
     runtime = (job.get("StoppingCondition") or {}).get("MaxRuntimeInSeconds")
-    isolation = job.get("EnableNetworkIsolation")
+    isolation = network.get("EnableNetworkIsolation")
+    output = job.get("OutputDataConfig") or job.get("ProcessingOutputConfig") or {}
     return {
         "sagemaker:instancetypes": [t for t in types if t],
         "sagemaker:volumekmskey": config.get("VolumeKmsKeyId") or call.parameter("KmsKeyId"),
-        "sagemaker:outputkmskey": (job.get("OutputDataConfig") or {}).get("KmsKeyId"),
+        "sagemaker:outputkmskey": output.get("KmsKeyId"),
         "sagemaker:vpcsubnets": vpc.get("Subnets", []),
         "sagemaker:vpcsecuritygroupids": vpc.get("SecurityGroupIds", []),
         "sagemaker:maxruntimeinseconds": None if runtime is None else str(runtime),
         "sagemaker:networkisolation": None if isolation is None else str(isolation).lower(),
-        "sagemaker:intercontainertrafficencryption": _flag(job.get("EnableInterContainerTrafficEncryption")),
+        "sagemaker:intercontainertrafficencryption": _flag(
+            network.get("EnableInterContainerTrafficEncryption")
+        ),
         "sagemaker:modelapprovalstatus": call.parameter("ModelApprovalStatus"),
         "sagemaker:targetmodel": call.parameter("TargetModel"),
         "sagemaker:taggingaction": call.operation if call.operation.startswith("Create") else None,

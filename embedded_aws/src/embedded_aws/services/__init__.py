@@ -42,7 +42,10 @@ OURS, FIXED, MOTO = Source.OURS, Source.FIXED, Source.MOTO
 # Started and stopped in this order.
 SERVICES = (
     Service(
-        "sagemaker", OURS, "sagemaker", "jobs train, tuning jobs search, endpoints answer, notebooks run"
+        "sagemaker",
+        OURS,
+        "sagemaker",
+        "jobs train and process, tuning jobs search, endpoints answer, notebooks run",
     ),
     Service("lambda", OURS, "lambda_", "functions run in AWS's runtime client, with concurrency limits"),
     Service(

@@ -26,6 +26,14 @@ print(f"validation:loss={starts}.0", flush=True)
 if starts < 3:
     time.sleep(600)
 """
+# Counts its starts in S3, as a processing job has no checkpoint, and ends at the third.
+COUNTER = """
+import boto3, sys, time
+s3 = boto3.client("s3")
+s3.put_object(Bucket=sys.argv[1], Key=f"processing/{time.time_ns()}")
+if s3.list_objects_v2(Bucket=sys.argv[1], Prefix="processing/")["KeyCount"] < 3:
+    time.sleep(600)
+"""
 SLEEPER = "#!/bin/sh\necho sleeps now\nexec sleep 600\n"
 
 
@@ -46,6 +54,43 @@ def _alive(pids: set[int]) -> set[int]:
     return {pid for pid in pids if not states.get(pid, "Z").startswith("Z")}
 
 
+class Counting:
+    """A processing job that counts its starts."""
+
+    def __init__(self, aws: Any, work: Training) -> None:
+        """Start it."""
+        self._sagemaker, self._work = aws.client("sagemaker"), work
+        source = {"S3Uri": work.put("code/counter.py", COUNTER), "LocalPath": "/opt/ml/processing/code"}
+        cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+        self._sagemaker.create_processing_job(
+            ProcessingJobName="counting",
+            RoleArn=work.role_arn,
+            AppSpecification={
+                "ImageUri": "image:latest",
+                "ContainerEntrypoint": ["python3", "/opt/ml/processing/code/counter.py", work.bucket],
+            },
+            ProcessingInputs=[
+                {"InputName": "code", "S3Input": {**source, "S3DataType": "S3Prefix", "S3InputMode": "File"}}
+            ],
+            ProcessingResources={"ClusterConfig": cluster},
+        )
+
+    def starts(self, number: int) -> bool:
+        """Return whether it has started so often."""
+        listed = self._work.s3.list_objects_v2(Bucket=self._work.bucket, Prefix="processing/")
+        return bool(listed["KeyCount"] == number)
+
+    def ended(self) -> str:
+        """Wait until it has ended; return its status."""
+
+        def status() -> str:
+            job = self._sagemaker.describe_processing_job(ProcessingJobName="counting")
+            found: str = job["ProcessingJobStatus"]
+            return "" if found in ("InProgress", "Stopping") else found
+
+        return str(wait_for(status))
+
+
 def test_everything_resumes_after_the_embedded_aws_is_killed(new_embedded_aws: Any) -> None:
     aws = new_embedded_aws()
     work, hosting, functions = Training(aws), Hosting(aws), Functions(aws)
@@ -62,6 +107,7 @@ def test_everything_resumes_after_the_embedded_aws_is_killed(new_embedded_aws: A
     tuner = Tuner(work)
     tuning = tuner.start(tuner.request(static={"epochs": "8"}, number=3))
     name = work.start(script=PROGRAM, CheckpointConfig={"S3Uri": f"s3://{work.bucket}/restart"})
+    counting = Counting(aws, work)
 
     def starts(number: int) -> bool:
         """Return whether the checkpoint counts this number of starts."""
@@ -69,7 +115,7 @@ def test_everything_resumes_after_the_embedded_aws_is_killed(new_embedded_aws: A
             return False
         return work.s3.get_object(Bucket=work.bucket, Key="restart/starts")["Body"].read() == b"%d" % number
 
-    wait_for(lambda: starts(1))
+    wait_for(lambda: starts(1) and counting.starts(1))
     wait_for(lambda: "sleeps now" in ec2.get_console_output(InstanceId=instance["InstanceId"])["Output"])
     before = [trial["TrainingJobName"] for trial in tuner.trials(tuning)]
     children = _descendants(aws.address.pid)
@@ -88,7 +134,7 @@ def test_everything_resumes_after_the_embedded_aws_is_killed(new_embedded_aws: A
         "Server.InternalError",
     )
 
-    wait_for(lambda: starts(2))
+    wait_for(lambda: starts(2) and counting.starts(2))
     children = _descendants(aws.address.pid)
     aws.restart()  # a regular stop
     assert not _alive(children)
@@ -96,6 +142,8 @@ def test_everything_resumes_after_the_embedded_aws_is_killed(new_embedded_aws: A
     assert job["TrainingJobStatus"] == "Completed"
     assert job["FinalMetricDataList"][0]["Value"] == 3.0
     assert [step["Status"] for step in job["SecondaryStatusTransitions"]].count("Restarting") == 2
+
+    assert (counting.ended(), counting.starts(3)) == ("Completed", True)
 
     description = tuner.ended(tuning)
     assert description["HyperParameterTuningJobStatus"] == "Completed"

@@ -51,6 +51,5 @@ def test_unsupported_operation_is_refused_with_awss_error(embedded_aws, operatio
 @pytest.mark.slow
 def test_list_of_a_refused_kind_is_empty(embedded_aws) -> None:
     client = embedded_aws.client("sagemaker")
-    assert client.list_processing_jobs()["ProcessingJobSummaries"] == []
     assert client.list_transform_jobs()["TransformJobSummaries"] == []
     assert client.list_pipelines()["PipelineSummaries"] == []

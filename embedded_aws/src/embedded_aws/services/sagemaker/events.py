@@ -39,6 +39,26 @@ TRAINING = (
     "SecondaryStatusTransitions",
     "FinalMetricDataList",
 )
+PROCESSING = (
+    "ProcessingInputs",
+    "ProcessingOutputConfig",
+    "ProcessingJobName",
+    "ProcessingJobArn",
+    "ProcessingResources",
+    "StoppingCondition",
+    "AppSpecification",
+    "Environment",
+    "NetworkConfig",
+    "RoleArn",
+    "ExperimentConfig",
+    "ProcessingJobStatus",
+    "ExitMessage",
+    "FailureReason",
+    "CreationTime",
+    "ProcessingStartTime",
+    "ProcessingEndTime",
+    "LastModifiedTime",
+)
 TUNING = (
     "HyperParameterTuningJobName",
     "HyperParameterTuningJobArn",
@@ -69,6 +89,13 @@ def training_job(job: Any) -> None:
     if bus.rules(job.region):
         detail = _picked(job.describe(), TRAINING) | {"Tags": _tags(job.region, job.arn)}
         _emit(job.region, "Training Job", job.arn, detail)
+
+
+def processing_job(job: Any) -> None:
+    """Emit the state of a processing job. job: its record."""
+    if bus.rules(job.region):
+        detail = _picked(job.describe(), PROCESSING) | {"Tags": _tags(job.region, job.arn)}
+        _emit(job.region, "Processing Job", job.arn, detail)
 
 
 def tuning_job(job: Any) -> None:

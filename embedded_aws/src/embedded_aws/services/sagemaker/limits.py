@@ -9,6 +9,7 @@ from moto.sagemaker.exceptions import SagemakerClientError
 
 from embedded_aws.services.sagemaker.hosting import shifting, variants
 from embedded_aws.services.sagemaker.hosting.endpoints import EndpointsBackend
+from embedded_aws.services.sagemaker.processing.backend import ProcessingBackend
 from embedded_aws.services.sagemaker.tuning.backend import TuningBackend
 from embedded_aws.services.servicequotas import quotas
 from embedded_aws.services.servicequotas.quotas import Quotas
@@ -16,16 +17,17 @@ from embedded_aws.services.servicequotas.quotas import Quotas
 _TOTALS = {
     "training job": quotas.ALL_TRAINING,
     "spot training job": quotas.ALL_SPOT_TRAINING,
+    "processing job": quotas.ALL_PROCESSING,
     "endpoint": quotas.ALL_ENDPOINTS,
 }
-Use = tuple[str, str]  # instance type, and purpose: "training job", "spot training job" or "endpoint"
+Use = tuple[str, str]  # instance type, and purpose, a key of _TOTALS
 
 
 class ResourceLimitExceeded(SagemakerClientError):
     code = "ResourceLimitExceeded"
 
 
-class SageMakerLimits(TuningBackend, EndpointsBackend):
+class SageMakerLimits(TuningBackend, ProcessingBackend, EndpointsBackend):
     """Checks quotas before any instances start."""
 
     def start_training(self, request: dict[str, Any], *args: Any, **options: Any) -> Any:
@@ -40,6 +42,11 @@ class SageMakerLimits(TuningBackend, EndpointsBackend):
             self._refuse_over(quotas.PARALLEL_TRIALS, 0, parallel)
             self._require(Counter({use: count * parallel for use, count in wanted.items()}))
         return super().start_tuning(request)
+
+    def start_processing(self, request: dict[str, Any]) -> Any:
+        if request["ProcessingJobName"] not in self.processing_records:
+            self._require(_of_processing(request))
+        return super().start_processing(request)
 
     def create_hosted_endpoint(self, request: dict[str, Any]) -> str:
         config = self.hosted_configs.get(request["EndpointConfigName"])
@@ -79,6 +86,9 @@ class SageMakerLimits(TuningBackend, EndpointsBackend):
         for job in list(self.training_records.values()):
             if not job.ended:
                 used += _of_training(job.request)
+        for processing in list(self.processing_records.values()):
+            if not processing.ended:
+                used += _of_processing(processing.request)
         for endpoint in list(self.hosted_endpoints.values()):
             for deployment in (endpoint["Deployed"], endpoint["Pending"]):
                 used += _of_variants(variants.of(deployment or {"Variants": []}), "DesiredInstanceCount")
@@ -131,6 +141,12 @@ def _of_training(request: dict[str, Any]) -> Counter[Use]:
     purpose = "spot training job" if request.get("EnableManagedSpotTraining") else "training job"
     kind = resources.get("InstanceType")
     return Counter({(kind, purpose): resources.get("InstanceCount", 1)} if kind else {})
+
+
+def _of_processing(request: dict[str, Any]) -> Counter[Use]:
+    cluster = request["ProcessingResources"]["ClusterConfig"]
+    kind = cluster.get("InstanceType")
+    return Counter({(kind, "processing job"): cluster.get("InstanceCount", 1)} if kind else {})
 
 
 def _of_config(config: dict[str, Any]) -> Counter[Use]:

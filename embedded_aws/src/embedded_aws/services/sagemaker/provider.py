@@ -17,6 +17,7 @@ from embedded_aws.services.sagemaker.hosting.metrics import EndpointMetrics
 from embedded_aws.services.sagemaker.hosting.routing import EndpointRouter
 from embedded_aws.services.sagemaker.hosting.telemetry import Telemetry
 from embedded_aws.services.sagemaker.hosting.traffic import LiveEndpoints
+from embedded_aws.services.sagemaker.processing.runs import ProcessingRuns
 from embedded_aws.services.sagemaker.recovery import recover
 from embedded_aws.services.sagemaker.responses import (
     STREAM_PATH,
@@ -35,7 +36,8 @@ def provider(runtime: Runtime) -> Provider:
     deployments = Deployments(runtime, live, metrics, asynchronous)
     telemetry = Telemetry(runtime, live, metrics, asynchronous)
     training, tuning, labs = TrainingRuns(runtime), TuningRuns(runtime), Labs(runtime)
-    for part in (live, metrics, router, asynchronous, deployments, training, tuning, labs):
+    processing = ProcessingRuns(runtime)
+    for part in (live, metrics, router, asynchronous, deployments, training, processing, tuning, labs):
         runtime.add(part)
     return Provider(
         backends=[(models.sagemaker_backends, EmbeddedSageMakerBackend)],
@@ -48,5 +50,5 @@ def provider(runtime: Runtime) -> Provider:
             ),
         ],
         on_start=[partial(recover, runtime), telemetry.start, capture.start],
-        on_stop=[capture.flush, labs.halt, tuning.halt, training.halt],
+        on_stop=[capture.flush, labs.halt, tuning.halt, training.halt, processing.halt],
     )

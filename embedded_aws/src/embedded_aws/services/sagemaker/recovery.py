@@ -21,6 +21,7 @@ def recover(runtime: Runtime) -> None:
         backend.resume_apps()
     for backend in backends:
         backend.resume_training()
+        backend.resume_processing()
         backend.resume_tuning()
 
 

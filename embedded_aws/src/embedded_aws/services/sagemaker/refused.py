@@ -9,9 +9,6 @@ from moto.core.utils import camelcase_to_underscores
 
 # They would run something, or act on or describe a resource that cannot exist here. Search would not find our resources.
 REFUSED = (
-    "CreateProcessingJob",
-    "DescribeProcessingJob",
-    "StopProcessingJob",
     "CreateTransformJob",
     "DescribeTransformJob",
     "CreateCompilationJob",

@@ -17,6 +17,7 @@ from embedded_aws.services.sagemaker.hosting.keys import EndpointKey
 from embedded_aws.services.sagemaker.hosting.responses import HostingResponse
 from embedded_aws.services.sagemaker.hosting.routing import EndpointRouter
 from embedded_aws.services.sagemaker.optional import OptionalResponse
+from embedded_aws.services.sagemaker.processing.responses import ProcessingResponse
 from embedded_aws.services.sagemaker.refused import RefusedResponse
 from embedded_aws.services.sagemaker.registry.responses import RegistryResponse
 from embedded_aws.services.sagemaker.tags import TagResponse
@@ -42,6 +43,7 @@ class EmbeddedSageMakerResponse(
     OptionalResponse,
     TrainingResponse,
     TuningResponse,
+    ProcessingResponse,
     HostingResponse,
     RegistryResponse,
     WorkbenchResponse,

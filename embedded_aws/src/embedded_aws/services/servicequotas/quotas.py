@@ -29,12 +29,14 @@ _ACCELERATED = re.compile(r"ml\.(g|p|dl|inf|trn)\d")
 _USES = {  # use of an instance type: the shape in SageMaker's model that lists its types
     "training job": "TrainingInstanceType",
     "spot training job": "TrainingInstanceType",
+    "processing job": "ProcessingInstanceType",
     "endpoint": "ProductionVariantInstanceType",
 }
 _INSTANCES = 20  # per instance type without accelerator
 # Quotas of all instance types together. AWS gives a new account 4 to 20 instances and a concurrency of 10.
 ALL_TRAINING = "Number of instances across all training jobs"
 ALL_SPOT_TRAINING = "Number of instances across all spot training jobs"
+ALL_PROCESSING = "Number of instances across all processing jobs"
 ALL_ENDPOINTS = "Number of instances across active endpoints"
 PARALLEL_TRIALS = (
     "Maximum number of training jobs each hyper parameter tuning job can run in parallel at once"
@@ -43,6 +45,7 @@ SERVERLESS_CONCURRENCY = "Maximum total concurrency that can be allocated across
 _TOTALS = {  # name: code as AWS publishes it, default
     ALL_TRAINING: ("L-00C91CB5", 100),
     ALL_SPOT_TRAINING: ("", 100),
+    ALL_PROCESSING: ("", 100),
     ALL_ENDPOINTS: ("L-7A3DF611", 100),
     PARALLEL_TRIALS: ("L-11294128", 10),
     SERVERLESS_CONCURRENCY: ("L-96300102", 200),

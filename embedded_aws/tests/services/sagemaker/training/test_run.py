@@ -48,7 +48,7 @@ def test_a_job_starts_again_after_an_internal_error_as_often_as_requested(
     endings: list[Any] = []
 
     class Breaking(TrainingRun):
-        def _train(self, folder: Path) -> Any:
+        def _perform(self, folder: Path) -> Any:
             folder.rmdir()
             runs.append(1)
             if len(runs) <= errors:

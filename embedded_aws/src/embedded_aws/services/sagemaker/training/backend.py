@@ -6,8 +6,7 @@ from typing import Any
 
 from moto.sagemaker.exceptions import AWSValidationException, ResourceInUseException
 
-from embedded_aws.iam.trust import RoleNotAssumable
-from embedded_aws.services.sagemaker import roles
+from embedded_aws.services.sagemaker.roles import check_assumable
 from embedded_aws.services.sagemaker.tags import TagStore
 from embedded_aws.services.sagemaker.training import validation
 from embedded_aws.services.sagemaker.training.records import TrainingJob
@@ -43,7 +42,7 @@ class TrainingBackend(TagStore):
                 f"name already exists ({self.training_records[name].arn})"
             )
         validation.check(request)
-        self.check_training_role(request["RoleArn"])
+        check_assumable(self.runtime, request["RoleArn"], self.region_name)
         self.keep_tags(arn, request.get("Tags"))
         job = TrainingJob(request, self.account_id, self.region_name, arn, tuning_job_arn)
         job.enter("Starting")
@@ -82,13 +81,6 @@ class TrainingBackend(TagStore):
     def stop_training(self, job: TrainingJob) -> None:
         """Ask a running job to stop. A job that has ended stays as it is."""
         self._training_runs.stop(job)
-
-    def check_training_role(self, role_arn: str) -> None:
-        """Raise ValidationException with AWS's message if SageMaker may not assume the role."""
-        try:
-            roles.assume(self.runtime, role_arn, self.region_name)
-        except RoleNotAssumable as error:
-            raise AWSValidationException(str(error)) from error
 
     @property
     def _training_runs(self) -> TrainingRuns:

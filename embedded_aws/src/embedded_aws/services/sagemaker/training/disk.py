@@ -1,4 +1,4 @@
-"""The folders of an instance of a training job, and how its program sees them.
+"""The folders of an instance of a job, and how its program sees them.
 
 In namespaces the program finds them at the paths of AWS. Without namespaces it finds them at their paths on this
 machine: the toolkit's variables (SM_MODEL_DIR and the like) and the paths in the request name those.
@@ -6,6 +6,7 @@ machine: the toolkit's variables (SM_MODEL_DIR and the like) and the paths in th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from embedded_aws.processes.isolation import packages
@@ -19,17 +20,27 @@ FOLDERS = ("input/config", "input/data", "model", "output/data", "code")
 class Disk:
     """The folders of one instance, from the start of an attempt to the end of the job."""
 
-    def __init__(self, root: Path, home: Path, isolated: bool) -> None:
+    def __init__(
+        self,
+        root: Path,
+        home: Path,
+        isolated: bool,
+        folders: Iterable[str] = FOLDERS,
+        report: str = "output/failure",
+    ) -> None:
         """Create the folders.
 
         root: folder for them.
         home: folder of the embedded AWS, hidden from the program.
         isolated: whether the program runs in namespaces.
+        folders: to create below /opt/ml.
+        report: file below /opt/ml for the reason why the program could not be started.
         """
+        self._report = f"{BASE}/{report}"
         self.base, self._root, self._home, self._isolated = root / "ml", root, home, isolated
         self._packages = root / "packages"
         self._own = {BASE: self.base, packages.PATH: self._packages, **own_folders.make(root)}
-        for name in FOLDERS:
+        for name in folders:
             (self.base / name).mkdir(parents=True)
         packages.create(self._packages, *(() if isolated else (BASE,)))
 
@@ -63,7 +74,7 @@ class Disk:
             own=self._own,
             hidden=(self._home,),
             directory=BASE,
-            report=f"{BASE}/output/failure",
+            report=self._report,
             network=network,
         )
         return container.command(command)

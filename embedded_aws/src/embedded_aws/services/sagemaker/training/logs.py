@@ -25,8 +25,8 @@ POINTS_PER_SECOND = 100  # of one job's metrics; CloudWatch's finest period is a
 class LogStream:
     """The log stream of one instance. `add` blocks while a full batch waits to be sent."""
 
-    def __init__(self, client: Any, name: str) -> None:
-        self._client, self._name = client, name
+    def __init__(self, client: Any, name: str, group: str = GROUP) -> None:
+        self._client, self._name, self._group = client, name, group
         self._events: list[dict[str, Any]] = []
         self._bytes = self._total_events = self._total_bytes = self._dropped = 0
         self._space = threading.Condition()
@@ -34,7 +34,7 @@ class LogStream:
 
     def open(self) -> None:
         """Create the stream. Without permission the job runs without a log, as on AWS."""
-        stream = {"logGroupName": GROUP, "logStreamName": self._name}
+        stream = {"logGroupName": self._group, "logStreamName": self._name}
         try:
             try:
                 self._client.create_log_stream(**stream)
@@ -83,13 +83,13 @@ class LogStream:
 
     def _create_group(self) -> None:
         try:
-            self._client.create_log_group(logGroupName=GROUP)
+            self._client.create_log_group(logGroupName=self._group)
         except self._client.exceptions.ResourceAlreadyExistsException:
             return  # another job has just created it
 
     def _send(self, events: list[dict[str, Any]]) -> None:
         try:
-            self._client.put_log_events(logGroupName=GROUP, logStreamName=self._name, logEvents=events)
+            self._client.put_log_events(logGroupName=self._group, logStreamName=self._name, logEvents=events)
         except ClientError as error:
             self._deny(error)
 

@@ -118,6 +118,11 @@ class TrainingJob:
             return self.seconds_before
         return self.seconds_before + ((self.end_time or now()) - self.attempt_time).total_seconds()
 
+    def begin_stopping(self) -> None:
+        """Record that the job was asked to stop."""
+        self.status = "Stopping"
+        self.enter("Stopping")
+
     def enter(self, secondary_status: str, message: str | None = None) -> None:
         """Enter a secondary status, which ends the previous one, and emit an event."""
         self._move(secondary_status, message)

@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from embedded_aws import child_environment
-from embedded_aws.iam.trust import RoleNotAssumable
-from embedded_aws.processes.isolation.container import Network, NotSupported, refusal
+from embedded_aws.processes.isolation.container import refusal
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.sagemaker import roles
+from embedded_aws.services.sagemaker.job_run import INTERNAL_ERROR, VOLUME_INTERVAL, Ending, JobRun, no_room
 from embedded_aws.services.sagemaker.training import addresses, channels, containers
 from embedded_aws.services.sagemaker.training.artifacts import Artifacts, Checkpoints
 from embedded_aws.services.sagemaker.training.channels import Cancelled, JobFailure
 from embedded_aws.services.sagemaker.training.cluster import Cluster, Instance, threads_per_instance
 from embedded_aws.services.sagemaker.training.disk import Disk
-from embedded_aws.services.sagemaker.training.objects import RoleObjects
 from embedded_aws.services.sagemaker.training.records import TrainingJob, now
 from embedded_aws.services.sagemaker.training.reporting import OnMetric, Reporting
 from embedded_aws.services.sagemaker.training.validation import DEFAULT_CHECKPOINTS
 from embedded_aws.services.sagemaker.training.volume import Volumes
 
-log = logging.getLogger(__name__)
-
-STOP_GRACE = 120.0  # seconds between SIGTERM and SIGKILL, also at a spot interruption; as on AWS
 CHECKPOINT_INTERVAL = 3.0  # seconds
-VOLUME_INTERVAL = 2.0  # seconds between checks of the volumes
-RENEW = 2400.0  # seconds after which a client gets new credentials, which expire after an hour
-INTERNAL_ERROR = "InternalServerError: We encountered an internal error. Please try again."
 
 OnEnd = Callable[[TrainingJob], None]
-# Terminal status; secondary status, if it differs; failure reason.
-Ending = tuple[str, "str | None", "str | None"]
 
 
-class TrainingRun:
-    """A running training job, in its own thread. It keeps the job's record up to date."""
+class TrainingRun(JobRun):
+    """A running training job."""
+
+    kind = "training"
 
     def __init__(
         self,
@@ -57,24 +48,11 @@ class TrainingRun:
         share: number of such jobs that run at once, for the number of threads.
         on_metric: called with name and value of every metric in the log.
         """
-        self.job, self._runtime, self._share = job, runtime, share
-        self._on_metric, self._finish = on_metric, finish
+        super().__init__(job, runtime, finish)
+        self.job, self._share, self._on_metric = job, share, on_metric
         self._algorithm = job.request["AlgorithmSpecification"]
-        self._stop, self._halt, self._interrupted = (threading.Event() for _ in range(3))
+        self._interrupted = threading.Event()
         self._away = 0.0  # seconds without spot capacity
-        self._full: int | None = None  # number of the instance whose volume is full
-        self._cluster: Cluster | None = None
-        self._clients: dict[str, tuple[float, Any]] = {}
-        self._thread = threading.Thread(target=self._run, name=f"training {job.name}", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Send SIGTERM, wait for the grace period, and upload the artifacts."""
-        self._stop.set()
-        if self._cluster:
-            self._cluster.wake()
 
     def interrupt(self, away: float) -> None:
         """Interrupt the spot instances with AWS's notice. New ones start after `away` seconds."""
@@ -83,46 +61,17 @@ class TrainingRun:
         if self._cluster:
             self._cluster.wake()
 
-    def halt(self) -> None:
-        """End the processes because the embedded AWS stops. The record stays InProgress."""
-        self._halt.set()
-        self.stop()
-
-    def join(self, timeout: float) -> None:
-        self._thread.join(timeout)
-
-    def _run(self) -> None:
+    def _ending(self) -> Ending:
+        """Run the job, again after an internal error if its RetryStrategy says so."""
         retries = self.job.request.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0)
-        ending = self._ending()
+        ending = super()._ending()
         while ending[2] == INTERNAL_ERROR and retries and not self._stop.is_set():
             retries -= 1
             self.job.restart()
-            ending = self._ending()
-        shutil.rmtree(self._folder(), ignore_errors=True)
-        if not self._halt.is_set():
-            self._finish(ending)
-
-    def _folder(self) -> Path:
-        return self._runtime.folder("training", self.job.region, self.job.name)
-
-    def _ending(self) -> Ending:
-        """Run the job. Return the final status."""
-        ending: Ending
-        try:
-            ending = self._train(self._folder())
-        except Cancelled:
-            ending = "Stopped", None, None
-        except JobFailure as failure:
-            ending = "Failed", None, str(failure)
-        except RoleNotAssumable as error:  # the role changed after the job was created
-            ending = "Failed", None, f"ClientError: {error}"
-        except Exception:
-            if not self._halt.is_set():
-                log.exception("training job %s", self.job.name)
-            ending = "Failed", None, INTERNAL_ERROR
+            ending = super()._ending()
         return ending
 
-    def _train(self, folder: Path) -> Ending:
+    def _perform(self, folder: Path) -> Ending:
         """Run attempts until one is not interrupted. Return the final status."""
         count = self.job.request["ResourceConfig"]["InstanceCount"]
         home, isolated = self._runtime.home, not refusal(self._runtime.supervisor)
@@ -177,10 +126,7 @@ class TrainingRun:
             )
         volumes = Volumes([i.base for i in instances], request["ResourceConfig"].get("VolumeSizeInGB"))
         if volumes.full():
-            raise JobFailure(
-                "ClientError: Data download failed: Please ensure that there is enough disk space on the instance: "
-                f"its volume has {volumes.size_gb} GB."
-            )
+            raise no_room(volumes.size_gb)
         checkpoints = self._checkpoints(instances)
         if checkpoints:
             checkpoints.restore()
@@ -198,31 +144,10 @@ class TrainingRun:
             job, len(instances), self._client("logs"), self._client("cloudwatch"), self._on_metric
         )
         with ExitStack() as network:
-            holder = self._isolate(network, reporting)
+            isolation = request.get("EnableNetworkIsolation", False)
+            outside = "in the variables SM_* and in paths of the request"
+            holder = self._isolate(network, reporting, isolation, outside)
             return self._run_program(instances, master_port, reporting, checkpoints, volumes, holder)
-
-    def _isolate(self, network: ExitStack, reporting: Reporting) -> int | None:
-        """If the job requests network isolation, create a network that exists until `network` closes.
-
-        Returns the process that holds it, or None.
-        """
-        if reason := refusal(self._runtime.supervisor):
-            reporting.note(
-                f"The program sees this machine's files, since this system does not allow namespaces ({reason}). "
-                "/opt/ml exists only in the variables SM_* and in paths of the request."
-            )
-        if not self.job.request.get("EnableNetworkIsolation"):
-            return None
-        try:
-            holder = network.enter_context(Network(self._runtime.supervisor)).holder
-        except NotSupported as error:
-            reporting.note(
-                "Network isolation: the program has no credentials, but its connections are not blocked: this system "
-                f"does not support network namespaces ({error})."
-            )
-            return None
-        reporting.note("Network isolation: the program has no credentials, and only the job's own network.")
-        return holder
 
     def _run_program(
         self,
@@ -268,20 +193,13 @@ class TrainingRun:
             return outcome
         reporting.close()
         if self._full:
-            raise JobFailure(
-                f"AlgorithmError: [Errno 28] No space left on device: the program filled the volume of algo-{self._full} "
-                f"(VolumeSizeInGB {volumes.size_gb}), exit code: 1"
-            )
+            raise self._volume_full(volumes.size_gb)
         if checkpoints:
             checkpoints.save()
         return outcome
 
     def _ending_early(self) -> bool:
         return self._stop.is_set() or self._interrupted.is_set() or self._full is not None
-
-    def _grace(self) -> float:
-        at_once = self._halt.is_set() or self._full is not None
-        return 0.0 if at_once else STOP_GRACE / self._runtime.time_scale
 
     def _upload(self, instances: list[Instance], outcome: tuple[int, int] | None) -> Ending:
         job = self.job
@@ -320,18 +238,6 @@ class TrainingRun:
         path = config.get("LocalPath", DEFAULT_CHECKPOINTS)
         folders = [instance.disk.path(path) for instance in instances]
         return Checkpoints(self._client("s3"), self._objects(), config["S3Uri"], folders)
-
-    def _objects(self) -> RoleObjects:
-        role_arn, region = self.job.request["RoleArn"], self.job.region
-        return RoleObjects(self._runtime, roles.assume(self._runtime, role_arn, region), region)
-
-    def _client(self, name: str) -> Any:
-        """Return a client that acts as the job's role."""
-        created, client = self._clients.get(name, (0.0, None))
-        if client is None or time.monotonic() - created > RENEW:
-            client = roles.client(self._runtime, name, self.job.request["RoleArn"], self.job.region)
-            self._clients[name] = time.monotonic(), client
-        return client
 
 
 def failure_reason(base: Path, status: int) -> str:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-
-from embedded_aws.runtime import Runtime
+from embedded_aws.services.sagemaker.job_runs import JobRuns
 from embedded_aws.services.sagemaker.training.records import TrainingJob
 from embedded_aws.services.sagemaker.training.reporting import OnMetric
-from embedded_aws.services.sagemaker.training.run import Ending, OnEnd, TrainingRun
+from embedded_aws.services.sagemaker.training.run import OnEnd, TrainingRun
 
 
 class NotInterruptible(Exception):
     """The job does not run on spot instances at this moment."""
 
 
-class TrainingRuns:
-    """Starts, stops and counts running jobs."""
-
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
-        self._runs: dict[tuple[str, str, str], TrainingRun] = {}
-        self._lock = threading.Lock()
+class TrainingRuns(JobRuns[TrainingJob, TrainingRun]):
+    """Starts, interrupts and stops training jobs."""
 
     def start(
         self, job: TrainingJob, share: int = 1, on_metric: OnMetric | None = None, on_end: OnEnd | None = None
@@ -30,30 +23,7 @@ class TrainingRuns:
         share, on_metric: see TrainingRun.
         on_end: called once with the job when it has ended.
         """
-
-        def finish(ending: Ending) -> None:
-            with self._lock:
-                job.end(*ending)
-                del self._runs[job.key]
-            self._runtime.changed("sagemaker", job.region)
-            if on_end:
-                on_end(job)
-
-        run = TrainingRun(job, self._runtime, finish, share, on_metric)
-        with self._lock:
-            self._runs[job.key] = run
-        self._runtime.changed("sagemaker", job.region)
-        run.start()
-
-    def stop(self, job: TrainingJob) -> None:
-        """Ask a running job to stop. A job that has ended stays as it is."""
-        with self._lock:
-            run = self._runs.get(job.key)
-            if run is None or job.status != "InProgress":
-                return
-            job.status = "Stopping"
-            job.enter("Stopping")
-        run.stop()
+        self._begin(job, lambda finish: TrainingRun(job, self._runtime, finish, share, on_metric), on_end)
 
     def interrupt(self, job: TrainingJob, away: float) -> None:
         """Interrupt a running spot job for `away` seconds. Raises NotInterruptible."""
@@ -72,12 +42,3 @@ class TrainingRuns:
             job.enter("Interrupted")
         run.interrupt(away)
         self._runtime.changed("sagemaker", job.region)
-
-    def halt(self) -> None:
-        """End every process because the embedded AWS stops. Records stay InProgress."""
-        with self._lock:
-            runs = list(self._runs.values())
-        for run in runs:
-            run.halt()
-        for run in runs:
-            run.join(10)

@@ -43,14 +43,17 @@ def check(request: dict[str, Any]) -> None:
         )
 
 
-def check_resources(resources: dict[str, Any]) -> None:
-    """Check the cluster: one instance type, at least one instance, no volume key for local storage."""
+def check_resources(resources: dict[str, Any], member: str = "ResourceConfig") -> None:
+    """Check the cluster: one instance type, at least one instance, no volume key for local storage.
+
+    member: of the request, for messages.
+    """
     if resources.get("InstanceGroups"):
         raise AWSValidationException(
             "The embedded AWS runs clusters of one instance type: set InstanceType and InstanceCount, not InstanceGroups."
         )
     if "InstanceType" not in resources or "InstanceCount" not in resources:
-        raise AWSValidationException("ResourceConfig must set InstanceType and InstanceCount.")
+        raise AWSValidationException(f"{member} must set InstanceType and InstanceCount.")
     if not 1 <= resources["InstanceCount"] <= LARGEST_CLUSTER:
         raise AWSValidationException(
             f"Invalid InstanceCount {resources['InstanceCount']}. It must be between 1 and {LARGEST_CLUSTER}."

@@ -6,6 +6,7 @@ from typing import Any
 
 from moto.sagemaker.exceptions import AWSValidationException, ResourceInUseException
 
+from embedded_aws.services.sagemaker.roles import check_assumable
 from embedded_aws.services.sagemaker.training import validation as training_validation
 from embedded_aws.services.sagemaker.training.backend import TrainingBackend
 from embedded_aws.services.sagemaker.training.records import TrainingJob
@@ -36,7 +37,7 @@ class TuningBackend(TrainingBackend):
         validation.check(request)
         job = TuningJob(request, self.account_id, self.region_name, arn)
         training_validation.check(training_request(job, f"{name}-001", {}))
-        self.check_training_role(job.definition["RoleArn"])
+        check_assumable(self.runtime, job.definition["RoleArn"], self.region_name)
         for parent in self.tuning_parents(job):
             if not parent.ended:
                 raise AWSValidationException(
