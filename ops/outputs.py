@@ -45,6 +45,7 @@ class Foundation(BaseModel):
     bucket: str
     kms_key_arn: str
     training_role_arn: str
+    processing_role_arn: str
     tuning_role_arn: str
     endpoint_role_arn: str
     model_package_group_name: str

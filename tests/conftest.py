@@ -51,6 +51,7 @@ def foundation() -> Foundation:
         bucket=BUCKET,
         kms_key_arn="arn:aws:kms:us-east-1:123456789012:key/11111111-2222-3333-4444-555555555555",
         training_role_arn=f"{role}-training",
+        processing_role_arn=f"{role}-processing",
         tuning_role_arn=f"{role}-tuning",
         endpoint_role_arn=f"{role}-endpoint",
         model_package_group_name="image-classifier-dev",

@@ -77,7 +77,8 @@ def foundation(env: Environment, progress: Progress, *, plan_only: bool = False)
         "key": {"deletion_window_days": settings.key_deletion_window_days},
         "logs": {
             "retention_days": settings.log_retention_days,
-            "manage_training_group": _manages_training_logs(env),
+            "manage_training_group": _manages_log_group(env, "/aws/sagemaker/TrainingJobs"),
+            "manage_processing_group": _manages_log_group(env, "/aws/sagemaker/ProcessingJobs"),
         },
         "images": {
             "account_id": images.account_id(env.settings.region),
@@ -218,12 +219,12 @@ def _stack(
     )
 
 
-def _manages_training_logs(env: Environment) -> bool:
-    """Return whether this environment manages the log group that all training jobs of an account and region share.
+def _manages_log_group(env: Environment, name: str) -> bool:
+    """Return whether this environment manages a log group that all jobs of a kind of an account and region share.
 
     SageMaker creates the group with the first job. Another environment may manage it.
     """
-    logs, name = env.client("logs"), "/aws/sagemaker/TrainingJobs"
+    logs = env.client("logs")
     groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     group = next((g for g in groups if g["logGroupName"] == name), None)
     if group is None:

@@ -29,6 +29,7 @@ locals {
     region                = var.region
     repository            = var.github.repository
     state_bucket_arn      = "arn:${local.partition}:s3:::${var.project}-tfstate-${local.account_id}-${var.region}"
+    processing_role_arn   = "${local.iam}:role/${local.prefix}-processing"
     training_role_arn     = "${local.iam}:role/${local.prefix}-training"
     tuning_role_arn       = "${local.iam}:role/${local.prefix}-tuning"
   }

@@ -15,10 +15,12 @@ locals {
   topic     = "${local.prefix}-alarms"
   topic_arn = "arn:${local.partition}:sns:${var.region}:${local.account_id}:${local.topic}"
 
-  training_log_group = "/aws/sagemaker/TrainingJobs"
-  ec2_log_group      = "/${var.project}/${var.environment}/ec2"
+  training_log_group   = "/aws/sagemaker/TrainingJobs"
+  processing_log_group = "/aws/sagemaker/ProcessingJobs"
+  ec2_log_group        = "/${var.project}/${var.environment}/ec2"
 
-  training_role_arn = "arn:${local.partition}:iam::${local.account_id}:role/${local.prefix}-training"
+  training_role_arn   = "arn:${local.partition}:iam::${local.account_id}:role/${local.prefix}-training"
+  processing_role_arn = "arn:${local.partition}:iam::${local.account_id}:role/${local.prefix}-processing"
 
   # Values for the documents in policies/.
   policy_values = {
@@ -28,6 +30,7 @@ locals {
     image_account_id    = var.images.account_id
     partition           = local.partition
     prefix              = local.prefix
+    processing_role_arn = local.processing_role_arn
     project             = var.project
     region              = var.region
     serving_repository  = var.images.serving_repository

@@ -12,6 +12,7 @@ locals {
     kms_key_arn               = module.key.arn
     kms_key_alias             = module.key.alias
     training_role_arn         = module.training_role.arn
+    processing_role_arn       = module.processing_role.arn
     tuning_role_arn           = module.tuning_role.arn
     endpoint_role_arn         = module.endpoint_role.arn
     ec2_host_role_arn         = module.ec2_host_role.arn
@@ -19,6 +20,7 @@ locals {
     model_package_group_name  = local.prefix
     model_package_group_arn   = "arn:${local.partition}:sagemaker:${var.region}:${local.account_id}:model-package-group/${local.prefix}"
     training_log_group        = local.training_log_group
+    processing_log_group      = local.processing_log_group
     ec2_log_group             = local.ec2_log_group
     topic_arn                 = module.notifications.topic_arn
 
@@ -42,6 +44,7 @@ resource "aws_ssm_parameter" "outputs" {
   # Written last and removed first.
   depends_on = [
     aws_cloudwatch_log_group.ec2,
+    aws_cloudwatch_log_group.processing,
     aws_cloudwatch_log_group.training,
     aws_iam_instance_profile.ec2_host,
     aws_sagemaker_model_package_group.this,

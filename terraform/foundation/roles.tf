@@ -20,12 +20,22 @@ module "training_role" {
   further_policies = local.in_network
 }
 
+module "processing_role" {
+  source           = "../modules/role"
+  boundary_arn     = var.boundary_arn
+  name             = "${local.prefix}-processing"
+  description      = "Runs processing jobs, which check and store data sets"
+  trust_policy     = local.trusts_sagemaker
+  policy           = templatefile("${local.policies}/roles/processing.json", local.policy_values)
+  further_policies = local.in_network
+}
+
 # For the caller that submits jobs. The trials of a tuning job run with the training role.
 module "tuning_role" {
   source       = "../modules/role"
   boundary_arn = var.boundary_arn
   name         = "${local.prefix}-tuning"
-  description  = "Submits tuning and training jobs, and follows them"
+  description  = "Submits tuning, training and processing jobs, and follows them"
   trust_policy = templatefile("${local.policies}/trust/account.json", local.policy_values)
   policy       = templatefile("${local.policies}/roles/tuning.json", local.policy_values)
 }

@@ -76,10 +76,12 @@ variable "logs" {
 
     retention_days: Days that they keep entries.
     manage_training_group: Whether this stack owns the log group that all training jobs of the account and region share.
+    manage_processing_group: The same for processing jobs.
   EOT
   type = object({
-    retention_days        = number
-    manage_training_group = bool
+    retention_days          = number
+    manage_training_group   = bool
+    manage_processing_group = bool
   })
   nullable = false
 

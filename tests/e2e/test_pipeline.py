@@ -354,7 +354,7 @@ def test_no_statement_is_redundant(inv, granted, decisions, embedded_aws):
                 redundant.append(f"{document.name}/{statement['Sid']}")
     assert redundant == [], "another statement allows the same: remove one of the two"
     assert needed["operator", "SubmitJobsAsTuningRole"] == "tune"  # of the test without data
-    assert needed["tuning", "PassTrainingRole"] == "demo: tune"
+    assert needed["tuning", "PassRolesOfJobs"] == "demo: tune"
     assert needed["stacks-identity", "ConfigureRolesWithinBoundary"] == "apply: foundation"
     assert needed["operator", "StopJobs"] == "tune"
     assert needed["ci-plan", "ReadStates"] == "ci-plan plan: plan"

@@ -18,6 +18,7 @@ ACCOUNT = "123456789012"
 REGION = "us-east-1"
 ROLES = {
     "training": "training",
+    "processing": "processing",
     "tuning": "tuning",
     "endpoint": "endpoint",
     "inference": "inference_function",
@@ -73,6 +74,7 @@ class Account:
             "project": self.project,
             "region": REGION,
             "state_bucket_arn": f"arn:aws:s3:::{self.state_bucket}",
+            "processing_role_arn": self.role("processing"),
             "training_role_arn": self.role("training"),
             "tuning_role_arn": self.role("tuning"),
         }
@@ -212,6 +214,17 @@ def job(name: str, role: str) -> dict[str, Any]:
         "OutputDataConfig": {"S3OutputPath": "s3://anywhere/x"},
         "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
         "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+    }
+
+
+def data_job(name: str, role: str) -> dict[str, Any]:
+    """Return the request for a processing job."""
+    cluster = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}
+    return {
+        "ProcessingJobName": name,
+        "RoleArn": role,
+        "AppSpecification": {"ImageUri": "i", "ContainerEntrypoint": ["true"]},
+        "ProcessingResources": {"ClusterConfig": cluster},
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.permissions.account import ACCOUNT, REFUSED, REGION, ROLES, Act, attempt, job
+from tests.permissions.account import ACCOUNT, REFUSED, REGION, ROLES, Act, attempt, data_job, job
 
 pytestmark = pytest.mark.slow
 
@@ -24,6 +24,16 @@ FORBIDDEN: dict[str, Act] = {
         "sagemaker",
         "create_training_job",
         lambda a: job(f"{a.prefix}-x", a.role("operator")),
+    ),
+    "run a processing job with another name": (
+        "sagemaker",
+        "create_processing_job",
+        lambda a: data_job(f"{a.other}-data-x", a.role("processing")),
+    ),
+    "stop a foreign processing job": (
+        "sagemaker",
+        "stop_processing_job",
+        lambda a: {"ProcessingJobName": f"{a.other}-data-x"},
     ),
     "open a foreign notebook instance": (
         "sagemaker",

@@ -12,6 +12,7 @@ from tests.permissions.account import (
     Act,
     approve,
     attempt,
+    data_job,
     function,
     job,
     package,
@@ -24,7 +25,28 @@ FORBIDDEN: list[tuple[str, Act]] = [
     ("training", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"})),
     ("training", ("s3", "delete_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"})),
     ("training", ("sagemaker", "create_training_job", lambda a: job(f"{a.prefix}-x", a.role("training")))),
+    ("processing", ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "results/tuning.json"})),
+    ("processing", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "results/tuning.json"})),
+    ("processing", ("s3", "delete_object", lambda a: {"Bucket": a.bucket, "Key": "sources/pets/1.png"})),
+    ("processing", ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "code/x"})),
+    ("processing", ("ssm", "get_parameter", lambda a: {"Name": f"/{a.project}/dev/workbench"})),
+    (
+        "processing",
+        (
+            "sagemaker",
+            "create_processing_job",
+            lambda a: data_job(f"{a.prefix}-data-x", a.role("processing")),
+        ),
+    ),
     ("tuning", ("sagemaker", "create_training_job", lambda a: job(f"{a.prefix}-x", a.role("endpoint")))),
+    (
+        "tuning",
+        ("sagemaker", "create_processing_job", lambda a: data_job(f"{a.prefix}-data-x", a.role("endpoint"))),
+    ),
+    (
+        "tuning",
+        ("sagemaker", "create_processing_job", lambda a: data_job(f"{a.prefix}-x", a.role("processing"))),
+    ),
     ("tuning", ("lambda", "create_function", lambda a: function(f"{a.prefix}-x", a.role("training")))),
     ("tuning", ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"})),
     ("endpoint", ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"})),
@@ -112,6 +134,7 @@ FORBIDDEN: list[tuple[str, Act]] = [
 ]
 ALLOWED: dict[str, Act] = {
     "training": ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"}),
+    "processing": ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/x/1.png"}),
     "tuning": ("s3", "put_object", lambda a: {"Bucket": a.bucket, "Key": "code/x"}),
     "endpoint": ("s3", "list_objects_v2", lambda a: {"Bucket": a.bucket, "Prefix": "training/"}),
     "inference": ("s3", "get_object", lambda a: {"Bucket": a.bucket, "Key": "datasets/1.png"}),

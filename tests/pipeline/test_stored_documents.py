@@ -111,7 +111,15 @@ POINTER = {"dataset": "sample", "manifest_key": MANIFEST_KEY, "hash": MANIFEST.h
 FOUNDATION = {
     name: "x"
     for name in (
-        *("account_id", "bucket", "kms_key_arn", "training_role_arn", "tuning_role_arn", "endpoint_role_arn"),
+        *(
+            "account_id",
+            "bucket",
+            "kms_key_arn",
+            "training_role_arn",
+            "processing_role_arn",
+            "tuning_role_arn",
+            "endpoint_role_arn",
+        ),
         *("model_package_group_name", "model_package_group_arn", "ec2_log_group"),
     )
 }

@@ -50,7 +50,7 @@ def foundation(aws, variables):
             "network": {"enabled": True, "flow_logs": True},
             "budget": {"monthly_usd": 10},
             "notifications": {"emails": ["operator@example.com"]},
-            "logs": {"retention_days": 7, "manage_training_group": True},
+            "logs": {"retention_days": 7, "manage_training_group": True, "manage_processing_group": True},
             "images": {
                 "account_id": "763104351884",
                 "training_repository": "pytorch",
@@ -154,6 +154,7 @@ def test_foundation_is_destroyed_in_two_parts_the_data_last(aws, foundation, out
         "module.key",
         "module.ec2_host_role",
         "module.endpoint_role",
+        "module.processing_role",
         "module.training_role",
         "module.tuning_role",
     }

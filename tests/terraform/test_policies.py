@@ -342,6 +342,7 @@ BOUNDED_ROLES = [
     "roles/flow_logs",
     "roles/inference_function",
     "roles/network_interfaces",
+    "roles/processing",
     "roles/traces",
     "roles/training",
     "roles/tuning",

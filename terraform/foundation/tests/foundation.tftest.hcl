@@ -24,7 +24,7 @@ variables {
   region       = "eu-west-1"
   boundary_arn = ""
   images       = { account_id = "123456789012", training_repository = "pytorch", serving_repository = "ray" }
-  logs         = { retention_days = 365, manage_training_group = true }
+  logs         = { retention_days = 365, manage_training_group = true, manage_processing_group = true }
   network      = { enabled = false, flow_logs = true }
 }
 
@@ -95,7 +95,7 @@ run "training_log_group_can_belong_to_another_environment" {
   command = plan
 
   variables {
-    logs = { retention_days = 365, manage_training_group = false }
+    logs = { retention_days = 365, manage_training_group = false, manage_processing_group = false }
   }
 
   assert {
@@ -148,7 +148,7 @@ run "refuses_a_retention_that_cloudwatch_does_not_take" {
   command = plan
 
   variables {
-    logs = { retention_days = 8, manage_training_group = true }
+    logs = { retention_days = 8, manage_training_group = true, manage_processing_group = true }
   }
 
   expect_failures = [var.logs]
