@@ -20,20 +20,42 @@ OTHER_DATA = {
 }
 
 
-@operator_task(help={**ENV, **JSON, **SOURCE})
+@operator_task(
+    help={
+        **ENV,
+        **JSON,
+        **SOURCE,
+        "on": "here (default) for this machine, or sagemaker for a processing job, which reads s3:// URIs and URLs",
+        "instance-type": "SageMaker instance type of the processing job, such as ml.m5.4xlarge",
+        "stop": "stop the running processing jobs",
+    }
+)
 def data(
     c: Context,
     env: str | None = None,
     source: str | None = None,
     skip_bad: bool = False,
     split: str | None = None,
+    on: str = "here",
+    instance_type: str | None = None,
+    stop: bool = False,
     json: bool = False,
 ) -> None:
     """Fetch images, check them, split them if needed, and upload what has changed."""
     from pipeline import data
 
+    data.check_place(on)
+    if on == "here":
+        refuse_unused(instance_type=instance_type, reason="only --on sagemaker runs on an instance")
     environment = connect(env)
-    result = data.run(environment, source, skip_bad, split=split)
+    if stop:
+        return emit(data.stop(environment), json)
+    if on == "here":
+        result = data.run(environment, source, skip_bad, split=split)
+    else:
+        result = data.run_on_sagemaker(
+            environment, source, skip_bad, split=split, instance_type=instance_type
+        )
     say(f"Next: ./inv tune{environment.settings.flag}")
     finish(result, json)
 

@@ -48,6 +48,14 @@ def check_training(env: Environment, command: str, show: Show, instances: int) -
     _check(env, command, [*_training(env, instances)], None, show)
 
 
+def check_data(env: Environment, command: str, show: Show) -> None:
+    """Check the quotas of a data job. Raises OperatorError if one is too small."""
+    kind, used = env.settings.data.processing.instance_type, usage.processing_instances(env)
+    of_type, of_all = names.for_processing(kind)
+    found = [Need(of_type, "the data job", 1, used[kind]), Need(of_all, "the data job", 1, used.total())]
+    _check(env, command, found, None, show)
+
+
 def check_deployment(env: Environment, command: str, show: Show, endpoint: str, package: str) -> None:
     """Check the quotas of the deployment of a model package. Raises OperatorError if one is too small.
 

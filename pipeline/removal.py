@@ -148,7 +148,7 @@ def prepare(
         if data:
             contents = Contents() if "data" in keep else bucket.contents(env, env.data_bucket, progress=step)
             models = 0 if "models" in keep else len(cleanup.model_versions(env))
-            jobs = tuple(name for kind in ("tuning", "training") for name in running.running(env, kind))
+            jobs = tuple(name for kind in running.KINDS for name in running.running(env, kind))
             foundation = planned.get("foundation")
             if foundation and foundation.plan.changes and (contents or models or keep):
                 planned["foundation"] = in_two_parts(foundation)

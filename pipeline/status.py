@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from ml.jobs import compatibility, data, registry, search
+from ml.jobs import compatibility, data, registry, running, search
 from ml.jobs.launchers import hosts
 from ops import live_endpoint, questions, served_models
 from ops.aws import aws_errors, error_code
@@ -31,7 +31,7 @@ def collect(environment: Environment, progress: Progress = lambda text: None) ->
     """Return what exists, asking AWS everything in parallel. Raises OperatorError if AWS refuses the first question.
 
     foundation, data, tuning, host, workbench: None if it does not exist, or is not known.
-    models, endpoints: lists.
+    models, endpoints, data_jobs: lists; of data jobs, those that have not ended.
     unfinished: stacks with resources and without outputs.
     attention: what, name and problem of everything that needs a person: drift, orphans, lost or damaged states, locks,
         and questions without an answer.
@@ -65,6 +65,7 @@ def collect(environment: Environment, progress: Progress = lambda text: None) ->
         "foundation": {"bucket": foundation.value.bucket} if foundation.value else None,
         **{name: second[name].value if name in second else None for name in ("data", "tuning")},
         "models": second["models"].value or [] if "models" in second else [],
+        "data_jobs": second["data jobs"].value or [] if "data jobs" in second else [],
         "endpoints": [
             second[f"endpoint {name}"].value or {"name": name, "status": "unknown", "problem": _NO_ANSWER}
             for name in names
@@ -116,6 +117,7 @@ def _foundation_questions(env: Environment) -> dict[str, questions.Question]:
     return {
         "data": lambda: _data(env),
         "tuning": lambda: _tuning(env),
+        "data jobs": lambda: _data_jobs(env),
         "models": lambda: _models(env),
         "foundation in AWS": lambda: drift.foundation(env),
         "notifications": lambda: _notifications(env),
@@ -181,6 +183,10 @@ def _data(env: Environment) -> Found | None:
         "counts": {split: sum(n.values()) for split, n in manifest.counts.items()},
         "classes": len(manifest.classes),
     }
+
+
+def _data_jobs(env: Environment) -> list[Found]:
+    return [{"name": name, "status": status} for name, status in running.running(env, "processing").items()]
 
 
 def _tuning(env: Environment) -> Found | None:

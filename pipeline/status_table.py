@@ -16,7 +16,9 @@ def rows(settings: Settings, found: Found) -> list[Row]:
     if not found["foundation"]:
         lines = [*endpoints, *_on_demand(found), *unfinished, *attention]
         return lines or [("foundation", "", "none: nothing exists yet")]
-    lines = [("foundation", found["foundation"]["bucket"], "exists"), _data(found), _tuning(found)]
+    lines = [("foundation", found["foundation"]["bucket"], "exists"), _data(found)]
+    lines += [("data job", job["name"], _data_job(job, settings.flag)) for job in found["data_jobs"]]
+    lines.append(_tuning(found))
     lines += [
         (
             "model",
@@ -53,6 +55,11 @@ def _data(found: Found) -> Row:
         return ("data", "", data["problem"])
     counts = ", ".join(f"{count:,} {split}" for split, count in data["counts"].items())
     return ("data", data["dataset"], f"{counts}; {data['classes']} classes")
+
+
+def _data_job(job: Found, flag: str) -> str:
+    commands = f"./inv data{flag} --on sagemaker follows it, ./inv data{flag} --stop ends it"
+    return job["status"] if job["status"] == "Stopping" else f"{job['status']}: {commands}"
 
 
 def _tuning(found: Found) -> Row:

@@ -22,6 +22,7 @@ READERS = {
     "cli/doctor.py",  # examines it
     "cli/embedded.py",
     "cli/local.py",
+    "ml/jobs/processing/start.py",  # runs in a container, whose environment SageMaker has built
     "embedded_aws/src/embedded_aws/child_environment.py",
     "embedded_aws/src/embedded_aws/cli.py",  # replaces its own by `of_server`
     "embedded_aws/src/embedded_aws/server/app.py",  # adds moto's to its own

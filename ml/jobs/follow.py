@@ -1,4 +1,4 @@
-"""Follow a training job on SageMaker: its status and its log lines."""
+"""Follow a job on SageMaker: its status and its log lines."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def outlived(job: str, limit: float, stop: str) -> str:
 
 
 class LogTail:
-    """Reads the log lines of a training job that arrived since the last read."""
+    """Reads the log lines of a job that arrived since the last read."""
 
     def __init__(self, env: Environment, job: str, group: str = LOG_GROUP) -> None:
         """group: the log group, whose streams are named `<job>/…`."""
@@ -65,20 +65,51 @@ def training_job(
     env: Environment, name: str, on_status: Callable[[str], None], on_line: Callable[[str], None]
 ) -> dict[str, Any]:
     """Follow a training job until it ends. Returns its description. Raises OperatorError if it outlives its own limit."""
-    sagemaker, tail, last = env.client("sagemaker"), LogTail(env, name), ""
-    training = env.settings.training
-    own_limit = training.max_runtime_seconds * (2 if training.spot else 1)
-    stop = f"./inv train{env.settings.flag} --stop"
-    pause = Pause(limit=own_limit + MARGIN_SECONDS, on_timeout=lambda: outlived(name, own_limit, stop))
+    sagemaker, training = env.client("sagemaker"), env.settings.training
+    return until_ended(
+        lambda: sagemaker.describe_training_job(TrainingJobName=name),
+        LogTail(env, name),
+        job=name,
+        status=lambda job: str(job["TrainingJobStatus"]),
+        detail=lambda job: str(job.get("SecondaryStatus", job["TrainingJobStatus"])),
+        limit=training.max_runtime_seconds * (2 if training.spot else 1),
+        stop=f"./inv train{env.settings.flag} --stop",
+        on_status=on_status,
+        on_line=on_line,
+    )
+
+
+def until_ended(
+    describe: Callable[[], dict[str, Any]],
+    tail: LogTail,
+    *,
+    job: str,
+    status: Callable[[dict[str, Any]], str],
+    detail: Callable[[dict[str, Any]], str] | None = None,
+    limit: float,
+    stop: str,
+    on_status: Callable[[str], None],
+    on_line: Callable[[str], None],
+) -> dict[str, Any]:
+    """Follow a job until it ends. Returns its description. Raises OperatorError if it outlives its own limit.
+
+    describe: returns the job's description.
+    job: its name.
+    status, detail: of a description: the status that ends, and what is shown, which may have more steps.
+    limit: the job's own, in seconds.
+    stop: the command that ends it.
+    """
+    last = ""
+    pause = Pause(limit=limit + MARGIN_SECONDS, on_timeout=lambda: outlived(job, limit, stop))
     while True:
-        job: dict[str, Any] = sagemaker.describe_training_job(TrainingJobName=name)
+        found = describe()
         for line in tail.lines():
             on_line(line)
-        if (status := job.get("SecondaryStatus", job["TrainingJobStatus"])) != last:
-            on_status(status)
-            last = status
-        if job["TrainingJobStatus"] in TERMINAL:
+        if (shown := (detail or status)(found)) != last:
+            on_status(shown)
+            last = shown
+        if status(found) in TERMINAL:
             for line in tail.lines():
                 on_line(line)
-            return job
+            return found
         pause()

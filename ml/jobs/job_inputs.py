@@ -187,12 +187,16 @@ def serving_image(settings: Settings) -> str:
 
 def tags(settings: Settings, manifest: Manifest) -> list[dict[str, str]]:
     """Return the job's tags: the cost allocation tags of the stacks, and the data set's hash."""
+    return [*cost_tags(settings), {"key": "DataHash", "value": manifest.hash[:16]}]
+
+
+def cost_tags(settings: Settings) -> list[dict[str, str]]:
+    """Return the cost allocation tags of the stacks, for a job."""
     values = {
         "Project": settings.project,
         "Environment": settings.environment,
         "ManagedBy": "invoke",
         **settings.cost_tags,
-        "DataHash": manifest.hash[:16],
     }
     return [{"key": key, "value": value} for key, value in values.items()]
 

@@ -11,13 +11,19 @@ from ops.environment import Environment
 from ops.waiting import wait_for
 
 # kind: operation that lists, key of its answer, name of a job. Searches first: one that stops starts no more trials.
-_KINDS = {
+KINDS = {
     "tuning": (
         "list_hyper_parameter_tuning_jobs",
         "HyperParameterTuningJobSummaries",
         "HyperParameterTuningJobName",
     ),
     "training": ("list_training_jobs", "TrainingJobSummaries", "TrainingJobName"),
+    "processing": ("list_processing_jobs", "ProcessingJobSummaries", "ProcessingJobName"),
+}
+_STOPS = {
+    "tuning": ("stop_hyper_parameter_tuning_job", "HyperParameterTuningJobName"),
+    "training": ("stop_training_job", "TrainingJobName"),
+    "processing": ("stop_processing_job", "ProcessingJobName"),
 }
 _STOP_SECONDS = 1200  # SageMaker gives a program 2 minutes, then uploads what there is
 
@@ -25,9 +31,9 @@ _STOP_SECONDS = 1200  # SageMaker gives a program 2 minutes, then uploads what t
 def running(env: Environment, kind: str, prefix: str = "") -> dict[str, str]:
     """Return the status of each job that is running or stopping; both bill.
 
-    kind: "tuning" or "training". prefix: the start of their names, by default that of all jobs of the environment.
+    kind: one of KINDS. prefix: the start of their names, by default that of all jobs of the environment.
     """
-    operation, items, name = _KINDS[kind]
+    operation, items, name = KINDS[kind]
     prefix = prefix or env.settings.prefix
     pages = env.client("sagemaker").get_paginator(operation)
     return {
@@ -41,19 +47,12 @@ def running(env: Environment, kind: str, prefix: str = "") -> dict[str, str]:
 
 def stop(env: Environment, kind: str, prefix: str = "") -> list[str]:
     """Stop every running job of a kind, without waiting. Returns their names. prefix: as of `running`."""
-    sagemaker = env.client("sagemaker")
-
-    def stop_job(name: str) -> None:
-        if kind == "tuning":
-            sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
-        else:
-            sagemaker.stop_training_job(TrainingJobName=name)
-
+    sagemaker, (operation, parameter) = env.client("sagemaker"), _STOPS[kind]
     stopped = []
     for name, status in running(env, kind, prefix).items():
         if status == "InProgress":
             try:
-                stop_job(name)
+                getattr(sagemaker, operation)(**{parameter: name})
             except ClientError as error:
                 if error_code(error) not in ("ValidationException", "ResourceNotFound"):
                     raise
@@ -71,9 +70,9 @@ def stop_all(env: Environment, progress: Callable[[str], None] = lambda text: No
     left: list[str] = []
 
     def all_ended() -> bool | None:
-        for kind in _KINDS:
+        for kind in KINDS:
             stopped.extend(stop(env, kind))
-        left[:] = [name for kind in _KINDS for name in running(env, kind)]
+        left[:] = [name for kind in KINDS for name in running(env, kind)]
         return None if left else True
 
     wait_for(

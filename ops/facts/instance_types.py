@@ -13,14 +13,21 @@ from ops import sessions
 from ops.errors import Refused
 from ops.facts.images import has_gpu
 
-Kind = Literal["training", "hosting", "studio", "notebook"]
+Kind = Literal["training", "processing", "hosting", "studio", "notebook"]
 
 # The shape of the SageMaker API that lists the types of each kind.
 _SHAPES = {
     "training": "TrainingInstanceType",
+    "processing": "ProcessingInstanceType",
     "hosting": "ProductionVariantInstanceType",
     "studio": "AppInstanceType",
     "notebook": "InstanceType",
+}
+# Where types are chosen for our own images; the data job runs in that of training.
+_SETTINGS: dict[Kind, tuple[str, str]] = {
+    "training": ("training", "training.instance_type"),
+    "processing": ("training", "data.processing.instance_type"),
+    "hosting": ("hosting", "serving.instance_type"),
 }
 _OTHER_APPLICATIONS = {"system", "ml.geospatial.interactive"}  # of Studio, but not of JupyterLab
 
@@ -62,7 +69,7 @@ def has_local_nvme(instance_type: str) -> bool:
 
 @cache
 def instance_types(kind: Kind) -> frozenset[str]:
-    """Return the instance types that the SageMaker API accepts for training, hosting or a kind of workbench."""
+    """Return the instance types that the SageMaker API accepts for training, processing, hosting or a kind of workbench."""
     model = ServiceModel(sessions.service_models().load_service_model("sagemaker", "service-2"))
     known: list[str] = model.shape_for(_SHAPES[kind]).enum
     return frozenset(known) - _OTHER_APPLICATIONS
@@ -79,13 +86,13 @@ def check_instance_type(instance_type: str, kind: Kind) -> None:
         raise Refused(
             f"SageMaker has no instance type {instance_type!r} for {kind}: did you mean {' or '.join(near)}?"
         )
-    if kind not in ("training", "hosting"):
+    if kind not in _SETTINGS:
         return
+    image, setting = _SETTINGS[kind]
     reason = _unsupported(instance_type)
     if reason:
-        setting = "training.instance_type" if kind == "training" else "serving.instance_type"
         raise Refused(
-            f"{instance_type} {reason}, and the {kind} image does not support it: set {setting} to a type with an x86 "
+            f"{instance_type} {reason}, and the {image} image does not support it: set {setting} to a type with an x86 "
             "processor, such as ml.m5.large, or with NVIDIA GPUs, such as ml.g5.xlarge."
         )
 

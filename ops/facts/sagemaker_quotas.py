@@ -7,6 +7,7 @@ from __future__ import annotations
 
 ALL_TRAINING = "Number of instances across all training jobs"
 ALL_SPOT_TRAINING = "Number of instances across all spot training jobs"
+ALL_PROCESSING = "Number of instances across all processing jobs"
 ALL_ENDPOINTS = "Number of instances across active endpoints"
 PARALLEL_TRIALS = (
     "Maximum number of training jobs each hyper parameter tuning job can run in parallel at once"
@@ -19,6 +20,11 @@ def for_training(instance_type: str, spot: bool) -> tuple[str, str]:
     if spot:
         return f"{instance_type} for spot training job usage", ALL_SPOT_TRAINING
     return f"{instance_type} for training job usage", ALL_TRAINING
+
+
+def for_processing(instance_type: str) -> tuple[str, str]:
+    """Return the names of the quotas of processing on an instance type: for the type, and for all types together."""
+    return f"{instance_type} for processing job usage", ALL_PROCESSING
 
 
 def for_endpoint(instance_type: str) -> tuple[str, str]:

@@ -42,6 +42,20 @@ def training_instances(env: Environment) -> Counter[tuple[str, bool]]:
     return used
 
 
+def processing_instances(env: Environment) -> Counter[str]:
+    """Count the instances of running processing jobs by instance type."""
+    used: Counter[str] = Counter()
+    for status in ("InProgress", "Stopping"):
+        for name in _names(
+            env, "list_processing_jobs", "ProcessingJobSummaries", "ProcessingJobName", StatusEquals=status
+        ):
+            job = _described(env, "describe_processing_job", ProcessingJobName=name)
+            cluster = job.get("ProcessingResources", {}).get("ClusterConfig", {})
+            if kind := cluster.get("InstanceType"):
+                used[kind] += cluster.get("InstanceCount", 1)
+    return used
+
+
 def fleets(env: Environment) -> dict[str, Fleet]:
     """Return the capacity of every endpoint of the region by its name."""
     names = _names(env, "list_endpoints", "Endpoints", "EndpointName")

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ml.jobs import repository, wheels
 from ops.console import Progress
 from ops.environment import Environment
 from ops.errors import OperatorError
@@ -16,7 +17,7 @@ from ops.settings import Settings
 from ops.settings.workbench import WorkbenchSettings
 from ops.terraform import stacks
 from ops.terraform.stack import Change
-from pipeline.workbench import jupyter_lab, notebook, repository, studio
+from pipeline.workbench import jupyter_lab, notebook, studio
 
 URL_SECONDS = 300  # AWS's limit for opening a presigned URL
 STOPPED = "stopped"
@@ -74,7 +75,9 @@ def choose_repository(env: Environment, wanted: WorkbenchSettings, progress: Pro
     """Return the URI of the repository for the workbench, and whether it was uploaded now."""
     if existing := existing_repository(env, wanted):
         return existing, False
-    return repository.upload(env, wanted, progress), True
+    # Without internet access a notebook cannot install packages.
+    packages = None if wanted.internet else wheels.folder(wanted.kind, progress)
+    return repository.upload(env, wanted.kind, packages, progress), True
 
 
 def up(env: Environment, wanted: WorkbenchSettings, repository_uri: str, progress: Progress) -> list[str]:

@@ -24,7 +24,7 @@ from pipeline import status
 SURFACE = {
     "apply": "--endpoint --env --json --model --plan --stack",
     "check": "--env --json --report-dir --stack --tests",
-    "data": "--env --json --skip-bad --source --split",
+    "data": "--env --instance-type --json --on --skip-bad --source --split --stop",
     "demo": "--json",
     "ec2.down": "--env --json",
     "ec2.train": "--again --env --instance-type --json --keep --spot",
@@ -265,6 +265,7 @@ EMPTY = {
     "foundation": None,
     "data": None,
     "tuning": None,
+    "data_jobs": [],
     "models": [],
     "endpoints": [],
     "host": None,
@@ -272,6 +273,13 @@ EMPTY = {
     "unfinished": [],
     "attention": [],
 }
+
+
+def test_data_options_that_have_no_use_are_refused(inv):
+    code, _, error = inv("data", "--on", "ec2")
+    assert code == 1 and "--on ec2: give here or sagemaker." in error
+    code, _, error = inv("data", "--instance-type", "ml.m5.xlarge")
+    assert code == 1 and "--instance-type: only --on sagemaker runs on an instance" in error
 
 
 def test_status_without_an_embedded_aws(inv):

@@ -9,8 +9,9 @@ import pytest
 
 from cli import workbench as tasks
 from cli.program import Inv
+from ml.jobs import repository
 from ops import console
-from pipeline.workbench import repository, workbench
+from pipeline.workbench import workbench
 from tests.ops.test_outputs import WORKBENCH
 
 URL = "https://d-1.studio.us-east-1.sagemaker.aws/auth?token=x"
@@ -28,7 +29,7 @@ def fake(monkeypatch, account, dev):
         account.publish("workbench", WORKBENCH)
         return found.changes
 
-    def upload(env, wanted, progress):
+    def upload(env, name, packages, progress):
         found.calls.append(("upload",))
         return URI
 

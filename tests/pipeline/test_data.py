@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ml.jobs import data as data_sets
+from ml.jobs.data import stage
 from ops import console
 from ops.errors import OperatorError
 from ops.outputs import MissingOutputs
@@ -33,7 +33,7 @@ def pets(tmp_path) -> Path:
 
 
 def test_without_a_foundation_nothing_is_downloaded(moto_aws, dev, monkeypatch):
-    monkeypatch.setattr(data_sets, "fetch", lambda *_: pytest.fail("it downloads"))
+    monkeypatch.setattr(stage, "fetch", lambda *_: pytest.fail("it downloads"))
     with pytest.raises(MissingOutputs, match=r"run \./inv apply --stack foundation --env dev"):
         data.run(dev, "dogs")
 

@@ -60,6 +60,9 @@ def asked(monkeypatch) -> Asked:
     found = Asked()
     monkeypatch.setattr(needs, "check", found.check)
     monkeypatch.setattr(usage, "training_instances", lambda env: found.jobs)
+    monkeypatch.setattr(
+        usage, "processing_instances", lambda env: Counter({"ml.m5.xlarge": 2, "ml.m5.large": 1})
+    )
     monkeypatch.setattr(usage, "fleets", lambda env: found.fleets)
     monkeypatch.setattr(live_endpoint, "find", lambda env, name: found.live)
     monkeypatch.setattr(search, "is_due", lambda env: "tune" in found.due)
@@ -95,6 +98,12 @@ def test_a_search_needs_its_parallel_trials(asked, dev):
 def test_a_training_needs_its_instances(asked, dev, spot, name):
     preflight.check_training(with_settings(dev, training={"spot": spot}), "./inv train", quiet, 3)
     assert asked.more(name) == [(3, 0)] and len(asked.needs) == 2
+
+
+def test_a_data_job_needs_one_instance(asked, dev):
+    preflight.check_data(dev, "./inv data", quiet)
+    of_type, of_all = names.for_processing("ml.m5.xlarge")
+    assert asked.more(of_type) == [(1, 2)] and asked.more(of_all) == [(1, 3)]
 
 
 def test_a_new_environment_needs_everything(asked, dev, moto_aws):

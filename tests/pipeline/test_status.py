@@ -6,7 +6,7 @@ import threading
 import pytest
 from botocore.exceptions import ClientError
 
-from ml.jobs import registry, search
+from ml.jobs import registry, running, search
 from ops import s3
 from ops.terraform import state_bucket
 from pipeline import drift, leftovers, status, status_table
@@ -65,7 +65,8 @@ def live(account, monkeypatch):
     found["version"] = None
     monkeypatch.setattr(leftovers, "find", lambda env, only: found["leftovers"])
     monkeypatch.setattr(drift, "foundation", lambda env: found["foundation"])
-    found.update(leftovers=[], foundation=[])
+    monkeypatch.setattr(running, "running", lambda *_: found["data_jobs"])
+    found.update(leftovers=[], foundation=[], data_jobs={})
     found["service"] = Service()
     return found
 
@@ -100,6 +101,7 @@ def test_an_empty_account_has_nothing(moto_aws, dev):
         "data": None,
         "tuning": None,
         "models": [],
+        "data_jobs": [],
         "endpoints": [],
         "host": None,
         "workbench": None,

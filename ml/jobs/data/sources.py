@@ -24,6 +24,11 @@ def check_source(source: str) -> None:
     """Raise Refused if a source is neither a known name, nor a URL, nor a file or folder of this machine."""
     if source in ("sample", "dogs") or re.match(r"https?://", source, re.IGNORECASE):
         return
+    if source.startswith("s3://"):
+        raise Refused(
+            f"Source '{source}' is read by a processing job: run ./inv data --on sagemaker --source {source}, or copy it to "
+            "this machine with aws s3 sync and give the folder."
+        )
     path = Path(source).expanduser()
     if not (path.is_dir() or path.is_file()):
         raise Refused(

@@ -13,7 +13,7 @@ from ops.errors import OperatorError
 from pipeline import train
 from tests.environments import with_clients
 
-KINDS = {"HyperParameterTuningJob": "tuning", "TrainingJob": "training"}
+KINDS = {"HyperParameterTuningJob": "tuning", "TrainingJob": "training", "ProcessingJob": "processing"}
 MINE = "image-classifier-dev-1"
 
 
@@ -26,8 +26,8 @@ class SageMaker:
         self.refuse: set[str] = set()
 
     def get_paginator(self, operation):
-        kind = "tuning" if "tuning" in operation else "training"
-        name = "HyperParameterTuningJobName" if kind == "tuning" else "TrainingJobName"
+        api, kind = next(pair for pair in KINDS.items() if f"_{pair[1]}_" in operation)
+        name = f"{api}Name"
 
         def paginate(NameContains, StatusEquals):
             names = [
@@ -46,6 +46,9 @@ class SageMaker:
 
     def stop_training_job(self, TrainingJobName):
         self._stop("training", TrainingJobName)
+
+    def stop_processing_job(self, ProcessingJobName):
+        self._stop("processing", ProcessingJobName)
 
     def stop_hyper_parameter_tuning_job(self, HyperParameterTuningJobName):
         self._stop("tuning", HyperParameterTuningJobName)
@@ -75,16 +78,17 @@ def test_only_running_jobs_of_this_environment_are_stopped(account_with):
     )
     assert running.stop(env, "tuning") == [MINE]
     assert running.stop(env, "training") == [MINE]
-    assert fake.stopped == [("tuning", MINE), ("training", MINE)]
+    assert running.stop(env, "processing") == [MINE]
+    assert fake.stopped == [(kind, MINE) for kind in ("tuning", "training", "processing")]
     assert running.stop(env, "training") == []  # it is already stopping
 
 
 def test_stop_all_waits_until_all_jobs_have_ended(account_with):
-    env, fake = account_with({("tuning", MINE): "InProgress", ("training", MINE): "InProgress"})
+    env, fake = account_with({(kind, MINE): "InProgress" for kind in KINDS.values()})
     shown: list[str] = []
-    assert running.stop_all(env, shown.append) == [MINE, MINE]
+    assert running.stop_all(env, shown.append) == [MINE] * 3
     assert fake.found == {}
-    assert shown == [f"waiting until {MINE}, {MINE} has stopped"]
+    assert shown == [f"waiting until {MINE}, {MINE}, {MINE} has stopped"]
 
 
 def test_a_job_that_an_earlier_command_stopped_is_waited_for(account_with):

@@ -29,6 +29,13 @@ class Sagemaker:
         names = [name for name, job in self.jobs.items() if job["status"] == StatusEquals]
         yield {"TrainingJobSummaries": [{"TrainingJobName": name} for name in names]}
 
+    def list_processing_jobs(self, StatusEquals):
+        names = [name for name, job in self.jobs.items() if job["status"] == StatusEquals]
+        yield {"ProcessingJobSummaries": [{"ProcessingJobName": name} for name in names]}
+
+    def describe_processing_job(self, ProcessingJobName):
+        return self._found(self.jobs, ProcessingJobName)
+
     def list_endpoints(self):
         yield {"Endpoints": [{"EndpointName": name} for name in self.endpoints]}
 
@@ -83,6 +90,21 @@ def test_running_and_stopping_jobs_count_by_type_and_market(env, sagemaker):
     }
     sagemaker.denied = {"list"}
     assert not usage.training_instances(env)
+
+
+def test_running_processing_jobs_count_by_type(env, sagemaker):
+    def processing(kind: str, status: str) -> dict:
+        cluster = {"InstanceType": kind, "InstanceCount": 2}
+        return {"status": status, "ProcessingResources": {"ClusterConfig": cluster}}
+
+    sagemaker.jobs = {
+        "a": processing("ml.m5.large", "InProgress"),
+        "b": processing("ml.m5.large", "Stopping"),
+        "c": processing("ml.m5.large", "Completed"),
+        "foreign": processing("ml.m5.xlarge", "InProgress"),
+    }
+    sagemaker.denied = {"foreign"}
+    assert usage.processing_instances(env) == {"ml.m5.large": 4}
 
 
 def test_fleets_count_what_runs_or_will_run(env, sagemaker):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from ml.jobs import repository, wheels
 from ops.errors import OperatorError
 from ops.outputs import Network
-from pipeline.workbench import repository, wheels, workbench
+from pipeline.workbench import workbench
 
 NAME = "image-classifier-dev-workbench"
 
@@ -95,15 +96,16 @@ def test_the_repository_is_uploaded_once_and_has_wheels_without_internet_access(
     s3, bucket = env.client("s3"), env.data_bucket
     wanted = workbench.chosen(env.settings, "notebook", None, internet)
 
-    uri = repository.upload(env, wanted, quiet)
+    uri, uploaded = workbench.choose_repository(env, wanted, quiet)
+    assert uploaded
     assert uri.startswith(f"s3://{bucket}/code/") and uri.endswith("/repository.tar.gz")
     stored = s3.head_object(Bucket=bucket, Key=uri.removeprefix(f"s3://{bucket}/"))
     assert (stored["ServerSideEncryption"], stored["SSEKMSKeyId"]) == ("aws:kms", foundation.kms_key_arn)
     assert kinds == ([] if internet else ["notebook"])
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    assert repository.upload(env, wanted, quiet) == uri
+    assert workbench.choose_repository(env, wanted, quiet)[0] == uri
     (tmp_path / "root" / "a.py").write_text("changed")
-    assert repository.upload(env, wanted, quiet) != uri
+    assert workbench.choose_repository(env, wanted, quiet)[0] != uri
     versions = s3.list_object_versions(Bucket=bucket, Prefix="code/")["Versions"]
     assert len(versions) == 2
 

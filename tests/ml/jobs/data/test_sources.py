@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ml.jobs.data import archive, download, fetch, manifest, sources, validate
-from ops.errors import OperatorError
+from ops.errors import OperatorError, Refused
 
 pytestmark = pytest.mark.filterwarnings("ignore:Duplicate name")
 
@@ -71,10 +71,15 @@ def test_a_folder_is_used_in_place(tmp_path):
     assert fetch(str(tmp_path), tmp_path / "work") == tmp_path
 
 
-@pytest.mark.parametrize("source", ["no/such/place", "dgos", "s3://bucket/key.zip", "file:///etc/passwd"])
+@pytest.mark.parametrize("source", ["no/such/place", "dgos", "file:///etc/passwd"])
 def test_an_unknown_source_is_refused(source, tmp_path):
     with pytest.raises(OperatorError, match="does not exist: give sample, dogs"):
         fetch(source, tmp_path)
+
+
+def test_an_s3_uri_is_left_to_a_processing_job(tmp_path):
+    with pytest.raises(Refused, match=r"run \./inv data --on sagemaker --source s3://bucket/key\.zip"):
+        fetch("s3://bucket/key.zip", tmp_path)
 
 
 def test_a_zip_is_unpacked_again_only_if_it_has_changed(tmp_path):

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from ml.jobs import wheels
 from ops.errors import OperatorError
 from ops.paths import ROOT
-from pipeline.workbench import wheels
 
 LOCK = """\
 boto3==1 \\

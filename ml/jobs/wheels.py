@@ -1,4 +1,4 @@
-"""The packages that a notebook needs, as wheels, for a workbench without internet access."""
+"""The packages that a notebook or a data job needs, as wheels, for a network without internet access."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LOCK = ROOT / "requirements-workbench.lock"
 
 @dataclass(frozen=True)
 class Image:
-    """A SageMaker image in which a workbench runs. glibc: the minor version of its C library, 2.x."""
+    """A SageMaker image in which this repository runs. glibc: the minor version of its C library, 2.x."""
 
     python: str
     glibc: int
@@ -32,8 +32,9 @@ class Image:
 IMAGES = {
     "studio": (Image("3.11", 35), Image("3.12", 35)),  # SageMaker Distribution 2 and 3, on Ubuntu 22.04
     "notebook": (Image("3.10", 34),),  # notebook-al2023-v1, on Amazon Linux 2023
+    "processing": (Image("3.12", 34),),  # the training image, on Amazon Linux 2023
 }
-"""By kind of workbench. AWS chooses one of Studio's."""
+"""By kind of workbench, and of the data job. AWS chooses one of Studio's."""
 
 
 def folder(kind: str, progress: Callable[[str], None], lock: Path = LOCK) -> Path:
@@ -50,7 +51,12 @@ def folder(kind: str, progress: Callable[[str], None], lock: Path = LOCK) -> Pat
     building.mkdir(parents=True)
     for image in IMAGES[kind]:
         progress(f"downloading packages for Python {image.python} (once, 110 MB)")
-        _download(image, lock.read_text(encoding="utf-8"), building)
+        _download(
+            image,
+            lock.read_text(encoding="utf-8"),
+            building,
+            "" if kind == "processing" else "; or use --internet",
+        )
     return building.rename(cached)
 
 
@@ -75,7 +81,8 @@ def requirements(image: Image, lock: str) -> str:
     return "\n".join(needed) + "\n"
 
 
-def _download(image: Image, lock: str, destination: Path) -> None:
+def _download(image: Image, lock: str, destination: Path, otherwise: str) -> None:
+    """Download the wheels of an image. otherwise: what else an operator can do if that fails."""
     file = destination / "requirements.txt"
     file.write_text(requirements(image, lock), encoding="utf-8")
     platforms = [f"--platform=manylinux_2_{minor}_x86_64" for minor in range(image.glibc, 16, -1)]
@@ -103,5 +110,5 @@ def _download(image: Image, lock: str, destination: Path) -> None:
         errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or ["no message"]
         raise OperatorError(
             f"The packages for Python {image.python} could not be downloaded ({clause(errors[-1], 300)}): connect to the network, "
-            "or configure pip with a package index, and run the same command again; or use --internet."
+            f"or configure pip with a package index, and run the same command again{otherwise}."
         )

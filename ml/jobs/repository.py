@@ -1,26 +1,26 @@
-"""This repository as an archive in S3, from which the workbench's home folder is made."""
+"""This repository as an archive in S3, for the workbench's home folder and for data jobs."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from ml.jobs.submitter import as_submitter
 from ops import packaging, s3
 from ops.console import Progress
 from ops.environment import Environment
 from ops.paths import ROOT, WORK
-from ops.settings.workbench import WorkbenchSettings
-from pipeline.workbench import wheels
 
 ARCHIVE = "repository.tar.gz"
 
 
-def upload(env: Environment, wanted: WorkbenchSettings, progress: Progress) -> str:
+def upload(env: Environment, name: str, packages: Path | None, progress: Progress) -> str:
     """Upload this repository to S3, once per content, and return its URI.
 
-    Without internet access it includes the packages that a notebook needs.
+    name: of what it is for, for the archive on this machine.
+    packages: folder of wheels to include.
     """
-    packages = None if wanted.internet else wheels.folder(wanted.kind, progress)
     progress("packing this repository")
-    archive = WORK / "packages" / f"{env.settings.environment}-{wanted.kind}-{ARCHIVE}"
+    archive = WORK / "packages" / f"{env.settings.environment}-{name}-{ARCHIVE}"
     digest = packaging.repository_bundle(ROOT, packages, archive)
     submitter = as_submitter(env)
     uri = s3.in_data_bucket(env, f"code/{digest[:16]}/{ARCHIVE}")
