@@ -178,7 +178,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return _dict, self._dicts[id(obj)]
         elif isinstance(obj, AccountSpecificBackend):
             return _account, self._accounts[id(obj)]
-        elif type(obj) is AWSManagedPolicy:
+        elif isinstance(obj, AWSManagedPolicy):
             return _managed_policy, (obj.account_id, obj.arn), {"attachment_count": obj.attachment_count}
         elif isinstance(obj, _LOCK):
             return threading.Lock, ()
