@@ -2,6 +2,7 @@
 
 import boto3
 import botocore.session
+from botocore.loaders import Loader
 from botocore.stub import Stubber
 
 
@@ -26,3 +27,14 @@ def test_other_models_are_shared():
         session.get_component("data_loader").load_service_model("sqs", "service-2") for session in sessions
     ]
     assert files[0]["operations"] is files[1]["operations"]
+
+
+def test_the_list_of_services_is_shared_but_not_with_other_folders(tmp_path):
+    sessions = [botocore.session.get_session() for _ in range(2)]
+    first, second = (session.get_component("data_loader") for session in sessions)
+    assert first.list_available_services("service-2") is second.list_available_services("service-2")
+    (tmp_path / "mine" / "2026-01-01").mkdir(parents=True)
+    (tmp_path / "mine" / "2026-01-01" / "service-2.json").write_text("{}")
+    other = Loader(extra_search_paths=[str(tmp_path)])
+    assert "mine" in other.list_available_services("service-2")
+    assert "mine" not in first.list_available_services("service-2")

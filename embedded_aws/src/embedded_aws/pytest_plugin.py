@@ -16,7 +16,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.loaders import JSONFileLoader
+from botocore.loaders import JSONFileLoader, Loader
 
 from embedded_aws import client, service_models
 from embedded_aws.listener import ANY_PORT
@@ -165,11 +165,12 @@ def until() -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _service_models_are_parsed_once() -> Iterator[None]:
+def _service_models_are_shared() -> Iterator[None]:
     """Share botocore's service models between sessions: parsing them takes longer than most tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(JSONFileLoader, "load_file", JSONFileLoader.load_file)
-        service_models.parse_once()
+        patch.setattr(Loader, "list_available_services", Loader.list_available_services)
+        service_models.share()
         yield
 
 
