@@ -103,6 +103,9 @@ def serve(arguments: argparse.Namespace) -> None:
     # moto validates with the SDK's own service models, not with those of ~/.aws
     Loader.CUSTOMER_DATA_PATH = os.devnull
     service_models.share()
+    from embedded_aws.services.ec2 import tables
+
+    tables.import_moto()
     from embedded_aws.server import app
 
     listening = None if arguments.socket is None else listener.inherited(arguments.socket)

@@ -69,6 +69,15 @@ class Dispatcher(DomainDispatcherApplication):
         start_response(f"{status} {HTTPStatus(status).phrase}", listed)
         return [body.encode() if isinstance(body, str) else body]
 
+    def infer_service_region_host(self, environ: Environ, path: str) -> str | None:
+        """Return moto's name for the service of a request."""
+        if (
+            environ[CALL].model == "apigatewayv2"
+        ):  # moto answers it from API Gateway's first version, slow to import
+            return "apigatewayv2"
+        host: str | None = super().infer_service_region_host(environ, path)
+        return host
+
 
 def _create_app(service: str) -> Flask:
     app = create_backend_app(service)  # type: ignore[arg-type]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from moto.apigateway import urls as apigateway_urls
 from moto.apigatewayv2 import urls
 
 from embedded_aws.runtime import Runtime
@@ -14,9 +13,6 @@ from embedded_aws.services.provider import Provider, Routes
 def provider(runtime: Runtime) -> Provider:
     """Return the changes to moto's API Gateway."""
     runtime.add(Throttle())
-    tables = (urls.url_paths, apigateway_urls.url_paths)  # moto serves both versions at one host name
     return Provider(
-        routes=[
-            Routes(table=table, paths=paths(), responses=EmbeddedApiGatewayV2Response) for table in tables
-        ]
+        routes=[Routes(table=urls.url_paths, paths=paths(), responses=EmbeddedApiGatewayV2Response)]
     )

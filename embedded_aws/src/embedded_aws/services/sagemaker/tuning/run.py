@@ -23,7 +23,6 @@ from embedded_aws.services.sagemaker.tuning.records import (
     objective_value,
 )
 from embedded_aws.services.sagemaker.tuning.requests import training_request
-from embedded_aws.services.sagemaker.tuning.search import Search
 from embedded_aws.services.sagemaker.tuning.validation import max_resource
 
 log = logging.getLogger(__name__)
@@ -68,6 +67,9 @@ class TuningRun:
     def __init__(self, job: TuningJob, trainer: Trainer, finish: Finish) -> None:
         """finish(job, status, reason): called once, to set the record's terminal status."""
         self.job, self._trainer, self._finish = job, trainer, finish
+        # Here, because Optuna and NumPy take 0.15 s and 40 MB, and most runs of the embedded AWS tune nothing.
+        from embedded_aws.services.sagemaker.tuning.search import Search
+
         limits = job.config["ResourceLimits"]
         self._parallel = limits["MaxParallelTrainingJobs"]
         self._limit = limits.get("MaxNumberOfTrainingJobs")
