@@ -33,11 +33,14 @@ def test_an_internal_failure_is_an_aws_error_with_its_reason_and_a_logged_traceb
     s3, body = embedded_aws.client("s3"), b"full" * 2000
     s3.create_bucket(Bucket="full")
     folder = embedded_aws.home / "blobs" / hashlib.sha256(body).hexdigest()[:2]
-    folder.rename(folder.with_name("aside"))  # as a full disk would fail
+    folder.mkdir(exist_ok=True)
+    folder.rename(folder.with_name("aside"))
+    folder.touch()  # not a folder: it fails as a full disk would
     with pytest.raises(ClientError) as caught:
         s3.put_object(Bucket="full", Key="k", Body=body)
+    folder.unlink()
     folder.with_name("aside").rename(folder)
     assert caught.value.response["Error"]["Code"] == "InternalFailure"
-    assert "No such file or directory" in caught.value.response["Error"]["Message"]
+    assert "Not a directory" in caught.value.response["Error"]["Message"]
     assert "Traceback" in (embedded_aws.home / "log" / "service.log").read_text()
     assert s3.list_objects_v2(Bucket="full")["KeyCount"] == 0

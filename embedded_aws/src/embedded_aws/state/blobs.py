@@ -20,8 +20,7 @@ class BlobStore:
     def __init__(self, folder: Path):
         self._folder = folder
         self._lock = threading.Lock()  # a sweep must not remove a file that a put relies on
-        for number in range(256):
-            (folder / f"{number:02x}").mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
 
     def put(self, value: bytes) -> str:
         """Store bytes and return their digest."""
@@ -33,6 +32,7 @@ class BlobStore:
                 return digest
             except FileNotFoundError:
                 draft = path.with_name(f"{digest}.{threading.get_ident()}.tmp")
+        draft.parent.mkdir(exist_ok=True)
         draft.write_bytes(value)
         draft.replace(path)
         return digest
