@@ -63,6 +63,12 @@ SERVICES = (
     Service("s3", FIXED, "s3", "delete markers can be deleted; object bytes are on disk"),
     Service("sns", FIXED, "sns", "functions and endpoints on this machine are subscribers"),
     Service("ssm", FIXED, "ssm", "public parameters of the Deep Learning AMIs"),
+    Service(
+        "kms",
+        FIXED,
+        "kms",
+        "only asymmetric keys have a public key; keys are records: data on disk is not encrypted",
+    ),
     Service("budgets", FIXED, "budgets", "subscribers, tags and updates of budgets"),
     Service(
         "resourcegroupstaggingapi",
@@ -72,7 +78,6 @@ SERVICES = (
     ),
     Service("ecr", MOTO, "", "records only"),
     Service("efs", MOTO, "", "records only"),
-    Service("kms", MOTO, "", "records only: data on disk is not encrypted"),
     Service("logs", MOTO, "", "records only"),
     Service("sqs", MOTO, "", "records only"),
 )
