@@ -9,7 +9,6 @@ import signal
 import socket
 import threading
 import time
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from embedded_aws import services
@@ -18,6 +17,7 @@ from embedded_aws.iam.decisions import DecisionRecord
 from embedded_aws.iam.gate import Gate
 from embedded_aws.iam.trust import ServiceSessions
 from embedded_aws.runtime import Runtime
+from embedded_aws.server import log_files
 from embedded_aws.server.dispatch import Dispatcher
 from embedded_aws.server.front import Front
 from embedded_aws.server.http_server import Server
@@ -44,20 +44,6 @@ def build(runtime: Runtime) -> Application:
     return Front(gate, runtime)
 
 
-def _log_to(folder: Path) -> None:
-    """Log to files: everything to service.log, one line per request to requests.log."""
-    logging.captureWarnings(True)
-    for name, file in (("", "service.log"), ("embedded_aws.requests", "requests.log")):
-        handler = RotatingFileHandler(folder / file, maxBytes=10_000_000, backupCount=2)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-        logger = logging.getLogger(name)
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-    logging.getLogger("embedded_aws.requests").propagate = False
-    for noisy in ("botocore", "boto3", "urllib3", "s3transfer", "werkzeug", "matplotlib"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-
-
 def serve(
     home: Path,
     port: int,
@@ -73,7 +59,7 @@ def serve(
     Raises EmbeddedAwsError if the port is taken or the saved state cannot be used.
     """
     runtime = Runtime(home=home, port=port, time_scale=time_scale)
-    _log_to(runtime.folder("log"))
+    log_files.begin(runtime.folder("log"))
     gc.disable()  # collections over objects that stay loaded are a third of the start time
     app = build(runtime)
     gc.collect()
