@@ -28,6 +28,8 @@ from embedded_aws.state.pickling import VERSIONS, Address, Pickler, backends, co
 
 log = logging.getLogger("embedded_aws.state.snapshot")
 
+DELAY = 3.0  # seconds from a change to the snapshot; the journal has the changes that requests make at once
+
 
 @dataclass
 class Report:
@@ -134,7 +136,7 @@ class Keeper:
     A forked child saves: it has the memory of one instant, while the parent keeps running.
     """
 
-    def __init__(self, folder: Path, blobs: BlobStore, delay: float = 1.0):
+    def __init__(self, folder: Path, blobs: BlobStore, delay: float = DELAY):
         self.path = folder / "snapshot"
         self.journal = Journal(folder)
         self._blobs, self._delay = blobs, delay
@@ -185,8 +187,8 @@ class Keeper:
             with self._changed:
                 self._changed.wait_for(lambda: self._dirty or self._ended)
                 if not self._ended:
-                    # Saving takes at most a fifth of the time, however busy the services are.
-                    self._changed.wait_for(lambda: self._ended, max(self._delay, 4 * self.report.seconds))
+                    # Saving takes at most a tenth of the time, however busy the services are.
+                    self._changed.wait_for(lambda: self._ended, max(self._delay, 9 * self.report.seconds))
                 if self._ended:
                     return
                 self._dirty = False
