@@ -62,8 +62,7 @@ def serve(
     log_files.begin(runtime.folder("log"))
     gc.disable()  # collections over objects that stay loaded are a third of the start time
     app = build(runtime)
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # without a collection first: it takes 0.13 s, and finds 4,000 small objects
     try:
         server = Server(port, app, listener)  # first: a taken port must not touch the state
     except OSError as error:

@@ -15,7 +15,6 @@ from typing import Any
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.instances import InstanceState
 
-from embedded_aws import ACCOUNT_ID
 from embedded_aws.runtime import Runtime
 from embedded_aws.services.ec2 import init, user_data
 from embedded_aws.services.ec2.console import Console
@@ -142,7 +141,7 @@ class InstanceService(InstanceController):
                 list(pool.map(lambda machine: machine.end(), machines))
 
     def _instances(self) -> Iterator[EmbeddedInstance]:
-        for backend in ec2_backends[ACCOUNT_ID].values():
+        for _, _, backend in list(ec2_backends.iter_backends()):  # none before EC2 is used
             for instance in backend.all_instances():
                 if getattr(instance, "hosted", False):
                     yield instance  # type: ignore[misc]
