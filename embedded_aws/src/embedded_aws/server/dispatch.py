@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +14,7 @@ from moto.core.responses import BaseResponse
 from moto.moto_server import werkzeug_app
 from moto.moto_server.werkzeug_app import BackendRequest, DomainDispatcherApplication, create_backend_app
 from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.routing import Rule
 
 from embedded_aws.iam import errors
 from embedded_aws.iam.gate import CALL, PROTOCOL
@@ -44,6 +45,7 @@ class Dispatcher(DomainDispatcherApplication):
         responses.method_names_from_class = cache(  # type: ignore[attr-defined]
             responses.method_names_from_class  # type: ignore[attr-defined]
         )
+        Rule._compile_builder = _compile_builder  # type: ignore[method-assign]
         werkzeug_app.DISABLE_GLOBAL_CORS = True  # type: ignore[attr-defined]
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -77,6 +79,18 @@ class Dispatcher(DomainDispatcherApplication):
             return "apigatewayv2"
         host: str | None = super().infer_service_region_host(environ, path)
         return host
+
+
+_compile_builder_now = Rule._compile_builder
+
+
+def _compile_builder(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+    """Return a function that builds URLs of a rule. It is compiled when it is called, which moto never does."""
+
+    def build(bound: Rule, **values: Any) -> tuple[str, str]:
+        return _compile_builder_now(rule, append_unknown)(bound, **values)
+
+    return build
 
 
 def _create_app(service: str) -> Flask:

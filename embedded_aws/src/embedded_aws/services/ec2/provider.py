@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 
-from moto.ec2 import models, urls
+from moto.ec2 import models, urls, utils
 from moto.ec2.models import instances, security_groups
 
 from embedded_aws.runtime import Runtime
-from embedded_aws.services.ec2 import metrics
+from embedded_aws.services.ec2 import ids, metrics
 from embedded_aws.services.ec2.backend import EmbeddedEC2Backend
 from embedded_aws.services.ec2.instances import EmbeddedInstance
 from embedded_aws.services.ec2.responses import EmbeddedEC2Response
@@ -31,6 +31,7 @@ def provider(runtime: Runtime) -> Provider:
         routes=[Routes(table=urls.url_paths, paths=["{0}/"], responses=EmbeddedEC2Response)],
         replaced=[
             (instances, "Instance", EmbeddedInstance),
+            (utils, "random_resource_id", ids.random_resource_id),
             (security_groups, "SecurityGroupRule", EmbeddedSecurityGroupRule),
         ],
         on_start=[service.resume, report],
