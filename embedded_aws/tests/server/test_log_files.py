@@ -8,6 +8,7 @@ from embedded_aws.server.log_files import LogFile
 
 def test_a_full_file_is_rotated_and_two_are_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(log_files, "_MAX_BYTES", 200)
+    monkeypatch.setattr(log_files, "_LINES", 2)
     handler = LogFile(tmp_path / "service.log")
     for number in range(12):
         handler.emit(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 _MAX_BYTES = 10_000_000
+_LINES = 100  # between two looks at the size
 
 
 class LogFile(RotatingFileHandler):
@@ -15,9 +17,11 @@ class LogFile(RotatingFileHandler):
     def __init__(self, path: Path) -> None:
         super().__init__(path, maxBytes=_MAX_BYTES, backupCount=2)
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+        self._lines = 0
 
     def shouldRollover(self, record: logging.LogRecord) -> bool:  # type: ignore[override]
-        return self.stream is not None and self.stream.tell() >= self.maxBytes
+        self._lines += 1
+        return self._lines % _LINES == 0 and os.fstat(self.stream.fileno()).st_size >= self.maxBytes
 
 
 def begin(folder: Path) -> None:
