@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -20,6 +21,18 @@ from ops.outputs import Foundation, Serving, parameter
 from tests.environments import moto_aws, moto_session, with_settings  # noqa: F401
 
 BUCKET = "image-classifier-dev-123456789012-us-east-1"
+
+
+def pytest_configure() -> None:
+    """Handle signals that the shell lets pytest ignore, so that commands that tests start do not inherit that.
+
+    A shell ignores SIGINT for its background jobs, and nohup ignores SIGHUP. A child process inherits what is ignored,
+    but no handler. SIGHUP gets a handler that does nothing: under nohup, the tests go on when the terminal closes.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda number, frame: None)
 
 
 @pytest.fixture(autouse=True)
