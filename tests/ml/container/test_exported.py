@@ -2,10 +2,7 @@
 
 import json
 import os
-import random
 import signal
-import subprocess
-import sys
 
 import pytest
 import torch
@@ -14,8 +11,6 @@ import train
 from evaluation import Outputs
 from model import build_model
 from predict import Predictor
-from tests.ml.container.conftest import CONTAINER
-from tests.ml.container.test_training_program import clean_environment
 
 LITE0 = "efficientnet_lite0"
 FLAGS = "--image-size 32 --batch-size 16 --learning-rate 0.01 --head original"
@@ -95,64 +90,3 @@ def test_the_artifact_has_the_reported_metrics(environment, shades, tmp_path, ar
     flags = [*FLAGS.split(), "--architecture", architecture, "--mode", mode, "--epochs", epochs, *more]
     assert train.main(flags) == 0
     check_exported(tmp_path / "job" / "model", shades / "test")
-
-
-CASES = {
-    "a": ("resnet18", "from-scratch"),
-    "b": (LITE0, "linear-probe"),
-    "c": (LITE0, "gradual-unfreezing"),
-    "d": ("small_cnn", "from-scratch"),
-}
-# Trains every case in one process, which imports torch once.
-PROGRAM = """
-import json, os, sys, train
-for name, (base, host, flags) in json.loads(sys.argv[1]).items():
-    hosts = [host + ".1", host + ".2"]
-    os.environ.update(SAGEMAKER_BASE_DIR=base, SM_HOSTS=json.dumps(hosts), SM_CURRENT_HOST=hosts[int(sys.argv[2])])
-    if train.main(flags):
-        sys.exit(f"case {name} failed")
-sys.stdout.flush()
-os._exit(0)
-"""
-
-
-@pytest.mark.slow
-def test_the_artifact_of_two_ranks_has_the_reported_metrics(shades, tmp_path):
-    """Batch normalization has other running statistics on each rank, unless they are averaged before evaluation."""
-    save_weights(tmp_path / "weights", LITE0)
-    network = f"127.{random.randint(1, 254)}"
-    processes = []
-    for rank in range(2):
-        cases = {
-            name: (
-                str(tmp_path / f"{name}-{rank}"),
-                f"{network}.{number}",
-                [*FLAGS.split(), "--architecture", architecture, "--mode", mode, "--epochs", "2"],
-            )
-            for number, (name, (architecture, mode)) in enumerate(CASES.items())
-        }
-        variables = clean_environment() | {
-            "SM_NETWORK_INTERFACE_NAME": "lo",
-            "SM_CHANNEL_WEIGHTS": str(tmp_path / "weights"),
-            **{f"SM_CHANNEL_{name.upper()}": str(shades / name) for name in ("train", "valid", "test")},
-        }
-        command = [sys.executable, "-c", PROGRAM, json.dumps(cases), str(rank)]
-        processes.append(
-            subprocess.Popen(
-                command,
-                env=variables,
-                cwd=CONTAINER,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-        )
-    try:
-        outputs = [process.communicate(timeout=300)[0] for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert [process.returncode for process in processes] == [0, 0], outputs
-    assert outputs[0].count("devices: 2 x cpu") == len(CASES)
-    for name in CASES:
-        check_exported(tmp_path / f"{name}-0" / "model", shades / "test")
