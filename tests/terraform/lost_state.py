@@ -36,11 +36,7 @@ def check_adoption(aws, stack: Stack, *, kept: random.Random | None = None) -> P
     before = _state(s3, stack)
     lost = _lose(s3, stack, before, kept)
     plan = stack.plan()
-    destructive = {
-        change["address"]: change["change"].get("replace_paths")
-        for change in stack.show(plan)["resource_changes"]
-        if "delete" in change["change"]["actions"]
-    }
+    destructive = [change for change in plan.changes if "delete" in change.actions]
     assert not destructive, (destructive, sorted(lost))
     stack.apply(plan)
     assert _ids(_state(s3, stack)) == _ids(before)

@@ -147,7 +147,8 @@ def test_foundation_is_destroyed_in_two_parts_the_data_last(aws, foundation, out
         foundation.apply(planned.early)
 
     # Everything but the data is gone, and the roles without which the key's policy is invalid.
-    kept = {change.address for change in foundation.plan(destroy=True).changes}
+    last = foundation.plan(destroy=True)
+    kept = {change.address for change in last.changes}
     assert {address.rpartition(".aws_")[0] or address for address in kept} == {
         "aws_sagemaker_model_package_group.this",
         "module.storage",
@@ -166,7 +167,7 @@ def test_foundation_is_destroyed_in_two_parts_the_data_last(aws, foundation, out
     for package in packages["ModelPackageSummaryList"]:  # a group with versions in it cannot be deleted
         sagemaker.delete_model_package(ModelPackageName=package["ModelPackageArn"])
 
-    foundation.down()
+    foundation.apply(last)
 
     assert outputs["bucket"] not in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
     roles = aws.client("iam").list_roles()["Roles"]
