@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from ops.checks import gates, venv
 from ops.checks.findings import Finding, Result
@@ -56,16 +57,16 @@ def _chosen(stack: str | None) -> list[str]:
 
 
 def _check_plans(chosen: Sequence[str], scratch: ScratchAccount, running: gates.Gates, step: Step) -> None:
-    """Plan stacks from scratch and start the checks of the plans."""
-    left = set(chosen)
+    """Plan stacks from scratch and start the gate that examines the plans."""
+    planned: dict[str, dict[str, Any]] = {}
     try:
         with scratch(step) as env:
             for name, content in plan_from_scratch(env, chosen, step):
-                running.start_plan(name, content)
-                left.remove(name)
+                planned[name] = content
     except OperatorError as error:
         running.fail("plan", Finding("did not run", str(error), "fix the cause and check again", "terraform"))
-    for name in sorted(left):
+    running.start_plans(planned)
+    for name in sorted(set(chosen) - set(planned)):
         what = f"the plan of {name} was not checked"
         root = f"terraform/{name.partition('/')[0]}"
         running.fail("plan", Finding("did not run", what, "make sure that it can be planned", root))

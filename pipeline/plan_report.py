@@ -95,11 +95,9 @@ def _checkov() -> Path:
 
 def _scanned(contents: dict[str, dict[str, Any]], python: Path, step: Step) -> list[markdown.StackPlan]:
     """Return the plans with checkov's findings."""
-    reported = []
-    for name, content in contents.items():
-        step(f"checkov on the plan of {name}")
-        findings = checkov.plan(ROOT, python, name, content, WORK / "plan_report").open
-        reported.append(stack_plan(name, content, findings))
+    step("checkov on the plans")
+    results = checkov.plan(ROOT, python, contents, WORK / "plan_report")
+    reported = [stack_plan(name, content, results[name].open) for name, content in contents.items()]
     step.note = ", ".join(f"{plan.stack}: {len(plan.changes)} changes" for plan in reported)
     return reported
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,30 +44,44 @@ def source(root: Path, python: Path) -> Result:
     return Result("source", examined, findings.all())
 
 
-def plan(root: Path, python: Path, name: str, content: Json, work: Path) -> Result:
-    """Examine a plan. Only a plan has the rendered policies.
+def plan(root: Path, python: Path, contents: Mapping[str, Json], work: Path) -> dict[str, Result]:
+    """Examine plans. Only a plan has the rendered policies. Returns a result for each, by name.
 
-    name: name of the root; what follows a slash names a variant of its inputs.
-    content: output of `terraform show -json`.
+    One checkov examines all of them: it takes longer to start than to examine one.
+
+    contents: output of `terraform show -json` by name of the root; what follows a slash names a variant of its inputs.
     work: folder for checkov's input.
     """
+    if not contents:
+        return {}
     work.mkdir(parents=True, exist_ok=True)
-    file = work / f"{name.replace('/', '-')}.json"
-    file.write_text(json.dumps(content), encoding="utf-8")
+    files = {name: work / f"{name.replace('/', '-')}.json" for name in contents}
+    arguments = ["--framework", "terraform_plan"]
+    for name, file in files.items():
+        file.write_text(json.dumps(contents[name]), encoding="utf-8")
+        arguments += ["--file", str(file)]
+    records: dict[str, list[tuple[bool, Json]]] = {file.name: [] for file in files.values()}
+    for report in _run(root, python, *arguments):
+        for kind in ("passed_checks", "failed_checks"):
+            for record in report["results"][kind]:
+                records[Path(record["file_path"]).name].append((kind == "failed_checks", record))
+    return {name: _plan(root, name, contents[name], records[file.name]) for name, file in files.items()}
+
+
+def _plan(root: Path, name: str, content: Json, records: Sequence[tuple[bool, Json]]) -> Result:
+    """Return the result of one plan. records: checkov's, each with whether the check failed."""
     folder = root / "terraform" / name.partition("/")[0]
-    findings, examined = Findings(), 0
-    seen: set[str] = set()
-    for report in _run(root, python, "--file", str(file), "--framework", "terraform_plan"):
-        results = report["results"]
-        examined += len(results["passed_checks"]) + len(results["failed_checks"])
-        seen |= {record["resource"] for record in results["passed_checks"] + results["failed_checks"]}
-        for record in results["failed_checks"]:
-            path, first, last = plans.source(content, record["resource"], folder)
-            found = _finding({**record, "file_line_range": [first, last]}, relative(path, root))
-            if path.is_file():
-                skipped = skips.between(path.read_text(encoding="utf-8"), first, last)
-                found = found.suppressed(skipped.get(found.rule, ""))
-            findings.add(found)
+    findings = Findings()
+    seen = {record["resource"] for _, record in records}
+    for failed, record in records:
+        if not failed:
+            continue
+        path, first, last = plans.source(content, record["resource"], folder)
+        found = _finding({**record, "file_line_range": [first, last]}, relative(path, root))
+        if path.is_file():
+            skipped = skips.between(path.read_text(encoding="utf-8"), first, last)
+            found = found.suppressed(skipped.get(found.rule, ""))
+        findings.add(found)
     for address in plans.with_policies(content):
         if address not in seen:
             findings.add(_unexamined(relative(folder, root), f"{address} in the plan"))
@@ -85,7 +100,7 @@ def plan(root: Path, python: Path, name: str, content: Json, work: Path) -> Resu
                 line=line,
             )
         )
-    return Result("plan", examined, findings.all())
+    return Result("plan", len(records), findings.all())
 
 
 def policies(root: Path, python: Path, exceptions: documents.Exceptions) -> Result:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -70,9 +70,13 @@ class Gates:
         for folder in configuration.tested if tests else ():
             self._start("tests", configuration.tests, folder)
 
-    def start_plan(self, name: str, content: dict[str, Any]) -> None:
-        """Start gate plan for one plan. The arguments are those of `checkov.plan`."""
-        self._start("plan", checkov.plan, self.root, self.python, name, content, self.work / "plans")
+    def start_plans(self, contents: Mapping[str, dict[str, Any]]) -> None:
+        """Start gate plan. contents: plans by name, as `checkov.plan` takes them."""
+        self._start("plan", self._examine, contents)
+
+    def _examine(self, contents: Mapping[str, dict[str, Any]]) -> Result:
+        results = checkov.plan(self.root, self.python, contents, self.work / "plans")
+        return merged("plan", [*results.values()])
 
     def fail(self, gate: str, finding: Finding) -> None:
         """Add a finding for a gate that could not run."""

@@ -23,11 +23,16 @@ KEY = resource("aws_kms_key")
 READ = role_policy({"Action": "s3:GetObject", "Resource": "arn:aws:s3:::pictures/*"})
 
 
+def scanned(root, python, contents, work, findings=()):
+    """Return the same findings for every plan, as `checkov.plan`."""
+    return {name: Result("plan", 1, findings) for name in contents}
+
+
 @pytest.fixture
 def report(monkeypatch, tmp_path, dev):
     """Return a function that writes the report of fake plans of dev, and returns its text and result."""
     monkeypatch.setattr(venv, "python", lambda progress: tmp_path)
-    monkeypatch.setattr(checkov, "plan", lambda root, python, name, content, work: Result("plan", 1, ()))
+    monkeypatch.setattr(checkov, "plan", scanned)
     console.console.cache_clear()
 
     def run(planned: list[plans.Planned], fail_on: str = "", signed_in: bool = True, save=None):
@@ -87,9 +92,8 @@ def test_the_report_is_written_also_if_a_gate_does_not_pass(report):
 
 def test_findings_of_a_plan_are_reported_and_do_not_pass(report, monkeypatch):
     finding = Finding("CKV_AWS_7", "key without rotation", "turn it on", "terraform/modules/key/main.tf", 3)
-    monkeypatch.setattr(
-        checkov, "plan", lambda *_: Result("plan", 1, (finding, finding.suppressed("not needed here")))
-    )
+    both = (finding, finding.suppressed("not needed here"))
+    monkeypatch.setattr(checkov, "plan", lambda *arguments: scanned(*arguments, findings=both))
     text, _, problem = report([planned("foundation", [], [KEY])], "finding")
     assert "has findings" in problem
     assert text.count("CKV_AWS_7") == 1

@@ -129,8 +129,11 @@ def plan_of(*resources: dict) -> dict:
 
 
 @pytest.fixture(scope="module")
-def plan(tmp_path_factory, tools):
-    """Return the result for a plan with a policy of *, an unknown policy, and two modules of which one has a skip."""
+def plans(tmp_path_factory, tools):
+    """Return the results for two plans.
+
+    foundation has a policy of *, an unknown policy, and two modules of which one has a skip. The other is a state.
+    """
     repository = Repository(tmp_path_factory.mktemp("plan"))
     everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
     written = '# A policy.\nresource "aws_iam_policy" "this" {\n%s  policy = "{}"\n}\n'
@@ -144,7 +147,14 @@ def plan(tmp_path_factory, tools):
         resource("aws_iam_policy", policy, module="suppressed"),
         resource("aws_iam_policy", {"name": "good", "policy": json.dumps(KNOWN)}),
     )
-    return checkov.plan(repository.root, tools, "foundation", content, tmp_path_factory.mktemp("work"))
+    state = {"format_version": "1.0", "terraform_version": "1.11.4", "values": {"root_module": {}}}
+    contents = {"foundation": content, "workbench/studio": state}
+    return checkov.plan(repository.root, tools, contents, tmp_path_factory.mktemp("work"))
+
+
+@pytest.fixture
+def plan(plans):
+    return plans["foundation"]
 
 
 def test_a_planned_policy_that_allows_everything_is_reported_at_its_source(plan):
@@ -164,12 +174,9 @@ def test_an_unknown_policy_is_reported(plan):
     assert ("terraform/foundation/main.tf:1", "unknown-policy") in reported(plan)
 
 
-def test_a_state_instead_of_a_plan_is_reported(repository, tools, tmp_path):
+def test_a_state_instead_of_a_plan_is_reported(plans):
     """checkov passes `terraform show -json` of a state without examining it."""
-    state = {"format_version": "1.0", "terraform_version": "1.11.4", "values": {"root_module": {}}}
-    assert reported(checkov.plan(repository.root, tools, "foundation", state, tmp_path)) == {
-        ("terraform/foundation:1", "unexamined")
-    }
+    assert reported(plans["workbench/studio"]) == {("terraform/workbench:1", "unexamined")}
 
 
 # ---- documents ----
