@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,7 @@ class Stack:
     s3: client that locks the state; by default one of the session.
     search: finds on AWS what a plan would create; None: nothing is adopted.
     unlock: command that shows and releases locks, for messages.
+    attached: environment variables that attach Terraform to a running provider, such as those of a SharedProvider.
     """
 
     root: str
@@ -82,6 +83,7 @@ class Stack:
     s3: Any = None
     search: adopt.Find | None = None
     unlock: str = "./inv unlock"
+    attached: Mapping[str, str] = field(default_factory=dict)
     _held: HeldLock | None = field(default=None, init=False, repr=False)
     _shown: tuple[Plan, dict[str, Any]] | None = field(default=None, init=False, repr=False)
 
@@ -99,7 +101,7 @@ class Stack:
         )
 
     def _aws_variables(self) -> dict[str, str]:
-        return sessions.child_variables(self.session, self.region)
+        return {**sessions.child_variables(self.session, self.region), **self.attached}
 
     def _probe(self) -> reachability.Probe:
         return reachability.probe(self.session, self.region)
@@ -290,7 +292,8 @@ class Stack:
         sources = b"\n".join(source.read_bytes() for source in sorted(root.parent.rglob("*.tf")))
         modules = b"".join(re.findall(rb"^\s*(?:module\s|source\s*=).*$", sources, re.M))
         config = providers.cli_config().read_bytes()
-        place = json.dumps([backend, os.environ.get("AWS_ENDPOINT_URL", "")]).encode()
+        # An attached `init` installs no provider.
+        place = json.dumps([backend, os.environ.get("AWS_ENDPOINT_URL", ""), bool(self.attached)]).encode()
         return hashlib.sha256(lock_file + modules + config + place).hexdigest()
 
 
