@@ -7,7 +7,6 @@ one view, so that evaluation on features gives what the exported model gives on 
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import os
@@ -25,6 +24,7 @@ from augmentation import Augmentation, Changes
 from dataset import Split, Splits, stream
 from errors import InputError
 from examples import FeatureExamples
+from folding import fold_batch_norms
 from precision import channels_last
 from preprocess import Preprocess
 from run import Run
@@ -155,9 +155,10 @@ class _Forward:
         self.block = 8 if device.type == "cpu" else 256
         self._preprocess, self._precision, self._device = preprocess, precision, device
         self._augmentation = backbone.augmentation
-        network = copy.deepcopy(backbone.network).eval().requires_grad_(False)
-        self._network = channels_last(network.to(device, precision))
         size = preprocess.image_size
+        example = torch.rand(1, preprocess.channels, size, size, generator=torch.Generator().manual_seed(0))
+        network = fold_batch_norms(backbone.network, example.to(device))
+        self._network = channels_last(network.to(device, precision))
         self.dimension = self._run(torch.zeros(1, preprocess.channels, size, size, dtype=torch.uint8)).shape[
             1
         ]
