@@ -93,6 +93,7 @@ class SearchResult(BaseModel):
     model: the settings of the network that it tuned.
     strategy: of the search.
     parents: tuning jobs that it started from.
+    fixed: hyperparameters that all trials had.
     trials: the best first, with the repeated ones.
     features: None if each trial computed its own, or none.
     """
@@ -106,6 +107,7 @@ class SearchResult(BaseModel):
     hyperparameters: dict[str, str]
     strategy: str = ""
     parents: list[str] = []
+    fixed: dict[str, str] = {}
     trials: list[TrialResult] = []
     features: FeaturesResult | None = None
 
@@ -183,7 +185,7 @@ def _find(
         source=source.digest,
         weights=weights.pinned(settings.model),
         tuning=tuning.model_dump(),
-        hyperparameters=job_inputs.hyperparameters(settings, tuning.epochs, manifest),
+        hyperparameters=_fixed(env, manifest),
         image=job_inputs.training_image(settings),
     )
     return names.attempt(settings.prefix, digest, lambda n: _describe(env, n), again=again)
@@ -325,6 +327,7 @@ def _write_result(
         hyperparameters=best.hyperparameters,
         strategy=env.settings.tuning.strategy,
         parents=list(inputs.parents),
+        fixed={k: v for k, v in _fixed(env, manifest).items() if k not in best.hyperparameters},
         trials=[_trial_result(trial) for trial in ended],
         features=_features_result(env, name, computed, len(ended)) if computed else None,
     )
@@ -367,6 +370,10 @@ def _features_result(env: Environment, name: str, computed: Features, jobs: int)
         if computed.usd and computed.seconds
         else None,
     )
+
+
+def _fixed(env: Environment, manifest: Manifest) -> dict[str, str]:
+    return job_inputs.hyperparameters(env.settings, env.settings.tuning.epochs, manifest)
 
 
 def _listed(model: dict[str, Any]) -> str:

@@ -46,14 +46,15 @@ def run(
 
     instances: how many machines train together; by default, as many as the settings say for SageMaker, else one.
     before_start: called with the number of machines before a new job is started.
-    on_warning: called, whether or not a job is started, if the classes are unbalanced and the recipe ignores it.
+    on_warning: called, whether or not a job is started, with what is likely to make a worse model.
 
     Returns the result and whether anything ran. Raises OperatorError if an earlier stage is missing or the job fails.
     """
     training = inputs(env, launcher, instances)
     launcher.check(training)
-    if warning := imbalance(training):
-        on_warning(warning)
+    for warning in (imbalance(training), changed_recipe(training)):
+        if warning:
+            on_warning(warning)
     name, job = find(training, launcher, again)
     if job is None:
         before_start(training.instances)
@@ -92,6 +93,22 @@ def imbalance(training: Training) -> str:
         f"class {smallest} has {counts[smallest]} training images and class {largest} has {counts[largest]}: the model may "
         f'never predict {smallest}. Set class_balance = "weights" or "sampling" under [recipe] in '
         f"environments/{training.env.settings.environment}.toml, then run ./inv tune{training.env.settings.flag}"
+    )
+
+
+def changed_recipe(training: Training) -> str:
+    """Return a warning, as a clause, if a hyperparameter has another value than in the search; else ""."""
+    tuned, current = training.tuned, training.hyperparameters
+    changed = [
+        f"{name} was {before} and is {current[name]}"
+        for name, before in tuned.fixed.items()
+        if name != "epochs" and name in current and current[name] != before
+    ]
+    if not changed:
+        return ""
+    return (
+        f"the recipe has changed since {tuned.tuning_job}: {', '.join(changed)}. What the search found may not suit it: run "
+        f"./inv tune{training.env.settings.flag}"
     )
 
 

@@ -23,6 +23,8 @@ def test_a_search_is_started_followed_and_its_result_written(env):
     assert search.latest(env) == result
     stored = json.loads(s3.get(env, s3.in_data_bucket(env, search.RESULT)))
     assert stored["tuning_job"] == result.tuning_job
+    assert (stored["fixed"]["mode"], stored["fixed"]["mixup"]) == (env.settings.model.mode, "0.0")
+    assert not set(stored["fixed"]) & set(result.hyperparameters)
 
 
 def test_a_finished_search_is_repeated_only_on_request(sagemaker, env):

@@ -286,6 +286,37 @@ def test_unbalanced_classes_are_reported_unless_the_recipe_balances_them(dev, ra
         assert 'class_balance = "weights" or "sampling" under [recipe] in environments/dev.toml' in found
 
 
+@pytest.mark.parametrize(
+    ("recipe", "tuned", "warned"),
+    [
+        ({}, {}, ""),
+        (
+            {"label_smoothing": 0.2, "mixup": 0.4},
+            {},
+            "mixup was 0.0 and is 0.4, label-smoothing was 0.0 and is 0.2.",
+        ),
+        ({"label_smoothing": 0.2}, {"label-smoothing": "0.05"}, ""),  # the search decides it
+    ],
+)
+def test_a_recipe_that_the_search_did_not_have_is_reported(dev, manifest, recipe, tuned, warned):
+    before = job_inputs.hyperparameters(dev.settings, epochs=2, manifest=manifest)
+    result = search.SearchResult(
+        tuning_job="search",
+        model={},
+        data_hash="",
+        dataset="sample",
+        best_training_job="",
+        best_objective=0,
+        hyperparameters=tuned,
+        fixed={name: value for name, value in before.items() if name not in tuned},
+    )
+    env = with_settings(dev, recipe=recipe)
+    found = training.changed_recipe(
+        base.Training(env, manifest, job_inputs.Source("s3://b/k", ""), result, 1)
+    )
+    assert (warned in found) if warned else found == ""
+
+
 def test_the_warning_reaches_the_command(env, monkeypatch):
     monkeypatch.setattr(training, "MAX_IMBALANCE", 0.5)
     heard = []
