@@ -69,8 +69,7 @@ class HereLauncher:
         failure = status.failure if status and status.status == "Failed" else ""
         reason = clause(failure or " ".join(lines)[-600:] or f"exit status {code}")
         raise OperatorError(
-            f"The training {name} failed on this machine: {reason}. Fix the cause and run "
-            f"./inv train{self._env.settings.flag} --on here again."
+            f"The training {name} failed on this machine: {reason}. Fix the cause and run the same command again."
         )
 
     def outcome(self, name: str) -> Outcome:

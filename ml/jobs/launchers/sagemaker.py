@@ -159,5 +159,5 @@ def _failure(env: Environment, job: dict[str, Any]) -> str:
     )
     return (
         f"The training job {name} ended as {status}: {sentence(reason, MESSAGE)} Its whole log is in {follow.LOG_GROUP}, "
-        f"streams {name}/…. Fix the cause and run ./inv train{env.settings.flag} again."
+        f"streams {name}/…. Fix the cause and run the same command again."
     )

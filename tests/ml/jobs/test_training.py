@@ -142,7 +142,7 @@ def test_a_failed_job_reports_reason_log_and_command(jobs, env, monkeypatch, sta
     with pytest.raises(OperatorError, match=message) as failed:
         train(env)
     assert "/aws/sagemaker/TrainingJobs, streams image-classifier-dev-train-1x-" in str(failed.value)
-    assert "run ./inv train --env dev again" in str(failed.value)
+    assert "run the same command again" in str(failed.value)
     assert jobs.registered == []
 
 

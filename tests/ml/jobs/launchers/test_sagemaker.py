@@ -53,7 +53,7 @@ def test_a_failed_job_gives_its_reason_or_the_end_of_its_log(log, dev, status, r
     env = with_clients(dev, sagemaker=Sagemaker(status, reason))
     with pytest.raises(OperatorError, match=message) as failed:
         SageMakerLauncher(env).run(None, "job-1", lambda *_, **__: None, lambda line: None)
-    assert f"in {LOG_GROUP}, streams job-1/…. Fix the cause and run ./inv train --env dev again." in str(
+    assert f"in {LOG_GROUP}, streams job-1/…. Fix the cause and run the same command again." in str(
         failed.value
     )
 
