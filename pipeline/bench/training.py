@@ -114,7 +114,8 @@ class Benchmark:
         used = programs.train(
             {**self._frozen_flags(), "task": "features"}, self._channels(), base
         ).processor_seconds
-        channels = {"features": base / "checkpoints", "weights": self._weights(self.architecture).parent}
+        channels = {name: folder for name, folder in self._channels().items() if name != "test"}
+        channels["features"] = base / "checkpoints"
         for trial in range(TRIALS):
             self.on_step(f"a search: trial {trial + 1} of {TRIALS}")
             flags = {**self._frozen_flags(), "learning-rate": 0.0005 * 2**trial}
