@@ -64,10 +64,9 @@ class Benchmark:
         """Measure the cases, one after the other, and yield their figures."""
         original = None
         if {"frozen", "search"} & set(cases):
+            data, pretrained = self._data(), self._weights(self.architecture)
             self.on_step(f"the original's way, {self.images} images, {EPOCHS} epochs")
-            original = programs.original(
-                self._data(), self._weights(self.architecture), self.architecture, EPOCHS, BATCH_SIZE
-            )
+            original = programs.original(data, pretrained, self.architecture, EPOCHS, BATCH_SIZE)
         if original and "frozen" in cases:
             yield from self._frozen(original)
         if original and "search" in cases:
