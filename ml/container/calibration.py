@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from optimizers import LBFGS
+
 BINS = 15
 
 
@@ -27,7 +29,7 @@ def fit_temperature(logits: torch.Tensor, labels: torch.Tensor) -> float:
     logits = logits.detach().cpu().double()
     labels = labels.cpu()
     log_temperature = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([log_temperature], max_iter=100, line_search_fn="strong_wolfe")
+    optimizer = LBFGS([log_temperature], max_iter=100, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()

@@ -13,6 +13,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from optimizers import LBFGS
+
 LIMIT = 100
 FOLDS = 5
 LARGEST_PROBLEM = 3 * 10**8  # features x classes x images: held_out_probabilities takes seconds
@@ -109,7 +111,7 @@ def _linear_head(features: torch.Tensor, labels: torch.Tensor, classes: int) -> 
     head = nn.Linear(features.shape[1], classes)
     nn.init.zeros_(head.weight)
     nn.init.zeros_(head.bias)
-    optimizer = torch.optim.LBFGS(head.parameters(), max_iter=50, line_search_fn="strong_wolfe")
+    optimizer = LBFGS(head.parameters(), max_iter=50, line_search_fn="strong_wolfe")
 
     def closure() -> torch.Tensor:
         optimizer.zero_grad()

@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from early_stopping import EarlyStopping
 from ema import WeightAverage
 from hyperparameters import Hyperparameters
+from optimizers import SGD, AdamW
 from schedule import schedule
 
 
@@ -86,5 +87,5 @@ class TrainingState:
 def _optimizer(groups: list[dict[str, Any]], hyperparameters: Hyperparameters) -> torch.optim.Optimizer:
     lr, weight_decay = hyperparameters.learning_rate, hyperparameters.weight_decay
     if hyperparameters.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr, momentum=0.9, weight_decay=weight_decay, nesterov=True)
-    return torch.optim.AdamW(groups, lr, weight_decay=weight_decay)
+        return SGD(groups, lr, momentum=0.9, weight_decay=weight_decay, nesterov=True)
+    return AdamW(groups, lr, weight_decay=weight_decay)
