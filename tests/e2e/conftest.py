@@ -29,3 +29,16 @@ def access(inv):
 @pytest.fixture(scope="module")
 def demo(inv, access) -> Result:
     return inv.succeed("demo")
+
+
+@pytest.fixture
+def frozen_backbone(inv) -> Iterator[None]:
+    """The settings of EfficientNet-Lite0 with its pretrained weights, of which only the head is trained."""
+    file = inv.repository / "environments" / "local.toml"
+    text = file.read_text()
+    assert text.count('"small_cnn"') == text.count("minimum_accuracy = 0.9") == 1
+    changed = text.replace('"small_cnn"', '"efficientnet_lite0"\nmode = "linear-probe"')
+    file.write_text(changed.replace("minimum_accuracy = 0.9", "minimum_accuracy = 0.5"))
+    yield
+    file.write_text(text)
+    inv.succeed("tune")  # makes the search of the demo the current one again

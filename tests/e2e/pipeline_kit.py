@@ -179,6 +179,23 @@ class Pipeline:
         """Return the name of the command or step that ran at a moment, or of the last one before it."""
         return [stage.name for stage in self.stages if stage.began <= moment][-1]
 
+    def outputs(self, stack: str) -> dict[str, str]:
+        """Return the outputs of a stack; empty before it is applied."""
+        ssm = self.root("ssm")
+        try:
+            parameter = ssm.get_parameter(Name=f"/image-classifier/local/{stack}")
+        except ssm.exceptions.ParameterNotFound:
+            return {}
+        outputs: dict[str, str] = json.loads(parameter["Parameter"]["Value"])
+        return outputs
+
+    def log(self, group: str, job: str) -> str:
+        """Return the log of a job, of all its instances."""
+        pages = self.root("logs").get_paginator("filter_log_events")
+        found = [event for page in pages.paginate(logGroupName=group) for event in page["events"]]
+        # moto ignores logStreamNamePrefix.
+        return "\n".join(e["message"] for e in found if e["logStreamName"].startswith(f"{job}/"))
+
     def _root(self, service: str) -> Any:
         variables = client.variables(self.home, REGION)
         return boto3.client(

@@ -15,9 +15,11 @@ from ops.permissions import documents, matrix, reasons, record
 from ops.permissions.reference import applies
 from tests.e2e import notebook_kit
 from tests.e2e.permissions_kit import first_denied, without
-from tests.e2e.pipeline_kit import PREFIX, REGION, Pipeline, has_checkpoint, kill_group, training_process
+from tests.e2e.pipeline_kit import PREFIX, REGION, has_checkpoint, kill_group, training_process
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+
+TRAINING_LOGS = "/aws/sagemaker/TrainingJobs"
 
 
 # ---- from nothing to a model in service ----
@@ -190,31 +192,13 @@ def interrupted_host(inv, demo, until) -> dict[str, str]:
     training = until(lambda: training_process(instance), 120)
     until(lambda: has_checkpoint(training), 120)
     training.suspend()  # so that the notice comes before the last epoch
-    host = until(lambda: host_outputs(inv), 120)
+    host = until(lambda: inv.outputs("training_host"), 120)
     assert host["instance_id"] == instance
     kill_group(command)
     client.interrupt(inv.home, REGION, instance)
-    until(lambda: log_messages(inv, host, "EC2 reclaims this Spot Instance at"))
+    until(lambda: "EC2 reclaims this Spot Instance at" in inv.log(host["log_group"], host["job"]))
     training.resume()
     return host
-
-
-def host_outputs(inv: Pipeline) -> dict[str, str]:
-    """Return the outputs of stack training_host; empty before it is applied."""
-    ssm = inv.root("ssm")
-    try:
-        parameter = ssm.get_parameter(Name="/image-classifier/local/training_host")
-    except ssm.exceptions.ParameterNotFound:
-        return {}
-    return json.loads(parameter["Parameter"]["Value"])
-
-
-def log_messages(inv: Pipeline, host: dict[str, str], text: str) -> list[str]:
-    """Return the log messages of the host's job that have a text."""
-    found = inv.root("logs").filter_log_events(
-        logGroupName=host["log_group"], logStreamNamePrefix=f"{host['job']}/"
-    )
-    return [event["message"] for event in found["events"] if text in event["message"]]
 
 
 def test_ec2_train_resumes_on_a_second_spot_host_after_an_interruption(inv, demo, interrupted_host):
@@ -224,9 +208,9 @@ def test_ec2_train_resumes_on_a_second_spot_host_after_an_interruption(inv, demo
     assert finished["metrics"]["test:accuracy"] == pytest.approx(
         demo.json["train"]["metrics"]["test:accuracy"], abs=0.01
     )
-    assert log_messages(inv, interrupted_host, "resumed after epoch")
-    assert len(log_messages(inv, interrupted_host, "downloaded the checkpoint")) == 1
-    assert len(log_messages(inv, interrupted_host, "registered arn:aws:sagemaker:")) == 1
+    log = inv.log(interrupted_host["log_group"], job)
+    assert "resumed after epoch" in log
+    assert log.count("downloaded the checkpoint") == log.count("registered arn:aws:sagemaker:") == 1
     states = [
         (instance["State"]["Name"], instance["InstanceLifecycle"])
         for reservation in inv.root("ec2").describe_instances()["Reservations"]
@@ -276,6 +260,22 @@ def test_studio_is_created_opened_changed_and_removed(inv, demo):
     assert [group["GroupName"] for group in groups if "nfs" in group["GroupName"]] == []
     assert inv.root("sagemaker").list_domains()["Domains"] == []
     assert inv.root("efs").describe_file_systems()["FileSystems"] == []
+
+
+# ---- a frozen backbone ----
+
+
+def test_trials_and_training_share_the_features_of_a_frozen_backbone(inv, demo, frozen_backbone):
+    searched, trained = inv.succeed("tune").json, inv.succeed("train").json
+    features = searched["features"]
+    assert not features["reused"]
+    assert "saved the features of 1797 images" in inv.log(TRAINING_LOGS, features["job"])
+    for job in [*(trial["name"] for trial in searched["trials"]), trained["training_job"]]:
+        log = inv.log(TRAINING_LOGS, job)
+        assert "epoch=1 " in log
+        assert "features of" not in log
+    assert trained["metrics"]["test:accuracy"] > 0.5
+    assert inv.succeed("tune", "--again", "--jobs", "1").json["features"]["reused"]
 
 
 # ---- permissions ----
