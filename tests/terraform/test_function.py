@@ -13,7 +13,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from ops import packaging
+from ops import child_environment, packaging
 from ops.paths import ROOT
 from ops.terraform import binary, module_tables, providers
 
@@ -26,12 +26,7 @@ class Module:
 
     def __init__(self, variables, folder):
         self._folder = folder
-        self._environment = {
-            **os.environ,
-            **variables,
-            "TF_IN_AUTOMATION": "1",
-            "CHECKPOINT_DISABLE": "1",
-        }
+        self._environment = child_environment.build("terraform", variables)
         self._environment["TF_CLI_CONFIG_FILE"] = str(providers.cli_config())
         source = os.path.relpath(module_tables.MODULES / "inference_function", folder)
         (folder / "main.tf").write_text(

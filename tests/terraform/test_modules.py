@@ -9,6 +9,7 @@ import zipfile
 
 import pytest
 
+from ops import child_environment
 from ops.terraform import binary, module_tables, providers
 
 MODULES = module_tables.modules()
@@ -28,8 +29,8 @@ def test_module_has_an_example_and_tests(module):
     assert list(module.glob("tests/*.tftest.hcl"))
 
 
-def test_every_example_is_planned(embedded_aws, tmp_path):
-    """Plan all examples in one root: starting Terraform takes longest. Each example has its own provider."""
+def test_every_example_is_planned(embedded_aws, stack_variables, tmp_path):
+    """Plan all examples in one root: starting Terraform takes longest. Their providers are configured alike."""
     package = tmp_path / "function.zip"
     with zipfile.ZipFile(package, "w") as archive:
         archive.writestr("handler.py", "def handler(event, context):\n    return event\n")
@@ -46,14 +47,10 @@ def test_every_example_is_planned(embedded_aws, tmp_path):
     lock = module_tables.MODULES.parent / "foundation" / ".terraform.lock.hcl"
     (root / lock.name).write_text(lock.read_text())
 
+    environment = child_environment.build("terraform", stack_variables(embedded_aws))
+    environment["TF_CLI_CONFIG_FILE"] = str(providers.cli_config())
+
     def run(*arguments: str) -> str:
-        environment = {
-            **os.environ,
-            **embedded_aws.credentials,
-            "TF_IN_AUTOMATION": "1",
-            "CHECKPOINT_DISABLE": "1",
-        }
-        environment["TF_CLI_CONFIG_FILE"] = str(providers.cli_config())
         done = subprocess.run(
             [binary.find(), *arguments], cwd=root, env=environment, capture_output=True, text=True
         )
