@@ -206,6 +206,15 @@ def test_init_is_repeated_when_modules_or_providers_change(stack, fake_terraform
     assert len(fake_terraform.calls("init")) == 2
 
 
+def test_an_attached_stack_has_an_init_of_its_own(stack, fake_terraform):
+    """It installs no provider, which a stack that is not attached needs."""
+    attach = {"TF_REATTACH_PROVIDERS": "{}"}
+    for attached in (attach, attach, {}):
+        stack(attached=attached).plan()
+    environments = [call["environment"] for call in fake_terraform.calls("init")]
+    assert [environment.get("TF_REATTACH_PROVIDERS") for environment in environments] == ["{}", None]
+
+
 def test_init_is_not_repeated_for_other_changes(stack, fake_terraform, repository):
     stack().plan()
     (repository / "terraform" / "foundation" / "variables.tf").write_text('variable "color" {}\n')
