@@ -69,6 +69,11 @@ REGISTRY = Group(
     ("TF_TOKEN_*", "TF_REGISTRY_CLIENT_TIMEOUT", "TF_REGISTRY_DISCOVERY_RETRY"),
     "the download of the provider",
 )
+GO = Group(
+    r"GOGC|GOMEMLIMIT",
+    ("GOGC", "GOMEMLIMIT"),
+    "how much memory Terraform and its provider may use before they collect garbage",
+)
 INDEX = Group(
     r"PIP_(INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|NO_INDEX|TRUSTED_HOST|CERT|CLIENT_CERT|PROXY|RETRIES|(DEFAULT_)?TIMEOUT"
     r"|CACHE_DIR|NO_CACHE_DIR|KEYRING_PROVIDER|CONFIG_FILE|DISABLE_PIP_VERSION_CHECK)"
@@ -105,15 +110,15 @@ OURS = Group(
     "this repository's",
 )
 
-GROUPS = (SYSTEM, NETWORK, REGISTRY, INDEX, LIBRARIES, HARDWARE, GIT, TERMINAL, OURS)
+GROUPS = (SYSTEM, NETWORK, REGISTRY, GO, INDEX, LIBRARIES, HARDWARE, GIT, TERMINAL, OURS)
 
 PASSED: dict[Purpose, tuple[Group, ...]] = {
-    "terraform": (SYSTEM, NETWORK, REGISTRY),
+    "terraform": (SYSTEM, NETWORK, REGISTRY, GO),
     "check": (SYSTEM, LIBRARIES),
     "package": (SYSTEM, LIBRARIES, NETWORK, INDEX),
     "training": (SYSTEM, LIBRARIES, NETWORK, HARDWARE),
     "program": (SYSTEM, GIT),
-    "inv": (SYSTEM, LIBRARIES, NETWORK, REGISTRY, INDEX, HARDWARE, GIT, TERMINAL, OURS),
+    "inv": (SYSTEM, LIBRARIES, NETWORK, REGISTRY, GO, INDEX, HARDWARE, GIT, TERMINAL, OURS),
 }
 """What each purpose gets of the shell's variables."""
 
@@ -140,14 +145,14 @@ FIXED: dict[Purpose, dict[str, str]] = {
     "program": {"GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"},
     "inv": {},
 }
-"""What each purpose gets in addition."""
+"""What each purpose gets in addition, unless the shell's variable passes."""
 
 _NEED_HOME = ("package", "program", "inv")  # for the configuration of pip and git
 
 
 def build(purpose: Purpose, more: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment variables of a child process. more: variables that are added, or replace others."""
-    return {**passed(purpose, os.environ), **FIXED[purpose], **_places(purpose), **(more or {})}
+    return {**FIXED[purpose], **passed(purpose, os.environ), **_places(purpose), **(more or {})}
 
 
 def passed(purpose: Purpose, variables: Mapping[str, str]) -> dict[str, str]:

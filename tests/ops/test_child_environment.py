@@ -116,6 +116,14 @@ def test_given_variables_take_precedence(purpose):
     assert {name: variables[name] for name in given} == given
 
 
+def test_garbage_collection_of_terraform_is_the_operator_s_choice(monkeypatch):
+    monkeypatch.delenv("GOGC", raising=False)
+    default = child_environment.FIXED["terraform"]["GOGC"]
+    assert child_environment.build("terraform")["GOGC"] == default != "50"
+    monkeypatch.setenv("GOGC", "50")
+    assert child_environment.build("terraform")["GOGC"] == "50"
+
+
 @pytest.mark.parametrize("purpose", ["check", "terraform", "training"])
 def test_the_home_is_one_without_configuration(tmp_path, monkeypatch, purpose):
     monkeypatch.setattr(child_environment, "WORK", tmp_path)
