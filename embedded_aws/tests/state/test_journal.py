@@ -193,7 +193,6 @@ def test_every_kind_of_s3_write_survives_an_immediate_kill(fresh_embedded_aws) -
     assert s3.get_object(Bucket="kept", Key="open")["Body"].read() == b"q" * 2000
 
     # A partial record is ignored: its write was never answered.
-    assert len(list((aws.home / "state").glob("journal.*"))) <= 3
     with _killed_without_snapshots(aws):
         s3.put_object(Bucket="kept", Key="whole", Body=b"-")
         s3.put_object(Bucket="kept", Key="half", Body=b"-")
@@ -204,6 +203,15 @@ def test_every_kind_of_s3_write_survives_an_immediate_kill(fresh_embedded_aws) -
     aws.restart()
     keys = {entry["Key"] for entry in s3.list_objects_v2(Bucket="kept")["Contents"]}
     assert "whole" in keys and "half" not in keys
+
+
+def test_a_snapshot_makes_older_segments_obsolete(tmp_path) -> None:
+    for number in (1, 2, 3):
+        kept = journal.Journal(tmp_path)  # as after a kill: a new segment, and the others stay
+        assert kept.begin() == number
+    assert len(list(tmp_path.iterdir())) == 3
+    kept.drop(before=3)
+    assert [path.name for path in tmp_path.iterdir()] == ["journal.3"]
 
 
 def test_answered_writes_survive_a_kill_at_any_moment(fresh_embedded_aws, until) -> None:
