@@ -76,4 +76,4 @@ def _settings_file() -> str:
     """Return the local environment as one on AWS: nothing is started, asked or removed for it implicitly."""
     text = (ROOT / "environments" / "local.toml").read_text(encoding="utf-8")
     text = re.sub(r"(?m)^embedded_aws = true\n", "", text)
-    return re.sub(r"(?m)^epochs = 15$", f"epochs = {EPOCHS}", text)
+    return re.sub(r"(?m)^epochs = 12$", f"epochs = {EPOCHS}", text)

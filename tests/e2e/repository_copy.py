@@ -20,8 +20,8 @@ def copy_repository(destination: Path) -> Path:
             shutil.copy2(ROOT / name, destination / name)
     settings = destination / "environments" / "local.toml"
     text = settings.read_text()
-    assert text.count("epochs = 15") == 1
-    settings.write_text(text.replace("epochs = 15", f"epochs = {EPOCHS}"))
+    assert text.count("epochs = 12") == 1
+    settings.write_text(text.replace("epochs = 12", f"epochs = {EPOCHS}"))
     _git(destination, "init", "--quiet")
     _git(destination, "add", "--all")
     _git(destination, "-c", "user.name=Test", "-c", "user.email=test@example.com", "commit", "-qm", "Copy")

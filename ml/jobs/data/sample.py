@@ -1,8 +1,7 @@
 """The sample data set: the 1,797 handwritten digits that scikit-learn contains, as PNG files.
 
 Source: E. Alpaydin, C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998
-(its test part). 8×8 pixels with 17 gray levels. They are stored in their original size: a small network with 8×8 input
-is more accurate, and trains seven times faster, than with the same images enlarged to 32×32.
+(its test part). 8×8 pixels with 17 gray levels, stored in this size: training enlarges them to the network's.
 """
 
 from pathlib import Path
