@@ -28,8 +28,9 @@ def checkpoints(bucket: Bucket, folder: Path) -> Checkpoints:
     return Checkpoints(bucket, None, "s3://bucket/prefix/", [folder])  # type: ignore[arg-type]
 
 
-def test_a_file_that_changes_during_its_upload_is_sent_the_next_time(tmp_path):
-    bucket = Bucket("XAmzContentSHA256Mismatch")
+@pytest.mark.parametrize("code", ["BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"])
+def test_a_file_that_changes_during_its_upload_is_sent_the_next_time(tmp_path, code):
+    bucket = Bucket(code)
     found = checkpoints(bucket, tmp_path)
     found.save()
     assert bucket.objects == {}

@@ -13,6 +13,9 @@ from embedded_aws.s3_uri import split
 from embedded_aws.services.sagemaker.training.channels import JobFailure, list_objects
 from embedded_aws.services.sagemaker.training.objects import RoleObjects, S3Error
 
+# S3's errors for a body that differs from what its hash, checksum or length said: the file changed while it was sent.
+_CHANGED = {"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch"}
+
 
 class Artifacts:
     """Uploads below the `OutputDataConfig` of one job."""
@@ -93,7 +96,7 @@ class Checkpoints:
                 except FileNotFoundError:
                     continue  # the program replaced or removed it; the next call handles it
                 except ClientError as error:
-                    if error.response["Error"]["Code"] == "XAmzContentSHA256Mismatch":
+                    if error.response["Error"]["Code"] in _CHANGED:
                         continue  # the program was writing it; the next call sends it
                     raise JobFailure(f"ClientError: Checkpoint upload failed: {_cause(error)}") from error
 
