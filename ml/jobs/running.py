@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
@@ -10,20 +11,29 @@ from ops.aws import error_code
 from ops.environment import Environment
 from ops.waiting import wait_for
 
-# kind: operation that lists, key of its answer, name of a job. Searches first: one that stops starts no more trials.
+
+@dataclass(frozen=True)
+class _Kind:
+    """Operations of SageMaker's API. items: key of the list's answer. name: key of a job's name."""
+
+    lists: str
+    items: str
+    name: str
+    stops: str
+
+
+# Searches first: one that stops starts no more trials.
 KINDS = {
-    "tuning": (
+    "tuning": _Kind(
         "list_hyper_parameter_tuning_jobs",
         "HyperParameterTuningJobSummaries",
         "HyperParameterTuningJobName",
+        "stop_hyper_parameter_tuning_job",
     ),
-    "training": ("list_training_jobs", "TrainingJobSummaries", "TrainingJobName"),
-    "processing": ("list_processing_jobs", "ProcessingJobSummaries", "ProcessingJobName"),
-}
-_STOPS = {
-    "tuning": ("stop_hyper_parameter_tuning_job", "HyperParameterTuningJobName"),
-    "training": ("stop_training_job", "TrainingJobName"),
-    "processing": ("stop_processing_job", "ProcessingJobName"),
+    "training": _Kind("list_training_jobs", "TrainingJobSummaries", "TrainingJobName", "stop_training_job"),
+    "processing": _Kind(
+        "list_processing_jobs", "ProcessingJobSummaries", "ProcessingJobName", "stop_processing_job"
+    ),
 }
 _STOP_SECONDS = 1200  # SageMaker gives a program 2 minutes, then uploads what there is
 
@@ -33,26 +43,26 @@ def running(env: Environment, kind: str, prefix: str = "") -> dict[str, str]:
 
     kind: one of KINDS. prefix: the start of their names, by default that of all jobs of the environment.
     """
-    operation, items, name = KINDS[kind]
+    api = KINDS[kind]
     prefix = prefix or env.settings.prefix
-    pages = env.client("sagemaker").get_paginator(operation)
+    pages = env.client("sagemaker").get_paginator(api.lists)
     return {
-        job[name]: status
+        job[api.name]: status
         for status in ("InProgress", "Stopping")
         for page in pages.paginate(NameContains=prefix, StatusEquals=status)
-        for job in page[items]
-        if job[name].startswith(f"{prefix}-")
+        for job in page[api.items]
+        if job[api.name].startswith(f"{prefix}-")
     }
 
 
 def stop(env: Environment, kind: str, prefix: str = "") -> list[str]:
     """Stop every running job of a kind, without waiting. Returns their names. prefix: as of `running`."""
-    sagemaker, (operation, parameter) = env.client("sagemaker"), _STOPS[kind]
+    sagemaker, api = env.client("sagemaker"), KINDS[kind]
     stopped = []
     for name, status in running(env, kind, prefix).items():
         if status == "InProgress":
             try:
-                getattr(sagemaker, operation)(**{parameter: name})
+                getattr(sagemaker, api.stops)(**{api.name: name})
             except ClientError as error:
                 if error_code(error) not in ("ValidationException", "ResourceNotFound"):
                     raise
