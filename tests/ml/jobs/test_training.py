@@ -255,6 +255,21 @@ def test_launchers_are_compared_by_time_and_cost(account, dev, manifest, monkeyp
     assert all(len(cell) == len(comparison.COLUMNS) for cell in cells)
 
 
+def training_of(env, manifest, tuned: dict, fixed: dict | None = None) -> base.Training:
+    """Return a training with the result of a search. tuned, fixed: hyperparameters of its best trial, and of all."""
+    result = search.SearchResult(
+        tuning_job="search",
+        model={},
+        data_hash="",
+        dataset="sample",
+        best_training_job="",
+        best_objective=0,
+        hyperparameters=tuned,
+        fixed=fixed or {},
+    )
+    return base.Training(env, manifest, job_inputs.Source("s3://b/k", ""), result, 1)
+
+
 @pytest.mark.parametrize(
     ("rare", "recipe", "tuned", "warned"),
     [
@@ -269,17 +284,7 @@ def test_unbalanced_classes_are_reported_unless_the_recipe_balances_them(dev, ra
         f"train/{name}/{n}.png" for name, count in (("common", 300), ("rare", rare)) for n in range(count)
     ]
     unbalanced = Manifest("sample", {key: ImageEntry("0", 9) for key in keys})
-    result = search.SearchResult(
-        tuning_job="search",
-        model={},
-        data_hash="",
-        dataset="sample",
-        best_training_job="",
-        best_objective=0,
-        hyperparameters=tuned,
-    )
-    env = with_settings(dev, recipe=recipe)
-    found = training.imbalance(base.Training(env, unbalanced, job_inputs.Source("s3://b/k", ""), result, 1))
+    found = training.imbalance(training_of(with_settings(dev, recipe=recipe), unbalanced, tuned))
     assert bool(found) == warned
     if warned:
         assert "class rare has 5 training images and class common has 300" in found
@@ -300,20 +305,8 @@ def test_unbalanced_classes_are_reported_unless_the_recipe_balances_them(dev, ra
 )
 def test_a_recipe_that_the_search_did_not_have_is_reported(dev, manifest, recipe, tuned, warned):
     before = job_inputs.hyperparameters(dev.settings, epochs=2, manifest=manifest)
-    result = search.SearchResult(
-        tuning_job="search",
-        model={},
-        data_hash="",
-        dataset="sample",
-        best_training_job="",
-        best_objective=0,
-        hyperparameters=tuned,
-        fixed={name: value for name, value in before.items() if name not in tuned},
-    )
-    env = with_settings(dev, recipe=recipe)
-    found = training.changed_recipe(
-        base.Training(env, manifest, job_inputs.Source("s3://b/k", ""), result, 1)
-    )
+    fixed = {name: value for name, value in before.items() if name not in tuned}
+    found = training.changed_recipe(training_of(with_settings(dev, recipe=recipe), manifest, tuned, fixed))
     assert (warned in found) if warned else found == ""
 
 
