@@ -16,7 +16,7 @@ from ops.paths import ROOT
 @task(
     help={
         "k": "only tests whose name matches",
-        "quick": "only the unit tests (one to two minutes)",
+        "quick": "only the unit tests (three minutes)",
         "slowest": "also print the 20 slowest tests and fixtures",
     }
 )
